@@ -1,0 +1,1 @@
+"""The words of the trade: units, time, identity, signals, tables, findings, errors."""

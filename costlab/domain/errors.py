@@ -1,0 +1,83 @@
+"""Errors that a person can act on, each with its exit code.
+
+CostlabError              1  unexpected
+├── ConfigError           2  usage or configuration
+├── SourceError           3  the source failed, nothing was committed
+│   ├── SourceUnavailable 3  not reachable, too slow, or it broke off
+│   ├── SourceRefused     3  it answered, and said no
+│   └── WorseDay          3  it now knows less than the lake already holds
+├── Busy                  5  a lock is held: try again
+├── LakeError             6  the lake is damaged, or not one this version reads
+└── ReconcileError        7  the money does not add up, nothing was committed
+"""
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What the process says to the shell; `docs/operate.md` lists them for operators."""
+
+    DONE = 0
+    UNEXPECTED = 1
+    USAGE = 2
+    SOURCE_FAILED = 3
+    INCOMPLETE = 4
+    BUSY = 5
+    LAKE_DAMAGED = 6
+    NOT_RECONCILED = 7
+    DOCTOR_FAILED = 8
+    POLICY_HIT = 10
+    INTERRUPTED = 130
+
+
+class CostlabError(Exception):
+    """A fault with a remedy: `message` names the thing and what is wrong, `hint` how to mend it."""
+
+    exit_code = ExitCode.UNEXPECTED
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class ConfigError(CostlabError):
+    """The command line, the configuration or the price book is wrong."""
+
+    exit_code = ExitCode.USAGE
+
+
+class SourceError(CostlabError):
+    """The metrics source gave no usable answer; nothing was committed."""
+
+    exit_code = ExitCode.SOURCE_FAILED
+
+
+class SourceUnavailable(SourceError):
+    """The source could not be reached, took too long, or broke off in the middle."""
+
+
+class SourceRefused(SourceError):
+    """The source answered with an error, a partial answer, or something that is not Prometheus."""
+
+
+class WorseDay(SourceError):
+    """The source now gives less for a day than the lake already holds."""
+
+
+class Busy(CostlabError):
+    """Another run holds the lake; the same command may succeed later."""
+
+    exit_code = ExitCode.BUSY
+
+
+class LakeError(CostlabError):
+    """The lake is damaged, cannot be written, or belongs to another version."""
+
+    exit_code = ExitCode.LAKE_DAMAGED
+
+
+class ReconcileError(CostlabError):
+    """Charges and node prices differ; nothing was committed."""
+
+    exit_code = ExitCode.NOT_RECONCILED

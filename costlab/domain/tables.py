@@ -1,0 +1,307 @@
+"""The lake's tables, declared once: documentation, checks, empty tables and SQL views are made from here.
+
+null = does not apply; NaN = not observed; they are not the same.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Type(StrEnum):
+    """Column types that Delta Lake, Parquet and DuckDB all keep as they are written."""
+
+    TEXT = "string"
+    INTEGER = "int64"
+    FLOAT = "float64"
+    FLOAT32 = "float32"
+    INSTANT = "timestamp"  # microseconds, UTC
+    DATE = "date"
+    MONEY = "decimal(18, 6)"
+    MAP = "map(string, string)"
+    TEXTS = "list(string)"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: `null` says what a null means there; an empty text means that it is never null."""
+
+    name: str
+    type: Type
+    unit: str
+    doc: str
+    null: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TableSpec:
+    """One table: what a row is, its columns, and the order (a total one) in which rows are stored."""
+
+    name: str
+    grain: str
+    columns: tuple[Column, ...]
+    sort: tuple[str, ...]
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """Names of all columns, partition columns first."""
+        return tuple(column.name for column in self.columns)
+
+
+PARTITION = ("cluster", "date")
+
+_T, _I, _F, _F32 = Type.TEXT, Type.INTEGER, Type.FLOAT, Type.FLOAT32
+_AT, _MONEY, _MAP = Type.INSTANT, Type.MONEY, Type.MAP
+
+
+def _table(name: str, grain: str, sort: tuple[str, ...], *columns: Column) -> TableSpec:
+    partition = (
+        Column("cluster", _T, "", "The cluster's id in the configuration."),
+        Column("date", Type.DATE, "", "The day in the lake's time zone."),
+    )
+    return TableSpec(name, grain, (*partition, *columns), sort)
+
+
+_CONTAINER_KEY = Column("container_key", _I, "", "Stable 63-bit key of a container of one pod.")
+_NODE = Column("node", _T, "", "Node name.")
+_WORKLOAD = (
+    Column("namespace", _T, "", "Namespace."),
+    Column("workload_kind", _T, "", "Kind of the top owner: Deployment, StatefulSet, CronJob, … or Pod."),
+    Column("workload", _T, "", "Name of the top owner; the pod's own name where it has none."),
+    Column("pod", _T, "", "Pod name."),
+)
+_OWNER = (
+    Column("team", _T, "", "Owner by labels or configuration; `unallocated` where nothing names one."),
+    Column("class", _T, "", "training, inference, notebook, batch or service."),
+    Column("pipeline", _T, "", "Pipeline (Airflow DAG, Kubeflow, Argo, Ray) the pod ran for.", null="not part of one"),
+)
+
+_CONTAINER_USAGE = _table(
+    "container_usage",
+    "a stretch of time in which a container's usage was observed, and constant",
+    ("container_key", "ts"),
+    _CONTAINER_KEY,
+    Column("ts", _AT, "", "Start of the stretch."),
+    Column("dt_s", _F32, "s", "Its length."),
+    Column("cpu_cores", _F32, "cores", "CPU used, as a rate between two samples of the counter. NaN: not observed."),
+    Column("memory_bytes", _F32, "bytes", "Working set, held from its sample to the next. NaN: not observed."),
+)
+_GPU_USAGE = _table(
+    "gpu_usage",
+    "a stretch of time in which a GPU (or MIG instance) was observed, and constant",
+    ("gpu_key", "container_key", "ts"),
+    Column("gpu_key", _I, "", "Stable 63-bit key of a GPU or MIG instance."),
+    Column("container_key", _I, "", "The container the exporter names as its user.", null="no container is named"),
+    Column("ts", _AT, "", "Start of the stretch."),
+    Column("dt_s", _F32, "s", "Its length."),
+    Column("busy_ratio", _F32, "ratio", "Engine-active ratio, else utilisation/100. NaN: not observed."),
+    Column("memory_used_bytes", _F, "bytes", "Framebuffer memory in use. NaN: not observed."),
+    Column("power_watts", _F32, "W", "Power draw. NaN: not observed."),
+)
+_CONTAINERS = _table(
+    "containers",
+    "a container's occupancy of a node; a new row when its requests change",
+    ("container_key", "start"),
+    _CONTAINER_KEY,
+    Column("pod_uid", _T, "", "The pod's uid; empty where the source has none."),
+    *_WORKLOAD,
+    Column("container", _T, "", "Container name; empty for what init containers and overhead reserve beyond the rest."),
+    _NODE,
+    *_OWNER,
+    Column("labels", _MAP, "", "The pod's labels that kube-state-metrics is allowed to expose."),
+    Column("start", _AT, "", "From when (within the day) it occupied the node with these requests."),
+    Column("end", _AT, "", "Until when, exclusive."),
+    Column("cpu_request", _F, "cores", "CPU request.", null="none set"),
+    Column("memory_request", _F, "bytes", "Memory request.", null="none set"),
+    Column("gpu_request", _F, "pieces", "GPUs, GPU shares or MIG instances requested.", null="none"),
+    Column("cpu_limit", _F, "cores", "CPU limit.", null="none set"),
+    Column("memory_limit", _F, "bytes", "Memory limit.", null="none set"),
+    Column("gpu_resource", _T, "", "The GPU resource's name, such as nvidia_com_gpu.", null="no GPU"),
+    Column("gpu_share", _F, "physical GPUs", "What the request occupies in physical GPUs.", null="no GPU"),
+)
+_NODES = _table(
+    "nodes",
+    "a node's life on the day; a new row when its capacity, model or unit prices change",
+    ("node", "start"),
+    _NODE,
+    Column("start", _AT, "", "From when (within the day)."),
+    Column("end", _AT, "", "Until when, exclusive."),
+    Column("cpu_capacity", _F, "cores", "Capacity.", null="not exposed"),
+    Column("memory_capacity", _F, "bytes", "Capacity.", null="not exposed"),
+    Column("gpu_capacity", _F, "physical GPUs", "Capacity; a shared GPU counts once.", null="not exposed"),
+    Column("cpu_allocatable", _F, "cores", "What pods can be given.", null="not exposed"),
+    Column("memory_allocatable", _F, "bytes", "What pods can be given.", null="not exposed"),
+    Column("gpu_allocatable", _F, "physical GPUs", "What pods can be given.", null="not exposed"),
+    Column("gpu_model", _T, "", "GPU model.", null="no GPU, or unknown"),
+    Column("labels", _MAP, "", "The node's labels that kube-state-metrics is allowed to expose."),
+    Column("capacity_type", _T, "", "spot or on-demand.", null="unknown"),
+    Column("cpu_price", _F, "currency per core-hour", "Unit price.", null="no price known"),
+    Column("memory_price", _F, "currency per GiB-hour", "Unit price.", null="no price known"),
+    Column("gpu_price", _F, "currency per GPU-hour", "Unit price.", null="no price known"),
+    Column("price_source", _T, "", "Where the unit prices come from: a price-book rule, the GPU model, or the defaults."),
+    Column("cpu_cost", _MONEY, "currency", "Capacity × unit price × life.", null="capacity or price unknown"),
+    Column("memory_cost", _MONEY, "currency", "Capacity × unit price × life.", null="capacity or price unknown"),
+    Column("gpu_cost", _MONEY, "currency", "Capacity × unit price × life.", null="capacity or price unknown"),
+)
+_GPUS = _table(
+    "gpus",
+    "a GPU (or MIG instance) on the day",
+    ("gpu_key",),
+    Column("gpu_key", _I, "", "Stable 63-bit key of a GPU or MIG instance."),
+    Column("uuid", _T, "", "The device's UUID; empty where the exporter gives none."),
+    Column("gpu_index", _T, "", "The device's number on its node.", null="not exposed"),
+    Column("mig_profile", _T, "", "MIG profile such as 1g.10gb.", null="not a MIG instance"),
+    Column("model", _T, "", "Model name.", null="not exposed"),
+    _NODE,
+    Column("observed_hours", _F, "h", "Time in which its busy ratio was observed."),
+    Column("allocated_hours", _F, "h", "Observed time in which the exporter named a container as its user."),
+    Column("busy_mean", _F, "ratio", "Mean busy ratio over observed time. NaN: never observed."),
+    Column("busy_p95", _F, "ratio", "95th percentile (nearest rank, time-weighted). NaN: never observed."),
+    Column("busy_max", _F, "ratio", "Maximum. NaN: never observed."),
+    Column("memory_max_bytes", _F, "bytes", "Most framebuffer memory in use. NaN: never observed."),
+    Column("memory_total_bytes", _F, "bytes", "Used and free framebuffer memory. NaN: never observed."),
+    Column("energy_kwh", _F, "kWh", "Power × time over the observed part. NaN: never observed."),
+)
+_VOLUMES = _table(
+    "volumes",
+    "a persistent volume claim on the day",
+    ("namespace", "claim"),
+    Column("namespace", _T, "", "Namespace."),
+    Column("claim", _T, "", "PersistentVolumeClaim name."),
+    Column("class", _T, "", "StorageClass.", null="none named"),
+    Column("requested_bytes", _F, "bytes", "Requested size."),
+    Column("used_bytes", _F, "bytes", "Most bytes in use. NaN: not observed."),
+    Column("mounted_hours", _F, "h", "Time with at least one mounting pod."),
+)
+_QUOTAS = _table(
+    "quotas",
+    "a key of a ResourceQuota on the day",
+    ("namespace", "quota", "resource"),
+    Column("namespace", _T, "", "Namespace."),
+    Column("quota", _T, "", "ResourceQuota name."),
+    Column("resource", _T, "", "The key as Kubernetes writes it, such as requests.nvidia.com/gpu."),
+    Column("hard", _F, "cores, bytes or pieces", "The limit at the end of the day."),
+    Column("used_mean", _F, "cores, bytes or pieces", "Mean use. NaN: not observed."),
+    Column("used_max", _F, "cores, bytes or pieces", "Most used. NaN: not observed."),
+)
+_CHARGES = _table(
+    "charges",
+    "a charge: who owes what for one resource of one node on the day, or what nobody used of it",
+    ("kind", "resource", "node", "namespace", "pod", "pod_uid", "container"),
+    Column("kind", _T, "", "workload, idle, system, volume or network."),
+    Column("resource", _T, "", "cpu, memory, gpu, storage or network."),
+    Column("node", _T, "", "Node name.", null="not on a node"),
+    *(Column(c.name, c.type, c.unit, c.doc, null="idle or system") for c in _WORKLOAD),
+    Column("pod_uid", _T, "", "The pod's uid.", null="idle or system"),
+    Column("container", _T, "", "Container name; empty for what the pod reserves beyond its containers.",
+           null="idle or system"),
+    *(Column(c.name, c.type, c.unit, c.doc, null=c.null or "idle or system") for c in _OWNER),
+    Column("unit", _T, "", "Unit of the quantities: core_hour, gib_hour, gpu_hour."),
+    Column("requested_quantity", _F, "`unit`", "Requested over the time of occupancy.", null="idle or system"),
+    Column("used_quantity", _F, "`unit`", "Used over the observed time. NaN: never observed.", null="idle or system"),
+    Column("billed_quantity", _F, "`unit`", "What the charge is for."),
+    Column("unit_price", _F, "currency per `unit`", "Mean unit price, weighted by what was billed.",
+           null="no price known"),
+    Column("cost", _MONEY, "currency", "The charge.", null="no price known"),
+    Column("cost_used", _MONEY, "currency", "The part that was used.", null="idle or system, or no price known"),
+    Column("cost_unused", _MONEY, "currency", "Paid for and not used.", null="idle or system, or no price known"),
+    Column("cost_unobserved", _MONEY, "currency", "The part whose usage was not observed.",
+           null="idle or system, or no price known"),
+    Column("currency", _T, "", "Currency of all money in the row."),
+    Column("coverage", _F, "ratio", "Observed time / time of occupancy.", null="idle or system"),
+)  # fmt: skip
+_PROFILES = _table(
+    "profiles",
+    "the usage profile of a container and resource on the day",
+    ("container_key", "resource"),
+    _CONTAINER_KEY,
+    *_WORKLOAD,
+    Column("container", _T, "", "Container name."),
+    Column("resource", _T, "", "cpu or memory."),
+    Column("occupied_s", _F, "s", "Time of occupancy."),
+    Column("observed_s", _F, "s", "Time in which usage was observed."),
+    *(Column(f"{name}", _F, "cores or bytes", f"{doc} over observed time. NaN: never observed.")
+      for name, doc in (("mean", "Mean"), ("p50", "Median"), ("p90", "90th percentile"), ("p95", "95th percentile"),
+                        ("p99", "99th percentile"), ("max", "Maximum"))),
+    Column("throttled_ratio", _F, "ratio", "Throttled CPU periods / all periods.", null="no CPU limit"),
+    Column("oom_kills", _I, "", "Out-of-memory kills.", null="not exposed"),
+    Column("restarts", _I, "", "Container restarts.", null="not exposed"),
+    Column("sketch", Type.TEXT, "", "Mergeable histogram of the usage: see docs/methods.md."),
+)  # fmt: skip
+_DEMAND = _table(
+    "demand",
+    "a namespace's demand for a resource in one hour",
+    ("namespace", "resource", "hour"),
+    Column("namespace", _T, "", "Namespace."),
+    Column("resource", _T, "", "cpu, memory, pods, or a GPU resource's name."),
+    Column("hour", _AT, "", "Start of the hour."),
+    *(Column(f"{what}_{stat}", _F, "cores, bytes or pieces", f"{stat.title()} over the hour's cells of all {what}.")
+      for what in ("requests", "limits", "usage") for stat in ("max", "mean")),
+    Column("pods_max", _I, "pods", "Most pods at once."),
+)  # fmt: skip
+_ADVICE = _table(
+    "advice",
+    "a recommendation for a container of a workload",
+    ("namespace", "workload_kind", "workload", "container", "resource"),
+    *_WORKLOAD[:3],
+    Column("container", _T, "", "Container name."),
+    Column("resource", _T, "", "cpu, memory or gpu."),
+    Column("current_request", _F, "cores, bytes or pieces", "Request now.", null="none set"),
+    Column("proposed_request", _F, "cores, bytes or pieces", "Proposed request.", null="no advice: see reason"),
+    Column("reason", _T, "", "Why this is proposed, or why nothing is."),
+    Column("evidence_days", _I, "days", "Days of usage behind it."),
+    Column("coverage", _F, "ratio", "Observed time / time of occupancy in those days."),
+    Column("violation_rate", _F, "ratio", "Share of past days on which the rule's advice was exceeded.",
+           null="not backtested"),
+    Column("monthly_saving_gross", _MONEY, "currency", "At the workload's own unit prices.", null="no advice"),
+    Column("monthly_saving_net", _MONEY, "currency", "Without what idle capacity cannot give back.", null="no advice"),
+)  # fmt: skip
+_QUOTA_ADVICE = _table(
+    "quota_advice",
+    "a suggested key of a namespace's ResourceQuota",
+    ("namespace", "resource"),
+    Column("namespace", _T, "", "Namespace."),
+    Column("resource", _T, "", "The key as Kubernetes writes it."),
+    Column("hard_now", _F, "cores, bytes or pieces", "The present limit.", null="no quota"),
+    Column("used_p99", _F, "cores, bytes or pieces", "99th percentile of concurrent demand."),
+    Column("suggested_hard", _F, "cores, bytes or pieces", "Suggested limit."),
+    Column("exhausted_on", Type.DATE, "", "When the present limit runs out.", null="not within the horizon"),
+    Column("reason", _T, "", "Why."),
+)
+_FINDINGS = _table(
+    "findings",
+    "something a person should know about the day",
+    ("rule", "subject"),
+    Column("rule", _T, "", "Name of the rule that found it."),
+    Column("severity", _T, "", "info, warning or error."),
+    Column("subject", _T, "", "What it is about."),
+    Column("message", _T, "", "What was found."),
+    Column("amount", _MONEY, "currency", "The money concerned.", null="none"),
+)
+_RUNS = _table(
+    "runs",
+    "a committed day",
+    (),
+    Column("status", _T, "", "complete, or incomplete (coverage below the threshold)."),
+    Column("coverage", _F, "ratio", "Observed time / time of occupancy over all containers and their resources."),
+    Column("signals", _MAP, "", "Samples read of each signal."),
+    Column("signal_coverage", _MAP, "ratio", "Observed time / time of occupancy for each usage signal."),
+    Column("samples", _I, "samples", "Samples read in all."),
+    Column("source", _T, "", "Where they came from: product and version."),
+    Column("engine", _T, "", "How they were read."),
+    Column("warnings", Type.TEXTS, "", "What the source or the run warned of."),
+    Column("costlab_version", _T, "", "The version that wrote the day."),
+    Column("config_hash", _T, "", "SHA-256 of the configuration that shaped the figures."),
+    Column("prices_hash", _T, "", "SHA-256 of prices and price book."),
+    Column("content", _MAP, "", "SHA-256 of each table's rows."),
+    Column("files", _MAP, "", "Each table's data files on the day, joined by newlines."),
+    Column("versions", _MAP, "", "Delta version of each table after the day's commit."),
+    Column("forced", _T, "", "The reason given for replacing the day by a worse one.", null="not forced"),
+)
+
+TABLES: dict[str, TableSpec] = {
+    spec.name: spec
+    for spec in (
+        _CONTAINER_USAGE, _GPU_USAGE, _CONTAINERS, _NODES, _GPUS, _VOLUMES, _QUOTAS, _CHARGES,
+        _PROFILES, _DEMAND, _ADVICE, _QUOTA_ADVICE, _FINDINGS, _RUNS,
+    )
+}  # fmt: skip

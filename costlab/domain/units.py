@@ -1,0 +1,75 @@
+"""Units that never mix: Kubernetes quantities, GiB (2^30) and GB (10^9), money in micro-units."""
+
+import re
+from decimal import ROUND_HALF_EVEN, Decimal
+from enum import StrEnum
+from fractions import Fraction
+
+KIB = 2**10
+MIB = 2**20
+GIB = 2**30
+GB = 10**9
+MICRO = 10**6
+HOUR_SECONDS = 3600
+
+_BINARY = {"Ki": 1, "Mi": 2, "Gi": 3, "Ti": 4, "Pi": 5, "Ei": 6}
+_DECIMAL = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
+_QUANTITY = re.compile(
+    r"(?P<number>[+-]?(?:\d+\.?\d*|\.\d+))(?:(?P<suffix>[numkMGTPE]|[KMGTPE]i)|[eE](?P<exponent>[+-]?\d{1,3}))?"
+)
+
+
+class Resource(StrEnum):
+    """What a node offers and a pod is charged for."""
+
+    CPU = "cpu"
+    MEMORY = "memory"
+    GPU = "gpu"
+
+    @property
+    def unit(self) -> str:
+        """The unit its quantities are charged in."""
+        return {"cpu": "core_hour", "memory": "gib_hour", "gpu": "gpu_hour"}[self.value]
+
+
+def parse_quantity(text: str) -> Fraction:
+    """The exact value of a Kubernetes resource quantity, in cores, bytes or pieces.
+
+    The grammar is the API server's: a sign, digits, then one of n u m k M G T P E, Ki Mi Gi Ti Pi Ei,
+    or a decimal exponent. `1 Gi` and `1e3Ki` are refused there, and so here.
+
+    >>> parse_quantity("100m"), parse_quantity("1.5Gi") == 1.5 * GIB
+    (Fraction(1, 10), True)
+
+    Raises ValueError for anything else.
+    """
+    match = _QUANTITY.fullmatch(text)
+    if match is None:
+        raise ValueError(f"{text!r} is not a Kubernetes quantity such as 500m, 2, 1.5Gi or 1e3")
+    number = Fraction(match["number"])
+    suffix = match["suffix"] or ""
+    if suffix in _BINARY:
+        return number * KIB ** _BINARY[suffix]
+    power = int(match["exponent"]) if match["exponent"] else _DECIMAL[suffix]
+    return number * Fraction(10) ** power
+
+
+def format_cores(cores: float) -> str:
+    """CPU as Kubernetes writes it, in whole millicores and never less than is needed: 1.5 -> 1500m, 2 -> 2."""
+    millicores = -((-Fraction(cores) * 1000) // 1)
+    return str(millicores // 1000) if millicores % 1000 == 0 else f"{millicores}m"
+
+
+def format_bytes(size_bytes: float) -> str:
+    """Memory as Kubernetes writes it, in the largest binary unit that needs no fraction: 1610612736 -> 1536Mi."""
+    whole = int(-((-Fraction(size_bytes)) // 1))
+    for suffix, power in reversed(_BINARY.items()):
+        if whole and whole % KIB**power == 0:
+            return f"{whole // KIB**power}{suffix}"
+    return str(whole)
+
+
+def money(amount: float | Fraction | Decimal | str) -> Decimal:
+    """An amount rounded half-even to a micro-unit, as the lake stores money: DECIMAL(18, 6)."""
+    exact = Decimal(amount.numerator) / Decimal(amount.denominator) if isinstance(amount, Fraction) else Decimal(amount)
+    return exact.quantize(Decimal(1).scaleb(-6), rounding=ROUND_HALF_EVEN)
