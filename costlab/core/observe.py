@@ -1,0 +1,111 @@
+"""From samples to values: what was observed of a thing, when, as disjoint stretches of constant value.
+
+docs/methods.md, "From samples to values", defines the rules; `kernels` holds the loops.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from costlab.core import kernels
+from costlab.core.kernels import Floats, Ints
+
+
+@dataclass(frozen=True, slots=True)
+class Stretches:
+    """Intervals with a constant value, by group.
+
+    start_ms, end_ms: int64 (n,), half-open, not empty. values: float64 (n,).
+    offsets: int64 (groups + 1,); group g owns offsets[g]:offsets[g + 1], ordered by start.
+    """
+
+    start_ms: Ints
+    end_ms: Ints
+    values: Floats
+    offsets: Ints
+
+    @property
+    def group(self) -> Ints:
+        """The group of each interval: int64 (n,)."""
+        return np.repeat(np.arange(len(self.offsets) - 1), np.diff(self.offsets))
+
+    def keep(self, mask: np.ndarray) -> "Stretches":
+        """Only the intervals where `mask` (bool, (n,)) is true."""
+        return Stretches(
+            self.start_ms[mask], self.end_ms[mask], self.values[mask], _offsets(self.group[mask], len(self.offsets) - 1)
+        )
+
+
+def held(at_ms: Ints, values: Floats, offsets: Ints, max_gap_ms: int) -> Stretches:
+    """What a gauge's series showed: each sample holds until the next, at most `max_gap_ms`."""
+    end_ms = kernels.hold(at_ms, values, offsets, max_gap_ms)
+    return Stretches(at_ms, end_ms, values, offsets).keep(end_ms > at_ms)
+
+
+def rates(
+    at_ms: Ints, values: Floats, offsets: Ints, began_ms: Ints, max_gap_ms: int, reach_ms: int
+) -> Stretches:
+    """What a counter's series showed: its rise per second between two samples, resets counted from 0."""
+    start_ms, per_second = kernels.rate(at_ms, values, offsets, began_ms, max_gap_ms, reach_ms)
+    return Stretches(start_ms, at_ms, per_second, offsets).keep(start_ms < at_ms)
+
+
+def combine(stretches: Stretches, group: Ints, groups: int, *, add: bool) -> Stretches:
+    """The sum (`add`) or maximum of several series as one: series s of `stretches` belongs to group[s].
+
+    A group of -1 is left out.
+    """
+    target = group[stretches.group]
+    order = np.lexsort((stretches.end_ms, stretches.start_ms, target))
+    order = order[np.searchsorted(target[order], 0) :]
+    start_ms, end_ms, values = stretches.start_ms[order], stretches.end_ms[order], stretches.values[order]
+    offsets = _offsets(target[order], groups)
+    same_group = target[order][1:] == target[order][:-1]
+    if not np.any(same_group & (start_ms[1:] < end_ms[:-1])):
+        return Stretches(start_ms, end_ms, values, offsets)
+    return Stretches(*kernels.overlay(start_ms, end_ms, values, offsets, add))
+
+
+def clipped(stretches: Stretches, start_ms: Ints, end_ms: Ints) -> Stretches:
+    """Only what lies within [start_ms[g], end_ms[g]) of each group g."""
+    group = stretches.group
+    cut = replace(
+        stretches,
+        start_ms=np.maximum(stretches.start_ms, start_ms[group]),
+        end_ms=np.minimum(stretches.end_ms, end_ms[group]),
+    )
+    return cut.keep(cut.start_ms < cut.end_ms)
+
+
+def side_by_side(sides: tuple[Stretches, ...]) -> tuple[Ints, Ints, tuple[Floats, ...], Ints]:
+    """Several quantities of the same groups on common stretches: start, end, one value array a side (NaN: not
+    observed), offsets.
+    """
+    first = sides[0]
+    start_ms, end_ms, offsets = first.start_ms, first.end_ms, first.offsets
+    columns: tuple[Floats, ...] = (first.values,)
+    for side in sides[1:]:
+        start_ms, end_ms, left, right, offsets = kernels.align(
+            start_ms, end_ms, offsets, side.start_ms, side.end_ms, side.offsets
+        )
+        columns = (*(_take(column, left) for column in columns), _take(side.values, right))
+    return start_ms, end_ms, columns, offsets
+
+
+def scrape_interval_ms(at_ms: Ints, offsets: Ints, default_ms: int) -> int:
+    """The usual step between two samples of a series (median); `default_ms` when no series has two."""
+    steps = np.diff(at_ms)
+    within = np.ones(len(steps), bool)
+    inner = offsets[1:-1]
+    within[inner[(inner > 0) & (inner < len(at_ms))] - 1] = False
+    return int(np.median(steps[within])) if within.any() else default_ms
+
+
+def _offsets(group: Ints, groups: int) -> Ints:
+    return np.concatenate([np.zeros(1, np.int64), np.cumsum(np.bincount(group, minlength=groups))]).astype(np.int64)
+
+
+def _take(values: Floats, index: Ints) -> Floats:
+    if not len(values):
+        return np.full(len(index), np.nan)
+    return np.where(index >= 0, values[index], np.nan)

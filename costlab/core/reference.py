@@ -1,0 +1,124 @@
+"""The NumPy twins of `kernels`: the meaning of every result, written to be read. Slow, and held equal by the tests."""
+
+import numpy as np
+
+from costlab.core.kernels import Floats, Ints
+
+
+def hold(at_ms: Ints, values: Floats, offsets: Ints, max_gap_ms: int) -> Ints:
+    """Until when each sample of a gauge holds: the next sample, at most `max_gap_ms` on; its own time if NaN."""
+    following = np.append(at_ms[1:], 2**62)
+    following[offsets[1:][offsets[1:] > 0] - 1] = 2**62
+    return np.where(np.isnan(values), at_ms, np.minimum(at_ms + max_gap_ms, following))
+
+
+def rate(
+    at_ms: Ints, values: Floats, offsets: Ints, began_ms: Ints, max_gap_ms: int, reach_ms: int
+) -> tuple[Ints, Floats]:
+    """Since when, and at which rate per second, a counter rose to each of its samples; NaN where unknown."""
+    series = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+    first = np.zeros(len(at_ms), bool)
+    first[offsets[:-1][np.diff(offsets) > 0]] = True
+    began = began_ms[series]
+    before_ms = np.where(first, began, np.roll(at_ms, 1))
+    before = np.where(first, 0.0, np.roll(values, 1))
+    limit = np.where(first, np.where(began >= 0, reach_ms, -1), max_gap_ms)
+    lasted = at_ms - before_ms
+    known = (lasted > 0) & (lasted <= limit) & ~np.isnan(values) & ~np.isnan(before)
+    rise = np.where(values >= before, values - before, values)
+    seconds = np.where(known, lasted, 1) / 1000.0
+    return np.where(known, before_ms, at_ms), np.where(known, rise / seconds, np.nan)
+
+
+def overlay(
+    start_ms: Ints, end_ms: Ints, values: Floats, offsets: Ints, add: bool
+) -> tuple[Ints, Ints, Floats, Ints]:
+    """Disjoint stretches of each group, holding the sum (`add`) or the maximum of the intervals that overlap."""
+    found: list[tuple[int, int, float]] = []
+    ends = [0]
+    for low, high in zip(offsets[:-1], offsets[1:], strict=True):
+        starts, stops, held = start_ms[low:high], end_ms[low:high], values[low:high]
+        edges = np.unique(np.concatenate([starts, stops]))
+        for begin, until in zip(edges[:-1], edges[1:], strict=True):
+            here = held[(starts <= begin) & (stops > begin)]
+            if len(here):
+                total = float(np.add.reduce(here)) if add else float(here.max())
+                found.append((int(begin), int(until), total))
+        ends.append(len(found))
+    table = np.array(found, dtype=[("start", np.int64), ("end", np.int64), ("value", np.float64)])
+    return table["start"].copy(), table["end"].copy(), table["value"].copy(), np.array(ends, np.int64)
+
+
+def align(
+    start_a: Ints, end_a: Ints, offsets_a: Ints, start_b: Ints, end_b: Ints, offsets_b: Ints
+) -> tuple[Ints, Ints, Ints, Ints, Ints]:
+    """Stretches of each group in which neither side changes, with the index of the interval of a and of b (-1: none)."""
+    found: list[tuple[int, int, int, int]] = []
+    ends = [0]
+    for group in range(len(offsets_a) - 1):
+        a = range(offsets_a[group], offsets_a[group + 1])
+        b = range(offsets_b[group], offsets_b[group + 1])
+        edges = sorted({int(t) for i in a for t in (start_a[i], end_a[i])} | {int(t) for j in b for t in (start_b[j], end_b[j])})
+        for begin, until in zip(edges[:-1], edges[1:], strict=True):
+            in_a = next((i for i in a if start_a[i] <= begin < end_a[i]), -1)
+            in_b = next((j for j in b if start_b[j] <= begin < end_b[j]), -1)
+            if in_a >= 0 or in_b >= 0:
+                found.append((begin, until, in_a, in_b))
+        ends.append(len(found))
+    table = np.array(found, np.int64).reshape(-1, 4)
+    return table[:, 0].copy(), table[:, 1].copy(), table[:, 2].copy(), table[:, 3].copy(), np.array(ends, np.int64)
+
+
+def spread(
+    start_ms: Ints, end_ms: Ints, values: Floats, row: Ints, rows: int, grid_start_ms: int, cell_ms: int, cells: int
+) -> tuple[Floats, Floats]:
+    """Seconds covered, and value × seconds, that intervals put into each cell of their row: both (rows, cells)."""
+    edges = grid_start_ms + cell_ms * np.arange(cells + 1)
+    overlap_ms = np.minimum(end_ms[:, None], edges[1:]) - np.maximum(start_ms[:, None], edges[:-1])
+    part_s = np.where(np.isnan(values)[:, None], 0.0, np.maximum(overlap_ms, 0) / 1000.0)
+    seconds, weighted = np.zeros((rows, cells)), np.zeros((rows, cells))
+    np.add.at(seconds, row, part_s)
+    np.add.at(weighted, row, np.nan_to_num(values)[:, None] * part_s)
+    return seconds, weighted
+
+
+def bill(
+    occupied_s: Floats,
+    requested: Floats,
+    observed_s: Floats,
+    used: Floats,
+    capacity: Floats,
+    allocatable: Floats,
+    price: Floats,
+    mode: tuple[bool, bool, bool, bool],
+) -> tuple[Floats, Floats]:
+    """What each row and each kind of rest is billed for one resource of one node on the day: quantities, amounts."""
+    by_request, by_usage, is_share, bounded = mode
+    rows = len(occupied_s)
+    here = occupied_s > 0
+    seen = here & (observed_s > 0)
+    level = np.divide(used, observed_s, out=np.full_like(used, np.nan), where=seen)
+    asked = np.where(here, requested, 0.0)
+    use = level if is_share else level * occupied_s
+    demand = asked
+    if by_usage and not is_share:
+        demand = np.where(seen, np.maximum(asked, use) if by_request else use, asked)
+    total = demand.sum(axis=0)
+    scale = np.ones_like(total)
+    if bounded:
+        np.divide(capacity, total, out=scale, where=total > capacity)
+    billed = demand * scale
+    spent = billed * np.minimum(use, 1.0) if is_share else np.minimum(billed, use)
+    parts = np.stack([np.where(seen, spent, 0.0), np.where(seen, billed - spent, 0.0), np.where(seen, 0.0, billed)])
+    rest = np.zeros((2, len(total)))
+    if bounded:
+        alive = capacity > 0
+        rest[0] = np.where(alive, np.maximum(0.0, allocatable - total), 0.0)
+        rest[1] = np.where(alive, capacity - np.maximum(allocatable, np.minimum(total, capacity)), 0.0)
+    contended = float(np.sum(total > capacity * (1.0 + 1e-12))) if bounded else 0.0
+    quantity, amount = np.zeros((rows + 1, 3)), np.zeros((rows + 1, 3))
+    quantity[:rows] = parts.sum(axis=2).T / 3600.0
+    quantity[rows] = [rest[0].sum() / 3600.0, rest[1].sum() / 3600.0, contended]
+    amount[:rows] = (np.where(parts > 0, parts * price, 0.0)).sum(axis=2).T / 3600.0
+    amount[rows, :2] = (np.where(rest != 0, rest * price, 0.0)).sum(axis=1) / 3600.0
+    return quantity, amount
