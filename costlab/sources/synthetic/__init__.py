@@ -1,0 +1,61 @@
+"""A made-up cluster with a story, so that the demo needs no network and the tests know the truth."""
+
+from datetime import date
+
+from costlab.domain.time import Day, Window, days_between
+from costlab.sources.synthetic.cadvisor import CADVISOR, raw_cadvisor
+from costlab.sources.synthetic.dcgm import DCGM, raw_dcgm
+from costlab.sources.synthetic.kube_state import KUBE_STATE, raw_kube_state
+from costlab.sources.synthetic.meters import Meters
+from costlab.sources.synthetic.raw import RawSeries
+from costlab.sources.synthetic.story import tell
+
+LAST_DAY = date(2026, 11, 20)  # a Friday
+
+
+class SyntheticCluster:
+    """The metrics that Prometheus would hold of an ML platform with five teams, up to and including `last`.
+
+    The same arguments give the same samples in every process, and a window gives exactly those samples of
+    a larger one that lie in it. Samples begin a day before the first of the `days` and end a day after
+    `last`, so that a day can be read with its margins.
+    """
+
+    def __init__(
+        self, seed: int = 7, last: date = LAST_DAY, days: int = 30, *, ksm_interval_ms: int = 120_000
+    ) -> None:
+        self.story = tell(seed, last, days)
+        self._meters = Meters(seed)
+        self._ksm_interval_ms = ksm_interval_ms
+
+    @property
+    def days(self) -> tuple[Day, ...]:
+        """The days of the story in UTC, first to last."""
+        calendar = self.story.calendar
+        return days_between(Day(calendar.date_of(1 - calendar.length)), Day(calendar.last))
+
+    @property
+    def history(self) -> Window:
+        """The instants outside of which nothing was scraped."""
+        return self.story.calendar.history
+
+    def metrics(self) -> tuple[str, ...]:
+        """Names of all metrics, exporter by exporter."""
+        return (*KUBE_STATE, *CADVISOR, *DCGM)
+
+    def raw(self, metric: str, window: Window) -> list[RawSeries]:
+        """The metric's series with samples in the window; a metric that nobody exposes has none."""
+        window = _overlap(window, self.history)
+        if metric in KUBE_STATE:
+            return list(raw_kube_state(self.story, metric, window, self._ksm_interval_ms))
+        if metric in CADVISOR:
+            return list(raw_cadvisor(self.story, self._meters, metric, window, interval_ms=60_000))
+        if metric in DCGM:
+            return list(raw_dcgm(self.story, self._meters, metric, window, interval_ms=60_000))
+        return []
+
+
+def _overlap(window: Window, history: Window) -> Window:
+    """The part of the window that lies in the history; empty, when there is none."""
+    start_ms = min(max(window.start_ms, history.start_ms), history.end_ms)
+    return Window(start_ms, max(start_ms, min(window.end_ms, history.end_ms)))
