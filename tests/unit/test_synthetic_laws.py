@@ -91,6 +91,22 @@ def test_counters_go_on_over_midnight_under_the_same_uid() -> None:
     assert rates.max() < 2.5
 
 
+def test_nobody_uses_more_than_the_limit() -> None:
+    limits = {
+        (limit.labels["pod"], limit.labels["container"]): limit.values[0]
+        for limit in CLUSTER.raw("kube_pod_container_resource_limits", CLUSTER.days[-1].window)
+        if limit.labels["resource"] == "cpu"
+    }
+    checked = 0
+    for used in CLUSTER.raw("container_cpu_usage_seconds_total", CLUSTER.days[-1].window):
+        limit = limits.get((used.labels.get("pod", ""), used.labels.get("container", "")))
+        if limit is not None and len(used.at_ms) > 1:
+            rates = np.diff(used.values) / np.diff(used.at_ms / 1000)
+            assert rates.max() <= limit * 1.000001
+            checked += 1
+    assert checked > 10
+
+
 def test_outside_the_history_there_is_nothing() -> None:
     history = CLUSTER.history
     beyond = (Window(0, HOUR_MS), Window(history.end_ms, history.end_ms + HOUR_MS))

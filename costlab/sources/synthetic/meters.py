@@ -65,21 +65,24 @@ def meter(run: Run, seed: int) -> Meter:
     chance = np.random.default_rng(stable_key(str(seed), run.container_id))
     epoch_s = run.start_s + np.arange(knots, dtype=np.int64) * (KNOT_MS // 1000)
     life = Life(epoch_s, run.start_s, run.end_s, chance)
-    microcores = np.rint(_drawn(run.container.cpu, life, _CPU_NOISE) * 1e6).astype(np.int64)
-    pages = np.rint(_drawn(run.container.memory, life, _MEMORY_NOISE) * (2**30 / PAGE_BYTES)).astype(np.int32)
+    used = run.container
+    cores = _drawn(used.cpu, life, _CPU_NOISE, used.cpu_limit)
+    microcores = np.rint(cores * 1e6).astype(np.int64)
+    memory_gib = _drawn(used.memory, life, _MEMORY_NOISE, used.memory_limit_gib)
+    pages = np.rint(memory_gib * (2**30 / PAGE_BYTES)).astype(np.int32)
     busy = np.zeros(knots, np.int16)
-    if run.container.gpu is not None:
-        busy = np.rint(np.minimum(_drawn(run.container.gpu, life, _GPU_NOISE), 1.0) * PARTS).astype(np.int16)
+    if used.gpu is not None:
+        busy = np.rint(_drawn(used.gpu, life, _GPU_NOISE, 1.0) * PARTS).astype(np.int16)
     # A micro-core for a millisecond is a nanosecond of CPU.
     cpu_ns = np.concatenate([np.zeros(1, np.int64), np.cumsum(microcores * KNOT_MS)])
     return Meter(start_ms, end_ms, cpu_ns, pages, busy)
 
 
-def _drawn(curve: Curve, life: Life, noise: float) -> Floats:
-    """The curve with multiplicative noise, never below 0."""
+def _drawn(curve: Curve, life: Life, noise: float, limit: float | None) -> Floats:
+    """The curve with multiplicative noise, never below 0 and never above the limit."""
     levels = curve(life)
     wobble = 1.0 + noise * life.chance.standard_normal(len(levels))
-    return np.maximum(levels * wobble, 0.0)
+    return np.clip(levels * wobble, 0.0, limit)
 
 
 class Meters:
