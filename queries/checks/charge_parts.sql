@@ -1,0 +1,28 @@
+/* Charges whose parts are not the whole: used + unused + unobserved = cost on workload rows, no parts on the others.
+grain: a guilty charge
+inputs: charges
+params: none
+units: currency
+*/
+select
+    cluster,
+    date,
+    kind,
+    resource,
+    node,
+    namespace,
+    pod,
+    pod_uid,
+    container,
+    cost,
+    cost_used,
+    cost_unused,
+    cost_unobserved
+from charges
+where if(
+    kind = 'workload',
+    cost is distinct from cost_used + cost_unused + cost_unobserved,
+    kind in ('idle', 'system')
+        and (cost_used is not null or cost_unused is not null or cost_unobserved is not null)
+)
+order by cluster, date, kind, resource, node, namespace, pod, pod_uid, container

@@ -1,0 +1,46 @@
+/* Coverages and busy ratios outside 0 to 1; a coverage may not be NaN, a busy ratio may (never observed).
+grain: a guilty row; what names its table
+inputs: charges, gpus, runs
+params: none
+units: ratio
+*/
+with ratios as (
+    select
+        'charges' as what,
+        cluster,
+        date,
+        concat_ws(' ', kind, resource, node, namespace, pod, container) as subject,
+        coverage as ratio
+    from charges
+    where coverage is not null
+    union all
+    select
+        'gpus',
+        cluster,
+        date,
+        concat_ws(' ', node, uuid, mig_profile),
+        busy
+    from gpus,
+        lateral (values (busy_mean), (busy_p95), (busy_max)) as busy_ratios(busy)
+    where not isnan(busy)
+    union all
+    select
+        'runs',
+        cluster,
+        date,
+        status,
+        coverage
+    from runs
+)
+
+select
+    what,
+    cluster,
+    date,
+    subject,
+    ratio
+from ratios
+where ratio < 0
+    or ratio > 1
+    or isnan(ratio)
+order by what, cluster, date, subject, ratio

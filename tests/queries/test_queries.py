@@ -1,0 +1,97 @@
+"""Every named query: its form, its answer on an empty lake, and its cases."""
+
+import re
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from costlab.store.warehouse import Warehouse
+from query_cases import rows, same, tables
+
+from costlab import shipped
+
+CASES = Path(__file__).with_name("cases")
+FILES = sorted(shipped.folder("queries").rglob("*.sql"))
+NAMED = [file for file in FILES if file.parent.name in {"marts", "checks"}]
+PARAMETERS: dict[str, Any] = {"cluster": "c", "day": "2026-11-22", "days": 3}
+
+
+def names(files: list[Path]) -> list[str]:
+    return [file.stem for file in files]
+
+
+def statement(file: Path) -> duckdb.Statement:
+    (only,) = duckdb.extract_statements(file.read_text())
+    return only
+
+
+def arguments(file: Path, given: dict[str, str] | None = None) -> dict[str, Any]:
+    return {name: (given or {}).get(name, PARAMETERS[name]) for name in statement(file).named_parameters}
+
+
+def header(file: Path) -> dict[str, str]:
+    comment = file.read_text().partition("*/")[0]
+    return dict(re.findall(r"^(grain|inputs|params|units): (.+)$", comment, flags=re.MULTILINE))
+
+
+@pytest.mark.parametrize("file", FILES, ids=names(FILES))
+def test_a_query_says_what_it_is_and_is_one_ordered_select(file: Path) -> None:
+    text = file.read_text()
+    body = text.partition("*/")[2]
+    said = header(file)
+    assert text.startswith("/* ")
+    assert set(said) == {"grain", "inputs", "params", "units"}
+    assert statement(file).type == duckdb.StatementType.SELECT
+    params = set() if said["params"] == "none" else set(said["params"].split(", "))
+    assert params == statement(file).named_parameters
+    assert set(re.findall(r"\b(?:from|join) (\w+)", body)) >= set(said["inputs"].split(", "))
+    assert "*" not in re.sub(r"count\(\*\)| \* ", "", body), "columns are listed"
+    assert re.search(r"^order by\b", body, flags=re.MULTILINE)
+    assert not re.search(r"\b(?:SELECT|FROM|WHERE|GROUP|ORDER|JOIN)\b", body), "keywords are in lower case"
+    if file.parent.name == "staging":
+        assert params == set(), "a view takes no parameters"
+
+
+def test_names_of_queries_are_unique() -> None:
+    assert len(set(names(FILES))) == len(FILES)
+
+
+@pytest.mark.parametrize("file", NAMED, ids=names(NAMED))
+def test_a_query_answers_on_an_empty_lake(file: Path, tmp_path: Path) -> None:
+    answer = Warehouse.over_tables(tables(tmp_path)).query(file.stem, **arguments(file))
+    calendars = {"daily_costs": 3, "month_costs": 31 + 22}
+    assert answer.num_rows == calendars.get(file.stem, 0)
+
+
+def test_every_mart_and_check_has_a_case() -> None:
+    assert {folder.name for folder in CASES.iterdir()} == set(names(NAMED))
+
+
+def test_every_check_is_seen_to_find_something_guilty() -> None:
+    for file in NAMED:
+        if file.parent.name == "checks":
+            assert any(rows(case / "expected.csv") for case in (CASES / file.stem).iterdir()), file.stem
+
+
+@pytest.mark.parametrize(
+    "case", sorted(CASES.glob("*/*")), ids=lambda case: f"{case.parent.name}-{case.name}"
+)
+def test_a_query_gives_what_its_case_expects(case: Path) -> None:
+    (file,) = [each for each in NAMED if each.stem == case.parent.name]
+    given = {row["name"]: row["value"] for row in rows(case / "params.csv")}
+    answer = Warehouse.over_tables(tables(case)).query(file.stem, **arguments(file, given)).to_pylist()
+    expected = rows(case / "expected.csv")
+    assert (case / "expected.csv").exists()
+    compared = [{name: row[name] for name in want} for row, want in zip(answer, expected, strict=False)]
+    assert len(answer) == len(expected), answer
+    for got, want in zip(compared, expected, strict=True):
+        assert all(same(want[name], got[name]) for name in want), f"{got} is not {want}"
+
+
+def test_a_day_of_the_calendar_is_a_date() -> None:
+    file = next(file for file in NAMED if file.stem == "daily_costs")
+    answer = Warehouse.over_tables(tables(CASES / "none")).query(file.stem, **arguments(file)).to_pylist()
+    assert [row["date"] for row in answer] == [date(2026, 11, 20), date(2026, 11, 21), date(2026, 11, 22)]
+    assert {row["status"] for row in answer} == {"missing"}
