@@ -1,0 +1,1 @@
+"""Context in, bytes out: figures, words, charts, and the editions of the daily report."""
