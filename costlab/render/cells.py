@@ -1,0 +1,52 @@
+"""Cells that several of the report's tables have in common."""
+
+from decimal import Decimal
+from typing import Any
+
+from costlab.render import figures
+from costlab.render.context import Cell, Part, Split
+from costlab.render.names import visible
+
+Row = dict[str, Any]
+
+ZERO = Decimal(0)
+RESOURCES = {"gpu": "GPU", "cpu": "CPU", "memory": "Memory"}
+
+
+def blank(count: int) -> tuple[Cell, ...]:
+    """Cells with nothing in them."""
+    return (Cell(""),) * count
+
+
+def total_of(rows: list[Row], name: str) -> Decimal:
+    """The sum of a money column, in which null counts as nothing."""
+    return sum((row[name] or ZERO for row in rows), ZERO)
+
+
+def workload(row: Row) -> Cell:
+    """A workload's name over its kind, namespace and class."""
+    kind, place, purpose = visible(row["workload_kind"]), visible(row["namespace"]), visible(row["class"])
+    return Cell(visible(row["workload"]), f"{kind} in {place}, {purpose}")
+
+
+def priced(text: str, row: Row) -> Cell:
+    """A cost, with a note where a part of it has no price."""
+    return Cell(text, "not all priced" if row["unpriced_charges"] else "")
+
+
+def used(row: Row) -> Cell:
+    """How much of what was observed was used, with a bar of used, unused and (hatched) unobserved cost."""
+    total = row["total_cost"] or ZERO
+    if row["used_ratio"] is None or not total:
+        return Cell(figures.NONE, tone="quiet")
+    parts = (Part.USED, Part.UNUSED, Part.UNOBSERVED)
+    mark = Split(tuple((part, float(row[f"{part}_cost"] / total)) for part in parts))
+    return Cell(figures.share(row["used_ratio"]), mark=mark)
+
+
+def bar(ratio: float | None, part: Part) -> Cell:
+    """A share with its bar; None and NaN are not observed."""
+    text = figures.share(ratio)
+    if ratio is None or text == figures.NONE:
+        return Cell("not observed", tone="quiet")
+    return Cell(text, mark=Split(((part, min(1.0, ratio)),)))

@@ -1,0 +1,170 @@
+"""What is on the report's page: every text ready to print, every mark and chart as plain numbers."""
+
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+
+class Part(StrEnum):
+    """What a day's money bought, in the order in which bars are stacked."""
+
+    USED = "used"
+    UNUSED = "unused"
+    UNOBSERVED = "unobserved"
+    IDLE = "idle"
+    SYSTEM = "system"
+
+    @property
+    def label(self) -> str:
+        """As the legend and the tables' heads say it."""
+        return _LABELS[self]
+
+
+_LABELS = {
+    Part.USED: "Used",
+    Part.UNUSED: "Reserved, not used",
+    Part.UNOBSERVED: "Not observed",
+    Part.IDLE: "Idle",
+    Part.SYSTEM: "System",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """A little bar of parts; shares add up to at most 1, the rest stays empty."""
+
+    shares: tuple[tuple[Part, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Spark:
+    """A little line; None is a missing day and breaks it. An empty `label` leaves it to the text beside it."""
+
+    values: tuple[float | None, ...]
+    label: str = ""
+
+
+Mark = Split | Spark
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column's head; `minor` ones give way on a phone."""
+
+    title: str
+    unit: str = ""
+    numeric: bool = False
+    minor: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One cell: its text, a quieter note under it, a mark beside it, a tone (good, bad, quiet)."""
+
+    text: str
+    note: str = ""
+    mark: Mark | None = None
+    tone: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table; `rest` rows (others, idle, system) stand below a rule, `total` at the foot."""
+
+    caption: str
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    rest: tuple[tuple[Cell, ...], ...] = ()
+    total: tuple[Cell, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A heading, a sentence, a table; `empty` is said instead of a table without rows. Folded ones open by a click."""
+
+    key: str
+    title: str
+    lead: str
+    table: Table
+    empty: str = ""
+    folded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A line of the data-quality strip; level is info, warning or error."""
+
+    level: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """One of the five figures: label, value, what it means, and a mark."""
+
+    label: str
+    value: str
+    note: str
+    mark: Mark | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DayBar:
+    """A day of the bar chart; amounts by part, None when the day is missing."""
+
+    date: date
+    amounts: dict[Part, float] | None
+    usual: float | None
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MonthLine:
+    """A month's running total: (day of month, amount); a missing day has None."""
+
+    title: str
+    points: tuple[tuple[int, float | None], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DailyChart:
+    """Thirty days as stacked bars, with the usual level."""
+
+    title: str
+    summary: str
+    bars: tuple[DayBar, ...]
+    currency: str
+    last_label: str
+    table: Table
+
+
+@dataclass(frozen=True, slots=True)
+class MonthChart:
+    """The cumulative month, over the month before where the lake holds all of that."""
+
+    title: str
+    summary: str
+    now: MonthLine
+    before: MonthLine | None
+    days_in_month: int
+    currency: str
+    last_label: str
+    table: Table
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The whole page."""
+
+    title: str
+    cluster: str
+    date: date
+    day: str
+    headline: str
+    notices: tuple[Notice, ...]
+    tiles: tuple[Tile, ...]
+    daily: DailyChart
+    month: MonthChart
+    sections: tuple[Section, ...]
+    provenance: tuple[tuple[str, str], ...]
+    downloads: tuple[tuple[str, str], ...]

@@ -1,0 +1,112 @@
+"""What the figures rest on: findings, the reconciliation, and what was read."""
+
+from decimal import Decimal
+
+from costlab.render import figures
+from costlab.render.cells import RESOURCES, ZERO, Row, total_of
+from costlab.render.context import Cell, Column, Part, Section, Table
+from costlab.render.names import visible
+
+FINDINGS_SHOWN = 20
+
+_SEVERITY = {"error": "✕\N{NO-BREAK SPACE}error", "warning": "▲\N{NO-BREAK SPACE}warning", "info": "info"}
+
+
+def findings(rows: list[Row], currency: str) -> Section:
+    """What a person should know."""
+    shown, hidden = rows[:FINDINGS_SHOWN], rows[FINDINGS_SHOWN:]
+    table = Table(
+        "Findings",
+        (Column("Finding"), Column("Severity"), Column("Amount", currency, numeric=True)),
+        tuple(
+            (
+                Cell(visible(row["message"]), f"{visible(row['subject'])} · {visible(row['rule'])}"),
+                Cell(_SEVERITY.get(row["severity"], visible(row["severity"]))),
+                Cell(figures.NONE if row["amount"] is None else figures.column([row["amount"]])[1]),
+            )
+            for row in shown
+        ),
+        ((Cell(f"{len(hidden):,} more in findings.csv"), Cell(""), Cell("")),) if hidden else (),
+    )
+    return Section("findings", "Findings", "", table, "Nothing to report.")
+
+
+def reconciliation(rows: list[Row], currency: str) -> Section:
+    """An addition: the parts of each resource, and of all, over the price of the nodes."""
+    resources = [RESOURCES.get(row["resource"], str(row["resource"])) for row in rows]
+    parts, nodes = _addition(rows)
+    differences = [row["difference"] for row in rows]
+    off = any(differences)
+    table = Table(
+        "used + reserved, not used + not observed + idle + system = price of the nodes",
+        (
+            Column("Part"),
+            *(Column(name, currency, numeric=True) for name in resources),
+            Column("All", currency, numeric=True),
+        ),
+        tuple(
+            (Cell(("" if i == 0 else "+ ") + part.label), *_amounts(parts[i]))
+            for i, part in enumerate(Part)
+            if rows
+        ),
+        (
+            (
+                Cell("Difference"),
+                *(Cell(f"{d:f}", tone="bad") for d in (*differences, sum(differences, ZERO))),
+            ),
+        )
+        if off
+        else (),
+        (Cell("= Price of the nodes"), *_amounts(nodes)),
+    )
+    lead = "Where the price of the nodes went; checked to the millionth before a day is stored."
+    unbounded = total_of(rows, "unbounded_cost")
+    if unbounded:
+        amount = figures.money(unbounded, currency)
+        lead += f" {amount} more was charged on nodes whose capacity or price is not known."
+    return Section(
+        "reconciliation", "Do the numbers add up?", lead, table, "There was no node with a known price."
+    )
+
+
+def signals(rows: list[Row]) -> Section:
+    """What was read of each signal."""
+    table = Table(
+        "What was read",
+        (
+            Column("Signal"),
+            Column("Samples", numeric=True),
+            Column("Time observed", "of occupancy", numeric=True),
+        ),
+        tuple(
+            (
+                Cell(visible(row["signal"])),
+                Cell(f"{row['samples'] or 0:,}"),
+                Cell("" if row["coverage"] is None else f"{row['coverage']:.1%}"),
+            )
+            for row in rows
+        ),
+    )
+    return Section("signals", "What was measured", "", table, "Nothing is recorded.", folded=True)
+
+
+def _addition(rows: list[Row]) -> tuple[list[list[Decimal]], list[Decimal]]:
+    """Amounts by part, and the sums, in hundredths; each line ends with its total.
+
+    Rounded so that the printed figures add up both ways: each resource's parts give its nodes by largest remainder,
+    and totals are sums of what is printed. Where a day does not add up, nothing is made to look as if it did.
+    """
+    node_total = sum((row["node_cost"] for row in rows), ZERO).quantize(figures.CENT)
+    nodes = figures.apportion([row["node_cost"] for row in rows], figures.CENT, node_total)
+    columns = [
+        [row[f"{part}_cost"].quantize(figures.CENT) for part in Part]
+        if row["difference"]
+        else figures.apportion([row[f"{part}_cost"] for part in Part], figures.CENT, total)
+        for row, total in zip(rows, nodes, strict=True)
+    ]
+    lines = [[column[i] for column in columns] for i in range(len(Part))]
+    return [[*line, sum(line, ZERO)] for line in lines], [*nodes, node_total]
+
+
+def _amounts(amounts: list[Decimal]) -> tuple[Cell, ...]:
+    return tuple(Cell(f"{amount:,}") for amount in amounts)

@@ -1,0 +1,69 @@
+"""The report as one HTML file: no script, nothing fetched, readable in light, dark, on a phone and in print."""
+
+import base64
+import hashlib
+from functools import cache
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from costlab import shipped
+from costlab.render import charts, marks
+from costlab.render.context import Mark, Part, Report
+
+
+def report_html(report: Report) -> bytes:
+    """The page, UTF-8. The same report gives the same bytes.
+
+    Everything in it is escaped but our own SVG and style sheet, which are the only `Markup` that is made.
+    """
+    daily_wide, daily_narrow = charts.daily(report.daily)
+    month_wide, month_narrow = charts.month(report.month)
+    style = _style()
+    page = _environment().get_template("report.html").render(
+        report=report,
+        parts=tuple(Part),
+        style=Markup(style),  # noqa: S704 - our own file, which the policy below names by its hash
+        policy=_policy(style),
+        drawings={
+            "daily": (Markup(daily_wide), Markup(daily_narrow)),  # noqa: S704 - drawn by us; texts in it are escaped
+            "month": (Markup(month_wide), Markup(month_narrow)),  # noqa: S704 - the same
+        },
+    )  # fmt: skip
+    return page.encode()
+
+
+def _policy(style: str) -> str:
+    """The page's content security policy: its own style sheet, by hash, and nothing else."""
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    return (
+        f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _draw(mark: Mark) -> Markup:
+    return Markup(marks.draw(mark))  # noqa: S704 - drawn by us; its label is escaped
+
+
+def _swatch(part: Part) -> Markup:
+    return Markup(marks.swatch(part))  # noqa: S704 - drawn by us, without any text
+
+
+@cache
+def _style() -> str:
+    return (shipped.folder("reports/templates") / "report.css").read_text("utf-8")
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(shipped.folder("reports/templates")),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["draw"] = _draw
+    environment.filters["swatch"] = _swatch
+    return environment

@@ -1,0 +1,233 @@
+"""A day's query results as the report's page: which figures, in which words, in which order."""
+
+from calendar import monthrange
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from costlab.render import devices, evidence, figures, owners, trends, wording
+from costlab.render.context import Notice, Part, Report, Split, Tile
+from costlab.render.names import visible
+
+Row = dict[str, Any]
+Answers = Mapping[str, list[Row]]
+
+# A bill with more than this share unowned or unobserved is worth a line above the figures.
+NOTABLE = Decimal("0.02")
+
+
+def build(answers: Answers, currency: str, downloads: tuple[tuple[str, str], ...] = ()) -> Report:
+    """The page for the rows that the named queries gave: headline, daily_costs, teams and so on, by query name.
+
+    currency: of a day without any charge. downloads: (title, file name) of what lies beside the report.
+    `headline` and `day_run` have one row each.
+    """
+    day = _day_cost(answers["headline"][0], currency)
+    cause = None
+    if day.change is not None:
+        cause = wording.find_cause(map(_contribution, answers["cost_changes"]), day.change)
+    return Report(
+        title=f"{visible(day.cluster)}, {figures.long_date(day.when)}",
+        cluster=visible(day.cluster),
+        date=day.when,
+        day=figures.long_date(day.when),
+        headline=wording.headline(day, cause),
+        notices=_notices(answers, day.currency),
+        tiles=_tiles(answers, day),
+        daily=trends.daily_chart(answers["daily_costs"], day.currency),
+        month=trends.month_chart(answers["month_costs"], day.when, day.currency),
+        sections=(
+            owners.teams(answers, day),
+            owners.workloads(answers["workloads"], day.currency),
+            owners.unused(answers["unused_workloads"], day.currency),
+            devices.models(answers["gpu_models"], day.currency),
+            devices.idle(answers["idle_gpus"], day.currency),
+            evidence.findings(answers["day_findings"], day.currency),
+            evidence.reconciliation(answers["reconciliation"], day.currency),
+            evidence.signals(answers["day_signals"]),
+        ),
+        provenance=_provenance(answers["day_run"][0], day),
+        downloads=downloads,
+    )
+
+
+def _day_cost(row: Row, currency: str) -> wording.DayCost:
+    return wording.DayCost(
+        cluster=row["cluster"],
+        when=row["date"],
+        currency=row["currency"] or currency,
+        total=row["total_cost"],
+        usual=row["usual_cost"],
+        previous=row["previous_cost"],
+        first=row["first_date"],
+        complete=row["status"] == "complete",
+        coverage=row["coverage"],
+        unpriced_nodes=row["unpriced_nodes"],
+    )
+
+
+def _contribution(row: Row) -> wording.Contribution:
+    return wording.Contribution(
+        kind=row["kind"],
+        team=row["team"],
+        workload_kind=row["workload_kind"],
+        workload=row["workload"],
+        namespace=row["namespace"],
+        resource=row["resource"],
+        cost=row["total_cost"],
+        usual=row["usual_cost"],
+    )
+
+
+def _tiles(answers: Answers, day: wording.DayCost) -> tuple[Tile, ...]:
+    row = answers["headline"][0]
+    total = day.total or Decimal(0)
+    parts = {part: row[f"{part}_cost"] for part in Part}
+    unused_gpu = sum(
+        (r["unused_cost"] for r in answers["reconciliation"] if r["resource"] == "gpu"), Decimal(0)
+    )
+    return (
+        Tile(
+            f"Cost of {figures.medium_date(day.when)}",
+            figures.NONE if day.total is None else figures.money(day.total, day.currency),
+            wording.change_note(day),
+            _split(parts, total),
+        ),
+        Tile(
+            "Paid for, not used",
+            figures.money(parts[Part.UNUSED], day.currency),
+            _of_total(parts[Part.UNUSED], total)
+            + (f", {figures.share(float(unused_gpu / parts[Part.UNUSED]))} of it GPUs" if unused_gpu else ""),
+            _split({Part.UNUSED: parts[Part.UNUSED]}, total),
+        ),
+        _gpu_tile(answers["gpu_models"]),
+        _month_tile(answers["month_costs"], day),
+        Tile(
+            "Idle capacity",
+            figures.money(parts[Part.IDLE], day.currency),
+            f"{_of_total(parts[Part.IDLE], total)}, given to no pod",
+            _split({Part.IDLE: parts[Part.IDLE]}, total),
+        ),
+    )
+
+
+def _gpu_tile(models: list[Row]) -> Tile:
+    capacity = sum(row["capacity_hours"] for row in models)
+    if not capacity:
+        return Tile("GPUs", figures.NONE, "no GPU capacity in this cluster")
+    allocated = sum(row["allocated_hours"] for row in models) / capacity
+    observed = sum(row["observed_hours"] for row in models)
+    hours = f"{figures.quantity(capacity)} GPU hours"
+    if not observed:
+        return Tile(
+            "GPUs allocated",
+            figures.share(allocated),
+            f"of {hours}; busy time not observed",
+            _gpu_split(allocated, 0),
+        )
+    busy = sum(row["busy_hours"] for row in models) / observed
+    return Tile(
+        "GPUs allocated / busy",
+        f"{figures.share(allocated)} / {figures.share(busy)}",
+        f"of {hours}",
+        _gpu_split(allocated, busy),
+    )
+
+
+def _gpu_split(allocated: float, busy: float) -> Split:
+    used = min(busy, allocated)
+    return Split(
+        ((Part.USED, used), (Part.UNUSED, max(0.0, allocated - used)), (Part.IDLE, max(0.0, 1 - allocated)))
+    )
+
+
+def _month_tile(rows: list[Row], day: wording.DayCost) -> Tile:
+    last = rows[-1]
+    missing = last["missing_days"]
+    note = figures.counted(last["day_of_month"], "day")
+    if missing:
+        note = f"{last['day_of_month'] - missing} of {note}; {missing} not known, not counted"
+    before = trends.comparable(rows, day.when)
+    if before is not None:
+        note += (
+            f"; {figures.money(before['running_cost'], day.currency)} by {figures.short_date(before['date'])}"
+        )
+    running = last["running_cost"]
+    value = figures.NONE if running is None else figures.money(running, day.currency)
+    days = monthrange(day.when.year, day.when.month)[1]
+    elapsed = Split(((Part.SYSTEM, last["day_of_month"] / days),))
+    return Tile(f"{figures.month(day.when)} so far", value, note, elapsed)
+
+
+def _notices(answers: Answers, currency: str) -> tuple[Notice, ...]:
+    row, run = answers["headline"][0], answers["day_run"][0]
+    total = row["total_cost"] or Decimal(0)
+    notices = []
+    if any(r["difference"] for r in answers["reconciliation"]):
+        notices.append(
+            Notice("error", "The charges do not add up to the price of the nodes: see Reconciliation.")
+        )
+    if row["status"] != "complete":
+        notices.append(
+            Notice(
+                "error",
+                f"Incomplete day: usage was observed for {figures.share(row['coverage'])} of the time.",
+            )
+        )
+    if row["unpriced_nodes"]:
+        nodes = figures.counted(row["unpriced_nodes"], "node")
+        notices.append(
+            Notice("warning", f"No price is known for a resource of {nodes}; it is not in the total.")
+        )
+    if total and row["unobserved_cost"] > NOTABLE * total:
+        amount = figures.money(row["unobserved_cost"], currency)
+        notices.append(
+            Notice("warning", f"{amount} could not be split into used and not used: usage was not observed.")
+        )
+    unowned = sum(
+        (r["total_cost"] or Decimal(0) for r in answers["teams"] if r["team"] == wording.UNALLOCATED),
+        Decimal(0),
+    )
+    if total and unowned > NOTABLE * total:
+        notices.append(Notice("info", f"{figures.money(unowned, currency)} of workloads belongs to no team."))
+    notices += _gaps(answers["daily_costs"])
+    if run["forced"]:
+        notices.append(Notice("warning", f"The day was replaced by force: {visible(run['forced'])}"))
+    notices += [Notice("warning", visible(text)) for text in run["warnings"] or []]
+    return tuple(notices)
+
+
+def _gaps(days: list[Row]) -> list[Notice]:
+    missing: list[date] = [row["date"] for row in trends.since_the_first(days) if row["status"] == "missing"]
+    if not missing:
+        return []
+    named = ", ".join(map(figures.short_date, missing[:5])) + (" and more" if len(missing) > 5 else "")
+    verb = "is" if len(missing) == 1 else "are"
+    return [
+        Notice(
+            "info", f"{figures.counted(len(missing), 'day')} of the last {len(days)} {verb} missing: {named}."
+        )
+    ]
+
+
+def _provenance(run: Row, day: wording.DayCost) -> tuple[tuple[str, str], ...]:
+    return (
+        ("Source", f"{visible(run['source'])}, read as {visible(run['engine'])}"),
+        ("Samples", f"{run['samples']:,}"),
+        ("Coverage", f"{run['coverage']:.1%} of the time of all containers"),
+        ("Currency", day.currency or "none"),
+        ("Prices", run["prices_hash"][:12]),
+        ("Configuration", run["config_hash"][:12]),
+        ("Measured by", f"costlab {run['costlab_version']}"),
+    )
+
+
+def _split(parts: dict[Part, Decimal], total: Decimal) -> Split | None:
+    return (
+        Split(tuple((part, float(amount / total)) for part, amount in parts.items())) if total > 0 else None
+    )
+
+
+def _of_total(part: Decimal, total: Decimal) -> str:
+    return f"{figures.share(float(part / total))} of the bill" if total else "of nothing"

@@ -1,0 +1,38 @@
+"""The report of the made-up world, as it was last looked at and found good. COSTLAB_GOLDEN=renew writes it anew."""
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+from answers import files
+
+from costlab import shipped
+
+SAMPLES = shipped.folder("reports/templates").parent / "samples"
+
+
+def without_charts(html: bytes) -> bytes:
+    """The charts' paths are matplotlib's business and differ between its versions; their texts and marks stay."""
+    return re.sub(rb'<svg class="chart.*?</svg>', b"", html, flags=re.DOTALL)
+
+
+@pytest.mark.parametrize("name", ["index.html", "report.md", "teams.csv"])
+def test_the_report_is_as_it_was_looked_at(name: str) -> None:
+    sample = SAMPLES / f"daily-{name}"
+    if os.environ.get("COSTLAB_GOLDEN") == "renew":
+        sample.write_bytes(files()[name])
+    assert without_charts(files()[name]) == without_charts(sample.read_bytes())
+
+
+def test_a_second_run_gives_the_same_bytes() -> None:
+    first = files()
+    files.cache_clear()
+    assert files() == first
+
+
+def test_a_sample_holds_nothing_of_the_machine_that_made_it() -> None:
+    for sample in SAMPLES.iterdir():
+        assert not re.search(rb"/home/|/tmp/|/work/|localhost|127\.0\.0\.1", sample.read_bytes()), Path(
+            sample
+        ).name

@@ -1,0 +1,113 @@
+import hashlib
+import os
+import re
+import subprocess
+import sys
+from collections import Counter
+from datetime import date, timedelta
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from costlab.render import charts, marks
+from costlab.render.context import DailyChart, DayBar, MonthChart, MonthLine, Part, Spark, Split, Table
+
+NO_TABLE = Table("", (), ())
+FIRST = date(2026, 10, 24)
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def bar(ago: int, scale: float = 1000.0) -> DayBar:
+    if ago == 3:
+        return DayBar(FIRST + timedelta(days=ago), None, None, complete=False)
+    amounts = {part: scale * (i + 1) for i, part in enumerate(Part)}
+    return DayBar(FIRST + timedelta(days=ago), amounts, scale * 14, complete=ago != 5)
+
+
+def daily(bars: int = 30, scale: float = 1000.0, label: str = "$15,000") -> DailyChart:
+    return DailyChart(
+        "Days", 'A "summary" <b>', tuple(bar(i, scale) for i in range(bars)), "USD", label, NO_TABLE
+    )
+
+
+def month(points: int = 22, *, before: bool = True) -> MonthChart:
+    now = MonthLine("November", tuple((i + 1, None if i == 3 else 100.0 * i) for i in range(points)))
+    old = MonthLine("October", tuple((i + 1, 90.0 * i) for i in range(31)))
+    return MonthChart("November", "Running", now, old if before else None, 30, "USD", "$2,100", NO_TABLE)
+
+
+DRAWN = [
+    *charts.daily(daily()),
+    *charts.month(month()),
+    *charts.daily(daily(1)),
+    *charts.daily(daily(scale=0.0)),
+    *charts.month(month(1, before=False)),
+    *charts.month(MonthChart("", "", MonthLine("", ((1, None),)), None, 30, "", "", NO_TABLE)),
+    *charts.daily(DailyChart("", "", (DayBar(FIRST, None, None, complete=False),), "", "", NO_TABLE)),
+    *charts.daily(daily(label=r"$\frac{1}{2}$ <b>")),
+]
+
+
+@pytest.mark.parametrize("svg", DRAWN)
+def test_a_chart_follows_the_page(svg: str) -> None:
+    root = ET.fromstring(svg)  # noqa: S314 - drawn here a moment ago
+    assert root.get("role") == "img"
+    assert "style" not in {name for element in root.iter() for name in element.attrib}, (
+        "the policy forbids it"
+    )
+    assert not root.findall(f".//{SVG}style")
+    assert not re.search(r"#0[1-9a]0\d0\d|font-family|DejaVu|<metadata|<!--", svg)
+    assert "var(--" in svg
+    ids = Counter(element.get("id") for element in root.iter() if element.get("id"))
+    assert not [name for name, times in ids.items() if times > 1]
+    used = set(re.findall(r'(?:url\(|href=")#([^")]+)', svg))
+    assert used <= set(ids)
+
+
+def test_charts_on_one_page_share_no_ids() -> None:
+    ids = [name for svg in DRAWN[:4] for name in re.findall(r'\bid="([^"]+)"', svg)]
+    assert len(set(ids)) == len(ids)
+
+
+def test_a_missing_day_has_no_bar_and_says_so() -> None:
+    texts = [t.text for t in ET.fromstring(DRAWN[0]).iter(f"{SVG}text")]  # noqa: S314 - drawn here
+    assert texts.count("missing") == 1
+    assert texts.count("partial") == 1
+    assert "$15,000" in texts
+
+
+def test_charts_are_the_same_bytes_in_every_process() -> None:
+    program = (
+        "import sys, hashlib; sys.path.insert(0, sys.argv[1]); import test_render_charts as t; "
+        "print(hashlib.sha256(''.join(t.DRAWN).encode()).hexdigest())"
+    )
+    env = {
+        **os.environ,
+        "PYTHONHASHSEED": "7",
+        "TZ": "Asia/Tokyo",
+        "LC_ALL": "C",
+        "PYTHONPATH": os.pathsep.join(sys.path),
+    }
+    folder = os.path.dirname(__file__)  # noqa: PTH120 - an argument for sys.path
+    other = subprocess.run(
+        [sys.executable, "-c", program, folder], env=env, capture_output=True, text=True, check=True
+    )
+    assert other.stdout.strip() == hashlib.sha256("".join(DRAWN).encode()).hexdigest()
+
+
+def test_marks_are_drawn_to_scale() -> None:
+    root = ET.fromstring(marks.draw(Split(((Part.USED, 0.25), (Part.UNUSED, 0.5), (Part.IDLE, 0.0)))))  # noqa: S314
+    boxes = {box.get("class"): box for box in root.iter("rect")}
+    assert set(boxes) == {"track", "used", "unused"}
+    assert boxes["used"].get("width") == "24.0"
+    assert (boxes["unused"].get("x"), boxes["unused"].get("width")) == ("24.0", "48.0")
+
+
+def test_a_spark_breaks_at_a_missing_day() -> None:
+    drawn = marks.draw(Spark((1.0, 2.0, None, 3.0, 0.0), 'of "<x>"'))
+    root = ET.fromstring(drawn)  # noqa: S314 - drawn here
+    path = root.find("path")
+    assert path is not None
+    assert len(re.findall("M", path.get("d", ""))) == 2
+    assert root.get("aria-label") == 'of "<x>"'
+    assert marks.draw(Spark((None, None))) == ""

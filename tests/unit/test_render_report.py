@@ -1,0 +1,205 @@
+import re
+from decimal import Decimal
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from answers import CLUSTER, HOSTILE, answers, files
+
+from costlab.render.context import Part, Report, Section, Spark
+from costlab.render.html import report_html
+from costlab.render.names import visible
+from costlab.render.page import build
+from costlab.render.text import report_markdown
+
+
+class Page(HTMLParser):
+    """The texts and elements of a page."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.texts: list[str] = []
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+
+
+@pytest.fixture(scope="module")
+def rows() -> dict[str, list[dict[str, Any]]]:
+    return answers()
+
+
+@pytest.fixture(scope="module")
+def report(rows: dict[str, list[dict[str, Any]]]) -> Report:
+    return build(rows, "USD")
+
+
+def section(report: Report, key: str) -> Section:
+    return next(each for each in report.sections if each.key == key)
+
+
+def number(text: str) -> Decimal:
+    return Decimal(text.replace(",", "").replace("−", "-").replace("<1", "0"))
+
+
+@pytest.mark.parametrize(
+    ("key", "place"), [("teams", 1), ("teams", 2), ("workloads", 2), ("unused", 5), ("gpus", 4)]
+)
+def test_printed_rows_add_up_to_the_printed_total(report: Report, key: str, place: int) -> None:
+    table = section(report, key).table
+    parts = [number(row[place].text) for row in (*table.rows, *table.rest)]
+    assert sum(parts) == number(table.total[place].text)
+
+
+def test_the_reconciliation_adds_up_both_ways(report: Report) -> None:
+    table = section(report, "reconciliation").table
+    cells = [[number(cell.text) for cell in row[1:]] for row in table.rows]
+    nodes = [number(cell.text) for cell in table.total[1:]]
+    assert len(cells) == len(Part)
+    assert [sum(column) for column in zip(*cells, strict=True)] == nodes
+    assert all(sum(line[:-1]) == line[-1] for line in cells)
+    assert sum(nodes[:-1]) == nodes[-1]
+
+
+def test_a_day_that_does_not_add_up_is_not_made_to_look_as_if(rows: dict[str, list[dict[str, Any]]]) -> None:
+    broken = [{**rows["reconciliation"][0], "idle_cost": Decimal(1), "difference": Decimal("-1511.008921")}]
+    report = build({**rows, "reconciliation": broken}, "USD")
+    assert report.notices[0].level == "error"
+    assert section(report, "reconciliation").table.rest[0][1].text == "-1511.008921"
+
+
+def test_the_tile_and_the_tables_print_the_same_total(report: Report) -> None:
+    total = report.tiles[0].value.removeprefix("$")
+    assert section(report, "teams").table.total[1].text == total
+    assert report.daily.table.rows[-1][-2].text == total
+    assert f"${total} on" in report.headline
+
+
+def test_a_missing_day_is_missing_everywhere_and_never_zero(report: Report) -> None:
+    (gap,) = [row for row in report.daily.table.rows if row[0].note == "missing"]
+    assert {cell.text for cell in gap[1:7]} == {"–"}
+    (bar,) = [bar for bar in report.daily.bars if bar.amounts is None]
+    assert bar.date.isoformat() == "2026-11-04"
+    assert any("missing: 4 Nov" in notice.text for notice in report.notices)
+    assert report.tiles[3].note == "21 of 22 days; 1 not known, not counted"
+
+
+def test_what_lies_before_a_young_lake_is_not_missing(rows: dict[str, list[dict[str, Any]]]) -> None:
+    none = dict.fromkeys(rows["daily_costs"][0])
+    days = [{**none, "date": row["date"], "status": "missing"} for row in rows["daily_costs"][:-2]]
+    report = build({**rows, "daily_costs": [*days, *rows["daily_costs"][-2:]]}, "USD")
+    assert len(report.daily.bars) == len(report.daily.table.rows) == 2
+    assert report.daily.title == "Since 21 November"
+    assert report.notices == ()
+
+
+def test_a_team_that_was_away_is_zero_on_days_that_are_there(rows: dict[str, list[dict[str, Any]]]) -> None:
+    days = [row for row in rows["team_days"] if row["team"] == "speech" and row["date"].day != 20]
+    spark = section(build({**rows, "team_days": days}, "USD"), "teams").table.rows[1][3].mark
+    assert isinstance(spark, Spark)
+    assert spark.values[-3] == 0.0
+    assert None not in spark.values
+
+
+def test_a_clean_day_has_no_quality_strip(rows: dict[str, list[dict[str, Any]]]) -> None:
+    whole = [{**row, "status": "complete"} for row in rows["daily_costs"]]
+    report = build({**rows, "daily_costs": whole}, "USD")
+    assert report.notices == ()
+    assert b'class="notices"' not in report_html(report)
+
+
+def test_what_is_not_clean_is_said_above_the_figures(rows: dict[str, list[dict[str, Any]]]) -> None:
+    head = {
+        **rows["headline"][0], "status": "incomplete", "coverage": 0.5, "unpriced_nodes": 2, "unobserved_cost": Decimal(4000),
+    }  # fmt: skip
+    run = {**rows["day_run"][0], "forced": "late <data>", "warnings": ["clock is 3 s off"]}
+    owners = [{**rows["teams"][0], "team": "unallocated"}]
+    texts = [
+        n.text for n in build({**rows, "headline": [head], "day_run": [run], "teams": owners}, "USD").notices
+    ]
+    for part in (
+        "for 50% of the time",
+        "resource of 2 nodes",
+        "$4,000 could not",
+        "late <data>",
+        "clock is",
+        "no team",
+    ):
+        assert any(part in text for text in texts), part
+
+
+def test_an_empty_day_is_a_page_too(rows: dict[str, list[dict[str, Any]]]) -> None:
+    head = {
+        key: None if key in {"currency", "usual_cost"} else value
+        for key, value in rows["headline"][0].items()
+    }
+    head |= {"total_cost": Decimal(0), **{f"{part}_cost": Decimal(0) for part in Part}}
+    few = {"headline", "daily_costs", "month_costs", "day_run"}
+    bare = {name: rows[name] if name in few else [] for name in rows} | {"headline": [head]}
+    report = build(bare, "EUR")
+    assert report.tiles[0].value == "€0.00"
+    assert "cost nothing" in report.headline
+    assert b"No workload ran on this day." in report_html(report)
+    assert b"No workload ran on this day." in report_markdown(report)
+
+
+def test_no_price_is_no_figure(rows: dict[str, list[dict[str, Any]]]) -> None:
+    days = [{**row, "total_cost": None} for row in rows["daily_costs"]]
+    report = build(
+        {**rows, "headline": [{**rows["headline"][0], "total_cost": None}], "daily_costs": days}, "USD"
+    )
+    assert report.tiles[0].value == "–"
+    assert "is not known" in report.headline
+    report_html(report)
+
+
+def test_the_page_is_one_small_accessible_file() -> None:
+    html = files()["index.html"]
+    page = Page(html.decode())
+    tags = [tag for tag, _ in page.elements]
+    assert len(html) < 300_000
+    assert {"header", "main", "footer", "nav"} <= set(tags)
+    assert tags.count("h1") == tags.count("title") == 1
+    assert not set(tags) & {"script", "img", "iframe", "object", "embed", "base", "form"}
+    assert tags.count("caption") == tags.count("table")
+    assert all(attributes.get("scope") in {"col", "row"} for tag, attributes in page.elements if tag == "th")
+    for _, attributes in page.elements:
+        assert not [name for name in attributes if name == "style" or name.startswith("on")]
+        assert (attributes.get("href") or "#").startswith(("#", "data:,")) or attributes["href"] in files()
+    named = [a for tag, a in page.elements if tag == "svg" and "chart" in (a.get("class") or "")]
+    assert len(named) == 4
+    assert all(a["role"] == "img" and a["aria-label"] for a in named)
+
+
+def test_hostile_names_are_text() -> None:
+    page = Page(files(hostile=True)["index.html"].decode())
+    text = "\n".join(page.texts)
+    assert not {tag for tag, _ in page.elements} & {"script", "img", "iframe"}
+    shown = [name for name in HOSTILE if visible(name) in text]
+    assert len(shown) >= 20, "the tables show the first ones"
+    assert CLUSTER in text
+
+
+def test_hostile_names_break_no_markdown_table() -> None:
+    text = files(hostile=True)["report.md"].decode()
+    bare = re.sub(r"\\.", "", text)
+    blocks = re.findall(r"(?:^\|.*\n)+", bare, flags=re.MULTILINE)
+    assert len(blocks) >= 6
+    for block in blocks:
+        assert len({line.count("|") for line in block.split("\n")[:-1]}) == 1
+    assert "<" not in bare
+    assert "](" not in bare
+    assert "://" not in bare
+
+
+def test_templates_do_no_arithmetic() -> None:
+    for template in (Path(__file__).parents[2] / "reports/templates").glob("*.html"):
+        for expression in re.findall(r"{{(.*?)}}|{%(.*?)%}", template.read_text()):
+            bare = re.sub(r'"[^"]*"', "", "".join(expression)).strip("-")
+            assert not re.search(r"[-+*/%]|\bround\b|\bsum\b|\bsafe\b", bare), expression
