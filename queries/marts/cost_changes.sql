@@ -43,6 +43,9 @@ usual as (
     from charges
     where cluster = $cluster
         and date in (select reference_date from reference)
+        -- the same dates as constants: only their charges are then read
+        and date >= cast($day as date) - 28
+        and date < cast($day as date)
         and kind in ('workload', 'idle', 'system')
     group by all
 ),

@@ -20,6 +20,10 @@ usual as (
         on reference.cluster = same_weekdays.cluster
         and reference.date = same_weekdays.reference_date
     where same_weekdays.cluster = $cluster
+        and same_weekdays.date > cast($day as date) - cast($days as integer)
+        -- the same dates as constants: only their charges are then read
+        and reference.date > cast($day as date) - cast($days as integer) - 29
+        and reference.date < cast($day as date)
     group by same_weekdays.date
 )
 
@@ -39,6 +43,8 @@ from calendar
 left join day_costs
     on day_costs.cluster = $cluster
     and day_costs.date = calendar.date
+    and day_costs.date > cast($day as date) - cast($days as integer)
+    and day_costs.date <= cast($day as date)
 left join usual
     on usual.date = calendar.date
 order by calendar.date

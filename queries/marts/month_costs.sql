@@ -23,6 +23,8 @@ days as (
     left join day_costs
         on day_costs.cluster = $cluster
         and day_costs.date = calendar.date
+        and day_costs.date >= date_trunc('month', cast($day as date)) - interval 1 month
+        and day_costs.date <= cast($day as date)
 )
 
 select

@@ -39,6 +39,9 @@ usual as (
     from workload_costs
     where cluster = $cluster
         and date in (select reference_date from reference)
+        -- the same dates as constants: only their charges are then read
+        and date >= cast($day as date) - 28
+        and date < cast($day as date)
     group by team
 )
 
