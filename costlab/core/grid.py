@@ -21,7 +21,9 @@ class Grid:
         """The end of the last cell."""
         return self.start_ms + self.cells * self.cell_ms
 
-    def spread(self, start_ms: Ints, end_ms: Ints, values: Floats, row: Ints, rows: int) -> tuple[Floats, Floats]:
+    def spread(
+        self, start_ms: Ints, end_ms: Ints, values: Floats, row: Ints, rows: int
+    ) -> tuple[Floats, Floats]:
         """Seconds and value × seconds per row and cell: see `kernels.spread`."""
         return kernels.spread(start_ms, end_ms, values, row, rows, self.start_ms, self.cell_ms, self.cells)
 

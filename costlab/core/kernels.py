@@ -137,7 +137,14 @@ def align(
 
 @kernel
 def spread(
-    start_ms: Ints, end_ms: Ints, values: Floats, row: Ints, rows: int, grid_start_ms: int, cell_ms: int, cells: int
+    start_ms: Ints,
+    end_ms: Ints,
+    values: Floats,
+    row: Ints,
+    rows: int,
+    grid_start_ms: int,
+    cell_ms: int,
+    cells: int,
 ) -> tuple[Floats, Floats]:
     """Seconds covered, and value × seconds, that intervals put into each cell of their row: both (rows, cells).
 

@@ -32,7 +32,10 @@ class Stretches:
     def keep(self, mask: np.ndarray) -> "Stretches":
         """Only the intervals where `mask` (bool, (n,)) is true."""
         return Stretches(
-            self.start_ms[mask], self.end_ms[mask], self.values[mask], _offsets(self.group[mask], len(self.offsets) - 1)
+            self.start_ms[mask],
+            self.end_ms[mask],
+            self.values[mask],
+            _offsets(self.group[mask], len(self.offsets) - 1),
         )
 
 
@@ -102,7 +105,9 @@ def scrape_interval_ms(at_ms: Ints, offsets: Ints, default_ms: int) -> int:
 
 
 def _offsets(group: Ints, groups: int) -> Ints:
-    return np.concatenate([np.zeros(1, np.int64), np.cumsum(np.bincount(group, minlength=groups))]).astype(np.int64)
+    return np.concatenate([np.zeros(1, np.int64), np.cumsum(np.bincount(group, minlength=groups))]).astype(
+        np.int64
+    )
 
 
 def _take(values: Floats, index: Ints) -> Floats:

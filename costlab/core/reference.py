@@ -58,7 +58,10 @@ def align(
     for group in range(len(offsets_a) - 1):
         a = range(offsets_a[group], offsets_a[group + 1])
         b = range(offsets_b[group], offsets_b[group + 1])
-        edges = sorted({int(t) for i in a for t in (start_a[i], end_a[i])} | {int(t) for j in b for t in (start_b[j], end_b[j])})
+        edges = sorted(
+            {int(t) for i in a for t in (start_a[i], end_a[i])}
+            | {int(t) for j in b for t in (start_b[j], end_b[j])}
+        )
         for begin, until in zip(edges[:-1], edges[1:], strict=True):
             in_a = next((i for i in a if start_a[i] <= begin < end_a[i]), -1)
             in_b = next((j for j in b if start_b[j] <= begin < end_b[j]), -1)
@@ -66,11 +69,24 @@ def align(
                 found.append((begin, until, in_a, in_b))
         ends.append(len(found))
     table = np.array(found, np.int64).reshape(-1, 4)
-    return table[:, 0].copy(), table[:, 1].copy(), table[:, 2].copy(), table[:, 3].copy(), np.array(ends, np.int64)
+    return (
+        table[:, 0].copy(),
+        table[:, 1].copy(),
+        table[:, 2].copy(),
+        table[:, 3].copy(),
+        np.array(ends, np.int64),
+    )
 
 
 def spread(
-    start_ms: Ints, end_ms: Ints, values: Floats, row: Ints, rows: int, grid_start_ms: int, cell_ms: int, cells: int
+    start_ms: Ints,
+    end_ms: Ints,
+    values: Floats,
+    row: Ints,
+    rows: int,
+    grid_start_ms: int,
+    cell_ms: int,
+    cells: int,
 ) -> tuple[Floats, Floats]:
     """Seconds covered, and value × seconds, that intervals put into each cell of their row: both (rows, cells)."""
     edges = grid_start_ms + cell_ms * np.arange(cells + 1)
@@ -109,7 +125,9 @@ def bill(
         np.divide(capacity, total, out=scale, where=total > capacity)
     billed = demand * scale
     spent = billed * np.minimum(use, 1.0) if is_share else np.minimum(billed, use)
-    parts = np.stack([np.where(seen, spent, 0.0), np.where(seen, billed - spent, 0.0), np.where(seen, 0.0, billed)])
+    parts = np.stack(
+        [np.where(seen, spent, 0.0), np.where(seen, billed - spent, 0.0), np.where(seen, 0.0, billed)]
+    )
     rest = np.zeros((2, len(total)))
     if bounded:
         alive = capacity > 0

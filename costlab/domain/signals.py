@@ -77,7 +77,17 @@ class SignalSpec:
 
 _POD = ("namespace", "pod", "uid")
 _CGROUP = ("namespace", "pod", "container", "id", "node")
-_GPU = ("gpu_uuid", "gpu_index", "gpu_model", "mig_profile", "mig_instance", "node", "namespace", "pod", "container")
+_GPU = (
+    "gpu_uuid",
+    "gpu_index",
+    "gpu_model",
+    "mig_profile",
+    "mig_instance",
+    "node",
+    "namespace",
+    "pod",
+    "container",
+)
 _KSM, _CAD, _DEV = Exporter.KUBE_STATE_METRICS, Exporter.CADVISOR, Exporter.GPU
 _GAUGE, _COUNTER = Kind.GAUGE, Kind.COUNTER
 

@@ -72,7 +72,13 @@ _WORKLOAD = (
 _OWNER = (
     Column("team", _T, "", "Owner by labels or configuration; `unallocated` where nothing names one."),
     Column("class", _T, "", "training, inference, notebook, batch or service."),
-    Column("pipeline", _T, "", "Pipeline (Airflow DAG, Kubeflow, Argo, Ray) the pod ran for.", null="not part of one"),
+    Column(
+        "pipeline",
+        _T,
+        "",
+        "Pipeline (Airflow DAG, Kubeflow, Argo, Ray) the pod ran for.",
+        null="not part of one",
+    ),
 )
 
 _CONTAINER_USAGE = _table(
@@ -82,15 +88,24 @@ _CONTAINER_USAGE = _table(
     _CONTAINER_KEY,
     Column("ts", _AT, "", "Start of the stretch."),
     Column("dt_s", _F32, "s", "Its length."),
-    Column("cpu_cores", _F32, "cores", "CPU used, as a rate between two samples of the counter. NaN: not observed."),
-    Column("memory_bytes", _F32, "bytes", "Working set, held from its sample to the next. NaN: not observed."),
+    Column(
+        "cpu_cores",
+        _F32,
+        "cores",
+        "CPU used, as a rate between two samples of the counter. NaN: not observed.",
+    ),
+    Column(
+        "memory_bytes", _F32, "bytes", "Working set, held from its sample to the next. NaN: not observed."
+    ),
 )
 _GPU_USAGE = _table(
     "gpu_usage",
     "a stretch of time in which a GPU (or MIG instance) was observed, and constant",
     ("gpu_key", "container_key", "ts"),
     Column("gpu_key", _I, "", "Stable 63-bit key of a GPU or MIG instance."),
-    Column("container_key", _I, "", "The container the exporter names as its user.", null="no container is named"),
+    Column(
+        "container_key", _I, "", "The container the exporter names as its user.", null="no container is named"
+    ),
     Column("ts", _AT, "", "Start of the stretch."),
     Column("dt_s", _F32, "s", "Its length."),
     Column("busy_ratio", _F32, "ratio", "Engine-active ratio, else utilisation/100. NaN: not observed."),
@@ -104,7 +119,12 @@ _CONTAINERS = _table(
     _CONTAINER_KEY,
     Column("pod_uid", _T, "", "The pod's uid; empty where the source has none."),
     *_WORKLOAD,
-    Column("container", _T, "", "Container name; empty for what init containers and overhead reserve beyond the rest."),
+    Column(
+        "container",
+        _T,
+        "",
+        "Container name; empty for what init containers and overhead reserve beyond the rest.",
+    ),
     _NODE,
     *_OWNER,
     Column("labels", _MAP, "", "The pod's labels that kube-state-metrics is allowed to expose."),
@@ -137,9 +157,16 @@ _NODES = _table(
     Column("cpu_price", _F, "currency per core-hour", "Unit price.", null="no price known"),
     Column("memory_price", _F, "currency per GiB-hour", "Unit price.", null="no price known"),
     Column("gpu_price", _F, "currency per GPU-hour", "Unit price.", null="no price known"),
-    Column("price_source", _T, "", "Where the unit prices come from: a price-book rule, the GPU model, or the defaults."),
+    Column(
+        "price_source",
+        _T,
+        "",
+        "Where the unit prices come from: a price-book rule, the GPU model, or the defaults.",
+    ),
     Column("cpu_cost", _MONEY, "currency", "Capacity × unit price × life.", null="capacity or price unknown"),
-    Column("memory_cost", _MONEY, "currency", "Capacity × unit price × life.", null="capacity or price unknown"),
+    Column(
+        "memory_cost", _MONEY, "currency", "Capacity × unit price × life.", null="capacity or price unknown"
+    ),
     Column("gpu_cost", _MONEY, "currency", "Capacity × unit price × life.", null="capacity or price unknown"),
 )
 _GPUS = _table(
@@ -282,7 +309,9 @@ _RUNS = _table(
     "a committed day",
     (),
     Column("status", _T, "", "complete, or incomplete (coverage below the threshold)."),
-    Column("coverage", _F, "ratio", "Observed time / time of occupancy over all containers and their resources."),
+    Column(
+        "coverage", _F, "ratio", "Observed time / time of occupancy over all containers and their resources."
+    ),
     Column("signals", _MAP, "", "Samples read of each signal."),
     Column("signal_coverage", _MAP, "ratio", "Observed time / time of occupancy for each usage signal."),
     Column("samples", _I, "samples", "Samples read in all."),

@@ -71,5 +71,9 @@ def format_bytes(size_bytes: float) -> str:
 
 def money(amount: float | Fraction | Decimal | str) -> Decimal:
     """An amount rounded half-even to a micro-unit, as the lake stores money: DECIMAL(18, 6)."""
-    exact = Decimal(amount.numerator) / Decimal(amount.denominator) if isinstance(amount, Fraction) else Decimal(amount)
+    exact = (
+        Decimal(amount.numerator) / Decimal(amount.denominator)
+        if isinstance(amount, Fraction)
+        else Decimal(amount)
+    )
     return exact.quantize(Decimal(1).scaleb(-6), rounding=ROUND_HALF_EVEN)

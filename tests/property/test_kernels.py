@@ -1,0 +1,130 @@
+"""Every kernel equals its NumPy twin, whatever the series look like."""
+
+import inspect
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from costlab.core import kernels, reference
+from costlab.core.kernels import Floats, Ints
+
+GAP_MS = 300_000
+NAMES = sorted(
+    name
+    for name, value in vars(reference).items()
+    if inspect.isfunction(value) and value.__module__ == reference.__name__
+)
+
+
+def offsets_of(counts: list[int]) -> Ints:
+    return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+
+
+@st.composite
+def samples(draw: st.DrawFn) -> tuple[Ints, Floats, Ints]:
+    """Series of increasing times with gaps, resets and stale markers, as CSR arrays."""
+    counts = draw(st.lists(st.integers(0, 8), min_size=1, max_size=5))
+    times, values = [], []
+    for count in counts:
+        steps = draw(st.lists(st.integers(1, 2 * GAP_MS), min_size=count, max_size=count))
+        times += list(np.cumsum(steps))
+        values += draw(
+            st.lists(
+                st.one_of(st.just(float("nan")), st.floats(0, 1e6, width=32)), min_size=count, max_size=count
+            )
+        )
+    return np.array(times, np.int64), np.array(values, np.float64), offsets_of(counts)
+
+
+@st.composite
+def stretches(draw: st.DrawFn, groups: int, *, disjoint: bool) -> tuple[Ints, Ints, Floats, Ints]:
+    """Intervals by group, ordered by start; disjoint ones or overlapping ones."""
+    rows, counts = [], []
+    for _ in range(groups):
+        count = draw(st.integers(0, 6))
+        counts.append(count)
+        if disjoint:
+            edges = sorted(draw(st.sets(st.integers(0, 400), min_size=2 * count, max_size=2 * count)))
+            pairs = list(zip(edges[::2], edges[1::2], strict=True))
+        else:
+            pairs = sorted(
+                (start, start + draw(st.integers(1, 90)))
+                for start in (draw(st.integers(0, 300)) for _ in range(count))
+            )
+        rows += [(start * 1000, end * 1000, draw(st.integers(0, 64)) / 4) for start, end in pairs]
+    table = np.array(rows, np.float64).reshape(-1, 3)
+    return table[:, 0].astype(np.int64), table[:, 1].astype(np.int64), table[:, 2].copy(), offsets_of(counts)
+
+
+def same(left: object, right: object) -> None:
+    for ours, theirs in zip(
+        left if isinstance(left, tuple) else (left,),
+        right if isinstance(right, tuple) else (right,),
+        strict=True,
+    ):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_twins_have_one_signature(name: str) -> None:
+    loop = getattr(kernels, name)
+    plain = getattr(loop, "py_func", loop)
+    assert inspect.signature(plain) == inspect.signature(getattr(reference, name))
+
+
+def test_every_kernel_has_a_twin() -> None:
+    loops = {name for name, value in vars(kernels).items() if callable(value) and hasattr(value, "py_func")}
+    assert loops <= set(NAMES)
+
+
+@given(samples())
+def test_hold(series: tuple[Ints, Floats, Ints]) -> None:
+    same(kernels.hold(*series, GAP_MS), reference.hold(*series, GAP_MS))
+
+
+@given(samples(), st.data())
+def test_rate(series: tuple[Ints, Floats, Ints], data: st.DataObject) -> None:
+    groups = len(series[2]) - 1
+    began = np.array(data.draw(st.lists(st.integers(-1, GAP_MS), min_size=groups, max_size=groups)), np.int64)
+    same(kernels.rate(*series, began, GAP_MS, 60_000), reference.rate(*series, began, GAP_MS, 60_000))
+
+
+@given(stretches(3, disjoint=False), st.booleans())
+def test_overlay(intervals: tuple[Ints, Ints, Floats, Ints], add: bool) -> None:
+    same(kernels.overlay(*intervals, add), reference.overlay(*intervals, add))
+
+
+@given(stretches(3, disjoint=True), stretches(3, disjoint=True))
+def test_align(a: tuple[Ints, Ints, Floats, Ints], b: tuple[Ints, Ints, Floats, Ints]) -> None:
+    arguments = (a[0], a[1], a[3], b[0], b[1], b[3])
+    same(kernels.align(*arguments), reference.align(*arguments))
+
+
+@given(stretches(3, disjoint=False), st.integers(-100, 200))
+def test_spread(intervals: tuple[Ints, Ints, Floats, Ints], start_s: int) -> None:
+    start_ms, end_ms, values, offsets = intervals
+    row = np.repeat(np.arange(3), np.diff(offsets))
+    arguments = (start_ms, end_ms, values, row, 3, start_s * 1000, 60_000, 4)
+    same(kernels.spread(*arguments), reference.spread(*arguments))
+
+
+@given(st.data(), st.tuples(st.booleans(), st.booleans(), st.booleans(), st.booleans()))
+def test_bill(data: st.DataObject, mode: tuple[bool, bool, bool, bool]) -> None:
+    rows, cells = 3, 4
+
+    def matrix(top: int) -> Floats:
+        picked = data.draw(st.lists(st.integers(0, top), min_size=rows * cells, max_size=rows * cells))
+        return np.array(picked, np.float64).reshape(rows, cells)
+
+    occupied = matrix(60)
+    observed = np.minimum(matrix(60), occupied)
+    requested, used = matrix(8) * occupied, matrix(2 if mode[2] else 12) * observed / 2
+    capacity = (
+        np.array(data.draw(st.lists(st.integers(0, 12), min_size=cells, max_size=cells)), np.float64) * 60
+    )
+    allocatable = capacity * 0.75
+    price = np.array([1.0, 2.0, np.nan, 0.5])
+    arguments = (occupied, requested, observed, used, capacity, allocatable, price, mode)
+    same(kernels.bill(*arguments), reference.bill(*arguments))
