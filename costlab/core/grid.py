@@ -29,7 +29,8 @@ class Grid:
 
     def level(self, start_ms: Ints, end_ms: Ints, values: Floats) -> Floats:
         """value × seconds of one quantity per cell, 0 where it is not in force: float64 (cells,)."""
-        return self.spread(start_ms, end_ms, values, np.zeros(len(start_ms), np.int64), 1)[1][0]
+        _, weighted = self.spread(start_ms, end_ms, values, np.zeros(len(start_ms), np.int64), 1)
+        return weighted.ravel()
 
 
 def grid_of(start_ms: int, end_ms: int, cell_ms: int) -> Grid:

@@ -114,3 +114,36 @@ def _take(values: Floats, index: Ints) -> Floats:
     if not len(values):
         return np.full(len(index), np.nan)
     return np.where(index >= 0, values[index], np.nan)
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """When the value of a group changed, and to what: int64 (n,), int64 (n,), float64 (n,), by group and time."""
+
+    group: Ints
+    at_ms: Ints
+    values: Floats
+
+
+def changes(stretches: Stretches) -> Changes:
+    """The first value of each group and every later value that differs from the one before it.
+
+    A gap changes nothing: what was requested before kube-state-metrics was away is requested after it.
+    """
+    group = stretches.group
+    new = np.ones(len(group), bool)
+    new[1:] = (group[1:] != group[:-1]) | (stretches.values[1:] != stretches.values[:-1])
+    return Changes(group[new], stretches.start_ms[new], stretches.values[new])
+
+
+def nearest_rank(values: Floats, weights: Floats, quantile: float) -> float:
+    """The smallest value whose cumulative weight reaches `quantile` of the total; NaN when there is none.
+
+    values, weights: float64 (n,); NaN values do not count.
+    """
+    known = ~np.isnan(values) & (weights > 0)
+    if not known.any():
+        return float("nan")
+    order = np.argsort(values[known], kind="stable")
+    reached = np.cumsum(weights[known][order])
+    return float(values[known][order][np.searchsorted(reached, quantile * reached[-1] * (1 - 1e-12))])

@@ -1,7 +1,8 @@
 """Time as costlab counts it: UTC milliseconds, half-open windows, calendar days of the lake's zone."""
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+import datetime as dt
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 SECOND_MS = 1000
@@ -54,7 +55,7 @@ class Window:
 class Day:
     """A calendar day in the lake's time zone: 23, 24 or 25 hours long (or 23.5, where clocks move by half)."""
 
-    date: date
+    date: dt.date
     timezone: str = "UTC"
 
     @property
@@ -75,7 +76,7 @@ class Day:
     def __str__(self) -> str:
         return self.date.isoformat()
 
-    def _midnight(self, day: date) -> int:
+    def _midnight(self, day: dt.date) -> int:
         local = datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(self.timezone))
         return milliseconds(local)
 

@@ -49,7 +49,7 @@ def parse_quantity(text: str) -> Fraction:
     number = Fraction(match["number"])
     suffix = match["suffix"] or ""
     if suffix in _BINARY:
-        return number * KIB ** _BINARY[suffix]
+        return number * int(KIB ** _BINARY[suffix])
     power = int(match["exponent"]) if match["exponent"] else _DECIMAL[suffix]
     return number * Fraction(10) ** power
 

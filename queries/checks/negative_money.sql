@@ -1,4 +1,4 @@
-/* Charges and nodes with money below zero.
+/* Workload charges and nodes with money below zero; a rest may be, where allocatable exceeds capacity: a finding.
 grain: a guilty row; what names its table
 inputs: charges, nodes
 params: none
@@ -13,6 +13,7 @@ with guilty as (
         concat_ws(' ', kind, resource, namespace, pod, container) as subject,
         least(cost, cost_used, cost_unused, cost_unobserved) as amount
     from charges
+    where kind = 'workload'
     union all
     select
         'nodes',

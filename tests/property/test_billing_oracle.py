@@ -83,17 +83,17 @@ def judge(world: World) -> tuple[list[list[Fraction]], Fraction, Fraction]:
                 demands.append((asked, asked * mean))
                 continue
             use = mean * there / CELL_S
-            wanted = {Rule.MAX: max(asked, use), Rule.REQUEST: asked, Rule.USAGE: use}[world.rule]
-            demands.append((wanted, use))
+            by_rule = {Rule.MAX: max(asked, use), Rule.REQUEST: asked, Rule.USAGE: use}
+            demands.append((by_rule[world.rule], use))
         total = sum((d for d, _ in demands), Fraction(0))
         scale = min(Fraction(1), capacity / total) if total else Fraction(1)
         money = price * CELL_S / 3600
-        for row, (wanted, use) in zip(owed, demands, strict=True):
+        for row, (wanted, seen_use) in zip(owed, demands, strict=True):
             billed = wanted * scale
-            if use is None:
+            if seen_use is None:
                 row[2] += billed * money
                 continue
-            spent = use * scale if world.rule is Rule.SHARE else min(billed, use)
+            spent = seen_use * scale if world.rule is Rule.SHARE else min(billed, seen_use)
             row[0] += spent * money
             row[1] += (billed - spent) * money
         idle += max(Fraction(0), free - total) * money
