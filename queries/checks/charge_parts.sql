@@ -19,10 +19,11 @@ select
     cost_unused,
     cost_unobserved
 from charges
-where if(
-    kind = 'workload',
-    cost is distinct from cost_used + cost_unused + cost_unobserved,
-    kind in ('idle', 'system')
+where
+    if(
+        kind = 'workload',
+        cost is distinct from cost_used + cost_unused + cost_unobserved,
+        kind in ('idle', 'system')
         and (cost_used is not null or cost_unused is not null or cost_unobserved is not null)
-)
+    )
 order by cluster, date, kind, resource, node, namespace, pod, pod_uid, container

@@ -21,7 +21,8 @@ with ratios as (
         concat_ws(' ', node, uuid, mig_profile),
         busy
     from gpus,
-        lateral (values (busy_mean), (busy_p95), (busy_max)) as busy_ratios(busy)
+        -- the alias names the column
+        lateral (values (busy_mean), (busy_p95), (busy_max)) as ratios (busy) -- noqa: AL05
     where not isnan(busy)
     union all
     select

@@ -8,7 +8,7 @@ usual_cost is the mean of the complete same weekdays of the four weeks before, n
 */
 with calendar as (
     select cast($day as date) - cast(days.ago as integer) as date
-    from range(cast($days as integer)) as days(ago)
+    from range(cast($days as integer)) as days (ago)
 ),
 
 usual as (

@@ -21,6 +21,7 @@ with split as (
     where kind in ('workload', 'idle', 'system')
     group by cluster, date
 )
+
 select
     runs.cluster,
     runs.date,

@@ -17,7 +17,7 @@ select
     resource,
     min(unit) as unit,
     min(currency) as currency,
-    count(distinct (namespace, pod, pod_uid)) as pods,
+    count(distinct row(namespace, pod, pod_uid)) as pods,
     round(sum(requested_quantity), 9) as requested_quantity,
     round(coalesce(sum(used_quantity) filter (where not isnan(used_quantity)), 0), 9) as used_quantity,
     round(sum(billed_quantity), 9) as billed_quantity,
