@@ -1,19 +1,26 @@
 """The configuration's shape: pydantic models with the defaults that `costlab init` writes out."""
 
+from collections.abc import Mapping
 from enum import StrEnum
+from hashlib import sha256
 from pathlib import Path
-from typing import Annotated, Literal
-from zoneinfo import available_timezones
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+import orjson
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
-Price = Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
+from costlab.config.book import PriceBook
+from costlab.config.faults import meant
+from costlab.config.section import Count, Duration, Number, Price, Ratio, Section, Where
+from costlab.domain.errors import ConfigError
+from costlab.domain.signals import Signal
+from costlab.domain.tables import TABLES
 
-
-class Section(BaseModel):
-    """A part of the configuration: frozen, and an unknown key is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+HALF_HOUR_MS = 1_800_000
+DAY_MS = 86_400_000  # as a length; a calendar day is `domain.time.Day`
 
 
 class Engine(StrEnum):
@@ -31,28 +38,77 @@ class Basis(StrEnum):
     USAGE = "usage"
 
 
+class WorkloadClass(StrEnum):
+    """What kind of work a workload does: its risk and its default size depend on it."""
+
+    TRAINING = "training"
+    INFERENCE = "inference"
+    NOTEBOOK = "notebook"
+    BATCH = "batch"
+    SERVICE = "service"
+
+
+class Risk(StrEnum):
+    """How often a workload of a class may exceed what was advised for it."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+
+
 class BasicAuth(Section):
     """A user name, and the file that holds the password."""
 
     username: str
-    password_file: Path
+    password_file: Where
 
 
 class Prometheus(Section):
-    """Where a cluster's metrics are, and how to ask for them."""
+    """Where a cluster's metrics are, and how to ask for them; `timeout` in seconds."""
 
     url: str
-    matchers: dict[str, str] = {}
-    replica_labels: list[str] = ["prometheus_replica"]
+    matchers: Mapping[str, str] = {}
+    replica_labels: tuple[str, ...] = ("prometheus_replica",)
     engine: Engine = Engine.AUTO
-    max_in_flight: Annotated[int, Field(ge=1, le=16)] = 2
-    timeout: Annotated[float, Field(gt=0, le=3600)] = 120.0
-    headers: dict[str, SecretStr] = {}
-    bearer_token_file: Path | None = None
+    max_in_flight: Annotated[Count, Field(ge=1, le=16)] = 2
+    timeout: Annotated[Number, Field(gt=0, le=3600)] = 120.0
+    headers: Mapping[str, SecretStr] = {}
+    bearer_token_file: Where | None = None
     basic_auth: BasicAuth | None = None
-    ca_file: Path | None = None
-    client_cert: Path | None = None
-    client_key: Path | None = None
+    ca_file: Where | None = None
+    client_cert: Where | None = None
+    client_key: Where | None = None
+
+    @field_validator("url")
+    @classmethod
+    def _is_plain(cls, url: str) -> str:
+        try:
+            parts = urlsplit(url)
+            usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        except ValueError:  # brackets without an IPv6 address, a port that is no number
+            parts, usable = urlsplit(""), False
+        if not usable:
+            raise PydanticCustomError("url", "must be an address such as http://prometheus:9090")
+        if "@" in parts.netloc:
+            raise PydanticCustomError("url", "must not hold a password: use basic_auth or bearer_token_file")
+        if parts.query or parts.fragment:
+            raise PydanticCustomError("url", "must end before ? and #: use matchers and headers")
+        return url.rstrip("/")
+
+    @field_validator("engine", mode="before")
+    @classmethod
+    def _is_there(cls, engine: object) -> object:
+        if engine in ("remote-read", "victoria-export"):
+            raise PydanticCustomError("engine", "is not available in this version: use auto or json")
+        return engine
+
+    @model_validator(mode="after")
+    def _one_way_in(self) -> Self:
+        if self.bearer_token_file and self.basic_auth:
+            raise PydanticCustomError("auth", "takes bearer_token_file or basic_auth, not both")
+        if self.client_key and not self.client_cert:
+            raise PydanticCustomError("auth", "has a client_key without client_cert")
+        return self
 
 
 class Cluster(Section):
@@ -62,6 +118,14 @@ class Cluster(Section):
     prometheus: Prometheus
 
 
+class Accelerator(Section):
+    """A further GPU exporter: its metric for each signal, and its label for each canonical label."""
+
+    name: str
+    metrics: Mapping[Signal, str]
+    labels: Mapping[str, str] = {}
+
+
 class Prices(Section):
     """Default rates and the price book; null means that no price is known."""
 
@@ -69,31 +133,171 @@ class Prices(Section):
     gpu_hour: Price | None = 2.5
     cpu_core_hour: Price = 0.1
     memory_gib_hour: Price = 0.05
-    book: Path | None = None
+    book: Where | None = None
 
 
 class Billing(Section):
     """The grid, how long a sample holds, and what is billed."""
 
     basis: Basis = Basis.MAX
-    resolution: str = "60s"
-    max_gap: str = "5m"
+    resolution_ms: Annotated[Duration, Field(alias="resolution")] = 60_000
+    max_gap_ms: Annotated[Duration, Field(alias="max_gap")] = 300_000
+
+    @field_validator("resolution_ms")
+    @classmethod
+    def _divides_half_an_hour(cls, resolution_ms: int) -> int:
+        if HALF_HOUR_MS % resolution_ms:
+            raise PydanticCustomError("resolution", "must divide 30 minutes: 60s, 30s, 5m, …")
+        return resolution_ms
 
 
 class Owner(Section):
     """How a pod's team is found."""
 
-    labels: list[str] = ["team", "owner"]
-    namespaces: dict[str, str] = {}
+    labels: tuple[str, ...] = ("team", "owner")
+    namespaces: Mapping[str, str] = {}
+
+
+class ClassRule(Section):
+    """Pods that have one of these labels, or whose workload's name matches one of these patterns."""
+
+    labels: Mapping[str, str] = {}
+    names: tuple[str, ...] = ()
 
 
 class Quality(Section):
     """Below this coverage a day is committed, but the run ends with exit code 4."""
 
-    min_coverage: Annotated[float, Field(ge=0, le=1)] = 0.9
+    min_coverage: Ratio = 0.9
+
+
+class Rightsizing(Section):
+    """How many past days advice rests on, and the risk each class may take."""
+
+    window_ms: Annotated[Duration, Field(alias="window")] = 14 * DAY_MS
+    risk: Mapping[WorkloadClass, Risk] = {
+        WorkloadClass.TRAINING: Risk.LOW,
+        WorkloadClass.INFERENCE: Risk.LOW,
+        WorkloadClass.BATCH: Risk.MEDIUM,
+        WorkloadClass.NOTEBOOK: Risk.HIGH,
+    }
+
+
+class Quota(Section):
+    """The room a quota leaves above demand, and how far ahead it looks."""
+
+    headroom: Annotated[Number, Field(ge=0, le=10)] = 0.15
+    horizon_ms: Annotated[Duration, Field(alias="horizon")] = 30 * DAY_MS
+
+
+class Budget(Section):
+    """What a team may spend in a month, and at which shares of it somebody is told."""
+
+    team: str
+    monthly: Price
+    alert_at: tuple[Annotated[Number, Field(gt=0, le=10)], ...] = (0.5, 0.8, 1.0)
 
 
 class Report(Section):
-    """Where reports are written."""
+    """Where reports are written, and how long they are kept."""
 
-    out: Path = Path("reports/out")
+    out: Annotated[Where, Field(validate_default=True)] = Path("reports/out")
+    keep_ms: Annotated[Duration, Field(alias="keep")] = 90 * DAY_MS
+
+
+class Destination(Section):
+    """Where messages go; the address is a secret and stands in a file."""
+
+    kind: Literal["slack", "teams", "email", "webhook"]
+    url_file: Where
+    teams: tuple[str, ...] = ()
+
+
+class Configuration(Section):
+    """Everything that may stand in `costlab.yaml`."""
+
+    lake: Annotated[Where, Field(validate_default=True)] = Path("lake")
+    timezone: str = "UTC"
+    clusters: tuple[Cluster, ...] = ()
+    accelerators: tuple[Accelerator, ...] = ()
+    prices: Prices = Prices()
+    billing: Billing = Billing()
+    owner: Owner = Owner()
+    classes: Mapping[WorkloadClass, ClassRule] = {}
+    quality: Quality = Quality()
+    rightsizing: Rightsizing = Rightsizing()
+    quota: Quota = Quota()
+    budgets: tuple[Budget, ...] = ()
+    report: Report = Report()
+    notify: tuple[Destination, ...] = ()
+    retention: Mapping[str, Duration] = {
+        "container_usage": 30 * DAY_MS,
+        "gpu_usage": 30 * DAY_MS,
+        "charges": 400 * DAY_MS,
+    }
+
+    @field_validator("timezone")
+    @classmethod
+    def _is_known(cls, timezone: str) -> str:
+        try:
+            ZoneInfo(timezone)
+        except (ValueError, OSError, KeyError):  # malformed, a folder of the database, not in it
+            hint = meant(timezone, available_timezones())
+            raise PydanticCustomError(
+                "timezone", "is no time zone such as Europe/Berlin{hint}", {"hint": hint}
+            ) from None
+        return timezone
+
+    @field_validator("retention")
+    @classmethod
+    def _names_tables(cls, retention: Mapping[str, int]) -> Mapping[str, int]:
+        for table in retention.keys() - TABLES.keys():
+            raise PydanticCustomError(
+                "table",
+                "has no table {table}{hint}",
+                {"table": repr(table), "hint": meant(table, TABLES)},
+            )
+        return retention
+
+
+class Settings(Configuration):
+    """The configuration as it was found: with the price book, and where each value comes from.
+
+    origins: dotted key → "costlab.yaml:12", a variable's name or --lake; a key that is not in it has its default.
+    looked_in: where a file was looked for; the file that was found is its last.
+    """
+
+    book: PriceBook = PriceBook()
+    file: Path | None = None
+    looked_in: tuple[Path, ...] = ()
+    origins: Mapping[str, str] = {}
+
+    @property
+    def config_hash(self) -> str:
+        """SHA-256 over what shapes figures beside prices, which have their own hash."""
+        names = {"timezone", "accelerators", "billing", "owner", "classes", "quality"}
+        shape = self.model_dump(mode="json", include=names)
+        shape["clusters"] = {
+            cluster.id: cluster.prometheus.model_dump(mode="json", include={"matchers", "replica_labels"})
+            for cluster in self.clusters
+        }
+        return sha256(orjson.dumps(shape, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+    def chosen(self, cluster_id: str | None = None) -> tuple[Cluster, ...]:
+        """The cluster of that id, or all of them; raises ConfigError when there is none."""
+        if not self.clusters and self.file is None:
+            places = ", ".join(str(place) for place in self.looked_in)
+            raise ConfigError(
+                f"no configuration found; looked in {places}",
+                "write one with `costlab init`, or name it with --config",
+            )
+        ids = [cluster.id for cluster in self.clusters]
+        if not ids:
+            raise ConfigError(
+                f"{self.file} names no cluster", "add one under `clusters:`; see `costlab config schema`"
+            )
+        if cluster_id is not None and cluster_id not in ids:
+            raise ConfigError(
+                f"there is no cluster {cluster_id!r}{meant(cluster_id, ids)}", f"configured: {', '.join(ids)}"
+            )
+        return tuple(cluster for cluster in self.clusters if cluster_id in (None, cluster.id))

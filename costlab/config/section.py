@@ -1,0 +1,67 @@
+"""What every part of the configuration is made of: frozen sections, prices, durations."""
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationInfo,
+    WithJsonSchema,
+)
+from pydantic_core import PydanticCustomError
+
+_UNITS_MS = {"d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1000}
+_DURATION = re.compile(r"([1-9][0-9]{0,8})([smhd])")
+
+
+class Section(BaseModel):
+    """A part of the configuration: frozen, and an unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def parse_duration(text: object) -> int:
+    """Milliseconds of a duration such as 60s, 5m, 1h or 14d; raises ValueError for anything else.
+
+    >>> parse_duration("5m")
+    300000
+    """
+    match = _DURATION.fullmatch(text) if isinstance(text, str) else None
+    if match is None:
+        raise PydanticCustomError("duration", "must be a duration such as 60s, 5m, 1h or 14d")
+    return int(match[1]) * _UNITS_MS[match[2]]
+
+
+def format_duration(duration_ms: int) -> str:
+    """A duration in the largest unit that needs no fraction.
+
+    >>> format_duration(300_000)
+    '5m'
+    """
+    unit = next(unit for unit, length_ms in _UNITS_MS.items() if duration_ms % length_ms == 0)
+    return f"{duration_ms // _UNITS_MS[unit]}{unit}"
+
+
+def _anchored(path: Path, info: ValidationInfo) -> Path:
+    """A relative path is relative to the folder of the file that names it, wherever the command is run."""
+    return info.context["folder"] / path if info.context else path
+
+
+# Strict numbers: YAML's "2.5" in quotes and its yes and no are mistakes, not prices.
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+Price = Annotated[Number, Field(ge=0, le=1_000_000)]
+Ratio = Annotated[Number, Field(ge=0, le=1)]
+Count = Annotated[int, Field(strict=True)]
+Duration = Annotated[
+    int,
+    BeforeValidator(parse_duration),
+    PlainSerializer(format_duration, return_type=str),
+    WithJsonSchema({"type": "string", "pattern": f"^{_DURATION.pattern}$"}),
+]
+Where = Annotated[Path, AfterValidator(_anchored)]
