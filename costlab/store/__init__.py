@@ -1,0 +1,1 @@
+"""Keep and ask: Delta tables in the lake, DuckDB over their files."""

@@ -1,0 +1,236 @@
+"""A day is replaced whole, written once, and seen only when `runs` vouches for its files."""
+
+import json
+import os
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from costlab.domain.errors import Busy, ConfigError, LakeError
+from costlab.domain.time import Day
+from costlab.store import durable
+from costlab.store.lake import Lake, Status
+from costlab.store.schema import conform, empty
+from costlab.store.warehouse import Warehouse
+
+DAY = Day(date(2026, 11, 22))
+
+
+def findings(*rules: str, day: Day = DAY) -> pa.Table:
+    n = len(rules)
+    columns = {
+        "cluster": ["prod"] * n, "date": [day.date] * n, "rule": list(rules), "severity": ["info"] * n,
+        "subject": ["s"] * n, "message": ["m"] * n, "amount": pa.nulls(n, pa.decimal128(18, 6)),
+    }  # fmt: skip
+    return conform("findings", columns)
+
+
+def run_row(**changes: Any) -> dict[str, Any]:
+    return {
+        "status": "complete", "coverage": 1.0, "signals": {}, "signal_coverage": {}, "samples": 1, "source": "s",
+        "engine": "e", "warnings": [], "costlab_version": "0", "config_hash": "c", "prices_hash": "p", "forced": None,
+        "versions": {}, **changes,
+    }  # fmt: skip
+
+
+def commit(lake: Lake, rows: pa.Table, day: Day = DAY, **changes: Any) -> None:
+    written = lake.write("findings", "prod", day, rows)
+    lake.commit_run("prod", day, run_row(**changes), {"findings": written.content})
+
+
+def rules(lake: Lake) -> list[str]:
+    return Warehouse.over(lake).sql("select rule from findings order by rule").column("rule").to_pylist()
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return Lake.create(tmp_path / "a lake's ünusual %20 name")
+
+
+def test_a_day_is_replaced_and_its_neighbours_stay(lake: Lake) -> None:
+    commit(lake, findings("a", "b"))
+    commit(lake, findings("c", day=DAY.next), DAY.next)
+    commit(lake, findings("d"))
+    assert rules(lake) == ["c", "d"]
+    assert lake.read("findings", "prod", DAY).equals(findings("d"))
+
+
+def test_the_same_rows_commit_nothing(lake: Lake) -> None:
+    commit(lake, findings("a"))
+    before = {path: path.stat().st_mtime_ns for path in lake.path.rglob("*")}
+    commit(lake, findings("a"))
+    assert {path: path.stat().st_mtime_ns for path in lake.path.rglob("*")} == before
+
+
+def test_an_empty_day_takes_the_place_of_a_full_one(lake: Lake) -> None:
+    commit(lake, findings("a"))
+    commit(lake, empty("findings"))
+    assert rules(lake) == []
+    assert lake.days() == {("prod", DAY.date): Status.COMPLETE}
+
+
+def test_a_day_without_its_run_is_under_repair_and_seen_by_nobody(lake: Lake) -> None:
+    commit(lake, findings("a"))
+    lake.write("findings", "prod", DAY, findings("b"))
+    assert lake.days() == {("prod", DAY.date): Status.REPAIR}
+    assert rules(lake) == []
+    commit(lake, findings("b"))
+    assert rules(lake) == ["b"]
+
+
+def test_an_incomplete_day_is_seen_and_an_extracted_one_is_not(lake: Lake) -> None:
+    commit(lake, findings("a"), status="incomplete")
+    commit(lake, findings("b", day=DAY.next), DAY.next, status="extracted")
+    assert rules(lake) == ["a"]
+
+
+def test_money_nulls_and_nan_come_back_as_written(lake: Lake) -> None:
+    rows = conform(
+        "gpu_usage",
+        {
+            "cluster": ["prod"] * 2, "date": [DAY.date] * 2, "gpu_key": [1, 2], "container_key": [None, 2**62],
+            "ts": pa.array([1, 2], pa.timestamp("us", tz="UTC")), "dt_s": pa.array([60, 60], pa.float32()),
+            "busy_ratio": pa.array([float("nan"), 0.5], pa.float32()), "memory_used_bytes": [0.0, 1.0],
+            "power_watts": pa.array([1, 2], pa.float32()),
+        },
+    )  # fmt: skip
+    lake.write("gpu_usage", "prod", DAY, rows)
+    back = lake.read("gpu_usage", "prod", DAY)
+    assert back.schema == rows.schema
+    assert str(back.to_pylist()) == str(rows.to_pylist())
+
+
+def test_no_lake_another_zone_a_newer_format_and_a_broken_head(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no lake"):
+        Lake.open(tmp_path)
+    Lake.create(tmp_path, "Europe/Berlin")
+    with pytest.raises(ConfigError, match="are of Europe/Berlin"):
+        Lake.create(tmp_path, "UTC")
+    (tmp_path / "lake.json").write_text(json.dumps({"format": 99, "timezone": "UTC"}))
+    with pytest.raises(LakeError, match="newer costlab"):
+        Lake.open(tmp_path)
+    (tmp_path / "lake.json").write_text("{")
+    with pytest.raises(LakeError, match="damaged"):
+        Lake.open(tmp_path)
+
+
+def test_a_damaged_file_is_named(lake: Lake) -> None:
+    commit(lake, findings("a"))
+    (file,) = lake.files("findings")["prod", DAY.date]
+    (lake.path / "findings" / file).write_bytes(b"not parquet at all")
+    with pytest.raises(LakeError, match="table findings .* is damaged"):
+        lake.read("findings", "prod", DAY)
+
+
+def test_a_cluster_name_cannot_reach_into_the_predicate(lake: Lake) -> None:
+    with pytest.raises(ConfigError, match="no cluster id"):
+        lake.write("findings", "x' or '1'='1", DAY, findings("a"))
+
+
+def test_a_second_run_is_told_who_holds_the_lake(lake: Lake) -> None:
+    code = "import sys; from pathlib import Path; from costlab.store.lake import Lake\nwith Lake(Path(sys.argv[1]), 'UTC').locked(): print('in', flush=True); sys.stdin.read()"
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(lake.path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as other:
+        assert other.stdout is not None
+        other.stdout.readline()
+        with pytest.raises(Busy, match=f"process {other.pid} on "), lake.locked():
+            pass
+        other.kill()
+    with lake.locked():
+        pass
+
+
+def test_everything_new_is_synced_before_a_write_returns(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[str] = []
+    fsync = os.fsync
+
+    def spy(descriptor: int) -> None:
+        synced.append(os.readlink(f"/proc/self/fd/{descriptor}"))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", spy)
+    before = {*lake.path.rglob("*")}
+    lake.write("findings", "prod", DAY, findings("a"))
+    new = {str(path) for path in {*lake.path.rglob("*")} - before}
+    assert new <= set(synced)
+    assert str(lake.path) in synced
+
+
+@pytest.mark.parametrize("fault", [28, 13, 5])
+def test_a_failing_disk_leaves_the_committed_day(lake: Lake, fault: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    commit(lake, findings("a"))
+
+    def fail(*_: object) -> None:
+        raise OSError(fault, os.strerror(fault))
+
+    with monkeypatch.context() as broken:
+        broken.setattr(durable, "sync", fail)
+        with pytest.raises((Busy, ConfigError, LakeError)) as caught:
+            commit(lake, findings("b"))
+    assert type(caught.value) is {28: Busy, 13: ConfigError, 5: LakeError}[fault]
+    commit(lake, findings("b"))
+    assert rules(lake) == ["b"]
+
+
+def test_a_full_disk_for_real(tmp_path: Path) -> None:
+    mount = tmp_path / "small"
+    mount.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "none", str(mount)], check=False).returncode:
+        pytest.skip("a small file system can only be mounted by root")
+    try:
+        lake = Lake.create(mount / "lake")
+        commit(lake, findings("a"))
+        (mount / "ballast").write_bytes(b"x" * (2 * 2**20 - 400_000))
+        with pytest.raises(Busy, match="disk is full"):
+            commit(lake, findings(*(os.urandom(500).hex() for _ in range(2000))))
+        assert rules(lake) == ["a"]
+    finally:
+        subprocess.run(["umount", "-l", str(mount)], check=True)
+
+
+def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigError, match="cannot be made"):
+        Lake.create(tmp_path / "file" / "lake")
+
+
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    st.lists(st.tuples(st.integers(0, 2), st.lists(st.sampled_from("abc"), unique=True), st.booleans()), max_size=8)
+)
+def test_any_history_of_writes_and_crashes(
+    tmp_path_factory: pytest.TempPathFactory, history: list[tuple[int, list[str], bool]]
+) -> None:
+    """Against a dictionary: a crash before `runs` hides the day, the next whole run shows it."""
+    lake = Lake.create(tmp_path_factory.mktemp("lake"))
+    model: dict[int, list[str]] = {}
+    committed: dict[int, list[str]] = {}
+    for offset, names, crashes in history:
+        day = Day(date(2026, 11, 22 + offset))
+        if crashes:
+            changed = lake.write("findings", "prod", day, findings(*names, day=day)).changed
+            if changed and sorted(names) != committed.get(offset, None) and (names or committed.get(offset)):
+                model.pop(offset, None)
+            if not changed and offset in committed:
+                model[offset] = committed[offset]
+            if changed and not names and not committed.get(offset) and offset in model:
+                pass
+        else:
+            commit(lake, findings(*names, day=day), day)
+            model[offset] = committed[offset] = sorted(names)
+    seen: dict[int, list[str]] = {}
+    for (_, when), status in lake.days().items():
+        if status is Status.COMPLETE:
+            seen[when.day - 22] = sorted(lake.read("findings", "prod", Day(when)).column("rule").to_pylist())
+    for offset, names in seen.items():
+        assert names == committed[offset]
+    for offset, names in model.items():
+        assert seen.get(offset, names) == names

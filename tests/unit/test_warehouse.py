@@ -1,0 +1,88 @@
+"""The warehouse answers from the lake's files, and from nothing else."""
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from costlab.domain.errors import ConfigError
+from costlab.store.content import content_hash
+from costlab.store.schema import conform, micros_to_decimal
+from costlab.store.warehouse import Warehouse, queries
+
+
+@pytest.fixture(scope="module")
+def warehouse() -> Warehouse:
+    return Warehouse.over_tables({})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "select * from read_csv('/etc/passwd')",
+        "select * from read_parquet('/tmp/*.parquet')",
+        "copy (select 1) to '/tmp/costlab-escape.csv'",
+        "attach '/tmp/costlab-escape.db'",
+        "install httpfs",
+        "set enable_external_access = true",
+    ],
+)
+def test_nothing_outside_can_be_reached(warehouse: Warehouse, text: str) -> None:
+    with pytest.raises(ConfigError, match="SQL: "):
+        warehouse.sql(text)
+
+
+def test_a_wrong_name_is_answered_with_the_right_one(warehouse: Warehouse) -> None:
+    with pytest.raises(ConfigError, match="no query 'headlin'") as caught:
+        warehouse.query("headlin")
+    assert caught.value.hint == "did you mean headline?"
+    with pytest.raises(ConfigError, match=r"do not fit: \$cluster, \$day"):
+        warehouse.query("headline")
+    with pytest.raises(ConfigError, match=r"do not fit: .*\$week"):
+        warehouse.query("headline", cluster="c", day="2026-11-22", week="w")
+
+
+def test_every_check_passes_on_nothing(warehouse: Warehouse) -> None:
+    assert warehouse.check() == {}
+    assert {query.kind for query in queries().values()} == {"staging", "marts", "checks"}
+
+
+def test_columns_are_those_declared() -> None:
+    with pytest.raises(ValueError, match="missing or not declared: amount, rules"):
+        conform("findings", {"rules": [], **dict.fromkeys(("cluster", "date", "rule", "severity", "subject", "message"), [])})
+
+
+@given(st.lists(st.tuples(st.integers(-(10**15), 10**15), st.booleans()), min_size=1))
+def test_micro_units_are_decimals(pairs: list[tuple[int, bool]]) -> None:
+    import numpy as np
+
+    micros, null = np.array([m for m, _ in pairs]), np.array([n for _, n in pairs])
+    back = micros_to_decimal(micros, null).to_pylist()
+    assert [None if v is None else int(v * 10**6) for v in back] == [None if n else m for m, n in pairs]
+
+
+TEXTS = st.lists(st.one_of(st.none(), st.text(max_size=4)), max_size=5)
+MAPS = st.lists(st.dictionaries(st.text(max_size=3), st.text(max_size=3), max_size=3), max_size=4)
+
+
+@given(TEXTS, TEXTS)
+def test_hashes_are_equal_exactly_when_rows_are(a: list[str | None], b: list[str | None]) -> None:
+    left, right = (pa.table({"x": pa.array(v, pa.string())}) for v in (a, b))
+    assert (content_hash(left) == content_hash(right)) == (a == b)
+
+
+@given(MAPS, MAPS)
+def test_hashes_of_maps(a: list[dict[str, str]], b: list[dict[str, str]]) -> None:
+    kind = pa.map_(pa.string(), pa.string())
+    left, right = (pa.table({"x": pa.array([list(m.items()) for m in v], kind)}) for v in (a, b))
+    same = [list(m.items()) for m in a] == [list(m.items()) for m in b]
+    assert (content_hash(left) == content_hash(right)) == same
+
+
+@given(st.lists(st.integers(-5, 5), min_size=2, max_size=9), st.data())
+def test_hashes_do_not_see_chunks(values: list[int], data: st.DataObject) -> None:
+    cut = data.draw(st.integers(1, len(values) - 1))
+    whole = pa.table({"x": pa.array(values), "y": pa.array([str(v) for v in values])})
+    parts = pa.concat_tables([whole.slice(0, cut), whole.slice(cut)])
+    assert content_hash(whole) == content_hash(parts)
+    assert content_hash(whole.slice(cut)) == content_hash(pa.table(whole.slice(cut).to_pydict(), schema=whole.schema))
