@@ -5,12 +5,17 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+import hypothesis
 import pytest
 from prometheus_server import NoPrometheus, binaries, make_blocks, serving
 
 from costlab.domain.time import HOUR_MS
 from costlab.sources.synthetic import SyntheticCluster
 from costlab.sources.synthetic.openmetrics import write_openmetrics
+
+# Times of single examples say nothing on a shared machine, and the first one compiles kernels.
+hypothesis.settings.register_profile("costlab", deadline=None)
+hypothesis.settings.load_profile("costlab")
 
 PrometheusServer = Callable[..., str]
 

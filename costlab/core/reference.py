@@ -137,6 +137,7 @@ def bill(
     quantity, amount = np.zeros((rows + 1, 3)), np.zeros((rows + 1, 3))
     quantity[:rows] = parts.sum(axis=2).T / 3600.0
     quantity[rows] = [rest[0].sum() / 3600.0, rest[1].sum() / 3600.0, contended]
-    amount[:rows] = (np.where(parts > 0, parts * price, 0.0)).sum(axis=2).T / 3600.0
-    amount[rows, :2] = (np.where(rest != 0, rest * price, 0.0)).sum(axis=1) / 3600.0
+    touched = (billed > 0) & np.stack([seen, seen, ~seen])
+    amount[:rows] = np.where(touched, parts * price, 0.0).sum(axis=2).T / 3600.0
+    amount[rows, :2] = np.where(bounded & (capacity > 0), rest * price, 0.0).sum(axis=1) / 3600.0
     return quantity, amount

@@ -63,7 +63,7 @@ class Signal(StrEnum):
 class SignalSpec:
     """What a signal means: its unit after conversion and the canonical labels that tell its series apart.
 
-    `needed` signals must have samples, or the day cannot be measured at all.
+    Without samples of its `needed` signals a day cannot be measured at all; any other that is missing is a finding.
     """
 
     signal: Signal
@@ -121,9 +121,8 @@ SIGNALS: dict[Signal, SignalSpec] = {
                    "What the node has."),
         SignalSpec(Signal.NODE_ALLOCATABLE, _KSM, _GAUGE, "cores, bytes or pieces", ("node", "resource"),
                    "What the node can give to pods."),
-        SignalSpec(Signal.CPU_SECONDS, _CAD, _COUNTER, "core seconds", _CGROUP, "CPU time the container has used.",
-                   needed=True),
-        SignalSpec(Signal.MEMORY_BYTES, _CAD, _GAUGE, "bytes", _CGROUP, "The container's working set.", needed=True),
+        SignalSpec(Signal.CPU_SECONDS, _CAD, _COUNTER, "core seconds", _CGROUP, "CPU time the container has used."),
+        SignalSpec(Signal.MEMORY_BYTES, _CAD, _GAUGE, "bytes", _CGROUP, "The container's working set."),
         SignalSpec(Signal.CONTAINER_START_TIME, _CAD, _GAUGE, "epoch s", _CGROUP, "When the container started."),
         SignalSpec(Signal.GPU_UTILIZATION, _DEV, _GAUGE, "ratio", _GPU, "Share of time in which any kernel ran."),
         SignalSpec(Signal.GPU_ENGINE_ACTIVE, _DEV, _GAUGE, "ratio", _GPU,

@@ -75,15 +75,6 @@ def registry_of(signals: Signals) -> Registry:
     )
 
 
-def class_of(workload: WorkloadKey, *, gpu: bool, name_hint: str = "") -> str:
-    """What a workload is for, by behaviour: see docs/methods.md."""
-    if "notebook" in f"{workload.name} {name_hint}".lower() or "jupyter" in f"{workload.name} {name_hint}".lower():
-        return "notebook"
-    if workload.kind in ("Job", "CronJob", "PyTorchJob", "TFJob", "MPIJob", "RayJob"):
-        return "training" if gpu else "batch"
-    return "inference" if gpu and workload.kind in ("Deployment", "StatefulSet", "ReplicaSet") else "service"
-
-
 def _chain(series: Series, name: str) -> dict[tuple[str, str], tuple[str, str]]:
     found = {}
     for labels in series.labels:

@@ -1,0 +1,27 @@
+"""What kind of work a workload does: by configured rules, else by how it behaves."""
+
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+
+from costlab.config.settings import ClassRule, WorkloadClass
+from costlab.domain.identity import WorkloadKey
+
+_RUNS_TO_ITS_END = ("Job", "CronJob", "PyTorchJob", "TFJob", "MPIJob", "RayJob", "Workflow")
+
+
+def class_of(
+    workload: WorkloadKey, labels: Mapping[str, str], rules: Mapping[WorkloadClass, ClassRule], *, gpu: bool
+) -> str:
+    """The first class whose rule fits; else a job is training with a GPU and batch without, and what stays up is
+    inference with a GPU, a notebook if its name says so, and a service without.
+    """
+    for name, rule in rules.items():
+        if any(labels.get(f"label_{key}") == value for key, value in rule.labels.items()):
+            return name.value
+        if any(fnmatchcase(workload.name, pattern) for pattern in rule.names):
+            return name.value
+    if any(word in workload.name.lower() for word in ("notebook", "jupyter")):
+        return WorkloadClass.NOTEBOOK.value
+    if workload.kind in _RUNS_TO_ITS_END:
+        return (WorkloadClass.TRAINING if gpu else WorkloadClass.BATCH).value
+    return (WorkloadClass.INFERENCE if gpu else WorkloadClass.SERVICE).value

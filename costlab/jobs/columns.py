@@ -1,0 +1,11 @@
+"""Columns of the lake as the core wants them."""
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+
+def milliseconds_of(column: pa.ChunkedArray) -> NDArray[np.int64]:
+    """Timestamps as epoch milliseconds: int64 (n,)."""
+    micros: NDArray[np.int64] = column.cast(pa.int64()).to_numpy()
+    return micros // 1000

@@ -1,0 +1,241 @@
+"""A day as it was observed, before any price: what extraction leaves in the lake."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from costlab.config.settings import Settings
+from costlab.domain.errors import SourceRefused
+from costlab.domain.findings import Finding, Severity
+from costlab.domain.identity import container_key
+from costlab.domain.signals import SIGNALS, Exporter, Series, Signal
+from costlab.domain.time import Day
+from costlab.jobs import devices, usage
+from costlab.jobs.claims import Claim, claims_of
+from costlab.jobs.classes import class_of
+from costlab.jobs.lives import Signals, pod_lives
+from costlab.jobs.machines import machines_of, sharing_of
+from costlab.jobs.owners import Ownership, registry_of
+from costlab.jobs.pricing import nodes_table
+from costlab.sources import Source
+from costlab.store.schema import conform, empty
+
+OBSERVED = ("containers", "nodes", "container_usage", "gpu_usage", "gpus")
+
+# What a day cannot do without, by exporter; a cluster without GPUs has no GPU exporter.
+_EXPECTED = (Signal.CPU_SECONDS, Signal.MEMORY_BYTES, Signal.NODE_CAPACITY, Signal.NODE_ALLOCATABLE)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What was observed on a day: tables by name, findings, and what `runs` tells of the reading.
+
+    coverage: observed / occupied time over all signals; signal_coverage: by signal; samples: read, by signal.
+    """
+
+    tables: Mapping[str, pa.Table]
+    findings: tuple[Finding, ...]
+    coverage: float
+    signal_coverage: Mapping[str, float]
+    samples: Mapping[str, int]
+    source: str
+    engine: str
+    warnings: tuple[str, ...]
+
+
+def observe_day(
+    source: Source, settings: Settings, cluster: str, day: Day, step: Callable[[str], None] = lambda _: None
+) -> Facts:
+    """Read a day out of the source and turn its samples into facts; nothing is written.
+
+    Raises SourceError when the source fails, or gives nothing of a signal that a day cannot do without.
+    """
+    signals = _fetch(source, settings, day, step)
+    _demand_needed(signals, day)
+    step("observe")
+    gap_ms, window = settings.billing.max_gap_ms, day.window
+    lives = pod_lives(signals, window, cluster)
+    if not lives:
+        raise SourceRefused(
+            f"no pod occupied a node on {day}", "check prometheus.matchers, and that the day is within its retention"
+        )
+    sharing = sharing_of(signals)
+    machines = machines_of(signals, window, lives, sharing, gap_ms)
+    claims = claims_of(signals, lives, usage.containers_seen(signals, lives), sharing, gap_ms)
+    used = usage.usage_of(signals, lives, gap_ms)
+    gpus = devices.device_usage(signals, lives, window, cluster, gap_ms)
+    tables = {
+        "containers": _containers(claims, signals, settings, cluster, day),
+        "nodes": nodes_table(machines, settings, cluster, day),
+        "container_usage": _container_usage(used, cluster, day),
+        "gpu_usage": _gpu_usage(gpus, cluster, day),
+        "gpus": _gpus(devices.device_days(gpus), cluster, day),
+    }
+    shares = _coverage(claims, used, gpus)
+    occupied = sum(whole for _, whole in shares.values())
+    info = source.info()
+    return Facts(
+        tables=tables,
+        findings=tuple(_findings(signals, used, day, gap_ms)),
+        coverage=sum(part for part, _ in shares.values()) / occupied if occupied else 0.0,
+        signal_coverage={name: part / whole if whole else 0.0 for name, (part, whole) in shares.items() if whole},
+        samples={signal.value: series.sample_count for signal, series in signals.items() if len(series)},
+        source=f"{info.product} {info.version}".strip(),
+        engine=info.engine,
+        warnings=tuple(sorted(set(source.warnings))),
+    )
+
+
+def _fetch(source: Source, settings: Settings, day: Day, step: Callable[[str], None]) -> dict[Signal, Series]:
+    """All signals, with the margin that counters and holds need at the day's edges."""
+    wide = day.window.widen(settings.billing.max_gap_ms, settings.billing.max_gap_ms)
+    signals = {}
+    for signal in Signal:
+        step(f"read {signal}")
+        signals[signal] = source.fetch(signal, wide)
+    return signals
+
+
+def _demand_needed(signals: Signals, day: Day) -> None:
+    missing = [spec for signal, spec in SIGNALS.items() if spec.needed and not signals[signal].sample_count]
+    if missing:
+        raise SourceRefused(
+            f"{missing[0].exporter} gives nothing for {day}: no samples of {', '.join(spec.signal for spec in missing)}",
+            "run costlab doctor; check that the exporter is scraped, and that the day is within Prometheus' retention",
+        )
+
+
+def _containers(claims: list[Claim], signals: Signals, settings: Settings, cluster: str, day: Day) -> pa.Table:
+    registry = registry_of(signals)
+    ownership = Ownership(settings.owner.labels, settings.owner.namespaces)
+    with_gpu = {claim.life.key for claim in claims if claim.gpu_resource}
+    workload = {life.key: registry.workload(life) for life in {claim.life.key: claim.life for claim in claims}.values()}
+    labels = {claim.life.key: registry.pod_labels.get(claim.life.pod_id, {}) for claim in claims}
+    columns: dict[str, Any] = {
+        "cluster": cluster,
+        "date": day.date,
+        "container_key": [container_key(c.life.key, c.container) for c in claims],
+        "pod_uid": [c.life.key.uid for c in claims],
+        "namespace": [c.life.key.namespace for c in claims],
+        "workload_kind": [workload[c.life.key].kind for c in claims],
+        "workload": [workload[c.life.key].name for c in claims],
+        "pod": [c.life.key.pod for c in claims],
+        "container": [c.container for c in claims],
+        "node": [c.life.node for c in claims],
+        "team": [registry.team(c.life, ownership) for c in claims],
+        "class": [
+            class_of(workload[c.life.key], labels[c.life.key], settings.classes, gpu=c.life.key in with_gpu)
+            for c in claims
+        ],
+        "pipeline": pa.array([registry.pipeline(c.life) for c in claims], pa.string()),
+        "labels": [sorted(labels[c.life.key].items()) for c in claims],
+        "start": np.array([c.start_ms for c in claims], np.int64),
+        "end": np.array([c.end_ms for c in claims], np.int64),
+        "gpu_resource": pa.array([c.gpu_resource for c in claims], pa.string()),
+    }
+    for name in ("cpu_request", "memory_request", "gpu_request", "cpu_limit", "memory_limit", "gpu_share"):
+        columns[name] = pa.array([getattr(c, name) for c in claims], pa.float64())
+    return conform("containers", columns)
+
+
+def _container_usage(used: usage.Usage, cluster: str, day: Day) -> pa.Table:
+    return conform(
+        "container_usage",
+        {
+            "cluster": cluster, "date": day.date, "container_key": used.key, "ts": used.start_ms,
+            "dt_s": (used.end_ms - used.start_ms) / 1000, "cpu_cores": used.cpu_cores, "memory_bytes": used.memory_bytes,
+        },
+    ) if len(used.key) else empty("container_usage")  # fmt: skip
+
+
+def _gpu_usage(gpus: devices.DeviceUsage, cluster: str, day: Day) -> pa.Table:
+    if not len(gpus.gpu):
+        return empty("gpu_usage")
+    return conform(
+        "gpu_usage",
+        {
+            "cluster": cluster, "date": day.date, "gpu_key": gpus.gpu,
+            "container_key": pa.array(gpus.container, mask=gpus.container == devices.NOBODY), "ts": gpus.start_ms,
+            "dt_s": (gpus.end_ms - gpus.start_ms) / 1000, "busy_ratio": gpus.busy,
+            "memory_used_bytes": gpus.memory_bytes, "power_watts": gpus.power_watts,
+        },
+    )  # fmt: skip
+
+
+def _gpus(days: list[devices.DeviceDay], cluster: str, day: Day) -> pa.Table:
+    if not days:
+        return empty("gpus")
+    text = {
+        name: pa.array([getattr(d.device, name) or None for d in days], pa.string())
+        for name in ("index", "mig_profile", "model")
+    }
+    numbers = (
+        "observed_hours", "allocated_hours", "busy_mean", "busy_p95", "busy_max", "memory_max_bytes",
+        "memory_total_bytes", "energy_kwh",
+    )  # fmt: skip
+    columns = {
+        "cluster": cluster, "date": day.date, "gpu_key": [d.device.key for d in days],
+        "uuid": [d.device.uuid for d in days], "gpu_index": text["index"], "mig_profile": text["mig_profile"],
+        "model": text["model"], "node": [d.device.node for d in days],
+        **{name: np.array([getattr(d, name) for d in days], np.float64) for name in numbers},
+    }  # fmt: skip
+    return conform("gpus", columns)
+
+
+def _coverage(
+    claims: list[Claim], used: usage.Usage, gpus: devices.DeviceUsage
+) -> dict[str, tuple[float, float]]:
+    """Observed and occupied seconds of CPU, memory and GPUs; what a pod reserves beyond its containers has no usage."""
+    occupied_s = sum(c.end_ms - c.start_ms for c in claims if c.container) / 1000
+    gpu_s = sum((c.end_ms - c.start_ms) * (c.gpu_request or 0) for c in claims) / 1000
+    seconds = (used.end_ms - used.start_ms) / 1000
+    watched = ~np.isnan(gpus.busy) & (gpus.container != devices.NOBODY)
+    gpu_seen_s = float(((gpus.end_ms - gpus.start_ms) / 1000)[watched].sum())
+    return {
+        "cpu": (float(seconds[~np.isnan(used.cpu_cores)].sum()), occupied_s),
+        "memory": (float(seconds[~np.isnan(used.memory_bytes)].sum()), occupied_s),
+        "gpu": (min(gpu_seen_s, gpu_s), gpu_s),
+    }
+
+
+def _findings(signals: Signals, used: usage.Usage, day: Day, gap_ms: int) -> list[Finding]:
+    found = [
+        Finding(
+            "signal_missing", Severity.ERROR, signal.value,
+            f"{SIGNALS[signal].exporter} gave no sample of {signal}: {SIGNALS[signal].doc}",
+        )
+        for signal in _EXPECTED
+        if not signals[signal].sample_count
+    ]  # fmt: skip
+    told = {labels.get("instance", "") for labels in signals[Signal.POD_INFO].labels}
+    if len(told) > 1:
+        found.append(
+            Finding(
+                "duplicate_kube_state_metrics", Severity.INFO, ", ".join(sorted(told)),
+                f"{len(told)} instances of {Exporter.KUBE_STATE_METRICS} answered; each object counts once",
+            )
+        )  # fmt: skip
+    at_ms = np.unique(signals[Signal.POD_INFO].at_ms)
+    inside = at_ms[(at_ms >= day.window.start_ms) & (at_ms < day.window.end_ms)]
+    bounds = np.concatenate([[day.window.start_ms], inside, [day.window.end_ms]])
+    away_s = int(np.sum(np.diff(bounds)[np.diff(bounds) > gap_ms]) // 1000)
+    if away_s:
+        found.append(
+            Finding(
+                "inventory_gap", Severity.WARNING, Exporter.KUBE_STATE_METRICS.value,
+                f"nothing was heard for {away_s // 60} minutes: pods that lived only then are missing, "
+                "and ends within it are guesses",
+            )
+        )  # fmt: skip
+    if used.homeless > 0:
+        found.append(
+            Finding(
+                "usage_without_pod", Severity.WARNING, Exporter.CADVISOR.value,
+                f"{used.homeless / 3600:.3f} core-hours were used by containers that {Exporter.KUBE_STATE_METRICS} "
+                "does not place on a node at that time",
+            )
+        )  # fmt: skip
+    return found

@@ -1,0 +1,88 @@
+"""The nodes of a day with their unit prices, and what each of them cost."""
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from costlab.config.prices import PricedWindow, node_prices
+from costlab.config.settings import Settings
+from costlab.core.money import to_micros
+from costlab.domain.time import Day, Window
+from costlab.domain.units import GIB
+from costlab.jobs.machines import Machine, Size
+from costlab.jobs.columns import milliseconds_of
+from costlab.store.schema import conform, empty
+
+_SIZES = ("cpu", "memory", "gpu")
+
+
+def nodes_table(machines: list[Machine], settings: Settings, cluster: str, day: Day) -> pa.Table:
+    """Rows of `nodes`: each machine while its unit prices hold, and its price for that time."""
+    rows = [(m, priced) for m in machines for priced in _priced(m, settings)]
+    if not rows:
+        return empty("nodes")
+    columns: dict[str, Any] = {
+        "cluster": cluster,
+        "date": day.date,
+        "node": [m.node for m, _ in rows],
+        "start": np.array([p.start_ms for _, p in rows], np.int64),
+        "end": np.array([p.end_ms for _, p in rows], np.int64),
+        "gpu_model": pa.array([m.gpu_model for m, _ in rows], pa.string()),
+        "labels": [sorted(m.labels.items()) for m, _ in rows],
+        "capacity_type": pa.array([p.capacity_type or m.capacity_type for m, p in rows], pa.string()),
+        "price_source": [p.prices.source for _, p in rows],
+    }
+    for name in _SIZES:
+        columns[f"{name}_capacity"] = _floats([getattr(m.capacity, name) for m, _ in rows])
+        columns[f"{name}_allocatable"] = _floats([getattr(m.allocatable, name) for m, _ in rows])
+        columns[f"{name}_price"] = _floats([getattr(p.prices, name) for _, p in rows])
+        columns[f"{name}_cost"] = pa.array([_cost_micros(name, m, p) for m, p in rows], pa.int64())
+    return conform("nodes", columns)
+
+
+def machines_in(nodes: pa.Table) -> list[Machine]:
+    """The machines behind rows of `nodes`, joined where only a price had parted them."""
+    starts, ends = milliseconds_of(nodes.column("start")), milliseconds_of(nodes.column("end"))
+    found: list[Machine] = []
+    for row, start_ms, end_ms in zip(nodes.to_pylist(), starts.tolist(), ends.tolist(), strict=True):
+        capacity, allocatable = (
+            Size(*(row[f"{name}_{what}"] for name in _SIZES)) for what in ("capacity", "allocatable")
+        )
+        machine = Machine(
+            row["node"], start_ms, end_ms, capacity, allocatable, row["gpu_model"], dict(row["labels"]),
+            row["capacity_type"],
+        )  # fmt: skip
+        last = found[-1] if found else None
+        if last and last.end_ms == start_ms and _same(last, machine):
+            found[-1] = Machine(
+                last.node, last.start_ms, end_ms, capacity, allocatable, last.gpu_model, last.labels, last.capacity_type
+            )
+        else:
+            found.append(machine)
+    return found
+
+
+def _priced(machine: Machine, settings: Settings) -> list[PricedWindow]:
+    size = machine.capacity
+    gib = None if size.memory is None else size.memory / GIB
+    return node_prices(
+        (size.cpu, gib, size.gpu), machine.gpu_model, machine.labels, settings.prices, settings.book,
+        Window(machine.start_ms, machine.end_ms), settings.timezone,
+    )  # fmt: skip
+
+
+def _cost_micros(name: str, machine: Machine, priced: PricedWindow) -> int | None:
+    capacity, price = getattr(machine.capacity, name), getattr(priced.prices, name)
+    if capacity is None or price is None:
+        return 0 if capacity == 0 else None
+    amount = capacity / GIB if name == "memory" else capacity
+    return to_micros(amount * price * (priced.end_ms - priced.start_ms) / 3_600_000)
+
+
+def _same(a: Machine, b: Machine) -> bool:
+    return (a.node, a.capacity, a.allocatable, a.gpu_model) == (b.node, b.capacity, b.allocatable, b.gpu_model)
+
+
+def _floats(values: list[float | None]) -> pa.Array:
+    return pa.array(values, pa.float64())
