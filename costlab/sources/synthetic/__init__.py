@@ -2,12 +2,16 @@
 
 from datetime import date
 
+from costlab import __version__
+from costlab.domain.signals import Series, Signal, no_series
 from costlab.domain.time import Day, Window, days_between
+from costlab.sources import RawSeries, SourceInfo
+from costlab.sources.prometheus.canonical import canonical_series, note_left_out
+from costlab.sources.prometheus.catalogue import carriers
 from costlab.sources.synthetic.cadvisor import CADVISOR, raw_cadvisor
 from costlab.sources.synthetic.dcgm import DCGM, raw_dcgm
 from costlab.sources.synthetic.kube_state import KUBE_STATE, raw_kube_state
 from costlab.sources.synthetic.meters import Meters
-from costlab.sources.synthetic.raw import RawSeries
 from costlab.sources.synthetic.story import tell
 
 LAST_DAY = date(2026, 11, 20)  # a Friday
@@ -53,6 +57,27 @@ class SyntheticCluster:
         if metric in DCGM:
             return list(raw_dcgm(self.story, self._meters, metric, window, interval_ms=60_000))
         return []
+
+
+class SyntheticSource:
+    """The synthetic cluster read as Prometheus is, without the Prometheus: the same samples, the same signals."""
+
+    def __init__(self, cluster: SyntheticCluster) -> None:
+        self.warnings: list[str] = []
+        self._cluster = cluster
+
+    def fetch(self, signal: Signal, window: Window) -> Series:
+        """All samples with window.start_ms <= t < window.end_ms; never fails."""
+        for metric in carriers(signal):
+            told = self._cluster.raw(metric.name, window)
+            if raw := [series for series in told if metric.counts(series.labels)]:
+                note_left_out(self.warnings, metric.name, raw)
+                return canonical_series(signal, raw, ())
+        return no_series(signal)
+
+    def info(self) -> SourceInfo:
+        """The cluster itself, as this version tells it."""
+        return SourceInfo("synthetic", __version__, "direct")
 
 
 def _overlap(window: Window, history: Window) -> Window:

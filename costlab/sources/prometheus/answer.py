@@ -1,0 +1,147 @@
+"""What the query API answers, read strictly: whole, unambiguous and complete, or a typed error."""
+
+import json
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from costlab.domain.errors import SourceError, SourceRefused, SourceUnavailable
+
+_TOO_LARGE = re.compile(
+    r"too many (samples|points|chunks|series)|exceeded (sample|series|chunks|bytes) limit|maximum resolution"
+    r"|err-mimir-max-|max_samples_processed|cannot select more than"
+)
+_TIMED_OUT = re.compile(r"deadline exceeded|timed out")
+
+
+class QueryTooLarge(SourceRefused):
+    """The query asks for more than the server gives at once; a shorter window may do."""
+
+
+class QueryTimedOut(SourceUnavailable):
+    """The server gave up on the query; a shorter window may do, the same query will not."""
+
+
+class BrokenOff(SourceUnavailable):
+    """The answer ends in the middle; the same query may do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Who answers: the host as messages name it, and what was sent along that no message may show."""
+
+    host: str
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+
+    def quoted(self, text: object, longest: int = 300) -> str:
+        """The server's words in one line of at most `longest` characters, without control characters."""
+        words = "; ".join(map(str, text)) if isinstance(text, list) else str(text)
+        for secret in self.secrets:
+            # A short one, such as a tenant's name, may be a part of ordinary words.
+            pattern = re.escape(secret) if len(secret) > 7 else rf"(?<!\w){re.escape(secret)}(?!\w)"
+            words = re.sub(pattern, "***", words)
+        line = " ".join("".join(letter if letter.isprintable() else " " for letter in words).split())
+        return line if len(line) <= longest else line[: longest - 1] + "…"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The `data` of a successful answer, the server's harmless remarks, and the server itself."""
+
+    data: Any
+    infos: tuple[str, ...]
+    server: Server
+
+
+def read_answer(body: bytes, server: Server) -> Answer:
+    """The envelope of a complete, successful answer; raises SourceRefused, BrokenOff or as `refusal`."""
+    document = _decode(body, server)
+    status = document.get("status") if isinstance(document, dict) else None
+    if status == "error":
+        raise refusal(server, 200, document)
+    if status != "success" or "data" not in document:
+        raise _not_prometheus(server, body)
+    if document.get("warnings") or document.get("isPartial"):
+        raise SourceRefused(
+            f"{server.host} gave a partial answer: {server.quoted(document.get('warnings') or 'isPartial')}",
+            "a part of the metrics is not reachable at the moment; mend it and run again",
+        )
+    if _has_duplicate_keys(body, document):
+        raise SourceRefused(
+            f"{server.host} sent JSON with a key twice",
+            "something between costlab and Prometheus changes answers",
+        )
+    infos = document.get("infos")
+    return Answer(
+        document["data"], tuple(map(server.quoted, infos)) if isinstance(infos, list) else (), server
+    )
+
+
+def refusal(server: Server, status: int, document: Any) -> SourceError:
+    """The error that an answer with `errorType` and `error`, or any other text, stands for."""
+    kind, text = "", document
+    if isinstance(document, dict) and "error" in document:
+        kind, text = str(document.get("errorType", "")), document["error"]
+    said = str(text)
+    words = f"{server.host}: {server.quoted(said)}"
+    if status == 413 or _TOO_LARGE.search(said):
+        return QueryTooLarge(words, "raise the server's sample limit, or narrow with prometheus.matchers")
+    if kind == "timeout" or _TIMED_OUT.search(said):
+        return QueryTimedOut(words, "raise the server's query timeout, or narrow with prometheus.matchers")
+    if status >= 500:
+        return SourceUnavailable(
+            f"{server.host} failed ({status}): {server.quoted(said)}", "look into the server's log"
+        )
+    return SourceRefused(
+        f"{server.host} refused the query ({status}): {server.quoted(said)}",
+        "see prometheus.matchers and prometheus.url",
+    )
+
+
+def _decode(body: bytes, server: Server) -> Any:
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as fault:
+        if body.lstrip()[:1] == b"{" and fault.pos >= len(fault.doc) - 1:
+            raise BrokenOff(
+                f"{server.host}: the answer ends in the middle, after {len(body)} bytes",
+                "a proxy between may limit the size of answers",
+            ) from None
+        raise _not_prometheus(server, body) from None
+
+
+def _not_prometheus(server: Server, body: bytes) -> SourceRefused:
+    return SourceRefused(
+        f"{server.host} did not answer as Prometheus does: {server.quoted(body[:2000].decode(errors='replace'), 120)}",
+        "prometheus.url is the address in front of /api/v1",
+    )
+
+
+def _has_duplicate_keys(body: bytes, document: dict[str, Any]) -> bool:
+    """Whether a key stands twice in an object, where a parser would silently take the last.
+
+    Counting the keys in the bytes settles it for compact JSON; only if the counts differ is it parsed again.
+    """
+    data = document["data"]
+    keys = len(document) + (len(data) if isinstance(data, dict) else 0)
+    result = data.get("result") if isinstance(data, dict) else None
+    for series in result if isinstance(result, list) else ():
+        if isinstance(series, dict):
+            metric = series.get("metric")
+            keys += len(series) + (len(metric) if isinstance(metric, dict) else 0)
+    if body.count(b'":') == keys:
+        return False
+    try:
+        json.loads(body, object_pairs_hook=_distinct)
+    except (KeyError, RecursionError):
+        return True
+    return False
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise KeyError
+    return found

@@ -1,0 +1,99 @@
+"""From exporters' series to signals: canonical labels, units, one truth a series, whatever the order."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from costlab.domain.signals import Series, Signal, no_series
+from costlab.sources import RawSeries
+from costlab.sources.prometheus.catalogue import carriers
+from costlab.sources.prometheus.naming import Naming
+
+STALE_BITS = 0x7FF0_0000_0000_0002  # Prometheus's marker of a series' end: a NaN of its own
+BLANK = 2.0**62  # DCGM's "no value" sentinels for 64-bit fields lie between this and 2^63
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+
+def canonical_series(signal: Signal, raw: Sequence[RawSeries], replica_labels: Iterable[str]) -> Series:
+    """The signal that these series carry, sorted by label values; the same for any order of `raw`.
+
+    Series that differ in replica labels, or in labels that the signal does not have, become one: the union of
+    their samples, the largest of those at the same instant. The `__name__` of each must be one of the
+    signal's carriers (KeyError).
+    """
+    metrics = {metric.name: metric for metric in carriers(signal)}
+    counted = [
+        series
+        for series in raw
+        if len(series.at_ms) and metrics[series.labels["__name__"]].counts(series.labels)
+    ]
+    if not counted:
+        return no_series(signal)
+    naming = Naming(signal, metrics, counted, frozenset(replica_labels))
+    keys = [naming.key(series.labels) for series in counted]
+    distinct = sorted(set(keys))
+    number = {key: place for place, key in enumerate(distinct)}
+    groups = np.fromiter((number[key] for key in keys), np.int64, len(keys))
+    order = np.argsort(groups, kind="stable")
+    ordered = [counted[place] for place in order.tolist()]
+    lengths = [len(series.at_ms) for series in ordered]
+    divisors = [metrics[series.labels["__name__"]].divisor for series in ordered]
+    group, at_ms, values = _united(
+        *_sound(
+            np.repeat(groups[order], lengths),
+            np.concatenate([series.at_ms for series in ordered]),
+            np.concatenate([series.values for series in ordered]),
+            np.repeat(divisors, lengths),
+        )
+    )
+    counts = np.bincount(group, minlength=len(distinct))
+    labels = tuple(naming.labels(distinct[place]) for place in np.flatnonzero(counts).tolist())
+    return Series(
+        signal, labels, np.concatenate([[0], np.cumsum(counts[counts > 0])]).astype(np.int64), at_ms, values
+    )
+
+
+def usable(values: Floats) -> NDArray[np.bool_]:
+    """Which samples count, bool (n,): finite, not negative, not blank; and the markers of a series' end."""
+    with np.errstate(invalid="ignore"):  # a stale marker is a signalling NaN
+        sound: NDArray[np.bool_] = (values >= 0) & (values < BLANK)
+    return sound | _ended(values)
+
+
+def note_left_out(warnings: list[str], metric: str, raw: Sequence[RawSeries]) -> None:
+    """Adds a remark, once, when samples of a metric have no usable value."""
+    count = sum(int(np.count_nonzero(~usable(series.values))) for series in raw)
+    remark = f"{metric}: samples that are not finite, negative or blank were left out"
+    if count and remark not in warnings:
+        warnings.append(remark)
+
+
+def _sound(group: Ints, at_ms: Ints, values: Floats, divisor: Floats) -> tuple[Ints, Ints, Floats]:
+    """The samples that count, in the signal's unit; a group that only ends, and was never seen, is left out."""
+    sound, ended = usable(values), _ended(values)
+    values = np.divide(values, divisor, out=np.full(len(values), np.nan), where=sound & ~ended)
+    seen = np.zeros(group[-1] + 1, np.bool_)
+    seen[group[sound & ~ended]] = True
+    sound &= seen[group]
+    return group[sound], at_ms[sound], values[sound]
+
+
+def _ended(values: Floats) -> NDArray[np.bool_]:
+    ended: NDArray[np.bool_] = values.view(np.int64) == STALE_BITS
+    return ended
+
+
+def _united(group: Ints, at_ms: Ints, values: Floats) -> tuple[Ints, Ints, Floats]:
+    """Samples ordered by group and instant, each instant once with its largest value; a marker yields."""
+    same_group = group[1:] == group[:-1]
+    if np.all(~same_group | (at_ms[1:] > at_ms[:-1])):
+        return group, at_ms, values
+    order = np.lexsort((at_ms, group))
+    group, at_ms, values = group[order], at_ms[order], values[order]
+    fresh = np.ones(len(group), np.bool_)
+    fresh[1:] = (group[1:] != group[:-1]) | (at_ms[1:] != at_ms[:-1])
+    first = np.flatnonzero(fresh)
+    return group[first], at_ms[first], np.fmax.reduceat(values, first)
