@@ -7,7 +7,8 @@ CostlabError              1  unexpected
 │   ├── SourceRefused     3  it answered, and said no
 │   └── WorseDay          3  it now knows less than the lake already holds
 ├── Busy                  5  a lock is held: try again
-├── LakeError             6  the lake is damaged, or not one this version reads
+├── LakeError             6  the lake is damaged, cannot be written, or is not one this version reads
+│   └── LakeFull          5  no space left: as before, and the same run succeeds once there is space
 └── ReconcileError        7  the money does not add up, nothing was committed
 """
 
@@ -75,6 +76,12 @@ class LakeError(CostlabError):
     """The lake is damaged, cannot be written, or belongs to another version."""
 
     exit_code = ExitCode.LAKE_DAMAGED
+
+
+class LakeFull(LakeError):
+    """The disk has no space for the day; the lake is sound, and as it was."""
+
+    exit_code = ExitCode.BUSY
 
 
 class ReconcileError(CostlabError):

@@ -54,6 +54,7 @@ def container_key(pod: PodKey, container: str) -> int:
     return stable_key(*pod.identity, container)
 
 
-def gpu_key(cluster: str, node: str, uuid: str, mig_instance: str = "") -> int:
-    """Key of a GPU, or of one MIG instance of it."""
-    return stable_key(cluster, uuid or node, mig_instance)
+def gpu_key(cluster: str, node: str, uuid: str, mig_instance: str = "", index: str = "") -> int:
+    """Key of a GPU, or of one MIG instance of it: by uuid, or by node and index where no uuid is known."""
+    device = (uuid,) if uuid else (node, index)
+    return stable_key(cluster, *device, mig_instance)

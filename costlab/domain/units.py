@@ -1,7 +1,7 @@
 """Units that never mix: Kubernetes quantities, GiB (2^30) and GB (10^9), money in micro-units."""
 
 import re
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
 
@@ -15,7 +15,8 @@ HOUR_SECONDS = 3600
 _BINARY = {"Ki": 1, "Mi": 2, "Gi": 3, "Ti": 4, "Pi": 5, "Ei": 6}
 _DECIMAL = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
 _QUANTITY = re.compile(
-    r"(?P<number>[+-]?(?:\d+\.?\d*|\.\d+))(?:(?P<suffix>[numkMGTPE]|[KMGTPE]i)|[eE](?P<exponent>[+-]?\d{1,3}))?"
+    r"(?P<number>[+-]?(?:\d+\.?\d*|\.\d+))(?:(?P<suffix>[numkMGTPE]|[KMGTPE]i)|[eE](?P<exponent>[+-]?\d{1,3}))?",
+    re.ASCII,  # or a digit of any script is one
 )
 
 
@@ -54,9 +55,12 @@ def parse_quantity(text: str) -> Fraction:
     return number * Fraction(10) ** power
 
 
-def format_cores(cores: float) -> str:
-    """CPU as Kubernetes writes it, in whole millicores and never less than is needed: 1.5 -> 1500m, 2 -> 2."""
-    millicores = -((-Fraction(cores) * 1000) // 1)
+def format_cores(cores: float | Fraction) -> str:
+    """CPU as Kubernetes writes it, in whole millicores and never less than is needed: 1.5 -> 1500m, 2 -> 2.
+
+    A nanocore is the finest step Kubernetes knows: what is below it is the noise of floats, and 0.1 is 100m.
+    """
+    millicores = -(-round(Fraction(cores) * 10**9) // 10**6)
     return str(millicores // 1000) if millicores % 1000 == 0 else f"{millicores}m"
 
 
@@ -70,10 +74,8 @@ def format_bytes(size_bytes: float) -> str:
 
 
 def money(amount: float | Fraction | Decimal | str) -> Decimal:
-    """An amount rounded half-even to a micro-unit, as the lake stores money: DECIMAL(18, 6)."""
-    exact = (
-        Decimal(amount.numerator) / Decimal(amount.denominator)
-        if isinstance(amount, Fraction)
-        else Decimal(amount)
-    )
-    return exact.quantize(Decimal(1).scaleb(-6), rounding=ROUND_HALF_EVEN)
+    """An amount rounded half-even to a micro-unit, as the lake stores money: DECIMAL(18, 6).
+
+    It is rounded once, as a whole number of micro-units. Raises ValueError or OverflowError when it is not finite.
+    """
+    return Decimal(round(Fraction(amount) * MICRO)).scaleb(-6)

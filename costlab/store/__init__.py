@@ -1,1 +1,1 @@
-"""Keep and ask: Delta tables in the lake, DuckDB over their files."""
+"""The lake (Delta tables on a local disk) and the warehouse (DuckDB over them)."""

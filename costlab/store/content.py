@@ -1,45 +1,58 @@
-"""Whether two sets of rows are the same: a SHA-256 over their values, not over how they are stored."""
+"""What rows say, as one hash that does not depend on how they are chunked, encoded or compressed."""
 
+from decimal import Decimal
 from hashlib import sha256
-from typing import Any
 
 import numpy as np
+import orjson
 import pyarrow as pa
-import pyarrow.compute as pc
+
+_LENGTH_BYTES = 8
 
 
 def content_hash(rows: pa.Table) -> str:
-    """SHA-256 of column names, types and values, in row order; chunks, offsets and encodings do not matter."""
+    """SHA-256 of names, types and values of all columns, row by row in the order given; hexadecimal.
+
+    Any NaN is the same NaN; null and NaN differ; -0.0 and 0.0 differ.
+    """
     digest = sha256()
-    for field, column in zip(rows.schema, rows.columns, strict=True):
-        digest.update(f"{field.name}:{field.type}:{len(column)};".encode())
-        _feed(digest, column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column)
+    for name, column in zip(rows.column_names, rows.columns, strict=True):
+        for part in (name.encode(), str(column.type).encode(), *_parts(column.combine_chunks())):
+            digest.update(len(part).to_bytes(_LENGTH_BYTES, "little"))
+            digest.update(part)
     return digest.hexdigest()
 
 
-def _feed(digest: Any, array: pa.Array) -> None:
-    if isinstance(array, pa.ChunkedArray):
-        array = pa.concat_arrays(array.chunks) if array.num_chunks else pa.array([], array.type)
-    digest.update(np.packbits(array.is_null().to_numpy(zero_copy_only=False)).tobytes())
-    kind = array.type
-    if pa.types.is_map(kind):
-        _feed(digest, pc.list_value_length(array.cast(pa.list_(pa.struct([("k", pa.string()), ("v", pa.string())])))))
-        entries = pa.concat_arrays([array.keys, array.items]) if len(array) else pa.array([], pa.string())
-        _feed(digest, entries)
-    elif pa.types.is_list(kind):
-        _feed(digest, pc.list_value_length(array))
-        _feed(digest, array.flatten())
-    elif pa.types.is_string(kind):
-        filled = pc.fill_null(array, "")
-        lengths = pc.binary_length(filled)
-        digest.update(np.ascontiguousarray(lengths.to_numpy(zero_copy_only=False)).tobytes())
-        digest.update("".join(filled.to_pylist()).encode())
-    elif pa.types.is_decimal(kind):
-        size = 16
-        data = pc.fill_null(array, pa.scalar(0, kind)).buffers()[1]
-        digest.update(memoryview(data)[array.offset * size : (array.offset + len(array)) * size] if data else b"")
-    else:
-        numbers = array.cast(pa.int64()) if pa.types.is_temporal(kind) and not pa.types.is_date32(kind) else array
-        numbers = numbers.cast(pa.int32()) if pa.types.is_date32(kind) else numbers
-        filled = pc.fill_null(numbers, pa.scalar(0, numbers.type))
-        digest.update(np.ascontiguousarray(filled.to_numpy(zero_copy_only=False)).tobytes())
+def _parts(array: pa.Array) -> tuple[bytes | memoryview, ...]:
+    """The bytes that say what an array holds: which rows are there, then their values, nulls as zero."""
+    if pa.types.is_nested(array.type):
+        return (orjson.dumps(array.to_pylist()),)
+    there = np.packbits(array.is_valid().to_numpy(zero_copy_only=False)).tobytes()
+    if pa.types.is_string(array.type):
+        return there, *_text(array.fill_null("") if array.null_count else array)
+    return there, _fixed(array.fill_null(_zero(array.type)) if array.null_count else array)
+
+
+def _zero(kind: pa.DataType) -> pa.Scalar:
+    if pa.types.is_decimal(kind):
+        return pa.scalar(Decimal(0), kind)
+    days = pa.types.is_date32(kind)
+    return pa.scalar(0, pa.int32() if days else pa.int64()).cast(kind)
+
+
+def _text(array: pa.Array) -> tuple[bytes, memoryview]:
+    if not len(array):
+        return b"", memoryview(b"")
+    _, offsets, characters = array.buffers()
+    ends = np.frombuffer(offsets, dtype="<i4")[array.offset : array.offset + len(array) + 1]
+    return np.diff(ends).tobytes(), memoryview(characters or b"")[ends[0] : ends[-1]]
+
+
+def _fixed(array: pa.Array) -> memoryview:
+    if not len(array):
+        return memoryview(b"")
+    if pa.types.is_floating(array.type):
+        values = array.to_numpy()
+        return memoryview(np.where(np.isnan(values), values.dtype.type(np.nan), values)).cast("B")
+    width = array.type.bit_width // 8
+    return memoryview(array.buffers()[1])[array.offset * width : (array.offset + len(array)) * width]

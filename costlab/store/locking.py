@@ -1,41 +1,58 @@
-"""One run at a time: a kernel lock on the lake, freed by the kernel when its holder dies."""
+"""One writer at a time: a kernel lock on the lake, with the name of its holder beside it."""
 
-import json
 import os
 import socket
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
+import orjson
 from filelock import FileLock, Timeout
 
 from costlab.domain.errors import Busy
 
+LOCK = ".lock"
+HOLDER = ".lock.holder"
+
 
 @contextmanager
-def exclusive(lake: Path) -> Iterator[None]:
-    """Hold the lake's lock for the block. Raises Busy at once, naming the holder, when another run has it."""
-    lock, holder = FileLock(lake / ".lock"), lake / ".lock-holder.json"
+def held(lake: Path) -> Iterator[None]:
+    """The lake is this process's alone to write, until the block ends or the process dies, however it dies.
+
+    Raises Busy at once, naming the holder, when another process (or another block of this one) has it.
+    """
+    lock = FileLock(lake / LOCK, timeout=0)
     try:
-        lock.acquire(timeout=0)
-    except Timeout as error:
+        lock.acquire()
+    except Timeout:
         raise Busy(
-            f"another run holds the lake {lake}{_named(holder)}", "wait for it to end, then run the same command again"
-        ) from error
+            f"the lake at {lake} is in use{_holder(lake)}",
+            "run the same command again when that run has ended; a run that dies frees the lake by itself",
+        ) from None
     try:
-        now = datetime.now(UTC).isoformat(timespec="seconds")
-        holder.write_text(json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "since": now}))
+        _sign(lake)
         yield
     finally:
         with suppress(OSError):
-            holder.unlink()
+            (lake / HOLDER).unlink()
         lock.release()
 
 
-def _named(holder: Path) -> str:
+def _sign(lake: Path) -> None:
+    command = " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])
+    signature = {"pid": os.getpid(), "host": socket.gethostname(), "command": command}
+    (lake / HOLDER).write_bytes(orjson.dumps(signature))
+
+
+def _holder(lake: Path) -> str:
+    """Who has the lock, in words; nothing when that cannot be read: it is a courtesy, not the lock."""
+    path = lake / HOLDER
     try:
-        told = json.loads(holder.read_text())
-        return f": process {told['pid']} on {told['host']} since {told['since']}"
-    except (OSError, ValueError, KeyError):
+        said: Any = orjson.loads(path.read_bytes())
+        since = datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat(timespec="seconds")
+        return f" by process {said['pid']} on {said['host']} since {since}: {said['command']}"
+    except (OSError, ValueError, TypeError, KeyError):
         return ""

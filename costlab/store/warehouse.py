@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -14,16 +14,19 @@ import pyarrow as pa
 from costlab import shipped
 from costlab.domain.errors import ConfigError
 from costlab.domain.tables import TABLES
-from costlab.store.lake import READABLE, Lake
+from costlab.store.lake import Lake
+from costlab.store.reading import connect, name, select_files, text
 from costlab.store.schema import empty
+
+FOLDERS = ("staging", "marts", "checks")
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A named query: its file, text and header."""
+    """A named query: its folder, its text, and what its header says. params: the names after $."""
 
     name: str
-    kind: str  # staging, marts or checks
+    folder: str
     text: str
     about: str
     grain: str
@@ -33,7 +36,7 @@ class Query:
 
 
 class Warehouse:
-    """A read-only door to a lake. Nothing but the lake's own files can be read through it."""
+    """A door to a lake for readers: nothing but the lake's own files can be reached through it."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection = connection
@@ -41,97 +44,80 @@ class Warehouse:
     @classmethod
     def over(cls, lake: Lake) -> "Warehouse":
         """A warehouse over the days that are complete, or committed as incomplete."""
-        connection = _connect()
-        whole = {where for where, status in lake.days().items() if status in READABLE}
-        allowed: list[str] = []
+        connection, files = connect(), lake.readable_files()
         for table in TABLES:
-            files = tuple(f for where, names in lake.files(table).items() if where in whole for f in names)
-            if files:
-                allowed += [str(lake.path / table / file) for file in files]
-                connection.execute(f'create view "{table}" as {lake.scan(table, files)}')
-            else:
-                connection.register(table, empty(table))
-        return cls._closed(connection, allowed)
+            connection.execute(f"create view {name(table)} as {select_files(table, files[table])}")
+        return cls._closed(connection, [file for listed in files.values() for file in listed])
 
     @classmethod
     def over_tables(cls, tables: Mapping[str, pa.Table]) -> "Warehouse":
-        """A warehouse over rows that are not committed; the lake's other tables are there and empty."""
-        connection = _connect()
+        """A warehouse over rows that are not committed; the lake's other tables are there, and empty."""
+        connection = connect()
         for table in TABLES:
             connection.register(table, tables.get(table, empty(table)))
         return cls._closed(connection, [])
 
     @classmethod
-    def _closed(cls, connection: duckdb.DuckDBPyConnection, files: list[str]) -> "Warehouse":
+    def _closed(cls, connection: duckdb.DuckDBPyConnection, files: Iterable[Path]) -> "Warehouse":
+        # One thread: sums of doubles then have one order, and reports are the same to the byte.
+        connection.execute("set threads = 1")
         for query in queries().values():
-            if query.kind == "staging":
+            if query.folder == "staging":
                 connection.execute(f"create view {query.name} as {query.text}")
-        names = ", ".join("'" + file.replace("'", "''") + "'" for file in files)
-        connection.execute(f"set allowed_paths = [{names}]")
+        connection.execute(f"set allowed_paths = [{', '.join(text(str(file)) for file in files)}]")
         connection.execute("set enable_external_access = false")
         connection.execute("set lock_configuration = true")
         return cls(connection)
 
-    def query(self, name: str, **params: Any) -> pa.Table:
-        """The rows of a named query. Raises ConfigError for an unknown name, or parameters that do not fit."""
-        query = queries().get(name)
-        if query is None:
-            raise ConfigError(f"there is no query {name!r}", _nearest(name, queries()) or "costlab queries lists them")
+    def query(self, wanted: str, **params: Any) -> pa.Table:
+        """The rows of a named query. Raises ConfigError for an unknown name, and parameters that do not fit."""
+        query = find_query(wanted)
         if params.keys() != query.params:
             odd = ", ".join(f"${param}" for param in sorted(params.keys() ^ query.params))
-            raise ConfigError(f"query {name} and its parameters do not fit: {odd}", f"it takes {_dollars(query)}")
-        return self.sql(query.text, params or None)
+            takes = ", ".join(f"${param}" for param in sorted(query.params)) or "no parameter"
+            raise ConfigError(f"query {query.name} and its parameters do not fit: {odd}", f"it takes {takes}")
+        return self.sql(query.text, params)
 
-    def sql(self, text: str, params: Mapping[str, Any] | None = None) -> pa.Table:
-        """The rows of a SELECT. Raises ConfigError with DuckDB's first line when it cannot be run."""
+    def sql(self, statement: str, params: Mapping[str, Any] | None = None) -> pa.Table:
+        """The rows of a SELECT; of a statement without rows, an empty table.
+
+        Raises ConfigError, with what DuckDB says, when it cannot be run.
+        """
         try:
-            relation = self._connection.sql(text, params=dict(params) if params else None)
-            return empty_result() if relation is None else relation.to_arrow_table()
+            relation = self._connection.sql(statement, params=dict(params) if params else None)
+            return pa.table({}) if relation is None else relation.to_arrow_table()
         except duckdb.Error as error:
-            lines = [line for line in str(error).splitlines() if line.strip()]
-            raise ConfigError(f"SQL: {lines[0][:300]}", "costlab tables lists tables and columns") from error
-
-    def check(self) -> dict[str, list[dict[str, Any]]]:
-        """The guilty rows of every check that finds any; empty when all is well."""
-        found = {q.name: self.query(q.name).to_pylist() for q in queries().values() if q.kind == "checks"}
-        return {name: rows for name, rows in found.items() if rows}
-
-
-def empty_result() -> pa.Table:
-    """What a statement without rows gives."""
-    return pa.table({})
+            said = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+            raise ConfigError(f"SQL: {said[:300]}", "costlab tables lists the tables and their columns") from error
 
 
 @cache
 def queries() -> dict[str, Query]:
-    """Every query that ships with costlab, staging first, in the order of their names."""
+    """Every query that ships with costlab by name, staging first, then marts and checks."""
     folder = shipped.folder("queries")
-    files = [*sorted(folder.glob("staging/*.sql")), *sorted(folder.glob("marts/*.sql")), *sorted(folder.glob("checks/*.sql"))]
-    return {file.stem: _read(file) for file in files}
+    return {file.stem: _read(file) for floor in FOLDERS for file in sorted((folder / floor).glob("*.sql"))}
+
+
+def find_query(wanted: str) -> Query:
+    """The query of that name; raises ConfigError with the nearest one when there is none."""
+    if wanted not in queries():
+        close = difflib.get_close_matches(wanted, queries(), 1)
+        hint = f"did you mean {close[0]}?" if close else "costlab queries lists them"
+        raise ConfigError(f"there is no query {wanted!r}", hint)
+    return queries()[wanted]
 
 
 def _read(file: Path) -> Query:
-    text = file.read_text()
-    header = text.partition("*/")[0]
-    fields = dict(re.findall(r"^(grain|inputs|units): (.+)$", header, flags=re.MULTILINE))
-    params = frozenset().union(*(s.named_parameters for s in duckdb.extract_statements(text)))
-    about = header.splitlines()[0].removeprefix("/*").strip()
-    inputs = tuple(part.strip() for part in fields["inputs"].split(","))
-    return Query(file.stem, file.parent.name, text, about, fields["grain"], inputs, params, fields["units"])
-
-
-def _connect() -> duckdb.DuckDBPyConnection:
-    # One thread: sums of doubles then have one order, and reports are the same to the byte.
-    config = {"threads": 1, "autoinstall_known_extensions": False, "autoload_known_extensions": False}
-    connection = duckdb.connect(config=config)
-    connection.execute("set TimeZone = 'UTC'")
-    return connection
-
-
-def _nearest(name: str, names: Mapping[str, Any]) -> str:
-    close = difflib.get_close_matches(name, names, 1)
-    return f"did you mean {close[0]}?" if close else ""
-
-
-def _dollars(query: Query) -> str:
-    return ", ".join(f"${param}" for param in sorted(query.params)) or "none"
+    sql = file.read_text()
+    header = sql.partition("*/")[0]
+    said = dict(re.findall(r"^(grain|inputs|units): (.+)$", header, flags=re.MULTILINE))
+    return Query(
+        name=file.stem,
+        folder=file.parent.name,
+        text=sql,
+        about=header.splitlines()[0].removeprefix("/*").strip(),
+        grain=said["grain"],
+        inputs=tuple(part.strip() for part in said["inputs"].split(",")),
+        params=frozenset(param for s in duckdb.extract_statements(sql) for param in s.named_parameters),
+        units=said["units"],
+    )

@@ -10,7 +10,7 @@ from costlab.domain.time import HOUR_MS, MINUTE_MS, Window
 from costlab.domain.units import GIB
 from costlab.sources.synthetic import SyntheticCluster
 from costlab.sources.synthetic.cast import Pod
-from costlab.sources.synthetic.raw import RawSeries
+from costlab.sources import RawSeries
 
 CLUSTER = SyntheticCluster()
 DAY = CLUSTER.days[-1].window

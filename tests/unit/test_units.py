@@ -46,7 +46,7 @@ def test_what_the_api_server_refuses_is_refused(text: str) -> None:
 def test_sizes_take_the_largest_unit_without_a_fraction() -> None:
     assert [format_bytes(n) for n in (0, 1, 1536 * 2**20, 2 * GIB)] == ["0", "1", "1536Mi", "2Gi"]
     assert [format_cores(n) for n in (0, 0.1, 0.1 + 0.2, 0.1004, 1.5, 2)] == [
-        "0", "100m", "300m", "100m", "1500m", "2",
+        "0", "100m", "300m", "101m", "1500m", "2",
     ]  # fmt: skip
 
 

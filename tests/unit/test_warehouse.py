@@ -43,12 +43,13 @@ def test_a_wrong_name_is_answered_with_the_right_one(warehouse: Warehouse) -> No
 
 
 def test_every_check_passes_on_nothing(warehouse: Warehouse) -> None:
-    assert warehouse.check() == {}
-    assert {query.kind for query in queries().values()} == {"staging", "marts", "checks"}
+    checks = [query.name for query in queries().values() if query.folder == "checks"]
+    assert len(checks) >= 8
+    assert [warehouse.query(check).num_rows for check in checks] == [0] * len(checks)
 
 
 def test_columns_are_those_declared() -> None:
-    with pytest.raises(ValueError, match="missing or not declared: amount, rules"):
+    with pytest.raises(ValueError, match="findings lacks the columns amount"):
         conform("findings", {"rules": [], **dict.fromkeys(("cluster", "date", "rule", "severity", "subject", "message"), [])})
 
 

@@ -27,9 +27,8 @@ def open_session(settings: Prometheus) -> requests.Session:
 
     Raises ConfigError for a file that cannot be read and for a header that HTTP does not allow.
     """
-    session = requests.Session()
+    session = _Session()
     session.trust_env = False  # neither ~/.netrc nor proxies that were meant for something else
-    session.max_redirects = 0
     session.headers.update(HEADERS)
     for name, value in settings.headers.items():
         session.headers[name] = _sendable(value.get_secret_value(), f"prometheus.headers.{name}")
@@ -97,6 +96,13 @@ class Connection:
             ) from None
         except requests.RequestException as fault:
             raise unreachable(self._host, fault) from None
+
+
+class _Session(requests.Session):
+    """Takes a redirect for the answer that it is: followed, it would carry our headers to another host."""
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Nowhere."""
 
 
 class _Bearer(AuthBase):

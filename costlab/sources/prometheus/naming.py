@@ -43,11 +43,9 @@ class Naming:
             else ()
         )
         self._plans: dict[tuple[str, ...], Plan] = {}
+        layouts = {(series.labels.get("job", ""), *series.labels) for series in family}
         self._of_target = {
-            (series.labels.get("job", ""), plain)
-            for series in family
-            for name in series.labels
-            if (plain := _shadowed(name))
+            (job, plain) for job, *names in layouts for name in names if (plain := _shadowed(name))
         }
 
     def key(self, labels: Labels) -> Key:

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from costlab.domain.identity import stable_key
 from costlab.domain.time import Window
+from costlab.sources import RawSeries
 from costlab.sources.synthetic.cast import Container, Node, Outage, Pod, Run
 from costlab.sources.synthetic.meters import Instants, Meters
-from costlab.sources.synthetic.raw import RawSeries
 from costlab.sources.synthetic.scrape import jittered, within
 from costlab.sources.synthetic.shapes import steady
 from costlab.sources.synthetic.story import Story

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from costlab.domain.identity import stable_key
 from costlab.domain.time import Window
+from costlab.sources import RawSeries
 from costlab.sources.synthetic.cast import GpuModel, Node, Pod, Run
 from costlab.sources.synthetic.meters import PARTS, Instants, Meters
-from costlab.sources.synthetic.raw import RawSeries
 from costlab.sources.synthetic.scrape import regular, within
 from costlab.sources.synthetic.story import Story
 

@@ -7,8 +7,8 @@ import numpy as np
 
 from costlab.domain.time import Window
 from costlab.domain.units import MIB
+from costlab.sources import RawSeries
 from costlab.sources.synthetic.cast import Container, Pod
-from costlab.sources.synthetic.raw import RawSeries
 from costlab.sources.synthetic.scrape import regular, within
 from costlab.sources.synthetic.story import NAMESPACES, Story
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Protocol, TextIO
 
 from costlab.domain.time import Window
-from costlab.sources.synthetic.raw import RawSeries
+from costlab.sources import RawSeries
 
 _ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n"})
 

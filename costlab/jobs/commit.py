@@ -1,0 +1,114 @@
+"""Put a measured day into the lake: checked first, never worse than what is there, `runs` last."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pyarrow as pa
+
+from costlab import __version__
+from costlab.config.prices import prices_hash
+from costlab.config.settings import Settings
+from costlab.domain.errors import ReconcileError, WorseDay
+from costlab.domain.findings import Finding, Severity
+from costlab.domain.time import Day
+from costlab.jobs.charges import COMPUTE_RULES
+from costlab.jobs.facts import OBSERVED, Facts
+from costlab.store.lake import DayState, Lake
+from costlab.store.schema import conform, empty
+from costlab.store.warehouse import Warehouse, queries
+
+# Coverage that differs by less is the same: late samples at a day's edge move it in the fourth digit.
+WORSE_BY = 0.001
+
+
+def check(tables: Mapping[str, pa.Table]) -> None:
+    """Hold the rows of a day to every query in queries/checks. Raises ReconcileError with the first guilty row."""
+    warehouse = Warehouse.over_tables(tables)
+    for name, query in queries().items():
+        if query.folder != "checks":
+            continue
+        guilty = warehouse.query(name).to_pylist()
+        if guilty:
+            row = ", ".join(f"{key} {value}" for key, value in guilty[0].items() if value not in (None, ""))
+            raise ReconcileError(
+                f"check {name} finds {len(guilty)} guilty rows, the first: {row}",
+                "nothing was committed; report it with the day's log",
+            )
+
+
+def refuse_worse(lake: Lake, cluster: str, day: Day, facts: Facts, force: str | None) -> None:
+    """Raise WorseDay when the source now gives less for the day than the lake holds; a reason in `force` lets it."""
+    before = lake.run(cluster, day)
+    if before is None or force:
+        return
+    lost = sorted(set(before["signals"]) - set(facts.samples))
+    faults = [f"{name} is gone" for name in lost]
+    if facts.coverage < before["coverage"] - WORSE_BY:
+        faults.append(f"coverage {facts.coverage:.1%} instead of {before['coverage']:.1%}")
+    if faults:
+        raise WorseDay(
+            f"{day} of cluster {cluster} would become worse than it is in the lake: {', '.join(faults)}",
+            "nothing was committed; if it is right so, say why with --force REASON",
+        )
+
+
+def commit(
+    lake: Lake, cluster: str, day: Day, tables: Mapping[str, pa.Table], facts: Facts, settings: Settings,
+    state: DayState, force: str | None = None,
+) -> bool:  # fmt: skip
+    """Write the tables that changed, then `runs`. True when anything was committed."""
+    before = lake.run(cluster, day)
+    written = {name: lake.write(name, cluster, day, rows) for name, rows in sorted(tables.items())}
+    changed = any(table.changed for table in written.values())
+    forced = force or (before["forced"] if before and not changed else None)
+    run: dict[str, Any] = {
+        "status": state.value,
+        "coverage": facts.coverage,
+        "signals": {name: str(count) for name, count in sorted(facts.samples.items())},
+        "signal_coverage": {name: f"{share:.6f}" for name, share in sorted(facts.signal_coverage.items())},
+        "samples": sum(facts.samples.values()),
+        "source": facts.source,
+        "engine": facts.engine,
+        "warnings": list(facts.warnings),
+        "costlab_version": __version__,
+        "config_hash": settings.config_hash,
+        "prices_hash": prices_hash(settings.prices, settings.book),
+        "forced": forced,
+    }
+    content = {name: table.content for name, table in written.items()}
+    return lake.commit_run(cluster, day, run, content) or changed
+
+
+def findings_table(findings: list[Finding], cluster: str, day: Day) -> pa.Table:
+    """Rows of `findings`."""
+    if not findings:
+        return empty("findings")
+    columns = {
+        "cluster": cluster, "date": day.date, "rule": [f.rule for f in findings],
+        "severity": [f.severity.value for f in findings], "subject": [f.subject for f in findings],
+        "message": [f.message for f in findings],
+        "amount": pa.array([f.amount for f in findings], pa.decimal128(18, 6)),
+    }  # fmt: skip
+    return conform("findings", columns)
+
+
+def facts_in(lake: Lake, cluster: str, day: Day) -> Facts | None:
+    """The facts that an earlier extraction left in the lake; None when there are none of the day."""
+    run = lake.run(cluster, day)
+    if run is None:
+        return None
+    rows = lake.read("findings", cluster, day).to_pylist()
+    return Facts(
+        tables={name: lake.read(name, cluster, day) for name in OBSERVED},
+        findings=tuple(
+            Finding(row["rule"], Severity(row["severity"]), row["subject"], row["message"], row["amount"])
+            for row in rows
+            if row["rule"] not in COMPUTE_RULES
+        ),
+        coverage=run["coverage"],
+        signal_coverage={name: float(share) for name, share in run["signal_coverage"].items()},
+        samples={name: int(count) for name, count in run["signals"].items()},
+        source=run["source"],
+        engine=run["engine"],
+        warnings=tuple(run["warnings"]),
+    )

@@ -1,0 +1,101 @@
+"""One day of one cluster: extract, compute, or both at once."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from costlab.config.settings import Settings
+from costlab.domain.errors import Busy, ConfigError, ExitCode
+from costlab.domain.time import Day, Window
+from costlab.jobs.charges import charge_day
+from costlab.jobs.commit import check, commit, facts_in, findings_table, refuse_worse
+from costlab.jobs.facts import Facts, observe_day
+from costlab.jobs.outcome import Outcome
+from costlab.jobs.pricing import machines_in, nodes_table
+from costlab.sources import Source
+from costlab.store.lake import DayState, Lake
+
+Step = Callable[[str], None]
+
+
+def _silent(_: str) -> None:
+    """Nobody listens."""
+
+
+@dataclass(frozen=True, slots=True)
+class Priced:
+    """A day that is ready to be committed."""
+
+    facts: Facts
+    tables: Mapping[str, pa.Table]
+    state: DayState
+
+
+def extract_day(
+    source: Source, lake: Lake, settings: Settings, cluster: str, day: Day, *, force: str | None = None,
+    step: Step = _silent,
+) -> Outcome:  # fmt: skip
+    """Read a day into the lake; `compute_day` then charges it. Raises SourceError, WorseDay and what the lake raises."""
+    facts = observe_day(source, settings, cluster, day, step)
+    refuse_worse(lake, cluster, day, facts, force)
+    committed = lake.run(cluster, day)
+    tables = {**facts.tables, "findings": findings_table(list(facts.findings), cluster, day)}
+    if committed and committed["status"] != DayState.EXTRACTED.value:
+        # A day that is already charged stays as it is, unless what was observed has changed.
+        priced = price(facts, settings, cluster, day)
+        tables, state = priced.tables, priced.state
+    else:
+        state = DayState.EXTRACTED
+    changed = commit(lake, cluster, day, tables, facts, settings, state, force)
+    return _outcome(facts, cluster, day, state, changed=changed)
+
+
+def compute_day(lake: Lake, settings: Settings, cluster: str, day: Day) -> Outcome:
+    """Charge a day that was extracted, with today's prices and owners. Raises ConfigError when it was not."""
+    facts = facts_in(lake, cluster, day)
+    if facts is None:
+        raise ConfigError(
+            f"{day} of cluster {cluster} is not in the lake", f"read it first: costlab extract --date {day}"
+        )
+    priced = price(facts, settings, cluster, day)
+    changed = commit(lake, cluster, day, priced.tables, facts, settings, priced.state)
+    return _outcome(facts, cluster, day, priced.state, changed=changed)
+
+
+def measure_day(
+    source: Source, lake: Lake, settings: Settings, cluster: str, day: Day, *, force: str | None = None,
+    step: Step = _silent,
+) -> Outcome:  # fmt: skip
+    """Read and charge a day, and commit it whole: what does not reconcile leaves the lake as it was."""
+    facts = observe_day(source, settings, cluster, day, step)
+    refuse_worse(lake, cluster, day, facts, force)
+    step("charge")
+    priced = price(facts, settings, cluster, day)
+    step("commit")
+    changed = commit(lake, cluster, day, priced.tables, facts, settings, priced.state, force)
+    return _outcome(facts, cluster, day, priced.state, changed=changed)
+
+
+def price(facts: Facts, settings: Settings, cluster: str, day: Day) -> Priced:
+    """The day's tables with prices and charges, checked. Raises ReconcileError when they do not add up."""
+    nodes = nodes_table(machines_in(facts.tables["nodes"]), settings, cluster, day)
+    tables = {**facts.tables, "nodes": nodes}
+    charges, remarks = charge_day(tables, settings, cluster, day)
+    tables |= {"charges": charges, "findings": findings_table([*facts.findings, *remarks], cluster, day)}
+    check(tables)
+    enough = facts.coverage >= settings.quality.min_coverage
+    return Priced(facts, tables, DayState.COMPLETE if enough else DayState.INCOMPLETE)
+
+
+def refuse_open(day: Day, settings: Settings, now_ms: int) -> None:
+    """Raise Busy while the day, or the margin that its last samples need, is not over."""
+    closed = Window(day.window.end_ms + settings.billing.max_gap_ms, 2**62)
+    if now_ms < closed.start_ms:
+        raise Busy(f"{day} is not over yet", f"run it again after {closed.start:%Y-%m-%d %H:%M} UTC")
+
+
+def _outcome(facts: Facts, cluster: str, day: Day, state: DayState, *, changed: bool) -> Outcome:
+    what = "committed" if changed else "unchanged, nothing committed"
+    line = f"{cluster} {day}: {state}, coverage {facts.coverage:.1%}, {sum(facts.samples.values()):,} samples, {what}"
+    return Outcome(line, ExitCode.INCOMPLETE if state is DayState.INCOMPLETE else ExitCode.DONE)

@@ -1,0 +1,77 @@
+"""Turns what the disk, Delta Lake and DuckDB complain of into errors with a remedy."""
+
+import errno
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from deltalake.exceptions import CommitFailedError, DeltaError, DeltaProtocolError
+
+from costlab.domain.errors import Busy, LakeError, LakeFull
+
+_NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
+_NO_RIGHT = {errno.EACCES, errno.EPERM, errno.EROFS}
+# Delta Lake passes the number on inside its text, written by Rust's Display or Debug.
+_OS_ERROR = re.compile(r"os error (\d+)|Os \{ code: (\d+)")
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+
+
+@contextmanager
+def translated(path: Path, doing: str = "written") -> Iterator[None]:
+    """Inside the block errors of the disk and of Delta Lake become LakeError, LakeFull or Busy, naming `path`.
+
+    LakeFull has exit code 5 and not 6: nothing is damaged, and the same command succeeds once there is space.
+    """
+    try:
+        yield
+    except CommitFailedError as error:
+        raise Busy(
+            f"{path} was written by somebody else at the same time", "run the same command again"
+        ) from error
+    except DeltaProtocolError as error:
+        raise newer(path, _first_line(error)) from error
+    except (OSError, DeltaError) as error:
+        raise _said(path, doing, error) from error
+
+
+def newer(path: Path, what: str) -> LakeError:
+    """The error of a lake that this version must not touch."""
+    return LakeError(
+        f"{path} was written by a newer costlab or by another program: {what}",
+        "install that version of costlab, or name another lake with --lake",
+    )
+
+
+def full(path: Path, needed_bytes: int | None = None) -> LakeFull:
+    """The error of a disk without space."""
+    room = "" if needed_bytes is None else f" for the {needed_bytes / 2**20:.1f} MiB that the rows may need"
+    return LakeFull(
+        f"no space left on the disk of {path}{room}; nothing was committed",
+        "free some space, then run the same command again",
+    )
+
+
+def _said(path: Path, doing: str, error: OSError | DeltaError) -> LakeError:
+    number = _number(error)
+    if number in _NO_SPACE:
+        return full(path)
+    reason = _first_line(error) if number is None else os.strerror(number)
+    hint = (
+        "let this user write there, or name another lake with --lake"
+        if number in _NO_RIGHT
+        else "check the disk; costlab doctor says which days are damaged"
+    )
+    return LakeError(f"{path} cannot be {doing}: {reason}", hint)
+
+
+def _number(error: OSError | DeltaError) -> int | None:
+    if isinstance(error, OSError) and error.errno is not None:
+        return error.errno
+    found = _OS_ERROR.search(str(error))
+    return int(found[1] or found[2]) if found else None
+
+
+def _first_line(error: Exception) -> str:
+    return _COLOUR.sub("", str(error)).strip().partition("\n")[0]

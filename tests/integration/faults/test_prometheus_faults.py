@@ -1,0 +1,628 @@
+"""A broken, slow, foreign or hostile Prometheus: one typed error a fault, in time, and no secret in it."""
+
+import gzip
+import json
+import logging
+import shutil
+import socket
+import ssl
+import subprocess
+import time
+import traceback
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs
+
+import pytest
+from fault_server import (
+    GOOD,
+    FaultServer,
+    Reply,
+    Request,
+    Reset,
+    api_error,
+    drip,
+    reply,
+    success,
+    unsized,
+)
+from pydantic import SecretStr
+
+from costlab.config.settings import BasicAuth, Prometheus
+from costlab.domain.errors import ConfigError, CostlabError, SourceError, SourceRefused, SourceUnavailable
+from costlab.domain.signals import Signal
+from costlab.domain.time import Window
+from costlab.sources.prometheus import PrometheusSource
+from costlab.sources.prometheus.answer import Answer, QueryTimedOut, QueryTooLarge
+from costlab.sources.prometheus.connection import Connection, open_session
+from costlab.sources.prometheus.http import Client
+from costlab.sources.prometheus.raw import read_raw
+
+CANARY = "c4nary-t0ken-never-shown"
+SHORT = Window(1000, 3000)
+
+
+@pytest.fixture
+def server() -> Iterator[FaultServer]:
+    with FaultServer().running() as running:
+        yield running
+
+
+@pytest.fixture
+def other_server() -> Iterator[FaultServer]:
+    with FaultServer().running() as running:
+        yield running
+
+
+class Asking:
+    """A client whose pauses take no time; they are kept in `pauses`."""
+
+    def __init__(self, url: str, timeout_s: float = 10.0, **arguments: Any) -> None:
+        self.pauses: list[float] = []
+        settings = Prometheus(url=url)
+        self.client = Client(
+            url, open_session(settings), timeout_s, sleep=self.pauses.append, jitter=lambda: 0.5, **arguments
+        )
+
+    def query(self) -> Answer:
+        return self.client.query("up[2s]", 2999)
+
+
+def test_what_is_sent(server: FaultServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / ".netrc").write_text("machine 127.0.0.1 login me password netrc-password\n")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    assert Asking(server.url + "/prometheus", 12.5).query().data["resultType"] == "matrix"
+    (request,) = server.seen
+    assert request.line == "POST /prometheus/api/v1/query HTTP/1.1"
+    assert parse_qs(request.body) == {"query": ["up[2s]"], "time": ["2.999"], "timeout": ["12.500"]}
+    assert request.headers["content-type"] == "application/x-www-form-urlencoded"
+    assert request.headers["accept-encoding"] == "identity"
+    assert request.headers["user-agent"].startswith("costlab/")
+    assert "authorization" not in request.headers
+
+
+# A01: nobody there.
+def test_refused_connections_are_tried_three_times(server: FaultServer) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        host = "127.0.0.1:%d" % closed.getsockname()[1]
+    asking = Asking(f"http://{host}")
+    with pytest.raises(SourceUnavailable, match=f"{host} is not reachable: Connection refused") as fault:
+        asking.query()
+    assert "prometheus.url" in fault.value.hint
+    assert asking.pauses == [0.5, 1.0]
+
+
+def test_an_unknown_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    with pytest.raises(SourceUnavailable, match="prometheus.nowhere:9090 .* Name or service not known"):
+        Asking("http://prometheus.nowhere:9090").query()
+
+
+# A02, A03: the deadline is total.
+@pytest.mark.parametrize(
+    "slow",
+    [
+        pytest.param([20.0], id="silence"),
+        pytest.param(drip(reply()[0], 1, 0.05), id="drip from the first byte"),  # type: ignore[arg-type]
+        pytest.param([*reply(body=b"", length=len(GOOD)), *drip(GOOD, 1, 0.05)], id="drip in the body"),
+        pytest.param([unsized(b""), *drip(GOOD, 1, 0.05)], id="drip without length"),
+        pytest.param([*reply("400 Bad", b"", length=len(GOOD)), *drip(GOOD, 1, 0.05)], id="drip in an error"),
+        pytest.param([*reply(body=b"", length=len(GOOD)), GOOD[:20], 20.0], id="silence in the body"),
+    ],
+)
+def test_a_slow_answer_ends_at_the_deadline_and_is_not_asked_again(server: FaultServer, slow: Reply) -> None:
+    server.answers(slow)
+    started = time.monotonic()
+    with pytest.raises(SourceUnavailable, match=r"did not answer within 0\.4 s") as fault:
+        Asking(server.url, 0.4).query()
+    assert time.monotonic() - started < 1.5
+    assert "prometheus.timeout" in fault.value.hint
+    assert len(server.seen) == 1
+
+
+def test_a_drip_that_arrives_in_time_is_an_answer(server: FaultServer) -> None:
+    server.answers(drip(reply()[0], 50, 0.01))  # type: ignore[arg-type]
+    assert Asking(server.url).query().data["resultType"] == "matrix"
+
+
+# A04, A05, A06: what passes.
+UNAVAILABLE = [
+    api_error("503 Service Unavailable", "unavailable", "starting up"),
+    reply("503 Service Unavailable", b"<html>no backend</html>", "text/html"),
+    reply("502 Bad Gateway", b"upstream", "text/plain"),
+    reply("504 Gateway Timeout", b"", "text/plain"),
+    api_error("429 Too Many Requests", "too_many_requests", "slow down"),
+]
+
+
+@pytest.mark.parametrize("fault", UNAVAILABLE)
+def test_what_passes_is_asked_again(server: FaultServer, fault: Reply) -> None:
+    server.answers(fault, fault, reply())
+    asking = Asking(server.url)
+    assert asking.query().data["resultType"] == "matrix"
+    assert (len(server.seen), asking.pauses) == (3, [0.5, 1.0])
+
+
+@pytest.mark.parametrize("fault", UNAVAILABLE)
+def test_what_does_not_pass_fails_after_three_times(server: FaultServer, fault: Reply) -> None:
+    server.answers(fault)
+    with pytest.raises(SourceUnavailable, match="is not available"):
+        Asking(server.url).query()
+    assert len(server.seen) == 3
+
+
+@pytest.mark.parametrize(
+    ("retry_after", "pause_s"),
+    [
+        ("7", 7.0),
+        ("9999", 30.0),
+        ("Tue, 24 Nov 2026 00:00:09 GMT", 9.0),
+        ("soon", 0.5),
+        ("-3", 0.5),
+        ("0", 0.5),
+    ],
+)
+def test_retry_after_is_honoured_up_to_a_cap(server: FaultServer, retry_after: str, pause_s: float) -> None:
+    now = "Tue, 24 Nov 2026 00:00:00 GMT"
+    busy = api_error("503 Service Unavailable", "unavailable", "x", Retry_After=retry_after, Date=now)
+    server.answers(busy, reply())
+    asking = Asking(server.url, 100)
+    asking.query()
+    assert asking.pauses == [pause_s]
+
+
+def test_no_pause_goes_beyond_the_deadline(server: FaultServer) -> None:
+    server.answers(api_error("503 Service Unavailable", "unavailable", "x", Retry_After="20"))
+    asking = Asking(server.url, 15)
+    with pytest.raises(SourceUnavailable):
+        asking.query()
+    assert (len(server.seen), asking.pauses) == (1, [])
+
+
+# A07: too much for one query.
+@pytest.mark.parametrize(
+    ("fault", "kind"),
+    [
+        (
+            api_error(
+                "422 Unprocessable Entity",
+                "execution",
+                "query processing would load too many samples into memory in query execution",
+            ),
+            QueryTooLarge,
+        ),
+        (
+            api_error("400 Bad Request", "bad_data", "exceeded maximum resolution of 11,000 points"),
+            QueryTooLarge,
+        ),
+        (reply("413 Payload Too Large", b"too large", "text/plain"), QueryTooLarge),
+        (
+            api_error(
+                "422 Unprocessable Entity", "execution", "the query ... (err-mimir-max-chunks-per-query)"
+            ),
+            QueryTooLarge,
+        ),
+        (
+            api_error("503 Service Unavailable", "timeout", "query timed out in expression evaluation"),
+            QueryTimedOut,
+        ),
+        (
+            api_error("422 Unprocessable Entity", "execution", "expanding series: context deadline exceeded"),
+            QueryTimedOut,
+        ),
+        (api_error("200 OK", "timeout", "query timed out"), QueryTimedOut),
+    ],
+)
+def test_too_much_is_never_asked_again_as_it_was(
+    server: FaultServer, fault: Reply, kind: type[SourceError]
+) -> None:
+    server.answers(fault)
+    with pytest.raises(kind):
+        Asking(server.url).query()
+    assert len(server.seen) == 1
+
+
+# A08: a wrong query.
+def test_a_wrong_query_is_said_in_the_servers_words(server: FaultServer) -> None:
+    server.answers(api_error("400 Bad Request", "bad_data", 'parse error: unexpected "}"'))
+    with pytest.raises(SourceRefused, match='400.*parse error: unexpected "}"'):
+        Asking(server.url).query()
+    assert len(server.seen) == 1
+
+
+def test_an_internal_error_is_not_repeated(server: FaultServer) -> None:
+    server.answers(api_error("500 Internal Server Error", "internal", "block is corrupt"))
+    with pytest.raises(SourceUnavailable, match="500.*block is corrupt"):
+        Asking(server.url).query()
+    assert len(server.seen) == 1
+
+
+# A09 to A11: broken off.
+CHUNKED = "Transfer-Encoding: chunked\r\n"
+BROKEN = {
+    "shorter than its length": reply(body=GOOD[:60], length=len(GOOD)),
+    "shorter by a byte": reply(body=GOOD[:-1], length=len(GOOD)),
+    "ends early, length agrees": reply(body=GOOD[:60]),
+    "ends early, no length": [unsized(GOOD[:-3])],
+    "reset": [*reply(body=GOOD[:40], length=len(GOOD)), 0.05, Reset()],
+    "reset at once": [Reset()],
+    "closed at once": [b""],
+    "last chunk is missing": [unsized(f"{len(GOOD):x}\r\n".encode() + GOOD + b"\r\n", CHUNKED)],
+    "cut in a chunk": [unsized(f"{len(GOOD):x}\r\n".encode() + GOOD[:50], CHUNKED)],
+    "no such chunk size": [unsized(b"zz\r\n" + GOOD, CHUNKED)],
+    "no HTTP": [b"220 mail.example ESMTP\r\n"],
+}
+
+
+@pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN)
+def test_a_broken_answer_is_asked_again(server: FaultServer, broken: Reply) -> None:
+    server.answers(broken, broken, reply())
+    assert Asking(server.url).query().data["resultType"] == "matrix"
+    assert len(server.seen) == 3
+
+
+@pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN)
+def test_an_answer_that_is_always_broken_is_an_error(server: FaultServer, broken: Reply) -> None:
+    server.answers(broken)
+    with pytest.raises(SourceUnavailable, match=server.host):
+        Asking(server.url).query()
+    assert len(server.seen) == 3
+
+
+def test_chunks_are_put_together(server: FaultServer) -> None:
+    pieces = [GOOD[:11], GOOD[11:80], GOOD[80:]]
+    body = b"".join(f"{len(piece):x}\r\n".encode() + piece + b"\r\n" for piece in pieces) + b"0\r\n\r\n"
+    server.answers([unsized(body, CHUNKED)])
+    assert Asking(server.url).query().data["result"][0]["metric"]["pod"] == "p"
+
+
+# A12: bytes that were not asked for.
+@pytest.mark.parametrize(
+    "body", [gzip.compress(GOOD), gzip.compress(b" " * 50_000_000, 1), b"\x1f\x8bgarbage"]
+)
+def test_gzip_is_not_unpacked(server: FaultServer, body: bytes) -> None:
+    server.answers(reply(body=body, Content_Encoding="gzip"))
+    with pytest.raises(SourceRefused, match="gzip although plain bytes"):
+        Asking(server.url).query()
+
+
+def test_a_body_has_a_largest_size(server: FaultServer) -> None:
+    server.answers(reply(body=b'{"status":"success","data":"' + b" " * 3_000_000 + b'"}'))
+    with pytest.raises(QueryTooLarge, match="more than 1 MiB"):
+        Asking(server.url, largest_body=2**20).query()
+
+
+# A13 to A19: not Prometheus, or not its words.
+ODD = {
+    "a login page": (reply(body=b"<html><form>", kind="text/html; charset=utf-8"), "a login page"),
+    "text": (reply(body=GOOD, kind="text/plain"), "did not answer as Prometheus does: 200, text/plain"),
+    "no content": (reply("204 No Content", b""), "did not answer as Prometheus does: 204"),
+    "an error in 200": (api_error("200 OK", "bad_data", "no such thing"), "no such thing"),
+    "another JSON": (success('{"ok":true}'), "did not answer as Prometheus does"),
+    "a list": (success("[1]"), "did not answer as Prometheus does"),
+    "no data": (success('{"status":"success"}'), "did not answer as Prometheus does"),
+    "no JSON": (success("Welcome!"), "did not answer as Prometheus does: Welcome!"),
+    "NaN as JSON has none": (success('{"status":"success","data":NaN}'), "did not answer as Prometheus does"),
+    "a vector": (success('{"status":"success","data":{"resultType":"vector","result":[]}}'), "no matrix but vector"),
+    "null data": (success('{"status":"success","data":null}'), "no matrix but None"),
+    "null result": (success('{"status":"success","data":{"resultType":"matrix","result":null}}'), "no list of series"),
+    "deep": (reply(body=b'{"a":' * 100_000), "did not answer as Prometheus does"),
+    "deep lists": (reply(body=b"[" * 100_000), "did not answer as Prometheus does"),
+    "data twice": (
+        success(
+            '{"status":"success","data":{"resultType":"matrix","result":[]},"data":{"resultType":"matrix","result":[]}}'
+        ),
+        "a key twice",
+    ),
+    "status twice, with spaces": (
+        success('{"status" : "error", "status" : "success", "data" : {"resultType":"matrix","result":[]}}'),
+        "a key twice",
+    ),
+    "a label twice": (
+        success(GOOD.decode().replace('"pod":"p"', '"pod":"p","pod":"q"')),
+        "a key twice",
+    ),
+    "values twice": (success(GOOD.decode().replace('"values"', '"values":[],"values"')), "a key twice"),
+    # A20: samples.
+    "a number as value": (success(GOOD.decode().replace('"2"]', "2]")), "a sample is not"),
+    "text as time": (success(GOOD.decode().replace('[2,"2"]', '["2","2"]')), "a sample is not"),
+    "true as time": (success(GOOD.decode().replace('[2,"2"]', '[true,"2"]')), "a sample is not"),
+    "endless time": (success(GOOD.decode().replace('[2,"2"]', '[1e300,"2"]')), "a sample is not"),
+    "three in a sample": (success(GOOD.decode().replace('[2,"2"]', '[2,"2",3]')), "a sample is not"),
+    "no pair": (success(GOOD.decode().replace('[2,"2"]', "null")), "a sample is not"),
+    "values null": (success(GOOD.decode().replace('[[1,"1"],[2,"2"]]', "null")), "a sample is not"),
+    "values missing": (success(GOOD.decode().replace('"values"', '"valves"')), "a sample is not"),
+    "not in order": (success(GOOD.decode().replace('[2,"2"]', '[0.999,"2"]')), "not in the order of time"),
+    "the same instant": (success(GOOD.decode().replace('[2,"2"]', '[1,"2"]')), "not in the order of time"),
+    "after the window": (success(GOOD.decode().replace('[2,"2"]', '[3,"2"]')), "outside of the window"),
+    "before the window": (success(GOOD.decode().replace('[1,"1"]', '[0.998,"1"]')), "outside of the window"),
+    "labels missing": (success(GOOD.decode().replace('"metric"', '"matrix"')), "no labels"),
+    "a number as label": (success(GOOD.decode().replace('"p"', "7")), "no labels"),
+    "a series that is none": (success(GOOD.decode().replace('[{"metric"', '[7,{"metric"')), "no labels"),
+    # A23: a part of the truth.
+    "warnings": (
+        reply(body=GOOD[:-1] + b',"warnings":["PromQL partial response: store 10.0.0.3 is gone"]}'),
+        "partial answer: PromQL partial response: store 10.0.0.3 is gone",
+    ),
+    "isPartial": (reply(body=GOOD[:-1] + b',"isPartial":true}'), "partial answer"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("odd", "words"), ODD.values(), ids=ODD)
+def test_an_odd_answer_is_refused_at_once(server: FaultServer, odd: Reply, words: str) -> None:
+    server.answers(odd)
+    with pytest.raises(SourceRefused) as fault:
+        read_raw(Asking(server.url).client, "up", SHORT, 1)
+    assert words in fault.value.message
+    assert server.host in fault.value.message
+    assert fault.value.hint
+    assert len(server.seen) == 1
+
+
+def test_remarks_are_kept_once(server: FaultServer) -> None:
+    server.answers(
+        reply(
+            body=GOOD[:-1].replace(b'"up"', b'"kube_pod_info"')
+            + b',"infos":["metric might not be a counter"]}'
+        )
+    )
+    source = PrometheusSource(Prometheus(url=server.url))
+    for _ in range(2):
+        assert source.fetch(Signal.POD_INFO, SHORT).sample_count == 2
+    assert source.warnings == ["metric might not be a counter"]
+
+
+def test_an_empty_warning_and_partial_false_are_whole(server: FaultServer) -> None:
+    server.answers(reply(body=GOOD[:-1] + b',"warnings":[],"isPartial":false}'))
+    assert len(read_raw(Asking(server.url).client, "up", SHORT, 1)[0]) == 1
+
+
+# A21, A22: redirects.
+@pytest.mark.parametrize(
+    "status", ["301 Moved", "302 Found", "307 Temporary Redirect", "308 Permanent Redirect"]
+)
+def test_no_redirect_is_followed(server: FaultServer, other_server: FaultServer, status: str) -> None:
+    server.answers(reply(status, b"", Location=f"http://me:{CANARY}@{other_server.host}/login"))
+    with pytest.raises(SourceRefused, match=f"redirects to {other_server.host}") as fault:
+        Asking(server.url).query()
+    assert CANARY not in fault.value.message
+    server.answers(reply(status, b"", Location="/graph"))
+    with pytest.raises(SourceRefused, match="redirects to the same host"):
+        Asking(server.url).query()
+    server.answers(reply(status, b"", Location="http://[not-an-address"))
+    with pytest.raises(SourceRefused, match="redirects to an address that cannot be read"):
+        Asking(server.url).query()
+    assert (len(server.seen), len(other_server.seen)) == (3, 0)
+
+
+# A24: no access.
+@pytest.mark.parametrize("status", ["401 Unauthorized", "403 Forbidden"])
+def test_no_access_names_the_settings_to_check(server: FaultServer, status: str) -> None:
+    server.answers(reply(status, b"no", "text/plain"))
+    with pytest.raises(SourceRefused, match="refused access") as fault:
+        Asking(server.url).query()
+    assert {"bearer_token_file", "basic_auth", "headers"} <= set(
+        fault.value.hint.replace(",", "").replace("prometheus.", "").split()
+    )
+    assert len(server.seen) == 1
+
+
+# A25: TLS.
+def certificate(folder: Path, subject: str, days: int = 2) -> tuple[Path, Path]:
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl makes the certificates")
+    cert, key = folder / f"{subject}.pem", folder / f"{subject}.key"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", str(key), "-out", str(cert),
+         "-days", str(days), "-subj", f"/CN={subject}", "-addext", f"subjectAltName={subject}"],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    return cert, key
+
+
+def test_only_the_named_authority_is_trusted(tmp_path: Path) -> None:
+    cert, key = certificate(tmp_path, "IP:127.0.0.1")
+    wrong, wrong_key = certificate(tmp_path, "DNS:elsewhere.example")
+    for shown, trusted, opens in (
+        (cert, None, False),
+        (cert, wrong, False),
+        (wrong, wrong, False),
+        (cert, cert, True),
+    ):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(shown, key if shown == cert else wrong_key)
+        with FaultServer(context).running() as server:
+            settings = Prometheus(url=server.url, ca_file=trusted)
+            client = Client(server.url, open_session(settings), 10.0, sleep=lambda _: None)
+            if opens:
+                assert client.query("up", 0).data
+                server.answers(drip(reply()[0], 1, 0.05))  # type: ignore[arg-type]
+                with pytest.raises(SourceUnavailable, match="did not answer within"):
+                    Client(server.url, open_session(settings), 0.4).query("up", 0)
+            else:
+                with pytest.raises(
+                    SourceUnavailable, match=r"TLS failed: .*certificate verify failed"
+                ) as fault:
+                    client.query("up", 0)
+                assert "prometheus.ca_file" in fault.value.hint
+                assert server.seen == []
+
+
+# A26: credentials.
+def test_a_token_is_read_anew_for_each_request(server: FaultServer, tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    settings = Prometheus(url=server.url, bearer_token_file=file)
+    client = Client(server.url, open_session(settings), 10.0)
+    for token in ("first", "second"):
+        file.write_text(token + "\n")
+        client.query("up", 0)
+    assert [request.headers["authorization"] for request in server.seen] == ["Bearer first", "Bearer second"]
+
+
+@pytest.mark.parametrize(
+    "content", [None, b"", b"two\nlines " + CANARY.encode(), "tökén".encode(), b"\xff\xfe"]
+)
+def test_a_token_that_cannot_be_sent_is_a_wrong_configuration(
+    server: FaultServer, tmp_path: Path, content: bytes | None
+) -> None:
+    file = tmp_path / "token"
+    if content is not None:
+        file.write_bytes(content)
+    client = Client(server.url, open_session(Prometheus(url=server.url, bearer_token_file=file)), 10.0)
+    with pytest.raises(ConfigError, match="bearer_token_file") as fault:
+        client.query("up", 0)
+    assert CANARY not in shown(fault.value)
+    assert server.seen == []
+
+
+def test_files_of_tls_are_looked_at_first(tmp_path: Path) -> None:
+    for setting in ("ca_file", "client_cert"):
+        settings = Prometheus.model_validate(
+            {"url": "https://prometheus:9090", setting: tmp_path / "none.pem"}
+        )
+        with pytest.raises(ConfigError, match=f"prometheus.{setting}: .*none.pem cannot be read"):
+            open_session(settings)
+
+
+def shown(fault: BaseException) -> str:
+    """Everything that a person could see of an error."""
+    hint = fault.hint if isinstance(fault, CostlabError) else ""
+    return "".join(traceback.format_exception(fault)) + str(fault) + repr(fault) + hint
+
+
+def echo(status: str, kind: str) -> Any:
+    """Replies with all that was sent, as debugging proxies do."""
+
+    def told(request: Request) -> Reply:
+        text = json.dumps(request.headers) if kind == "application/json" else str(request.headers)
+        if kind == "json error":
+            return api_error(status, "bad_data", "long words first " * 16 + str(request.headers))
+        if kind == "warning":
+            return reply(
+                body=GOOD[:-1] + b',"warnings":[' + json.dumps(str(request.headers)).encode() + b"]}"
+            )
+        return reply(status, text.encode(), kind)
+
+    return told
+
+
+@pytest.mark.parametrize("credentials", ["bearer", "basic", "header"])
+def test_no_secret_is_ever_shown(
+    server: FaultServer,
+    other_server: FaultServer,
+    tmp_path: Path,
+    credentials: str,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    file = tmp_path / "secret"
+    file.write_text(CANARY)
+    settings = Prometheus.model_validate(
+        {"url": server.url}
+        | {
+            "bearer": {"bearer_token_file": file},
+            "basic": {"basic_auth": BasicAuth(username="me", password_file=file)},
+            "header": {"headers": {"X-Scope-OrgID": SecretStr(CANARY)}},
+        }[credentials]
+    )
+    statuses = (
+        "200 OK",
+        "400 Bad Request",
+        "401 Unauthorized",
+        "422 No",
+        "429 Slow",
+        "500 Broken",
+        "503 Busy",
+    )
+    kinds = ("application/json", "text/plain", "text/html", "json error", "warning")
+    faults = [echo(status, kind) for status in statuses for kind in kinds]
+    faults += [*BROKEN.values(), reply("302 Found", b"", Location=f"{other_server.url}/{CANARY}"), [2.0]]
+    client = Client(server.url, open_session(settings), 0.5, sleep=lambda _: None)
+    for fault in faults:
+        server.answers(fault)
+        with pytest.raises(SourceError) as raised:
+            read_raw(client, "up", SHORT, 1)
+        text = shown(raised.value)
+        assert CANARY not in text
+        assert "bWU6YzRuYXJ5" not in text, "base64 of me:c4nary"
+        assert len(raised.value.message) < 420
+        server.answers(fault)
+        doctor = Connection(settings.model_copy(update={"timeout": 0.5}))
+        with pytest.raises(SourceError) as raised:
+            # isPartial and warnings are beyond the library, which only asks small questions.
+            doctor.series_count("up", 0)
+        assert CANARY not in shown(raised.value)
+        doctor.close()
+    assert all(CANARY in request.headers.get("authorization", "") + request.headers.get("x-scope-orgid", "")
+               or "bWU6YzRuYXJ5" in request.headers["authorization"] for request in server.seen)  # fmt: skip
+    assert other_server.seen == []
+    assert CANARY not in caplog.text + repr(settings) + "".join(capfd.readouterr())
+
+
+# A37: values that are none.
+def test_values_that_are_no_numbers_are_left_out_and_remarked(server: FaultServer) -> None:
+    texts = ["1", "NaN", "+Inf", "-Inf", "0x1p3", "1e400", "-1", "9223372036854775794", "2"]
+    values = [[1 + number / 100, text] for number, text in enumerate(texts)]
+    series = {"metric": {"__name__": "kube_pod_info", "pod": "p"}, "values": values}
+    server.answers(
+        success(json.dumps({"status": "success", "data": {"resultType": "matrix", "result": [series]}}))
+    )
+    source = PrometheusSource(Prometheus(url=server.url))
+    found = source.fetch(Signal.POD_INFO, SHORT)
+    assert found.values.tolist() == [1, 2]
+    assert found.at_ms.tolist() == [1000, 1080]
+    assert source.warnings == ["kube_pod_info: samples that are not finite, negative or blank were left out"]
+
+
+def test_control_characters_of_a_server_do_not_reach_the_terminal(server: FaultServer) -> None:
+    server.answers(api_error("400 Bad Request", "bad_data", "\x1b[2J\x1b]0;owned\x07 wrong\r\n\u202equery"))
+    with pytest.raises(SourceRefused) as fault:
+        Asking(server.url).query()
+    assert fault.value.message.isprintable()
+    assert "wrong query" in fault.value.message
+
+
+def test_one_failing_piece_fails_the_whole(server: FaultServer) -> None:
+    empty = success('{"status":"success","data":{"resultType":"matrix","result":[]}}')
+
+    def told(request: Request) -> Reply:
+        asked_s = float(parse_qs(request.body)["time"][0])
+        return empty if asked_s < 8000 else api_error("400 Bad Request", "bad_data", "no")
+
+    server.answers(told)
+    client = Client(server.url, open_session(Prometheus(url=server.url)), 10.0)
+    assert read_raw(client, "up", Window(0, 7_200_000), 2) == ([], [])
+    with pytest.raises(SourceRefused):
+        read_raw(client, "up", Window(0, 40_000_000), 2)
+
+
+# The library's own small questions.
+def test_doctors_questions_fail_as_plainly(server: FaultServer, other_server: FaultServer) -> None:
+    doctor = Connection(Prometheus(url=server.url, timeout=0.5))
+    for fault, words in (
+        (reply("302 Found", b"", Location=other_server.url), "redirects to 127.0.0.1"),
+        (reply("403 Forbidden", b"no", "text/plain"), "refused access"),
+        (reply(body=b"<html>", kind="text/html"), "a login page"),
+        (reply(body=b'{"status":"success"}'), "did not answer as Prometheus does"),
+        (reply(body=b"{"), "did not answer as Prometheus does"),
+        ([Reset()], "is not reachable"),
+        ([3.0], "is not reachable"),
+    ):
+        server.answers(fault)
+        for ask in (
+            doctor.metrics,
+            lambda: doctor.series_count("up", 0),
+            lambda: doctor.clock_skew_s(datetime.now(UTC)),
+        ):
+            with pytest.raises(SourceError, match=words):
+                ask()
+    assert other_server.seen == []
+    doctor.close()

@@ -1,0 +1,266 @@
+"""Real lines of exporters, and what they become: the right pod, the right node, the right unit."""
+
+import re
+
+import numpy as np
+import pytest
+
+from costlab.domain.signals import SIGNALS, Exporter, Series, Signal
+from costlab.sources import RawSeries
+from costlab.sources.prometheus.canonical import canonical_series
+from costlab.sources.prometheus.catalogue import Matcher, Operator, carriers
+from costlab.sources.synthetic import SyntheticCluster
+
+T4 = (
+    'DCGM_FI_DEV_FB_USED{gpu="0",UUID="GPU-8f1f4d06-07fd-27a7-52d5-e58aa060d256",pci_bus_id="00000000:00:04.0",'
+    'device="nvidia0",modelName="Tesla T4",hostname="hami-workshop",container="gpu-test",namespace="default",'
+    'pod="gpu-test"} 3'
+)
+REQUEST = (
+    'kube_pod_container_resource_requests{container="pod1_con1",namespace="ns1",node="",pod="pod1",'
+    'resource="nvidia_com_gpu",unit="integer",uid="uid1"} 1'
+)
+# What Prometheus adds of the target, when it does not honour the exporter's labels.
+TARGET = {
+    "job": "dcgm",
+    "instance": "10.0.0.7:9400",
+    "namespace": "gpu-operator",
+    "pod": "dcgm-abc",
+    "container": "exporter",
+}
+
+
+def read(line: str, **target: str) -> RawSeries:
+    """A line of an exporter as Prometheus stores it: at 1 s, without empty labels, under the target's labels."""
+    match = re.fullmatch(r"(\w+)\{(.*)\} (\S+)", line)
+    assert match
+    labels = {"__name__": match[1]} | target | dict(re.findall(r'(\w+)="([^"]*)"', match[2]))
+    kept = {name: value for name, value in labels.items() if value}
+    return RawSeries(kept, np.array([1000], np.int64), np.array([float(match[3])]))
+
+
+def canonical(signal: Signal, *raw: RawSeries) -> Series:
+    return canonical_series(signal, raw, ())
+
+
+def labels_of(signal: Signal, *raw: RawSeries) -> list[dict[str, str]]:
+    return [dict(labels) for labels in canonical(signal, *raw).labels]
+
+
+def test_every_signal_has_a_metric_of_its_own() -> None:
+    names = [metric.name for signal in Signal for metric in carriers(signal)]
+    assert len(set(names)) == len(names)
+    assert {carriers(signal)[0].name for signal in Signal} == set(SyntheticCluster(days=1).metrics())
+
+
+def test_a_gpu_line_of_the_newer_exporter() -> None:
+    found = canonical(Signal.GPU_MEMORY_USED, read(T4))
+    assert dict(found.labels[0]) == {
+        "gpu_uuid": "GPU-8f1f4d06-07fd-27a7-52d5-e58aa060d256",
+        "gpu_index": "0",
+        "gpu_model": "Tesla T4",
+        "node": "hami-workshop",
+        "namespace": "default",
+        "pod": "gpu-test",
+        "container": "gpu-test",
+    }
+    assert found.values.tolist() == [3 * 2**20]
+
+
+def test_a_pending_pods_request_has_no_node() -> None:
+    assert labels_of(Signal.CONTAINER_REQUEST, read(REQUEST)) == [
+        {
+            "namespace": "ns1",
+            "pod": "pod1",
+            "uid": "uid1",
+            "container": "pod1_con1",
+            "resource": "nvidia_com_gpu",
+        }
+    ]
+
+
+HOLDER = {"namespace": "ml", "pod": "train-0", "container": "main"}
+GPU = '{gpu="3",UUID="GPU-1",modelName="A100",Hostname="node-3"'
+OLD = '{gpu="3",uuid="GPU-1",modelName="A100",Hostname="node-3"'
+
+
+@pytest.mark.parametrize(
+    ("line", "target", "holder"),
+    [
+        pytest.param(f'DCGM_FI_DEV_GPU_UTIL{GPU},namespace="ml",pod="train-0",container="main"}} 50', {}, HOLDER, id="honoured"),
+        pytest.param(f'DCGM_FI_DEV_GPU_UTIL{GPU},namespace="",pod="",container=""}} 50', {}, {}, id="honoured and free"),
+        pytest.param(
+            f'DCGM_FI_DEV_GPU_UTIL{GPU},exported_namespace="ml",exported_pod="train-0",exported_container="main"}} 50',
+            TARGET, HOLDER, id="not honoured",
+        ),
+        pytest.param(f"DCGM_FI_DEV_GPU_UTIL{GPU}}} 50", TARGET, {}, id="not honoured and free"),
+        pytest.param(
+            f"DCGM_FI_DEV_GPU_UTIL{GPU}}} 50", TARGET | {"container": "nvidia-dcgm-exporter"}, {}, id="the operator's exporter"
+        ),
+        pytest.param(
+            f'dcgm_gpu_utilization{OLD},pod_namespace="ml",pod_name="train-0",container_name="main"}} 50',
+            TARGET, HOLDER, id="the old exporter",
+        ),
+        pytest.param(
+            f'DCGM_FI_DEV_GPU_UTIL{OLD},pod_namespace="ml",pod_name="train-0",container_name="main"}} 50',
+            {}, HOLDER, id="old label names",
+        ),
+    ],
+)  # fmt: skip
+def test_who_holds_a_gpu(line: str, target: dict[str, str], holder: dict[str, str]) -> None:
+    found = canonical(Signal.GPU_UTILIZATION, read(line, **target))
+    device = {"gpu_uuid": "GPU-1", "gpu_index": "3", "gpu_model": "A100", "node": "node-3"}
+    instance = {"instance": target["instance"]} if target else {}
+    assert [dict(labels) for labels in found.labels] == [device | holder | instance]
+    assert found.values.tolist() == [0.5]
+
+
+def test_a_free_gpu_is_not_held_by_an_exporter_of_another_name() -> None:
+    """Where one row of the job shows exported_pod, a plain pod is the target's on every row."""
+    target = TARGET | {"container": "telemetry"}
+    busy = read(
+        f'DCGM_FI_DEV_GPU_UTIL{GPU},exported_namespace="ml",exported_pod="train-0",exported_container="main"}} 9',
+        **target,
+    )
+    free = read('DCGM_FI_DEV_GPU_UTIL{gpu="4",UUID="GPU-2"} 0', **target)
+    honoured = read('DCGM_FI_DEV_GPU_UTIL{gpu="5",UUID="GPU-3",pod="other"} 1', job="another")
+    found = labels_of(Signal.GPU_UTILIZATION, busy, free, honoured)
+    assert [labels.get("pod") for labels in found] == ["train-0", None, "other"]
+    assert "namespace" not in found[1]
+    assert "container" not in found[1]
+
+
+def test_mig_instances_are_devices_of_their_own() -> None:
+    lines = [
+        f'DCGM_FI_PROF_GR_ENGINE_ACTIVE{GPU},GPU_I_PROFILE="1g.10gb",GPU_I_ID="{number}"}} 0.{number}'
+        for number in (7, 8)
+    ]
+    found = canonical(Signal.GPU_ENGINE_ACTIVE, *map(read, lines))
+    assert [(labels["mig_profile"], labels["mig_instance"]) for labels in found.labels] == [
+        ("1g.10gb", "7"),
+        ("1g.10gb", "8"),
+    ]
+    assert found.values.tolist() == [0.7, 0.8]
+
+
+def test_a_shared_gpus_row_for_each_pod_stays() -> None:
+    lines = [f'DCGM_FI_DEV_POWER_USAGE{GPU},pod="p{number}",vgpu="{number}"}} 61.5' for number in (1, 2)]
+    assert [labels["pod"] for labels in labels_of(Signal.GPU_POWER, *map(read, lines))] == ["p1", "p2"]
+
+
+def test_a_blank_is_no_value() -> None:
+    assert len(canonical(Signal.GPU_POWER, read(f"DCGM_FI_DEV_POWER_USAGE{GPU}}} 9223372036854775794"))) == 0
+
+
+CPU = "container_cpu_usage_seconds_total"
+
+
+@pytest.mark.parametrize(
+    ("labels", "counts"),
+    [
+        ('namespace="a",pod="p",container="c",cpu="total"', True),
+        ('namespace="a",pod="p",container="c"', True),
+        ('namespace="a",pod="p",container="c",cpu="cpu00"', False),
+        ('namespace="a",pod="p",container="POD",cpu="total"', False),
+        ('namespace="a",pod="p",cpu="total",id="/kubepods/pod1"', False),
+        ('id="/",cpu="total"', False),
+    ],
+)
+def test_only_containers_count(labels: str, counts: bool) -> None:
+    series = read(f"{CPU}{{{labels}}} 5")
+    assert len(canonical(Signal.CPU_SECONDS, series)) == counts
+    assert carriers(Signal.CPU_SECONDS)[0].counts(series.labels) == counts
+
+
+@pytest.mark.parametrize(
+    ("target", "node"),
+    [
+        ({"node": "n1", "instance": "10.0.0.1:10250"}, "n1"),
+        ({"kubernetes_io_hostname": "n1", "instance": "n9"}, "n1"),
+        ({"instance": "n1:10250"}, "n1"),
+        ({"instance": "n1"}, "n1"),
+        ({"instance": "10.0.0.1:10250"}, None),
+        ({"instance": "[fd00::1]:10250"}, None),
+        ({"exported_node": "n1", "node": "that of the exporter"}, "n1"),
+        ({}, None),
+    ],
+)
+def test_the_node_of_a_container(target: dict[str, str], node: str | None) -> None:
+    (labels,) = labels_of(
+        Signal.CPU_SECONDS, read(f'{CPU}{{namespace="a",pod="p",container="c"}} 5', **target)
+    )
+    assert labels.get("node") == node
+    assert labels.get("instance") == target.get("instance")
+
+
+def test_kube_state_metrics_without_honoured_labels() -> None:
+    target = {
+        "job": "ksm",
+        "instance": "10.0.0.2:8080",
+        "namespace": "monitoring",
+        "pod": "ksm-0",
+        "node": "n-of-ksm",
+    }
+    bound = read(
+        'kube_pod_info{exported_namespace="a",exported_pod="p",uid="u",exported_node="n1"} 1', **target
+    )
+    pending = read('kube_pod_info{exported_namespace="a",exported_pod="q",uid="v"} 1', **target)
+    instance = {"instance": "10.0.0.2:8080"}
+    assert labels_of(Signal.POD_INFO, bound, pending) == [
+        {"namespace": "a", "pod": "p", "uid": "u", "node": "n1"} | instance,
+        {"namespace": "a", "pod": "q", "uid": "v"} | instance,
+    ]
+
+
+def test_owners() -> None:
+    pod = 'namespace="a",pod="p",uid="u"'
+    controller = read(f'kube_pod_owner{{{pod},owner_kind="Job",owner_name="j",owner_is_controller="true"}} 1')
+    another = read(
+        f'kube_pod_owner{{{pod},owner_kind="Cluster",owner_name="k",owner_is_controller="false"}} 1'
+    )
+    nobody = read(
+        'kube_pod_owner{namespace="a",pod="q",owner_kind="<none>",owner_name="<none>",owner_is_controller="<none>"} 1'
+    )
+    assert labels_of(Signal.POD_OWNER, controller, another, nobody) == [
+        {"namespace": "a", "pod": "p", "uid": "u", "owner_kind": "Job", "owner_name": "j"},
+        {"namespace": "a", "pod": "q"},
+    ]
+
+
+@pytest.mark.parametrize("signal", [Signal.POD_LABELS, Signal.NODE_LABELS, Signal.NAMESPACE_LABELS])
+def test_label_signals_keep_their_labels(signal: Signal) -> None:
+    name = carriers(signal)[0].name
+    (labels,) = labels_of(
+        signal,
+        read(f'{name}{{node="n",namespace="a",pod="p",uid="u",label_team="nlp",label_z="",other="x"}} 1'),
+    )
+    assert {name: value for name, value in labels.items() if name.startswith("label_")} == {
+        "label_team": "nlp"
+    }
+    assert set(labels) - {"label_team"} == set(SIGNALS[signal].labels)
+
+
+def test_other_signals_drop_them() -> None:
+    (labels,) = labels_of(
+        Signal.POD_INFO, read('kube_pod_info{pod="p",label_team="nlp",host_ip="10.0.0.1"} 1')
+    )
+    assert labels == {"pod": "p"}
+
+
+def test_units() -> None:
+    for signal in Signal:
+        expected = {"ratio": {1.0, 100.0}, "bytes": {1.0, 2.0**-20}}.get(SIGNALS[signal].unit, {1.0})
+        assert {metric.divisor for metric in carriers(signal)} <= expected
+    assert [m.divisor for m in carriers(Signal.GPU_MEMORY_FREE)] == [2.0**-20] * 2
+    assert {m.matchers for s in Signal if SIGNALS[s].exporter is Exporter.CADVISOR for m in carriers(s)} != {
+        ()
+    }
+
+
+def test_selectors_in_promql() -> None:
+    assert (
+        carriers(Signal.CPU_SECONDS)[0].selector()
+        == 'container_cpu_usage_seconds_total{container!="",container!="POD",cpu=~"total|"}'
+    )
+    hostile = Matcher("cluster", Operator.EQUAL, 'a"}\\\n')
+    assert carriers(Signal.POD_INFO)[0].selector((hostile,)) == r'kube_pod_info{cluster="a\"}\\\n"}'
