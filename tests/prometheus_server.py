@@ -14,7 +14,7 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 READY_WITHIN_S = 60.0
 
 
-class NoPrometheus(Exception):  # noqa: N818 - it says what is the case
+class NoPrometheus(Exception):
     """There is no prometheus and promtool; the text says why."""
 
 

@@ -28,7 +28,7 @@ class Grid:
         return kernels.spread(start_ms, end_ms, values, row, rows, self.start_ms, self.cell_ms, self.cells)
 
     def level(self, start_ms: Ints, end_ms: Ints, values: Floats) -> Floats:
-        """value × seconds of one quantity per cell, 0 where it is not in force: float64 (cells,)."""
+        """Value × seconds of one quantity per cell, 0 where it is not in force: float64 (cells,)."""
         _, weighted = self.spread(start_ms, end_ms, values, np.zeros(len(start_ms), np.int64), 1)
         return weighted.ravel()
 

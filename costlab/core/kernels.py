@@ -84,10 +84,10 @@ def overlay(
                 if start_ms[i] > edges[e]:
                     break
                 if end_ms[i] > edges[e]:
-                    if not covered:
-                        total = values[i]
-                    else:
+                    if covered:
                         total = total + values[i] if add else max(total, values[i])
+                    else:
+                        total = values[i]
                     covered = True
             if covered:
                 out_start[n], out_end[n], out_value[n] = edges[e], edges[e + 1], total

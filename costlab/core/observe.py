@@ -81,8 +81,9 @@ def clipped(stretches: Stretches, start_ms: Ints, end_ms: Ints) -> Stretches:
 
 
 def side_by_side(sides: tuple[Stretches, ...]) -> tuple[Ints, Ints, tuple[Floats, ...], Ints]:
-    """Several quantities of the same groups on common stretches: start, end, one value array a side (NaN: not
-    observed), offsets.
+    """Several quantities of the same groups, on stretches in which none of them changes.
+
+    Returns start, end, one value array a side (NaN: not observed), and offsets.
     """
     first = sides[0]
     start_ms, end_ms, offsets = first.start_ms, first.end_ms, first.offsets

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -23,8 +24,26 @@ from costlab.jobs.columns import milliseconds_of
 from costlab.store.schema import conform, empty
 
 _RULES = {Basis.MAX: Rule.MAX, Basis.REQUEST: Rule.REQUEST, Basis.USAGE: Rule.USAGE}
-_IDENTITY = ("namespace", "workload_kind", "workload", "pod", "pod_uid", "container", "team", "class", "pipeline")
-COMPUTE_RULES = ("capacity_unknown", "price_unknown", "contention", "unobserved_usage", "allocatable_exceeds_capacity")
+_IDENTITY = (
+    "namespace",
+    "workload_kind",
+    "workload",
+    "pod",
+    "pod_uid",
+    "container",
+    "team",
+    "class",
+    "pipeline",
+)
+# Every container has a few unobserved seconds before its first sample; a share like this is more than that.
+NOTABLE = 0.01
+COMPUTE_RULES = (
+    "capacity_unknown",
+    "price_unknown",
+    "contention",
+    "unobserved_usage",
+    "allocatable_exceeds_capacity",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,72 +86,91 @@ def charge_day(
         Resource.MEMORY: _observed(tables["container_usage"], "memory_bytes", float(GIB)),
         Resource.GPU: _observed(tables["gpu_usage"], "busy_ratio", 1.0),
     }
-    rows, findings = _Rows(), []
-    for node in sorted(nodes):
-        for resource in Resource:
-            findings += _charge(
-                rows, node, resource, nodes[node], containers.get(node, []), observed[resource], grid, settings
-            )
+    rows = _Rows()
+    findings: list[Finding] = []
+    for node, resource in product(sorted(nodes), Resource):
+        there = containers.get(node, [])
+        split = _split(node, resource, nodes[node], there, observed[resource], grid, settings.billing.basis)
+        if split is not None:
+            _add(rows, split, settings.prices.currency)
+            findings += _remarks(split)
     if not rows.columns:
         return empty("charges"), findings
     return _table(rows, cluster, day), findings
 
 
-def _charge(
-    rows: _Rows,
+@dataclass(frozen=True, slots=True)
+class _Split:
+    """One resource of one node, billed. micros: three parts a container, idle, system; None without a price."""
+
+    node: str
+    resource: Resource
+    levels: Levels
+    groups: list[list[dict[str, Any]]]
+    bill: Bill
+    micros: Ints | None
+
+    @property
+    def usual_price(self) -> float:
+        """The mean unit price over the node's life, for rows that were billed nothing."""
+        return float(np.average(self.levels.price, weights=self.levels.end_ms - self.levels.start_ms))
+
+
+def _split(
     node: str,
     resource: Resource,
     lives: list[dict[str, Any]],
     containers: list[dict[str, Any]],
     observed: Observed,
     grid: Grid,
-    settings: Settings,
-) -> Iterator[Finding]:
-    """Add one resource of one node to the rows; yields what a person should know of it."""
-    levels = _levels(lives, resource)
-    groups = _grouped(containers, resource)
+    basis: Basis,
+) -> _Split | None:
+    """The bill of one resource of one node; None where there is none of it."""
+    levels, groups = _levels(lives, resource), _grouped(containers, resource)
     if not groups and not np.nansum(levels.capacity) > 0:
-        return
-    rule = Rule.SHARE if resource is Resource.GPU else _RULES[settings.billing.basis]
+        return None
+    rule = Rule.SHARE if resource is Resource.GPU else _RULES[basis]
     bill = bill_node(grid, levels, _claims(groups, resource, observed), rule)
-    micros = _micros(bill, levels, lives, node, resource)
-    price = float(np.average(levels.price, weights=levels.end_ms - levels.start_ms))
-    for i, group in enumerate(groups):
-        _add_workload(rows, group, node, resource, bill, i, None if micros is None else micros[3 * i : 3 * i + 3], price, settings)
-    if levels.bounded:
-        rests = ((bill.idle_quantity, bill.idle_amount), (bill.system_quantity, bill.system_amount))
-        for j, (kind, (quantity, amount)) in enumerate(zip(("idle", "system"), rests, strict=True)):
+    return _Split(node, resource, levels, groups, bill, _micros(bill, levels, lives, node, resource))
+
+
+def _add(rows: _Rows, split: _Split, currency: str) -> None:
+    """A row for every container, and, where the capacity is known, for idle and system."""
+    bill, price, count = split.bill, split.usual_price, len(split.groups)
+    common = {
+        "resource": split.resource.value,
+        "node": split.node,
+        "unit": split.resource.unit,
+        "currency": currency,
+    }
+    for i, group in enumerate(split.groups):
+        quantity = float(bill.parts_quantity[i].sum())
+        parts = [None] * 3 if split.micros is None else split.micros[3 * i : 3 * i + 3].tolist()
+        rows.add(
+            kind="workload", **common, **{name: group[0][name] for name in _IDENTITY},
+            requested_quantity=float(bill.requested[i]), used_quantity=float(bill.used[i]), billed_quantity=quantity,
+            unit_price=_unit_price(float(bill.parts_amount[i].sum()), quantity, price),
+            cost=None if split.micros is None else sum(parts),
+            cost_used=parts[0], cost_unused=parts[1], cost_unobserved=parts[2], coverage=_coverage(split, i),
+        )  # fmt: skip
+    if split.levels.bounded:
+        rests = (
+            ("idle", bill.idle_quantity, bill.idle_amount),
+            ("system", bill.system_quantity, bill.system_amount),
+        )
+        for j, (kind, quantity, amount) in enumerate(rests):
             rows.add(
-                kind=kind, resource=resource.value, node=node, unit=resource.unit, billed_quantity=quantity,
-                unit_price=_unit_price(amount, quantity, price),
-                cost=None if micros is None else int(micros[3 * len(groups) + j]), currency=settings.prices.currency,
+                kind=kind, **common, billed_quantity=quantity, unit_price=_unit_price(amount, quantity, price),
+                cost=None if split.micros is None else int(split.micros[3 * count + j]),
             )  # fmt: skip
-    yield from _remarks(node, resource, levels, bill, micros)
 
 
-def _add_workload(
-    rows: _Rows,
-    group: list[dict[str, Any]],
-    node: str,
-    resource: Resource,
-    bill: Bill,
-    i: int,
-    micros: Ints | None,
-    price: float,
-    settings: Settings,
-) -> None:
-    quantity = float(bill.parts_quantity[i].sum())
-    pieces = max(row["gpu_request"] or 1.0 for row in group) if resource is Resource.GPU else 1.0
-    occupied_s = float(bill.occupied_s[i]) * pieces
-    used, unused, unobserved = (None, None, None) if micros is None else (int(part) for part in micros)
-    rows.add(
-        kind="workload", resource=resource.value, node=node, **{name: group[0][name] for name in _IDENTITY},
-        unit=resource.unit, requested_quantity=float(bill.requested[i]), used_quantity=float(bill.used[i]),
-        billed_quantity=quantity, unit_price=_unit_price(float(bill.parts_amount[i].sum()), quantity, price),
-        cost=None if micros is None else int(micros.sum()), cost_used=used, cost_unused=unused,
-        cost_unobserved=unobserved, currency=settings.prices.currency,
-        coverage=min(1.0, float(bill.observed_s[i]) / occupied_s) if occupied_s else 0.0,
-    )  # fmt: skip
+def _coverage(split: _Split, i: int) -> float:
+    """Observed / occupied time; a container of n GPUs is observed when all n are."""
+    gpu = split.resource is Resource.GPU
+    pieces = max(row["gpu_request"] or 1.0 for row in split.groups[i]) if gpu else 1.0
+    occupied_s = float(split.bill.occupied_s[i]) * pieces
+    return min(1.0, float(split.bill.observed_s[i]) / occupied_s) if occupied_s else 0.0
 
 
 def _micros(
@@ -162,10 +200,10 @@ def _micros(
         raise ReconcileError(f"{resource.value} of node {node}: {error}", "nothing was committed") from error
 
 
-def _remarks(
-    node: str, resource: Resource, levels: Levels, bill: Bill, micros: Ints | None
-) -> Iterator[Finding]:
-    subject = f"{node} {resource.value}"
+def _remarks(split: _Split) -> Iterator[Finding]:
+    """What a person should know of a bill."""
+    bill, levels, micros = split.bill, split.levels, split.micros
+    subject, unit = f"{split.node} {split.resource.value}", f"{split.resource.unit.replace('_', '-')}s"
     if not levels.bounded:
         yield Finding(
             "capacity_unknown", Severity.WARNING, subject,
@@ -174,7 +212,7 @@ def _remarks(
     if micros is None:
         hours = float(bill.parts_quantity.sum()) + bill.idle_quantity + bill.system_quantity
         yield Finding(
-            "price_unknown", Severity.ERROR, subject, f"{hours:.3f} {resource.unit}s have no price and cost null"
+            "price_unknown", Severity.ERROR, subject, f"{hours:.3f} {unit} have no price and cost null"
         )
     if bill.contended_cells:
         yield Finding(
@@ -186,12 +224,12 @@ def _remarks(
             "allocatable_exceeds_capacity", Severity.WARNING, subject, "its allocatable exceeds its capacity",
             None if micros is None else Decimal(int(micros[-1])).scaleb(-6),
         )  # fmt: skip
-    unobserved = 0 if micros is None else int(micros[2:-2:3].sum())
-    if unobserved:
+    unseen, billed = float(bill.parts_quantity[:, 2].sum()), float(bill.parts_quantity.sum())
+    if unseen > NOTABLE * billed:
         yield Finding(
             "unobserved_usage", Severity.WARNING, subject,
-            f"{float(bill.parts_quantity[:, 2].sum()):.3f} {resource.unit}s were occupied while usage was not observed",
-            Decimal(unobserved).scaleb(-6),
+            f"{unseen:.3f} of {billed:.3f} {unit} were occupied while usage was not observed",
+            None if micros is None else Decimal(int(micros[2:-2:3].sum())).scaleb(-6),
         )  # fmt: skip
 
 
@@ -247,7 +285,11 @@ def _grouped(containers: list[dict[str, Any]], resource: Resource) -> list[list[
 def _claims(groups: list[list[dict[str, Any]]], resource: Resource, observed: Observed) -> Claims:
     asked_of = "gpu_share" if resource is Resource.GPU else f"{resource.value}_request"
     unit = float(GIB) if resource is Resource.MEMORY else 1.0
-    asked = [(i, r["start_ms"], r["end_ms"], (r[asked_of] or 0.0) / unit) for i, group in enumerate(groups) for r in group]
+    asked = [
+        (i, r["start_ms"], r["end_ms"], (r[asked_of] or 0.0) / unit)
+        for i, group in enumerate(groups)
+        for r in group
+    ]
     used: list[tuple[Ints, Ints, Ints, Floats]] = []
     for i, group in enumerate(groups):
         born, died = min(r["start_ms"] for r in group), max(r["end_ms"] for r in group)
@@ -258,7 +300,9 @@ def _claims(groups: list[list[dict[str, Any]]], resource: Resource, observed: Ob
         rows = observed.of(group[0]["container_key"])
         start_ms, end_ms = np.maximum(observed.start_ms[rows], born), np.minimum(observed.end_ms[rows], died)
         lived = start_ms < end_ms
-        used.append((np.full(int(lived.sum()), i), start_ms[lived], end_ms[lived], observed.value[rows][lived]))
+        used.append(
+            (np.full(int(lived.sum()), i), start_ms[lived], end_ms[lived], observed.value[rows][lived])
+        )
     table = np.array(asked, np.float64).reshape(-1, 4)
     columns = [np.concatenate([part[c] for part in used]) if used else np.empty(0) for c in range(4)]
     return Claims(
@@ -282,5 +326,3 @@ def _table(rows: _Rows, cluster: str, day: Day) -> pa.Table:
         kind = pa.int64() if name in money else pa.string() if name in texts else pa.float64()
         columns[name] = pa.array(values, kind)
     return conform("charges", columns)
-
-

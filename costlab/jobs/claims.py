@@ -49,7 +49,9 @@ def claims_of(
         asked, capped, init = requests.get(pod, {}), limits.get(pod, {}), starts.get(pod, {})
         names = (set(asked) | set(capped) | seen.get(pod, set())) - set(init)
         for container in sorted(names):
-            claims += _container(life, container, asked.get(container, {}), capped.get(container, {}), sharing)
+            claims += _container(
+                life, container, asked.get(container, {}), capped.get(container, {}), sharing
+            )
         extra = {resource: of.get(pod, 0.0) for resource, of in overhead.items()}
         claims += _beyond(life, asked, init, extra)
     return claims
@@ -88,18 +90,20 @@ def _container(
     return claims
 
 
-def _beyond(
-    life: Life, asked: _ByContainer, init: _ByContainer, overhead: dict[str, float]
-) -> list[Claim]:
+def _beyond(life: Life, asked: _ByContainer, init: _ByContainer, overhead: dict[str, float]) -> list[Claim]:
     """What the pod's effective request exceeds its containers' by: max(Σ app, max init) + overhead − Σ app."""
     if not init and not any(overhead.values()):
         return []
     claims = []
-    for start_ms, end_ms in edges_of([s for by in asked.values() for s in by.values()], life.start_ms, life.end_ms):
+    for start_ms, end_ms in edges_of(
+        [s for by in asked.values() for s in by.values()], life.start_ms, life.end_ms
+    ):
         extra = {}
         for resource in ("cpu", "memory"):
             apps = sum(value_at(by.get(resource, []), start_ms) or 0.0 for by in asked.values())
-            first = max((value_at(by.get(resource, []), start_ms) or 0.0 for by in init.values()), default=0.0)
+            first = max(
+                (value_at(by.get(resource, []), start_ms) or 0.0 for by in init.values()), default=0.0
+            )
             extra[resource] = max(apps, first) + overhead[resource] - apps
         if extra["cpu"] > 0 or extra["memory"] > 0:
             claims.append(

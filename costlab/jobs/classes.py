@@ -12,8 +12,10 @@ _RUNS_TO_ITS_END = ("Job", "CronJob", "PyTorchJob", "TFJob", "MPIJob", "RayJob",
 def class_of(
     workload: WorkloadKey, labels: Mapping[str, str], rules: Mapping[WorkloadClass, ClassRule], *, gpu: bool
 ) -> str:
-    """The first class whose rule fits; else a job is training with a GPU and batch without, and what stays up is
-    inference with a GPU, a notebook if its name says so, and a service without.
+    """The first class whose rule fits, else what the workload's behaviour tells.
+
+    A job is training with a GPU and batch without; what stays up is inference with a GPU, a notebook if its name says
+    so, and a service without.
     """
     for name, rule in rules.items():
         if any(labels.get(f"label_{key}") == value for key, value in rule.labels.items()):

@@ -68,13 +68,16 @@ class DeviceDay:
     energy_kwh: float
 
 
-def device_usage(signals: Signals, lives: list[Life], window: Window, cluster: str, max_gap_ms: int) -> DeviceUsage:
+def device_usage(
+    signals: Signals, lives: list[Life], window: Window, cluster: str, max_gap_ms: int
+) -> DeviceUsage:
     """Busy ratio, memory and power of every device, by the container that the exporter names as its user.
 
     Busy is the engine-active ratio where the exporter has it, else utilisation. Several series of one device and user
     (another driver version, a second exporter) are one: the maximum.
     """
-    residents, devices = Residents(lives), {}
+    residents = Residents(lives)
+    devices: dict[int, Device] = {}
     pairs: dict[tuple[int, int], int] = {}
     groups = {}
     for signal in _SIGNALS:
@@ -92,7 +95,9 @@ def device_usage(signals: Signals, lives: list[Life], window: Window, cluster: s
     def one_truth(signal: Signal) -> Stretches:
         series: Series = signals[signal]
         stretches = held(series.at_ms, series.values, series.offsets, max_gap_ms)
-        merged = combine(stretches, order[groups[signal]] if len(order) else groups[signal], len(pairs), add=False)
+        merged = combine(
+            stretches, order[groups[signal]] if len(order) else groups[signal], len(pairs), add=False
+        )
         edges = np.full(len(pairs), 1, np.int64)
         return clipped(merged, edges * window.start_ms, edges * window.end_ms)
 

@@ -60,7 +60,8 @@ def observe_day(
     lives = pod_lives(signals, window, cluster)
     if not lives:
         raise SourceRefused(
-            f"no pod occupied a node on {day}", "check prometheus.matchers, and that the day is within its retention"
+            f"no pod occupied a node on {day}",
+            "check prometheus.matchers, and that the day is within its retention",
         )
     sharing = sharing_of(signals)
     machines = machines_of(signals, window, lives, sharing, gap_ms)
@@ -81,7 +82,9 @@ def observe_day(
         tables=tables,
         findings=tuple(_findings(signals, used, day, gap_ms)),
         coverage=sum(part for part, _ in shares.values()) / occupied if occupied else 0.0,
-        signal_coverage={name: part / whole if whole else 0.0 for name, (part, whole) in shares.items() if whole},
+        signal_coverage={
+            name: part / whole if whole else 0.0 for name, (part, whole) in shares.items() if whole
+        },
         samples={signal.value: series.sample_count for signal, series in signals.items() if len(series)},
         source=f"{info.product} {info.version}".strip(),
         engine=info.engine,
@@ -108,11 +111,16 @@ def _demand_needed(signals: Signals, day: Day) -> None:
         )
 
 
-def _containers(claims: list[Claim], signals: Signals, settings: Settings, cluster: str, day: Day) -> pa.Table:
+def _containers(
+    claims: list[Claim], signals: Signals, settings: Settings, cluster: str, day: Day
+) -> pa.Table:
     registry = registry_of(signals)
     ownership = Ownership(settings.owner.labels, settings.owner.namespaces)
     with_gpu = {claim.life.key for claim in claims if claim.gpu_resource}
-    workload = {life.key: registry.workload(life) for life in {claim.life.key: claim.life for claim in claims}.values()}
+    workload = {
+        life.key: registry.workload(life)
+        for life in {claim.life.key: claim.life for claim in claims}.values()
+    }
     labels = {claim.life.key: registry.pod_labels.get(claim.life.pod_id, {}) for claim in claims}
     columns: dict[str, Any] = {
         "cluster": cluster,

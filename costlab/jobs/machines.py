@@ -67,33 +67,16 @@ def sharing_of(signals: Signals) -> Sharing:
 
     Advertised GPUs that are a whole multiple of the devices seen are shared that many times.
     """
-    devices: dict[str, set[str]] = defaultdict(set)
-    models: dict[str, Counter[str]] = defaultdict(Counter)
-    for signal in (Signal.GPU_UTILIZATION, Signal.GPU_ENGINE_ACTIVE, Signal.GPU_MEMORY_USED):
-        for labels in signals[signal].labels:
-            node = labels.get("node", "")
-            devices[node].add(labels.get("gpu_uuid") or labels.get("gpu_index", ""))
-            if model := labels.get("gpu_model"):
-                models[node][model] += 1
-    named = {node: max(sorted(counts), key=lambda m: counts[m]) for node, counts in models.items()}
+    devices, models, told = *_devices(signals), labels_of(signals)
     replicas = {}
-    node_labels = labels_of(signals)
-    advertised: dict[str, float] = defaultdict(float)
-    capacity = signals[Signal.NODE_CAPACITY]
-    for labels, low, high in zip(capacity.labels, capacity.offsets[:-1], capacity.offsets[1:], strict=True):
-        if labels.get("resource") in _WHOLE and low < high:
-            node = labels.get("node", "")
-            advertised[node] = max(advertised[node], float(np.nanmax(capacity.values[low:high])))
-    for node, pieces in advertised.items():
-        told = node_labels.get(node, {})
-        if (stated := told.get("label_nvidia_com_gpu_replicas", "")).isdigit() and int(stated) > 0:
+    for node, pieces in _advertised(signals).items():
+        stated, physical = told.get(node, {}).get("label_nvidia_com_gpu_replicas", ""), len(devices[node])
+        if stated.isdigit() and int(stated) > 0:
             replicas[node] = int(stated)
-        elif physical := len(devices[node]):
+        elif physical:
             replicas[node] = int(pieces // physical) if pieces > physical and pieces % physical == 0 else 1
-    for node, told in node_labels.items():
-        if node not in named and (product := told.get("label_nvidia_com_gpu_product")):
-            named[node] = product
-    return Sharing(replicas, named)
+    products = {node: labels.get("label_nvidia_com_gpu_product", "") for node, labels in told.items()}
+    return Sharing(replicas, {node: product for node, product in products.items() if product} | models)
 
 
 def labels_of(signals: Signals) -> dict[str, dict[str, str]]:
@@ -133,6 +116,29 @@ def machines_of(
     return found
 
 
+def _devices(signals: Signals) -> tuple[dict[str, set[str]], dict[str, str]]:
+    """The devices that were seen on each node, and the model that most of them are."""
+    devices: dict[str, set[str]] = defaultdict(set)
+    models: dict[str, Counter[str]] = defaultdict(Counter)
+    for signal in (Signal.GPU_UTILIZATION, Signal.GPU_ENGINE_ACTIVE, Signal.GPU_MEMORY_USED):
+        for labels in signals[signal].labels:
+            node = labels.get("node", "")
+            devices[node].add(labels.get("gpu_uuid") or labels.get("gpu_index", ""))
+            if model := labels.get("gpu_model"):
+                models[node][model] += 1
+    return devices, {node: min(counts, key=lambda m: (-counts[m], m)) for node, counts in models.items()}
+
+
+def _advertised(signals: Signals) -> dict[str, float]:
+    """The most whole or shared GPUs that each node ever told of."""
+    capacity, advertised = signals[Signal.NODE_CAPACITY], dict[str, float]()
+    for labels, low, high in zip(capacity.labels, capacity.offsets[:-1], capacity.offsets[1:], strict=True):
+        if labels.get("resource") in _WHOLE and low < high:
+            node, most = labels.get("node", ""), float(np.nanmax(capacity.values[low:high]))
+            advertised[node] = max(advertised.get(node, 0.0), most)
+    return advertised
+
+
 def _node_resource(labels: Labels) -> tuple[str, str]:
     return labels.get("node", ""), labels.get("resource", "")
 
@@ -163,12 +169,13 @@ def _stays(signals: Signals, lives: list[Life], max_gap_ms: int) -> dict[str, li
     for node, parts in times.items():
         at_ms = np.unique(np.concatenate(parts))
         cuts = [
-            i for i in np.flatnonzero(np.diff(at_ms) > max_gap_ms)
+            i for i in np.flatnonzero(np.diff(at_ms) > max_gap_ms).tolist()
             if np.searchsorted(heard, at_ms[i + 1] - 1) - np.searchsorted(heard, at_ms[i] + step_ms, "right") > 1
         ]  # fmt: skip
         bounds = [-1, *cuts, len(at_ms) - 1]
         stays[node] = [
-            (int(at_ms[low + 1]), int(at_ms[high]) + step_ms) for low, high in zip(bounds[:-1], bounds[1:], strict=True)
+            (int(at_ms[low + 1]), int(at_ms[high]) + step_ms)
+            for low, high in zip(bounds[:-1], bounds[1:], strict=True)
         ]
     for life in lives:
         if life.node not in times:

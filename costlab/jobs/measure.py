@@ -40,7 +40,10 @@ def extract_day(
     facts = observe_day(source, settings, cluster, day, step)
     refuse_worse(lake, cluster, day, facts, force)
     committed = lake.run(cluster, day)
-    tables = {**facts.tables, "findings": findings_table(list(facts.findings), cluster, day)}
+    tables: Mapping[str, pa.Table] = {
+        **facts.tables,
+        "findings": findings_table(list(facts.findings), cluster, day),
+    }
     if committed and committed["status"] != DayState.EXTRACTED.value:
         # A day that is already charged stays as it is, unless what was observed has changed.
         priced = price(facts, settings, cluster, day)

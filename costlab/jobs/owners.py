@@ -50,7 +50,10 @@ class Registry:
 
     def team(self, life: Life, ownership: Ownership) -> str:
         """The first owner label on the pod, then on its namespace, then the configured owner of the namespace."""
-        for labels in (self.pod_labels.get(life.pod_id, {}), self.namespace_labels.get(life.key.namespace, {})):
+        for labels in (
+            self.pod_labels.get(life.pod_id, {}),
+            self.namespace_labels.get(life.key.namespace, {}),
+        ):
             for name in ownership.labels:
                 if team := labels.get(f"label_{_snake(name)}"):
                     return team
@@ -70,7 +73,8 @@ def registry_of(signals: Signals) -> Registry:
         jobs=_chain(signals[Signal.JOB_OWNER], "job_name"),
         pod_labels={pod_id(labels): _own_labels(labels) for labels in signals[Signal.POD_LABELS].labels},
         namespace_labels={
-            labels.get("namespace", ""): _own_labels(labels) for labels in signals[Signal.NAMESPACE_LABELS].labels
+            labels.get("namespace", ""): _own_labels(labels)
+            for labels in signals[Signal.NAMESPACE_LABELS].labels
         },
     )
 

@@ -10,8 +10,8 @@ from costlab.config.settings import Settings
 from costlab.core.money import to_micros
 from costlab.domain.time import Day, Window
 from costlab.domain.units import GIB
-from costlab.jobs.machines import Machine, Size
 from costlab.jobs.columns import milliseconds_of
+from costlab.jobs.machines import Machine, Size
 from costlab.store.schema import conform, empty
 
 _SIZES = ("cpu", "memory", "gpu")
@@ -56,7 +56,14 @@ def machines_in(nodes: pa.Table) -> list[Machine]:
         last = found[-1] if found else None
         if last and last.end_ms == start_ms and _same(last, machine):
             found[-1] = Machine(
-                last.node, last.start_ms, end_ms, capacity, allocatable, last.gpu_model, last.labels, last.capacity_type
+                last.node,
+                last.start_ms,
+                end_ms,
+                capacity,
+                allocatable,
+                last.gpu_model,
+                last.labels,
+                last.capacity_type,
             )
         else:
             found.append(machine)
@@ -81,7 +88,12 @@ def _cost_micros(name: str, machine: Machine, priced: PricedWindow) -> int | Non
 
 
 def _same(a: Machine, b: Machine) -> bool:
-    return (a.node, a.capacity, a.allocatable, a.gpu_model) == (b.node, b.capacity, b.allocatable, b.gpu_model)
+    return (a.node, a.capacity, a.allocatable, a.gpu_model) == (
+        b.node,
+        b.capacity,
+        b.allocatable,
+        b.gpu_model,
+    )
 
 
 def _floats(values: list[float | None]) -> pa.Array:

@@ -1,20 +1,18 @@
 """Write the daily report of one cluster: HTML, Markdown and CSV, from named queries over the lake."""
 
-import os
 import re
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
-
-from costlab.store.lake import Lake
-from costlab.store.warehouse import Warehouse
 
 from costlab.config.settings import Settings
 from costlab.domain.errors import ConfigError
 from costlab.domain.time import Day
+from costlab.publish.files import put
 from costlab.render.html import report_html
 from costlab.render.page import build
 from costlab.render.text import report_markdown, rows_csv
+from costlab.store.lake import Lake
+from costlab.store.warehouse import Warehouse
 
 DAYS = 30
 
@@ -59,9 +57,9 @@ def write_report(lake: Lake, settings: Settings, cluster_id: str, day: Day, out:
     """
     files = render_report(Warehouse.over(lake), settings.prices.currency, cluster_id, day)
     home = out / cluster_id
-    written = [_put(home / str(day) / name, content) for name, content in files.items()]
+    written = [put(home / str(day) / name, content) for name, content in files.items()]
     if not any(_DATE.fullmatch(other.name) and other.name > str(day) for other in home.iterdir()):
-        written += [_put(home / "latest" / name, content) for name, content in files.items()]
+        written += [put(home / "latest" / name, content) for name, content in files.items()]
     return written
 
 
@@ -82,25 +80,3 @@ def render_report(warehouse: Warehouse, currency: str, cluster_id: str, day: Day
     for name, (_, file) in DOWNLOADS.items():
         files[file] = rows_csv(columns[name], answers[name])
     return files
-
-
-def _put(path: Path, content: bytes) -> Path:
-    """Replace a file as a whole: a reader sees the old one or the new one, also after a crash."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        if path.is_file() and path.read_bytes() == content:
-            return path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with beside.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            beside.unlink()
-        raise ConfigError(
-            f"the report cannot be written to {path}: {error.strerror}",
-            "name another folder with report.out in the configuration or --out",
-        ) from error
-    return path

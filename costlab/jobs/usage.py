@@ -28,10 +28,14 @@ class Residents:
 
     def of(self, labels: Labels, first_ms: int, last_ms: int) -> Life | None:
         """The pod named by the cgroup's uid, else the pod of that name that lived then."""
-        if (match := _UID.search(labels.get("id", ""))) and (life := self._by_uid.get(match[1].replace("_", "-"))):
+        if (match := _UID.search(labels.get("id", ""))) and (
+            life := self._by_uid.get(match[1].replace("_", "-"))
+        ):
             return life
         named = self._by_name.get((labels.get("namespace", ""), labels.get("pod", "")), [])
-        return max(named, key=lambda life: min(life.end_ms, last_ms) - max(life.start_ms, first_ms), default=None)
+        return max(
+            named, key=lambda life: min(life.end_ms, last_ms) - max(life.start_ms, first_ms), default=None
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,10 @@ def usage_of(signals: Signals, lives: list[Life], max_gap_ms: int) -> Usage:
     residents = Residents(lives)
     cpu, memory = signals[Signal.CPU_SECONDS], signals[Signal.MEMORY_BYTES]
     keys: dict[int, tuple[int, int]] = {}  # container_key → the pod's life
-    placed = {signal: list(_placed(signals[signal], residents)) for signal in (Signal.CPU_SECONDS, Signal.MEMORY_BYTES)}
+    placed = {
+        signal: list(_placed(signals[signal], residents))
+        for signal in (Signal.CPU_SECONDS, Signal.MEMORY_BYTES)
+    }
     for pairs in placed.values():
         for labels, life in pairs:
             if life is not None:
@@ -91,7 +98,10 @@ def usage_of(signals: Signals, lives: list[Life], max_gap_ms: int) -> Usage:
     lived = np.array([keys[key] for key in order], np.int64).reshape(-1, 2)
     sides = tuple(
         clipped(combine(stretches, groups, len(order), add=add), lived[:, 0], lived[:, 1])
-        for stretches, groups, add in ((rising, cpu_group, True), (holding, group(Signal.MEMORY_BYTES), False))
+        for stretches, groups, add in (
+            (rising, cpu_group, True),
+            (holding, group(Signal.MEMORY_BYTES), False),
+        )
     )
     start_ms, end_ms, (cores, size), offsets = side_by_side(sides)
     key = np.repeat(np.array(list(order), np.int64), np.diff(offsets))

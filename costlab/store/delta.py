@@ -8,6 +8,7 @@ import shutil
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Literal
 
 import pyarrow as pa
 from deltalake import (
@@ -30,7 +31,7 @@ Key = tuple[str, date]
 _LOG = "_delta_log"
 _READER, _WRITER = 1, 2  # later protocols may hide rows in ways that a list of files does not tell
 _NO_HOOKS = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
-_ENCODING = {
+_ENCODING: dict[Type, Literal["DELTA_BINARY_PACKED", "BYTE_STREAM_SPLIT"]] = {
     Type.INTEGER: "DELTA_BINARY_PACKED",
     Type.INSTANT: "DELTA_BINARY_PACKED",
     Type.FLOAT: "BYTE_STREAM_SPLIT",
@@ -89,7 +90,7 @@ class DeltaFolder:
         with translated(self.path):
             for file in snapshot.files.get((cluster, day), ()):
                 durable.sync_file(self.path / file)
-                folders.update((self.path / parent for parent in Path(file).parents))
+                folders.update(self.path / parent for parent in Path(file).parents)
             for entry in self._recent_entries():
                 durable.sync_file(entry)
             for folder in sorted(folders, key=lambda path: len(path.parts), reverse=True):
@@ -130,7 +131,9 @@ class DeltaFolder:
 
     def _check_columns(self, table: DeltaTable) -> None:
         """The stored columns are the declared ones, in any order of them."""
-        declared = {field.name: str(field.type) for field in Schema.from_arrow(arrow_schema(self.table)).fields}
+        declared = {
+            field.name: str(field.type) for field in Schema.from_arrow(arrow_schema(self.table)).fields
+        }
         stored = {field.name: str(field.type) for field in table.schema().fields}
         unknown = sorted(stored.keys() - declared.keys())
         if unknown:

@@ -65,7 +65,9 @@ class Lake:
         """
         if "%" in str(path):
             # The Delta library decodes what looks like %20 in a path, and would write beside the lake.
-            raise ConfigError(f"the path of the lake, {path}, has a per cent sign", "name a folder without one")
+            raise ConfigError(
+                f"the path of the lake, {path}, has a per cent sign", "name a folder without one"
+            )
         if not (path / _HEAD).exists():
             head = orjson.dumps({"format": FORMAT, "timezone": timezone}, option=orjson.OPT_INDENT_2)
             with translated(path):
@@ -87,7 +89,8 @@ class Lake:
         except LakeError as error:
             if isinstance(error.__cause__, FileNotFoundError):
                 raise ConfigError(
-                    f"there is no lake at {path}", "measure a day first with costlab nightly, or name one with --lake"
+                    f"there is no lake at {path}",
+                    "measure a day first with costlab nightly, or name one with --lake",
                 ) from error
             raise
         except (ValueError, KeyError, TypeError) as error:
@@ -111,7 +114,9 @@ class Lake:
         Raises LakeError when they cannot be written: the old rows then still stand.
         """
         if not _CLUSTER.fullmatch(cluster):
-            raise ConfigError(f"{cluster!r} is no cluster id", "it has 1 to 63 letters a-z, digits and dashes")
+            raise ConfigError(
+                f"{cluster!r} is no cluster id", "it has 1 to 63 letters a-z, digits and dashes"
+            )
         content, folder = content_hash(rows), DeltaFolder(self.path, table)
         held, run = folder.snapshot().files.get((cluster, day.date), ()), self.run(cluster, day)
         if run and run["content"].get(table) == content and run["files"].get(table) == "\n".join(held):
@@ -173,7 +178,9 @@ class Lake:
         for table in TABLES:
             folder = DeltaFolder(self.path, table)
             files = folder.snapshot().files
-            found[table] = [folder.path / file for where in sorted(files.keys() & whole) for file in files[where]]
+            found[table] = [
+                folder.path / file for where in sorted(files.keys() & whole) for file in files[where]
+            ]
         return found
 
 

@@ -79,7 +79,7 @@ def micros_to_decimal(micros: NDArray[np.int64], nulls: NDArray[np.bool_] | None
     Raises ValueError for amounts of 10^12 currency units or more: 18 digits do not hold them.
     """
     known = micros if nulls is None else micros[~nulls]
-    if known.size and not (-_MONEY_LIMIT_MICROS < int(known.min()) and int(known.max()) < _MONEY_LIMIT_MICROS):
+    if known.size and max(-int(known.min()), int(known.max())) >= _MONEY_LIMIT_MICROS:
         raise ValueError("an amount of 10^12 currency units or more is no money that 18 digits can hold")
     words = np.empty((len(micros), 2), dtype="<i8")
     words[:, 0] = micros

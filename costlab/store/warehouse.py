@@ -84,11 +84,13 @@ class Warehouse:
         Raises ConfigError, with what DuckDB says, when it cannot be run.
         """
         try:
-            relation = self._connection.sql(statement, params=dict(params) if params else None)
+            relation: Any = self._connection.sql(statement, params=dict(params) if params else None)
             return pa.table({}) if relation is None else relation.to_arrow_table()
         except duckdb.Error as error:
             said = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
-            raise ConfigError(f"SQL: {said[:300]}", "costlab tables lists the tables and their columns") from error
+            raise ConfigError(
+                f"SQL: {said[:300]}", "costlab tables lists the tables and their columns"
+            ) from error
 
 
 @cache

@@ -5,12 +5,12 @@ from functools import cache
 from typing import Any
 
 import pyarrow as pa
-from costlab.store.warehouse import Warehouse
 from hostile import HOSTILE
 from world import CLUSTER, FIRST_DAY, LAST_DAY, WORK, Work, world
 
 from costlab.domain.time import Day
 from costlab.jobs.report import QUESTIONS, render_report
+from costlab.store.warehouse import Warehouse
 
 # Each hostile name is a team, a namespace, a workload and a class of its own; all of them are cheap.
 HOSTILE_WORK = tuple(

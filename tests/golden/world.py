@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from costlab.store.schema import arrow_schema
 
 from costlab.domain.identity import stable_key
 from costlab.domain.tables import TABLES
+from costlab.store.schema import arrow_schema
 
 CLUSTER = "prod"
 LAST_DAY = date(2026, 11, 22)

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from costlab.store.schema import arrow_schema
 
 from costlab.domain.tables import TABLES, Column, Type
+from costlab.store.schema import arrow_schema
 
 _EMPTY: dict[Type, Any] = {
     Type.TEXT: "",

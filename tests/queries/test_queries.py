@@ -7,10 +7,10 @@ from typing import Any
 
 import duckdb
 import pytest
-from costlab.store.warehouse import Warehouse
 from query_cases import rows, same, tables
 
 from costlab import shipped
+from costlab.store.warehouse import Warehouse
 
 CASES = Path(__file__).with_name("cases")
 FILES = sorted(shipped.folder("queries").rglob("*.sql"))

@@ -181,6 +181,7 @@ def test_only_containers_count(labels: str, counts: bool) -> None:
         ({"instance": "n1"}, "n1"),
         ({"instance": "10.0.0.1:10250"}, None),
         ({"instance": "[fd00::1]:10250"}, None),
+        ({"instance": "n1:10250", "exported_instance": "x"}, "n1"),
         ({"exported_node": "n1", "node": "that of the exporter"}, "n1"),
         ({}, None),
     ],

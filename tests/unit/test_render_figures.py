@@ -25,7 +25,7 @@ def printed(text: str) -> Decimal:
 
 
 @given(st.lists(AMOUNTS, min_size=1, max_size=30), st.booleans())
-def test_printed_parts_add_up_to_the_printed_total(amounts: list[Decimal], signed: bool) -> None:  # noqa: FBT001 - drawn
+def test_printed_parts_add_up_to_the_printed_total(amounts: list[Decimal], signed: bool) -> None:
     cells, total = figures.column(amounts, signed=signed)
     assert sum(map(printed, cells)) == printed(total)
     for amount, text in zip(amounts, cells, strict=True):

@@ -5,13 +5,13 @@ from typing import cast
 
 import pytest
 from answers import CLUSTER, LAST_DAY, files, tables
-from costlab.store.lake import Lake
-from costlab.store.warehouse import Warehouse
 
 from costlab.config.settings import Prices, Settings
 from costlab.domain.errors import ConfigError
 from costlab.domain.time import Day
 from costlab.jobs.report import DOWNLOADS, write_report
+from costlab.store.lake import Lake
+from costlab.store.warehouse import Warehouse
 
 DAY = Day(LAST_DAY)
 Write = Callable[[Day], list[Path]]
@@ -68,7 +68,7 @@ def test_a_full_disk_leaves_the_old_report_whole(
     def full(_: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("costlab.jobs.report.os.fsync", full)
+    monkeypatch.setattr("costlab.store.durable.os.fsync", full)
     with pytest.raises(ConfigError, match="No space left on device"):
         write(DAY)
     assert page.read_bytes() == b"old"

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from costlab.domain.time import HOUR_MS, Window
+from costlab.sources import RawSeries
 from costlab.sources.synthetic import SyntheticCluster
 from costlab.sources.synthetic.openmetrics import write_openmetrics
-from costlab.sources import RawSeries
 
 EVER = Window(0, 2**42)
 LINE = re.compile(r"(\w+)\{(.*)\} (\S+) (\S+)")

@@ -8,9 +8,9 @@ import pytest
 
 from costlab.domain.time import HOUR_MS, MINUTE_MS, Window
 from costlab.domain.units import GIB
+from costlab.sources import RawSeries
 from costlab.sources.synthetic import SyntheticCluster
 from costlab.sources.synthetic.cast import Pod
-from costlab.sources import RawSeries
 
 CLUSTER = SyntheticCluster()
 DAY = CLUSTER.days[-1].window

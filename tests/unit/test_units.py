@@ -4,6 +4,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 import pytest
+
 from costlab.domain.units import GB, GIB, Resource, format_bytes, format_cores, money, parse_quantity
 
 GOOD = {

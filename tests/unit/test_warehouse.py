@@ -50,7 +50,10 @@ def test_every_check_passes_on_nothing(warehouse: Warehouse) -> None:
 
 def test_columns_are_those_declared() -> None:
     with pytest.raises(ValueError, match="findings lacks the columns amount"):
-        conform("findings", {"rules": [], **dict.fromkeys(("cluster", "date", "rule", "severity", "subject", "message"), [])})
+        conform(
+            "findings",
+            {name: [] for name in ("cluster", "date", "rule", "severity", "subject", "message")},
+        )
 
 
 @given(st.lists(st.tuples(st.integers(-(10**15), 10**15), st.booleans()), min_size=1))
@@ -86,4 +89,6 @@ def test_hashes_do_not_see_chunks(values: list[int], data: st.DataObject) -> Non
     whole = pa.table({"x": pa.array(values), "y": pa.array([str(v) for v in values])})
     parts = pa.concat_tables([whole.slice(0, cut), whole.slice(cut)])
     assert content_hash(whole) == content_hash(parts)
-    assert content_hash(whole.slice(cut)) == content_hash(pa.table(whole.slice(cut).to_pydict(), schema=whole.schema))
+    assert content_hash(whole.slice(cut)) == content_hash(
+        pa.table(whole.slice(cut).to_pydict(), schema=whole.schema)
+    )

@@ -1,0 +1,1 @@
+"""Sending: files now, messages later."""

@@ -1,0 +1,24 @@
+"""Files that people read: each is replaced as a whole, and left alone when nothing in it changed."""
+
+from pathlib import Path
+
+from costlab.domain.errors import ConfigError
+from costlab.store import durable
+
+
+def put(path: Path, content: bytes) -> Path:
+    """The path, now holding the content: a reader sees the old file or the new one, also after a crash.
+
+    Raises ConfigError when the file cannot be written; the old one is then still there.
+    """
+    try:
+        if path.is_file() and path.read_bytes() == content:
+            return path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        durable.write_atomically(path, content)
+    except OSError as error:
+        raise ConfigError(
+            f"the report cannot be written to {path}: {error.strerror}",
+            "name another folder with report.out in the configuration or --out",
+        ) from error
+    return path
