@@ -130,9 +130,10 @@ def _statement(columns: Sequence[_By], filters: Filters, *, in_order: bool) -> s
     """Fixed words, columns from `_DIMENSIONS` and `$` parameters; a label only names a column, in quotes."""
     keys = [f"by_{i}" for i in range(len(columns))]
     made = ", ".join(f"{column.sql} as {key}" for column, key in zip(columns, keys, strict=True))
+    totals = ["'(total)'", *["null"] * (len(keys) - 1)]
     shown = ", ".join(
-        f"if(is_total, {"'(total)'" if i == 0 else 'null'}, {key}) as {_quoted(column.name)}"
-        for i, (column, key) in enumerate(zip(columns, keys, strict=True))
+        f"if(is_total, {total}, {key}) as {_quoted(column.name)}"
+        for total, key, column in zip(totals, keys, columns, strict=True)
     )
     order = ", ".join(keys if in_order else ["cost desc nulls last", *keys])
     return f"""

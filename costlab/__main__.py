@@ -1,0 +1,17 @@
+"""`costlab` and `python -m costlab`."""
+
+import sys
+
+from costlab.cli.app import app
+from costlab.cli.frame import on_terminate, unexpected
+
+
+def main() -> None:
+    """Run the command line and end the process with its exit code."""
+    sys.excepthook = unexpected
+    on_terminate()
+    app(prog_name="costlab")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The command line: parse, run one job, print, end with its code."""

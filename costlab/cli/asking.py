@@ -1,0 +1,152 @@
+"""Commands that ask the lake: cost, sql, queries, tables."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from costlab.cli.frame import Desk
+from costlab.cli.options import ClusterId, Namespace, Out, Output, Team
+from costlab.domain.errors import ConfigError
+
+
+def cost(
+    ctx: typer.Context,
+    by: Annotated[
+        str,
+        typer.Option(
+            "--by",
+            metavar="A,B,…",
+            help="team, namespace, workload, pod, node, resource, kind, pipeline, class, date, cluster, label:NAME.",
+        ),
+    ] = "team",
+    window: Annotated[
+        str,
+        typer.Option(
+            "--window", metavar="W", help="7d, 2026-11, 2026-11-01..2026-11-08 (end exclusive) or a date."
+        ),
+    ] = "7d",
+    cluster: ClusterId = None,
+    namespace: Namespace = None,
+    team: Team = None,
+    output: Output = None,
+    out: Out = None,
+) -> None:
+    """What it cost: used, paid for and not used, unobserved; the last row is the total."""
+    from costlab.cli.dates import parse_window
+    from costlab.cli.formats import Answer
+    from costlab.cli.show import show
+    from costlab.jobs.cost import Filters, cost_table, currency_of, quality
+    from costlab.store.lake import Lake
+    from costlab.store.warehouse import Warehouse
+
+    desk: Desk = ctx.obj
+    settings = desk.settings()
+    lake = Lake.open(settings.lake)
+    dates = parse_window(window, desk.now, lake.timezone)
+    warehouse, filters = Warehouse.over(lake), Filters(cluster, namespace, team)
+    rows = cost_table(warehouse, [part.strip() for part in by.split(",")], dates, filters)
+    seen = quality(warehouse, dates, cluster)
+    currency = currency_of(warehouse, dates, filters) or settings.prices.currency
+    show(Answer("costlab.cost/1", rows, dates, currency, seen, total=True), output, out)
+    _warn(f"{seen.complete_days} of {seen.days} days are complete", when=seen.complete_days < seen.days)
+    unpriced = rows["unpriced_charges"][-1].as_py()
+    _warn(f"{unpriced} charges have no price and are in no sum", when=unpriced > 0)
+
+
+def sql(
+    ctx: typer.Context,
+    query: Annotated[
+        str, typer.Argument(metavar="QUERY|-|@NAME", help="SQL, - for stdin, @ for a named query.")
+    ],
+    param: Annotated[
+        list[str] | None, typer.Option("--param", metavar="K=V", help="Value of $K in the query, as text.")
+    ] = None,
+    output: Output = None,
+    out: Out = None,
+) -> None:
+    """Ask the lake in SQL (DuckDB): one view a table, complete days only. `costlab tables` lists them."""
+    from costlab.cli.formats import Answer
+    from costlab.cli.show import show
+    from costlab.store.lake import Lake
+    from costlab.store.warehouse import Warehouse
+
+    params = _params(param or [])
+    desk: Desk = ctx.obj
+    warehouse = Warehouse.over(Lake.open(desk.settings().lake))
+    if query.startswith("@"):
+        rows = warehouse.query(query[1:], **params)
+    else:
+        rows = warehouse.sql(sys.stdin.read() if query == "-" else query, params or None)
+    show(Answer("costlab.sql/1", rows), output, out)
+
+
+def queries(output: Output = None, out: Out = None) -> None:
+    """List the named queries: run one with `costlab sql @NAME --param …`."""
+    import pyarrow as pa
+
+    from costlab.cli.formats import Answer
+    from costlab.cli.show import show
+    from costlab.store.warehouse import queries as named
+
+    rows = [
+        {
+            "query": query.name,
+            "kind": query.folder,
+            "answers": query.about,
+            "one_row_is": query.grain,
+            "params": " ".join(sorted(query.params)),
+            "units": query.units,
+        }
+        for query in named().values()
+    ]
+    show(Answer("costlab.queries/1", pa.Table.from_pylist(rows)), output, out)
+
+
+def tables(
+    table: Annotated[str | None, typer.Argument(help="A table, for its columns.")] = None,
+    output: Output = None,
+    out: Out = None,
+) -> None:
+    """List the lake's tables, or the columns of one with their units."""
+    import pyarrow as pa
+
+    from costlab.cli.formats import Answer
+    from costlab.cli.show import show
+    from costlab.config.faults import meant
+    from costlab.domain.tables import TABLES
+
+    if table is not None and table not in TABLES:
+        raise ConfigError(f"there is no table {table!r}{meant(table, TABLES)}", "`costlab tables` lists them")
+    if table is None:
+        rows = [
+            {"table": spec.name, "one_row_is": spec.grain, "columns": len(spec.columns)}
+            for spec in TABLES.values()
+        ]
+    else:
+        rows = [
+            {
+                "column": c.name,
+                "type": c.type.value,
+                "unit": c.unit,
+                "meaning": c.doc,
+                "null_means": c.null or None,
+            }
+            for c in TABLES[table].columns
+        ]
+    show(Answer("costlab.tables/1", pa.Table.from_pylist(rows)), output, out)
+
+
+def _params(pairs: list[str]) -> dict[str, str]:
+    params: dict[str, str] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not name.isidentifier():
+            raise ConfigError(f"--param {pair!r} is not NAME=VALUE", "write --param cluster=prod")
+        params[name] = value
+    return params
+
+
+def _warn(text: str, *, when: bool) -> None:
+    if when:
+        typer.echo(f"warning: {text}", err=True)

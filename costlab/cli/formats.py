@@ -1,0 +1,175 @@
+"""An answer as bytes in each format that a program may want; tables for people are in `show`."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from io import BytesIO
+from typing import Any
+
+import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
+import yaml
+
+from costlab.cli.options import Format
+from costlab.domain.dates import Dates
+from costlab.jobs.cost import Quality
+from costlab.render.names import cell, markdown
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Rows with what they are about: `schema` names their shape and its version, such as costlab.cost/1.
+
+    total: the last row is the sum of the others.
+    """
+
+    schema: str
+    rows: pa.Table
+    window: Dates | None = None
+    currency: str | None = None
+    quality: Quality | None = None
+    total: bool = False
+
+
+def written(answer: Answer, form: Format) -> bytes:
+    """The answer in a format for programs; raises KeyError for `table`."""
+    return _WRITERS[form](answer)
+
+
+def plain_rows(rows: pa.Table) -> list[Row]:
+    """Rows as JSON can say them: money as a decimal string, NaN and null as None, instants in UTC."""
+    named = rows.rename_columns(unique(rows.column_names))
+    return [{name: _plain(value) for name, value in row.items()} for row in named.to_pylist()]
+
+
+def unique(names: Sequence[str]) -> list[str]:
+    """The names, with a number behind those that were there before: SQL may give two columns one name."""
+    found: list[str] = []
+    for name in names:
+        number, fresh = 2, name
+        while fresh in found:
+            fresh, number = f"{name}_{number}", number + 1
+        found.append(fresh)
+    return found
+
+
+def _envelope(answer: Answer) -> Row:
+    window, quality = answer.window, answer.quality
+    return {
+        "schema": answer.schema,
+        "window": {"start": window.start.isoformat(), "end": window.end.isoformat()} if window else None,
+        "currency": answer.currency,
+        "quality": {
+            "complete_days": quality.complete_days,
+            "days": quality.days,
+            "coverage": _plain(quality.coverage),
+        }
+        if quality
+        else None,
+        "rows": plain_rows(answer.rows),
+    }
+
+
+def _json(answer: Answer) -> bytes:
+    return orjson.dumps(_envelope(answer), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+
+
+def _json_lines(answer: Answer) -> bytes:
+    return b"".join(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE) for row in plain_rows(answer.rows))
+
+
+def _yaml(answer: Answer) -> bytes:
+    text: str = yaml.safe_dump(_envelope(answer), sort_keys=False, allow_unicode=True, width=math.inf)
+    return text.encode()
+
+
+def _csv(answer: Answer) -> bytes:
+    """UTF-8, exact; text that a spreadsheet takes for a formula gets an apostrophe. Empty is null, NaN not observed."""
+    names = unique(answer.rows.column_names)
+    rows = answer.rows.rename_columns(names).to_pylist()
+    lines = [_joined(map(cell, names)), *(_joined(_csv_value(row[name]) for name in names) for row in rows)]
+    return "".join(f"{line}\n" for line in lines).encode()
+
+
+def _joined(values: Iterable[str]) -> str:
+    return ",".join(
+        '"' + text.replace('"', '""') + '"' if any(sign in text for sign in '",\r\n') else text
+        for text in values
+    )
+
+
+def _csv_value(value: Any) -> str:
+    if isinstance(value, float):
+        return "NaN" if math.isnan(value) else repr(value)
+    plain = _plain(value)
+    if isinstance(value, (Decimal, date, int)):
+        return str(plain)
+    if isinstance(plain, (dict, list)):
+        return orjson.dumps(plain).decode()
+    return "" if plain is None else cell(str(plain))
+
+
+def _markdown(answer: Answer) -> bytes:
+    names = unique(answer.rows.column_names)
+    rows = answer.rows.rename_columns(names).to_pylist()
+    rules = ["---:" if is_number(kind) else "---" for kind in answer.rows.schema.types]
+    lines = [
+        [markdown(name) for name in names],
+        rules,
+        *([_markdown_value(row[name]) for name in names] for row in rows),
+    ]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines).encode()
+
+
+def _markdown_value(value: Any) -> str:
+    text = _csv_value(value) if isinstance(value, float) else _plain(value)
+    return "" if text is None else markdown(str(text)).replace("\r", " ")
+
+
+def _parquet(answer: Answer) -> bytes:
+    file = BytesIO()
+    pq.write_table(answer.rows.rename_columns(unique(answer.rows.column_names)), file)
+    return file.getvalue()
+
+
+def is_number(kind: pa.DataType) -> bool:
+    """Whether a column is lined up on the right."""
+    kinds = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal)
+    return any(is_kind(kind) for is_kind in kinds)
+
+
+def _plain(value: Any) -> Any:  # noqa: PLR0911 - one line a type
+    if isinstance(value, Decimal):
+        return int(value) if value.as_tuple().exponent == 0 and abs(value) < 2**63 else f"{value:f}"
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, datetime):
+        aware = value if value.tzinfo else value.replace(tzinfo=UTC)
+        return aware.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if isinstance(value, dict):
+        return {str(key): _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        pairs = value and all(isinstance(item, tuple) for item in value)  # how Arrow gives a map
+        return (
+            {str(key): _plain(inner) for key, inner in value} if pairs else [_plain(item) for item in value]
+        )
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    return value.hex() if isinstance(value, bytes) else str(value)
+
+
+_WRITERS = {
+    Format.JSON: _json,
+    Format.JSONL: _json_lines,
+    Format.CSV: _csv,
+    Format.MD: _markdown,
+    Format.YAML: _yaml,
+    Format.PARQUET: _parquet,
+}

@@ -1,0 +1,159 @@
+"""Around every command: where its settings come from, and the one place where faults become exit codes."""
+
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import TYPE_CHECKING, Any
+
+import typer
+from typer.core import TyperGroup
+from typer.exceptions import TyperException
+
+from costlab.domain.errors import CostlabError, ExitCode
+
+if TYPE_CHECKING:  # read by pydantic and numpy, which `--help` does without
+    from costlab.config.settings import Settings
+
+# Options that stand anywhere on the line, and whether a value follows them.
+COMMON = {
+    "--config": True,
+    "--lake": True,
+    "--log-format": True,
+    "-v": False,
+    "--verbose": False,
+    "--debug": False,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What a command works with: the environment, the clock, and what was said in front of it."""
+
+    environ: Mapping[str, str]
+    now: datetime
+    config: Path | None = None
+    lake: Path | None = None
+    verbosity: int = 0
+    json_logs: bool = False
+
+    def settings(self) -> "Settings":
+        """The configuration; raises ConfigError with all its faults."""
+        from costlab.config.load import load
+
+        return load(self.config, self.environ, lake=self.lake)
+
+
+class Front(TyperGroup):
+    """The command group that ends the process: with a code, and at most two lines on stderr."""
+
+    def main(self, args: Sequence[str] | None = None, **extra: Any) -> Any:  # type: ignore[override]  # fewer names, same call
+        """Run the command that `args` name, and exit."""
+        given = hoisted(list(sys.argv[1:] if args is None else args))
+        try:
+            code = super().main(given, **{**extra, "standalone_mode": False})
+        except CostlabError as fault:
+            if wants_traceback(given):
+                traceback.print_exc()
+            code = complain(fault.message, fault.hint, fault.exit_code)
+        except TyperException as fault:
+            hint = "`costlab --help` lists the commands, `costlab COMMAND --help` its options"
+            code = complain(fault.format_message(), hint, ExitCode.USAGE)
+        except typer.Abort:
+            code = ExitCode.INTERRUPTED
+        if code == ExitCode.INTERRUPTED:
+            print("interrupted", file=sys.stderr)  # noqa: T201 - the last words of the process
+        sys.exit(int(code or ExitCode.DONE))
+
+    def make_context(self, *args: Any, **extra: Any) -> Any:
+        """Read the options; `costlab --help | head` ends quietly."""
+        with _ends_quietly():
+            return super().make_context(*args, **extra)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; `costlab … | head` ends quietly."""
+        with _ends_quietly():
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+            return result
+
+
+def hoisted(args: list[str]) -> list[str]:
+    """The arguments with the common options in front, so that they may stand anywhere before `--`.
+
+    >>> hoisted(["cost", "--lake", "x", "--by", "team", "-v"])
+    ['--lake', 'x', '-v', 'cost', '--by', 'team']
+    """
+    front: list[str] = []
+    rest: list[str] = []
+    words = iter(args)
+    for word in words:
+        name = word.partition("=")[0]
+        if word == "--":
+            return [*front, *rest, word, *words]
+        if name in COMMON and (word == name or COMMON[name]):
+            front.append(word)
+            if COMMON[name] and word == name:
+                front += [value for value in [next(words, None)] if value is not None]
+        elif word.startswith("-v") and set(word[1:]) == {"v"}:
+            front.append(word)
+        else:
+            rest.append(word)
+    return [*front, *rest]
+
+
+def complain(message: str, hint: str, code: ExitCode) -> ExitCode:
+    """Say a fault and its remedy on stderr; the code, for the caller to end with."""
+    lines = [f"error: {message}", *([f"hint: {hint}"] if hint else [])]
+    print("\n".join(_printable(line) for line in lines), file=sys.stderr)  # noqa: T201 - stderr is where it belongs
+    return code
+
+
+def unexpected(kind: type[BaseException], fault: BaseException, where: TracebackType | None) -> None:
+    """Say that costlab itself is at fault; its words stay out, as they may hold a secret, unless asked for."""
+    if wants_traceback(sys.argv[1:]):
+        traceback.print_exception(kind, fault, where)
+        return
+    frames = [frame for frame in traceback.extract_tb(where) if "costlab" in Path(frame.filename).parts]
+    place = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    complain(
+        f"unexpected {kind.__name__}{place}",
+        "this is a fault of costlab: run it again with --debug and report what it says",
+        ExitCode.UNEXPECTED,
+    )
+
+
+def wants_traceback(args: Sequence[str]) -> bool:
+    """Whether --debug or COSTLAB_DEBUG asks for everything."""
+    return "--debug" in args or bool(os.environ.get("COSTLAB_DEBUG"))
+
+
+def on_terminate() -> None:
+    """End on SIGTERM as on an error, so that locks are freed and half-written files removed."""
+
+    def end(number: int, _: FrameType | None) -> None:
+        sys.exit(128 + number)
+
+    signal.signal(signal.SIGTERM, end)
+
+
+def _printable(text: str) -> str:
+    """Text without control characters other than the newlines of a list of faults."""
+    return "".join(c if c == "\n" or c.isprintable() else f"\\x{ord(c):02x}" for c in text)
+
+
+@contextmanager
+def _ends_quietly() -> Iterator[None]:
+    """Whoever read our output has had enough: end, and do not complain."""
+    try:
+        yield
+    except BrokenPipeError:
+        # What is still buffered has nowhere to go; without this the interpreter complains at its exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(ExitCode.DONE) from None

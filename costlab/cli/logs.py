@@ -1,0 +1,65 @@
+"""What a long job says on stderr: a line that changes on a terminal, log lines elsewhere."""
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import structlog
+from rich.console import Console
+from rich.text import Text
+
+from costlab.cli.frame import Desk
+from costlab.render.names import visible
+
+_LEVELS = {0: "info", 1: "debug"}
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """`say` keeps a line, `step` tells what is being done right now."""
+
+    say: Callable[[str], None]
+    step: Callable[[str], None]
+
+
+@contextmanager
+def voice(desk: Desk) -> Iterator[Voice]:
+    """How a job speaks while it lasts: on a terminal with a status line, elsewhere by log lines."""
+    log = logger(desk)
+    console = Console(stderr=True, highlight=False)
+    if not console.is_terminal or desk.json_logs:
+        yield Voice(lambda line: log.info(visible_line(line)), lambda line: log.debug(visible_line(line)))
+        return
+    with console.status("") as status:
+        yield Voice(
+            lambda line: console.print(Text(visible_line(line))),
+            lambda line: status.update(Text(visible_line(line))),
+        )
+
+
+def logger(desk: Desk) -> structlog.typing.FilteringBoundLogger:
+    """A logger on stderr: JSON a line, or plain lines, in colour only on a terminal."""
+    colours = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+    ending: list[structlog.typing.Processor] = (
+        [structlog.processors.JSONRenderer()]
+        if desk.json_logs
+        else [structlog.dev.ConsoleRenderer(colors=colours, pad_event_to=0)]
+    )
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            *ending,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(_LEVELS.get(desk.verbosity, "debug")),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    made: structlog.typing.FilteringBoundLogger = structlog.get_logger()
+    return made
+
+
+def visible_line(line: str) -> str:
+    """A line that cannot forge another: names from the cluster may hold control characters."""
+    return " ".join(visible(word) for word in line.split(" ") if word)

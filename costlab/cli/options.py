@@ -1,0 +1,45 @@
+"""The options that several commands share."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class Format(StrEnum):
+    """How an answer is written."""
+
+    TABLE = "table"
+    JSON = "json"
+    JSONL = "jsonl"
+    CSV = "csv"
+    MD = "md"
+    YAML = "yaml"
+    PARQUET = "parquet"
+
+
+class LogFormat(StrEnum):
+    """How log lines are written on stderr."""
+
+    CONSOLE = "console"
+    JSON = "json"
+
+
+Output = Annotated[
+    Format | None,
+    typer.Option("-o", "--output", help="Format; by default that of --out's suffix, else a table."),
+]
+Out = Annotated[
+    Path | None, typer.Option("--out", metavar="FILE", help="Write to a file, whole or not at all.")
+]
+ClusterId = Annotated[str | None, typer.Option("--cluster", metavar="ID", help="Only this cluster.")]
+Namespace = Annotated[
+    str | None, typer.Option("-n", "--namespace", metavar="NAME", help="Only this namespace.")
+]
+Team = Annotated[str | None, typer.Option("--team", metavar="NAME", help="Only this team.")]
+DateText = Annotated[str, typer.Option("--date", metavar="DATE", help="yesterday, today, -2d or 2026-11-22.")]
+Reason = Annotated[
+    str | None,
+    typer.Option("--force", metavar="REASON", help="Replace a day even by a worse one; the reason is kept."),
+]

@@ -1,0 +1,138 @@
+"""Commands of the main job: nightly, and its steps extract, compute, report."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from costlab.cli.frame import Desk
+from costlab.cli.options import ClusterId, DateText, Out, Reason
+
+if TYPE_CHECKING:  # requests and DuckDB wait until a job runs
+    from costlab.config.settings import Cluster, Settings
+    from costlab.domain.time import Day
+    from costlab.jobs.nightly import Asked
+    from costlab.jobs.outcome import Outcome
+    from costlab.sources import Source
+    from costlab.store.lake import Lake
+
+
+def nightly(
+    ctx: typer.Context,
+    date: Annotated[
+        str | None, typer.Option("--date", metavar="DATE", help="This day only, even if it is complete.")
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option("--since", metavar="DATE", help="Every missing day since.")
+    ] = None,
+    force: Reason = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say which days are due; read and write nothing.")
+    ] = False,
+    no_notify: Annotated[bool, typer.Option("--no-notify", help="Post nothing.")] = False,  # noqa: ARG001 - see below
+) -> None:
+    """Catch up the days that are missing: extract, compute, report. Made for cron: see the exit codes."""
+    # This version posts nothing at all; the option is there so that a cron line need not change.
+    from costlab.cli.logs import voice
+    from costlab.jobs.nightly import Asked
+    from costlab.jobs.nightly import nightly as job
+
+    desk: Desk = ctx.obj
+    settings = desk.settings()
+    settings.chosen()
+    asked = Asked(_day(date, desk, settings), _day(since, desk, settings), force)
+    if dry_run:
+        _say_due(settings, asked, desk)
+        return
+    with voice(desk) as told:
+        outcome = job(settings, asked, now=desk.now, source_of=_source_of, say=told.say, step=told.step)
+    _end([outcome])
+
+
+def extract(
+    ctx: typer.Context, date: DateText = "yesterday", cluster: ClusterId = None, force: Reason = None
+) -> None:
+    """Read a day out of Prometheus into the lake; `costlab compute` then charges it."""
+    from costlab.cli.logs import voice
+    from costlab.jobs.measure import extract_day, refuse_open
+
+    desk: Desk = ctx.obj
+    settings, day, lake = _work(desk, date)
+    outcomes = []
+    refuse_open(day, settings, int(desk.now.timestamp() * 1000))
+    with lake.locked(), voice(desk) as told:
+        for chosen in settings.chosen(cluster):
+            source = _source_of(chosen)
+            outcomes.append(extract_day(source, lake, settings, chosen.id, day, force=force, step=told.step))
+    _end(outcomes)
+
+
+def compute(ctx: typer.Context, date: DateText = "yesterday", cluster: ClusterId = None) -> None:
+    """Charge a day that was extracted, with today's prices and owners."""
+    from costlab.jobs.measure import compute_day
+
+    settings, day, lake = _work(ctx.obj, date)
+    with lake.locked():
+        outcomes = [compute_day(lake, settings, chosen.id, day) for chosen in settings.chosen(cluster)]
+    _end(outcomes)
+
+
+def report(
+    ctx: typer.Context, date: DateText = "yesterday", cluster: ClusterId = None, out: Out = None
+) -> None:
+    """Write the day's report: HTML, Markdown and CSV, into a folder a cluster and day."""
+    from costlab.cli.dates import parse_day
+    from costlab.jobs.report import write_report
+    from costlab.store.lake import Lake
+
+    desk: Desk = ctx.obj
+    settings = desk.settings()
+    lake = Lake.open(settings.lake)
+    day = parse_day(date, desk.now, lake.timezone)
+    known = sorted({name for name, _ in lake.states()})
+    ids = [cluster] if cluster else [chosen.id for chosen in settings.clusters] or known
+    for name in ids:
+        files = write_report(lake, settings, name, day, out or settings.report.out)
+        typer.echo(files[0])
+    if not ids:
+        settings.chosen()
+
+
+def _work(desk: Desk, date: str) -> "tuple[Settings, Day, Lake]":
+    from costlab.cli.dates import parse_day
+    from costlab.store.lake import Lake
+
+    settings = desk.settings()
+    settings.chosen()
+    day = parse_day(date, desk.now, settings.timezone)
+    return settings, day, Lake.create(settings.lake, settings.timezone)
+
+
+def _day(text: str | None, desk: Desk, settings: "Settings") -> "Day | None":
+    from costlab.cli.dates import parse_day
+
+    return None if text is None else parse_day(text, desk.now, settings.timezone)
+
+
+def _source_of(cluster: "Cluster") -> "Source":
+    from costlab.sources.prometheus import PrometheusSource
+
+    return PrometheusSource(cluster.prometheus)
+
+
+def _say_due(settings: "Settings", asked: "Asked", desk: Desk) -> None:
+    from costlab.jobs.nightly import due
+    from costlab.store.lake import Lake
+
+    lake = Lake.open(settings.lake, settings.timezone)
+    for cluster in settings.chosen():
+        days = due(lake, settings, cluster.id, asked, desk.now)
+        typer.echo(f"{cluster.id}: {', '.join(map(str, days)) or 'nothing is due'}")
+
+
+def _end(outcomes: "list[Outcome]") -> None:
+    """Say every outcome, and end with the gravest code."""
+    for outcome in outcomes:
+        typer.echo(outcome.line)
+    code = max(outcome.exit_code for outcome in outcomes)
+    if code:
+        raise typer.Exit(code)

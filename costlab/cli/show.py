@@ -1,0 +1,100 @@
+"""Print an answer, or write it to a file: the only module that puts data on stdout."""
+
+import math
+import sys
+from decimal import Decimal
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from costlab.cli.formats import Answer, is_number, unique, written
+from costlab.cli.options import Format
+from costlab.domain.errors import ConfigError
+from costlab.render import figures
+from costlab.render.names import visible
+from costlab.store.durable import write_atomically
+
+_ENDLESS = 100_000  # columns: off a terminal nothing is cut or folded
+_SUFFIXES = {**{f".{form}": form for form in Format}, ".yml": Format.YAML, ".txt": Format.TABLE}
+
+
+def show(answer: Answer, output: Format | None, out: Path | None) -> None:
+    """Print the answer, or write it to `out` whole; raises ConfigError when that cannot be written."""
+    form = output or (_SUFFIXES.get(out.suffix, Format.TABLE) if out else Format.TABLE)
+    if form is Format.TABLE and out is None and sys.stdout.isatty():
+        Console(highlight=False).print(_table(answer, folds=True))
+        return
+    content = _drawn(answer) if form is Format.TABLE else written(answer, form)
+    if out is not None:
+        _save(content, out)
+        return
+    if form is Format.PARQUET and sys.stdout.isatty():
+        raise ConfigError("Parquet is nothing to look at", "name a file with --out, or pipe it")
+    sys.stdout.flush()
+    sys.stdout.buffer.write(content)
+    sys.stdout.buffer.flush()
+
+
+def _save(content: bytes, out: Path) -> None:
+    try:
+        write_atomically(out, content)
+    except OSError as error:
+        raise ConfigError(
+            f"{out} cannot be written: {error.strerror}",
+            "name another file with --out; its folder must exist",
+        ) from error
+
+
+def _drawn(answer: Answer) -> bytes:
+    """The table as plain text of any width."""
+    paper = StringIO()
+    Console(file=paper, width=_ENDLESS, color_system=None, highlight=False).print(_table(answer, folds=False))
+    return "".join(f"{line.rstrip()}\n" for line in paper.getvalue().splitlines()).encode()
+
+
+def _table(answer: Answer, *, folds: bool) -> Table:
+    """Numbers on the right; the rounded parts of a money column give its rounded total."""
+    drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    columns = []
+    for name, column in zip(unique(answer.rows.column_names), answer.rows.columns, strict=True):
+        number = is_number(column.type)
+        drawn.add_column(
+            Text(visible(name)),
+            justify="right" if number else "left",
+            overflow="fold",
+            no_wrap=not folds or number,
+        )
+        columns.append(_cells(column, total=answer.total))
+    for place, row in enumerate(zip(*columns, strict=True)):
+        before_total = answer.total and place == answer.rows.num_rows - 2
+        drawn.add_row(*(Text(text) for text in row), end_section=before_total)
+    return drawn
+
+
+def _cells(column: pa.ChunkedArray, *, total: bool) -> list[str]:
+    values = column.to_pylist()
+    if total and values and pa.types.is_decimal(column.type):
+        whole = values[-1] if values[-1] is not None else None
+        if whole is None:
+            return [figures.NONE] * len(values)
+        parts, last = figures.column(values[:-1], total=whole)
+        return [*parts, last]
+    return [_cell(value) for value in values]
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return figures.NONE
+    if isinstance(value, float):
+        return "unobserved" if math.isnan(value) else f"{value:,.10g}" if abs(value) < 1 else f"{value:,.3f}"
+    if isinstance(value, Decimal):
+        return f"{value:,f}"
+    if isinstance(value, list) and all(isinstance(item, tuple) for item in value):
+        return visible(", ".join(f"{key}={inner}" for key, inner in value)) if value else ""
+    return visible(value) if isinstance(value, str) and value else str(value)
