@@ -24,7 +24,7 @@ from costlab.sources.prometheus.watchdog import cut_off_after
 TRIES = 3
 CONNECT_S = 10.0
 LONGEST_PAUSE_S = 30.0
-LARGEST_BODY = 2**30
+LARGEST_BODY = 2**28  # about 8 M samples, which take 1 GiB while they are read; beyond, windows are halved
 _PORTION = 2**20
 HEADERS = {
     "Accept": "application/json",

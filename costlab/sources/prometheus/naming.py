@@ -56,9 +56,9 @@ class Naming:
             plan = self._plans[layout] = self._plan(labels)
         values = [""] * len(self._names)
         for position, name in plan:
-            values[position] = (
-                _host(labels[name]) if position != len(values) - 1 and name == "instance" else labels[name]
-            )
+            values[position] = labels[name]
+            if name == "instance" and self._names[position] == "node":
+                values[position] = _host(labels[name])
         if self._owned:
             values = ["" if value == _NONE else value for value in values]
         if self._holder and values[self._holder[-1]] in _OWN_CONTAINERS:
@@ -97,7 +97,8 @@ class Naming:
 def _shadowed(name: str) -> str:
     """The plain label that belongs to the scrape target where this one exists; empty for most names."""
     if name.startswith("exported_"):
-        return name.removeprefix("exported_")
+        plain = name.removeprefix("exported_")
+        return plain if plain != "instance" else ""  # the target is what `instance` is asked for
     return _OLD_HOLDER.get(name, "")
 
 

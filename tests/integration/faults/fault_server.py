@@ -57,7 +57,7 @@ def unsized(body: bytes, further: str = "") -> bytes:
 def api_error(status: str, kind: str, text: str, **headers: str) -> Reply:
     """An error as Prometheus words it."""
     body = json.dumps({"status": "error", "errorType": kind, "error": text}).encode()
-    return reply(status, body, **headers)
+    return reply(status, body, "application/json", None, **headers)
 
 
 def success(text: str) -> Reply:
@@ -88,7 +88,7 @@ class FaultServer:
 
     @property
     def host(self) -> str:
-        return "127.0.0.1:%d" % self._listener.getsockname()[1]
+        return f"127.0.0.1:{self._listener.getsockname()[1]}"
 
     @property
     def url(self) -> str:

@@ -16,12 +16,14 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
+import requests
 from fault_server import (
     GOOD,
     FaultServer,
     Reply,
     Request,
     Reset,
+    Teller,
     api_error,
     drip,
     reply,
@@ -86,9 +88,9 @@ def test_what_is_sent(server: FaultServer, monkeypatch: pytest.MonkeyPatch, tmp_
 
 
 # A01: nobody there.
-def test_refused_connections_are_tried_three_times(server: FaultServer) -> None:
+def test_refused_connections_are_tried_three_times() -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
-        host = "127.0.0.1:%d" % closed.getsockname()[1]
+        host = f"127.0.0.1:{closed.getsockname()[1]}"
     asking = Asking(f"http://{host}")
     with pytest.raises(SourceUnavailable, match=f"{host} is not reachable: Connection refused") as fault:
         asking.query()
@@ -101,7 +103,7 @@ def test_an_unknown_host(monkeypatch: pytest.MonkeyPatch) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
-    with pytest.raises(SourceUnavailable, match="prometheus.nowhere:9090 .* Name or service not known"):
+    with pytest.raises(SourceUnavailable, match=r"prometheus\.nowhere:9090 .* Name or service not known"):
         Asking("http://prometheus.nowhere:9090").query()
 
 
@@ -232,14 +234,14 @@ def test_too_much_is_never_asked_again_as_it_was(
 # A08: a wrong query.
 def test_a_wrong_query_is_said_in_the_servers_words(server: FaultServer) -> None:
     server.answers(api_error("400 Bad Request", "bad_data", 'parse error: unexpected "}"'))
-    with pytest.raises(SourceRefused, match='400.*parse error: unexpected "}"'):
+    with pytest.raises(SourceRefused, match=r'400.*parse error: unexpected "}"'):
         Asking(server.url).query()
     assert len(server.seen) == 1
 
 
 def test_an_internal_error_is_not_repeated(server: FaultServer) -> None:
     server.answers(api_error("500 Internal Server Error", "internal", "block is corrupt"))
-    with pytest.raises(SourceUnavailable, match="500.*block is corrupt"):
+    with pytest.raises(SourceUnavailable, match=r"500.*block is corrupt"):
         Asking(server.url).query()
     assert len(server.seen) == 1
 
@@ -402,6 +404,15 @@ def test_no_redirect_is_followed(server: FaultServer, other_server: FaultServer,
     assert (len(server.seen), len(other_server.seen)) == (3, 0)
 
 
+def test_no_redirect_is_followed_by_a_session_of_somebody_else(
+    server: FaultServer, other_server: FaultServer
+) -> None:
+    server.answers(reply("307 Temporary Redirect", b"", Location=other_server.url))
+    with requests.Session() as session, pytest.raises(SourceRefused, match="redirects to"):
+        Client(server.url, session, 10.0).query("up", 0)
+    assert other_server.seen == []
+
+
 # A24: no access.
 @pytest.mark.parametrize("status", ["401 Unauthorized", "403 Forbidden"])
 def test_no_access_names_the_settings_to_check(server: FaultServer, status: str) -> None:
@@ -497,18 +508,16 @@ def shown(fault: BaseException) -> str:
     return "".join(traceback.format_exception(fault)) + str(fault) + repr(fault) + hint
 
 
-def echo(status: str, kind: str) -> Any:
-    """Replies with all that was sent, as debugging proxies do."""
+def echo(status: str, kind: str) -> Teller:
+    """Replies with all that was sent, and with what it decoded of it, as debugging proxies do."""
 
     def told(request: Request) -> Reply:
-        text = json.dumps(request.headers) if kind == "application/json" else str(request.headers)
+        words = f"{request.headers} so the password is {CANARY}"
         if kind == "json error":
-            return api_error(status, "bad_data", "long words first " * 16 + str(request.headers))
+            return api_error(status, "bad_data", "long words first " * 16 + words)
         if kind == "warning":
-            return reply(
-                body=GOOD[:-1] + b',"warnings":[' + json.dumps(str(request.headers)).encode() + b"]}"
-            )
-        return reply(status, text.encode(), kind)
+            return reply(body=GOOD[:-1] + b',"warnings":[' + json.dumps(words).encode() + b"]}")
+        return reply(status, words.encode(), kind)
 
     return told
 
@@ -525,14 +534,11 @@ def test_no_secret_is_ever_shown(
     caplog.set_level(logging.DEBUG)
     file = tmp_path / "secret"
     file.write_text(CANARY)
-    settings = Prometheus.model_validate(
-        {"url": server.url}
-        | {
-            "bearer": {"bearer_token_file": file},
-            "basic": {"basic_auth": BasicAuth(username="me", password_file=file)},
-            "header": {"headers": {"X-Scope-OrgID": SecretStr(CANARY)}},
-        }[credentials]
-    )
+    settings = {
+        "bearer": Prometheus(url=server.url, bearer_token_file=file),
+        "basic": Prometheus(url=server.url, basic_auth=BasicAuth(username="me", password_file=file)),
+        "header": Prometheus(url=server.url, headers={"X-Scope-OrgID": SecretStr(CANARY)}),
+    }[credentials]
     statuses = (
         "200 OK",
         "400 Bad Request",
@@ -543,7 +549,7 @@ def test_no_secret_is_ever_shown(
         "503 Busy",
     )
     kinds = ("application/json", "text/plain", "text/html", "json error", "warning")
-    faults = [echo(status, kind) for status in statuses for kind in kinds]
+    faults: list[Reply | Teller] = [echo(status, kind) for status in statuses for kind in kinds]
     faults += [*BROKEN.values(), reply("302 Found", b"", Location=f"{other_server.url}/{CANARY}"), [2.0]]
     client = Client(server.url, open_session(settings), 0.5, sleep=lambda _: None)
     for fault in faults:
@@ -557,7 +563,6 @@ def test_no_secret_is_ever_shown(
         server.answers(fault)
         doctor = Connection(settings.model_copy(update={"timeout": 0.5}))
         with pytest.raises(SourceError) as raised:
-            # isPartial and warnings are beyond the library, which only asks small questions.
             doctor.series_count("up", 0)
         assert CANARY not in shown(raised.value)
         doctor.close()
