@@ -36,6 +36,7 @@ def cost(
     from costlab.cli.dates import parse_window
     from costlab.cli.formats import Answer
     from costlab.cli.show import show
+    from costlab.domain.time import day_of
     from costlab.jobs.cost import Filters, cost_table, currency_of, quality
     from costlab.store.lake import Lake
     from costlab.store.warehouse import Warehouse
@@ -46,7 +47,7 @@ def cost(
     dates = parse_window(window, desk.now, lake.timezone)
     warehouse, filters = Warehouse.over(lake), Filters(cluster, namespace, team)
     rows = cost_table(warehouse, [part.strip() for part in by.split(",")], dates, filters)
-    seen = quality(warehouse, dates, cluster)
+    seen = quality(warehouse, dates, cluster, day_of(desk.now, lake.timezone).date)
     currency = currency_of(warehouse, dates, filters) or settings.prices.currency
     show(Answer("costlab.cost/1", rows, dates, currency, seen, total=True), output, out)
     _warn(f"{seen.complete_days} of {seen.days} days are complete", when=seen.complete_days < seen.days)

@@ -55,7 +55,7 @@ def _drawn(answer: Answer) -> bytes:
     """The table as plain text of any width."""
     paper = StringIO()
     Console(file=paper, width=_ENDLESS, color_system=None, highlight=False).print(_table(answer, folds=False))
-    return "".join(f"{line.rstrip()}\n" for line in paper.getvalue().splitlines()).encode()
+    return "".join(f"{line.rstrip()}\n" for line in paper.getvalue().strip("\n").splitlines()).encode()
 
 
 def _table(answer: Answer, *, folds: bool) -> Table:
@@ -68,7 +68,7 @@ def _table(answer: Answer, *, folds: bool) -> Table:
             Text(visible(name)),
             justify="right" if number else "left",
             overflow="fold",
-            no_wrap=not folds or number,
+            no_wrap=not folds,
         )
         columns.append(_cells(column, total=answer.total))
     for place, row in enumerate(zip(*columns, strict=True)):
@@ -92,7 +92,13 @@ def _cell(value: Any) -> str:
     if value is None:
         return figures.NONE
     if isinstance(value, float):
-        return "unobserved" if math.isnan(value) else f"{value:,.10g}" if abs(value) < 1 else f"{value:,.3f}"
+        return (
+            "unobserved"
+            if math.isnan(value)
+            else f"{value:,.3f}"
+            if abs(value) >= 0.1 or not value
+            else f"{value:.3g}"
+        )
     if isinstance(value, Decimal):
         return f"{value:,f}"
     if isinstance(value, list) and all(isinstance(item, tuple) for item in value):

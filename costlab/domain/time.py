@@ -1,7 +1,7 @@
 """Time as costlab counts it: UTC milliseconds, half-open windows, calendar days of the lake's zone."""
 
-from dataclasses import dataclass
 import datetime as dt
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 

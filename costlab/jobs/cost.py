@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from difflib import get_close_matches
 
 import pyarrow as pa
@@ -78,8 +79,8 @@ def currency_of(warehouse: Warehouse, window: Dates, filters: Filters) -> str | 
     return found
 
 
-def quality(warehouse: Warehouse, window: Dates, cluster: str | None) -> Quality:
-    """How many of the window's days are complete, over the chosen cluster or all that the lake knows."""
+def quality(warehouse: Warehouse, window: Dates, cluster: str | None, today: date) -> Quality:
+    """How many of the window's days before today are complete, over the chosen cluster or all that the lake knows."""
     text = """
         select
             count(*) filter (where status = 'complete' and date >= $start and date < $end) as complete,
@@ -89,7 +90,8 @@ def quality(warehouse: Warehouse, window: Dates, cluster: str | None) -> Quality
         where $cluster is null or cluster = $cluster
     """
     [row] = warehouse.sql(text, _params(window, Filters()) | {"cluster": cluster}).to_pylist()
-    return Quality(row["complete"], len(window) * max(1, row["clusters"]), row["coverage"])
+    past = Dates(window.start, max(window.start, min(window.end, today)))
+    return Quality(row["complete"], len(past) * max(1, row["clusters"]), row["coverage"])
 
 
 def _columns(by: Sequence[str]) -> list[_By]:

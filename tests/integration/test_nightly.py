@@ -1,24 +1,28 @@
 """The main job from end to end: the synthetic cluster directly, and through a real Prometheus."""
 
-from datetime import UTC, datetime
+from collections.abc import Callable
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from real_world import CLUSTER, settings_in
 
-from costlab.config.settings import Settings
+from costlab.config.settings import Cluster, Settings
 from costlab.domain.errors import Busy, ConfigError, ExitCode, SourceRefused, SourceUnavailable, WorseDay
 from costlab.domain.signals import Series, Signal, no_series
 from costlab.domain.time import Day, Window
 from costlab.jobs.measure import compute_day, extract_day, measure_day
 from costlab.jobs.nightly import Asked, nightly
+from costlab.jobs.outcome import Outcome
+from costlab.sources import Source
 from costlab.sources.prometheus.source import PrometheusSource
 from costlab.sources.synthetic import SyntheticCluster, SyntheticSource
 from costlab.store.content import content_hash
 from costlab.store.lake import DayState, Lake
 from costlab.store.warehouse import Warehouse
 
+SourceOf = Callable[[Cluster], Source]
 MEASURED = ("containers", "nodes", "container_usage", "gpu_usage", "gpus", "charges", "findings")
 
 
@@ -43,20 +47,19 @@ def rows(lake: Lake, table: str, day: Day) -> tuple[int, str]:
 
 
 def stamps(folder: Path) -> dict[Path, int]:
-    return {path: path.stat().st_mtime_ns for path in folder.rglob("*") if not path.name.startswith(".lock")}
+    files = (path for path in folder.rglob("*") if path.is_file() and not path.name.startswith(".lock"))
+    return {path: path.stat().st_mtime_ns for path in files}
 
 
-def night(settings: Settings, synthetic_cluster: SyntheticCluster, **asked: object) -> tuple[str, list[str]]:
+def night(settings: Settings, source_of: SourceOf, asked: Asked) -> tuple[Outcome, list[str]]:
+    """How the night of 21 November ends, and what it said of each day."""
     said: list[str] = []
-    after = datetime(2026, 11, 21, 3, tzinfo=UTC)
-    outcome = nightly(
-        settings,
-        Asked(**asked),
-        now=after,
-        source_of=lambda _: SyntheticSource(synthetic_cluster),
-        say=said.append,
-    )  # type: ignore[arg-type] # the fields of Asked
-    return outcome.line, said
+    now = datetime(2026, 11, 21, 3, tzinfo=UTC)
+    return nightly(settings, asked, now=now, source_of=source_of, say=said.append), said
+
+
+def prometheus(cluster: Cluster) -> Source:
+    return PrometheusSource(cluster.prometheus)
 
 
 @pytest.mark.prometheus
@@ -65,7 +68,10 @@ def test_prometheus_and_the_direct_way_give_identical_lakes(
 ) -> None:
     settings = settings_in(tmp_path, synthetic_prometheus)
     lakes = [Lake.create(tmp_path / name) for name in ("direct", "prometheus")]
-    sources = (SyntheticSource(synthetic_cluster), PrometheusSource(settings.clusters[0].prometheus))
+    sources: tuple[Source, ...] = (
+        SyntheticSource(synthetic_cluster),
+        PrometheusSource(settings.clusters[0].prometheus),
+    )
     for lake, source in zip(lakes, sources, strict=True):
         measure_day(source, lake, settings, CLUSTER, day)
     direct, through = lakes
@@ -80,28 +86,16 @@ def test_prometheus_and_the_direct_way_give_identical_lakes(
 
 @pytest.mark.prometheus
 def test_a_second_night_commits_nothing(synthetic_prometheus: str, day: Day, tmp_path: Path) -> None:
-    settings, said = settings_in(tmp_path, synthetic_prometheus), list[str]()
-    asked = Asked(date=day)
-    ways = {"now": datetime(2026, 11, 21, 3, tzinfo=UTC), "say": said.append}
-    first = nightly(
-        settings,
-        asked,
-        source_of=lambda c: PrometheusSource(c.prometheus),
-        **ways,  # type: ignore[arg-type]
-    )
+    settings = settings_in(tmp_path, synthetic_prometheus)
+    first, _ = night(settings, prometheus, Asked(date=day))
     before = stamps(tmp_path)
-    second = nightly(
-        settings,
-        asked,
-        source_of=lambda c: PrometheusSource(c.prometheus),
-        **ways,  # type: ignore[arg-type]
-    )
+    second, _ = night(settings, prometheus, Asked(date=day))
     assert first.exit_code is second.exit_code is ExitCode.DONE
     assert stamps(tmp_path) == before
     assert "nothing committed" in second.line
     assert (tmp_path / "reports" / CLUSTER / "latest" / "index.html").stat().st_size < 300_000
-    third = nightly(settings, Asked(), source_of=lambda c: PrometheusSource(c.prometheus), **ways)  # type: ignore[arg-type]
-    assert third.line == "nothing was due"
+    third, said = night(settings, prometheus, Asked())
+    assert (third.line, said) == ("nothing was due", [])
 
 
 def test_extract_then_compute_is_the_same_day(
@@ -205,35 +199,54 @@ def test_without_cadvisor_a_day_is_billed_by_requests_and_incomplete(
 def test_nights_catch_up_and_end_when_nothing_is_missing(
     synthetic_cluster: SyntheticCluster, tmp_path: Path
 ) -> None:
-    settings = settings_in(tmp_path)
-    night(settings, synthetic_cluster, date=synthetic_cluster.days[-3])
-    line, said = night(settings, synthetic_cluster)
-    assert [text.split(":")[0] for text in said] == [
-        f"{CLUSTER} {day}" for day in synthetic_cluster.days[-2:]
-    ]
-    assert "complete" in line
-    assert night(settings, synthetic_cluster) == ("nothing was due", [])
+    settings, days = settings_in(tmp_path), synthetic_cluster.days
+
+    def direct(_: Cluster) -> Source:
+        return SyntheticSource(synthetic_cluster)
+
+    night(settings, direct, Asked(date=days[-3]))
+    outcome, said = night(settings, direct, Asked())
+    assert [text.split(":")[0] for text in said] == [f"{CLUSTER} {day}" for day in days[-2:]]
+    assert "complete" in outcome.line
+    assert night(settings, direct, Asked())[1] == []
+    shifted = settings_in(tmp_path, timezone="Europe/Berlin")
+    with pytest.raises(ConfigError, match="are of UTC, and the configuration says Europe/Berlin"):
+        night(shifted, direct, Asked())
 
 
 def test_a_day_that_is_not_over_is_for_later(
     synthetic_cluster: SyntheticCluster, day: Day, tmp_path: Path
 ) -> None:
     with pytest.raises(Busy, match="2026-11-21 is not over yet") as caught:
-        night(settings_in(tmp_path), synthetic_cluster, date=day.next)
+        night(settings_in(tmp_path), lambda _: SyntheticSource(synthetic_cluster), Asked(date=day.next))
     assert "2026-11-22 00:05 UTC" in caught.value.hint
 
 
 def test_a_dead_prometheus_leaves_the_lake_as_it_was(tmp_path: Path, day: Day) -> None:
     settings = settings_in(tmp_path)
     with pytest.raises(SourceUnavailable, match=r"127\.0\.0\.1:9"):
-        nightly(
-            settings,
-            Asked(date=day),
-            now=datetime(2026, 11, 21, 3, tzinfo=UTC),
-            source_of=lambda c: PrometheusSource(c.prometheus),
-            say=lambda _: None,
-        )
+        night(settings, prometheus, Asked(date=day))
     assert Lake.open(settings.lake).days(CLUSTER) == {}
+
+
+@pytest.mark.parametrize(
+    ("timezone", "when", "hours"),
+    [("Europe/Berlin", date(2026, 10, 25), 25), ("Australia/Lord_Howe", date(2026, 11, 20), 24)],
+)
+def test_days_of_other_zones_reconcile(
+    synthetic_cluster: SyntheticCluster, tmp_path: Path, timezone: str, when: date, hours: float
+) -> None:
+    settings, day = settings_in(tmp_path, timezone=timezone), Day(when, timezone)
+    lake = Lake.create(settings.lake, timezone)
+    measure_day(SyntheticSource(synthetic_cluster), lake, settings, CLUSTER, day)
+    (node,) = (
+        Warehouse.over(lake)
+        .sql(
+            "select sum(billed_quantity) as core_hours from charges where node = 'cpu-1' and resource = 'cpu'"
+        )
+        .to_pylist()
+    )
+    assert node["core_hours"] == pytest.approx(16 * hours)
 
 
 def test_compute_needs_an_extracted_day(tmp_path: Path, day: Day) -> None:

@@ -42,7 +42,7 @@ def by_decimal(text: str) -> Fraction | None:
         value = Decimal(number, WIDE)
     except ArithmeticError:
         return None
-    return Fraction(value) * Fraction(10) ** power_of_ten * 2**power_of_two
+    return Fraction(value) * Fraction(10) ** power_of_ten * Fraction(2) ** power_of_two
 
 
 @st.composite
@@ -113,7 +113,7 @@ def test_a_day_lasts_as_long_as_a_calendar_day_may(day: date, zone: str) -> None
     assert Day(day, zone).window.hours in ({0.0} if skipped else {23.0, 23.5, 24.0, 24.5, 25.0})
 
 
-@given(st.datetimes(datetime(2000, 1, 1), datetime(2049, 12, 31), timezones=st.just(UTC)), ZONES)
+@given(st.integers(946_684_800, 2_524_607_999).map(lambda at_s: datetime.fromtimestamp(at_s, UTC)), ZONES)
 def test_an_instant_is_in_its_own_day_and_in_no_other(moment: datetime, zone: str) -> None:
     today = day_of(moment, zone)
     at_ms = milliseconds(moment)

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from costlab.domain.errors import Busy, ConfigError, LakeError, LakeFull
 from costlab.domain.time import Day
 from costlab.store import durable
+from costlab.store.content import content_hash
 from costlab.store.lake import DayState, Lake
 from costlab.store.schema import conform, empty
 from costlab.store.warehouse import Warehouse
@@ -107,6 +108,11 @@ def test_money_nulls_and_nan_come_back_as_written(lake: Lake) -> None:
     back = lake.read("gpu_usage", "prod", DAY)
     assert back.schema == rows.schema
     assert str(back.to_pylist()) == str(rows.to_pylist())
+    lake.commit_run("prod", DAY, run_row(), {"gpu_usage": content_hash(rows)})
+    door = Warehouse.over(lake)
+    for where, keys in (("isnan(busy_ratio)", [1]), ("not isnan(busy_ratio)", [2])):
+        found = door.sql(f"select gpu_key from gpu_usage where {where}")  # noqa: S608 - one of the two above
+        assert found.column("gpu_key").to_pylist() == keys, "statistics that leave NaN out must not hide it"
 
 
 def test_no_lake_another_zone_a_newer_format_and_a_broken_head(tmp_path: Path) -> None:
