@@ -58,7 +58,7 @@ def commit(
 ) -> bool:  # fmt: skip
     """Write the tables that changed, then `runs`. True when anything was committed."""
     before = lake.run(cluster, day)
-    written = {name: lake.write(name, cluster, day, rows) for name, rows in sorted(tables.items())}
+    written = {name: lake.write(name, cluster, day, rows, before) for name, rows in sorted(tables.items())}
     changed = any(table.changed for table in written.values())
     forced = force or (before["forced"] if before and not changed else None)
     run: dict[str, Any] = {
@@ -75,8 +75,7 @@ def commit(
         "prices_hash": prices_hash(settings.prices, settings.book),
         "forced": forced,
     }
-    content = {name: table.content for name, table in written.items()}
-    return lake.commit_run(cluster, day, run, content) or changed
+    return lake.commit_run(cluster, day, run, written) or changed
 
 
 def findings_table(findings: list[Finding], cluster: str, day: Day) -> pa.Table:

@@ -78,7 +78,8 @@ class DeltaFolder:
                 writer_properties=_writer_properties(self.table),
                 post_commithook_properties=_NO_HOOKS,
             )
-            snapshot = self._snapshot(self._open())
+            table.update_incremental()
+            snapshot = self._snapshot(table)
             self.sync(cluster, day, snapshot)
         return snapshot
 

@@ -44,10 +44,12 @@ READABLE = (DayState.COMPLETE, DayState.INCOMPLETE)
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What became of a write: the SHA-256 of the rows, and whether anything was committed."""
+    """What became of a write: the SHA-256 of the rows, whether anything was committed, and what `runs` lists of it."""
 
     content: str
     changed: bool
+    files: str
+    version: int
 
 
 class Lake:
@@ -108,8 +110,8 @@ class Lake:
         """Keep every other run out of the lake for the block; raises Busy when one is in it."""
         return locking.held(self.path)
 
-    def write(self, table: str, cluster: str, day: Day, rows: pa.Table) -> Written:
-        """Replace one day of one table; rows that are already committed are not written again.
+    def write(self, table: str, cluster: str, day: Day, rows: pa.Table, before: Run | None = None) -> Written:
+        """Replace one day of one table; rows that `before`, the day's `runs` row, vouches for are not written again.
 
         Raises LakeError when they cannot be written: the old rows then still stand.
         """
@@ -118,28 +120,26 @@ class Lake:
                 f"{cluster!r} is no cluster id", "it has 1 to 63 letters a-z, digits and dashes"
             )
         content, folder = content_hash(rows), DeltaFolder(self.path, table)
-        held, run = folder.snapshot().files.get((cluster, day.date), ()), self.run(cluster, day)
-        if run and run["content"].get(table) == content and run["files"].get(table) == "\n".join(held):
-            return Written(content, changed=False)
-        if rows.num_rows or held:
-            folder.replace(cluster, day.date, rows)
-        return Written(content, changed=True)
+        snapshot = folder.snapshot()
+        held = _listed(snapshot, cluster, day.date)
+        same = before and before["content"].get(table) == content and before["files"].get(table) == held
+        if same or not (rows.num_rows or held):
+            return Written(content, not same, held, snapshot.version)
+        snapshot = folder.replace(cluster, day.date, rows)
+        return Written(content, True, _listed(snapshot, cluster, day.date), snapshot.version)
 
-    def commit_run(self, cluster: str, day: Day, run: Run, content: Mapping[str, str]) -> bool:
-        """Write the day's `runs` row, last of all, with each table's files; False when it stands already.
-
-        content: the hash of each table's rows, as `write` told it.
-        """
-        snapshots = {table: DeltaFolder(self.path, table).snapshot() for table in sorted(content)}
+    def commit_run(self, cluster: str, day: Day, run: Run, written: Mapping[str, Written]) -> bool:
+        """Write the day's `runs` row, last of all, with what became of each table; False when it stands already."""
+        tables = sorted(written.items())
         row = {
             **run,
-            "content": dict(sorted(content.items())),
-            "files": {table: _listed(snapshot, cluster, day.date) for table, snapshot in snapshots.items()},
+            "content": {name: table.content for name, table in tables},
+            "files": {name: table.files for name, table in tables},
         }
         before = self.run(cluster, day)
         if before and {**before, "versions": None} == {**row, "versions": None}:
             return False
-        row["versions"] = {table: str(snapshot.version) for table, snapshot in snapshots.items()}
+        row["versions"] = {name: str(table.version) for name, table in tables}
         columns = {name: [value] for name, value in row.items()}
         rows = conform("runs", {"cluster": cluster, "date": day.date, **columns})
         DeltaFolder(self.path, "runs").replace(cluster, day.date, rows)

@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 from costlab.domain.errors import Busy, ConfigError, LakeError, LakeFull
 from costlab.domain.time import Day
 from costlab.store import durable
-from costlab.store.content import content_hash
 from costlab.store.lake import DayState, Lake
 from costlab.store.schema import conform, empty
 from costlab.store.warehouse import Warehouse
@@ -43,8 +42,8 @@ def run_row(**changes: Any) -> dict[str, Any]:
 
 
 def commit(lake: Lake, rows: pa.Table, day: Day = DAY, **changes: Any) -> None:
-    written = lake.write("findings", "prod", day, rows)
-    lake.commit_run("prod", day, run_row(**changes), {"findings": written.content})
+    written = lake.write("findings", "prod", day, rows, lake.run("prod", day))
+    lake.commit_run("prod", day, run_row(**changes), {"findings": written})
 
 
 def rules(lake: Lake) -> list[str]:
@@ -104,11 +103,11 @@ def test_money_nulls_and_nan_come_back_as_written(lake: Lake) -> None:
             "power_watts": pa.array([1, 2], pa.float32()),
         },
     )  # fmt: skip
-    lake.write("gpu_usage", "prod", DAY, rows)
+    written = lake.write("gpu_usage", "prod", DAY, rows)
     back = lake.read("gpu_usage", "prod", DAY)
     assert back.schema == rows.schema
     assert str(back.to_pylist()) == str(rows.to_pylist())
-    lake.commit_run("prod", DAY, run_row(), {"gpu_usage": content_hash(rows)})
+    lake.commit_run("prod", DAY, run_row(), {"gpu_usage": written})
     door = Warehouse.over(lake)
     for where, keys in (("isnan(busy_ratio)", [1]), ("not isnan(busy_ratio)", [2])):
         found = door.sql(f"select gpu_key from gpu_usage where {where}")  # noqa: S608 - one of the two above
