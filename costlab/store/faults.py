@@ -12,7 +12,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError, DeltaProtocolErr
 from costlab.domain.errors import Busy, LakeError, LakeFull
 
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
-_NO_RIGHT = {errno.EACCES, errno.EPERM, errno.EROFS}
+_NO_RIGHT = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR}
 # Delta Lake passes the number on inside its text, written by Rust's Display or Debug.
 _OS_ERROR = re.compile(r"os error (\d+)|Os \{ code: (\d+)")
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
@@ -59,7 +59,7 @@ def _said(path: Path, doing: str, error: OSError | DeltaError) -> LakeError:
         return full(path)
     reason = _first_line(error) if number is None else os.strerror(number)
     hint = (
-        "let this user write there, or name another lake with --lake"
+        "let this user write there, or name another folder with lake: or --lake"
         if number in _NO_RIGHT
         else "check the disk; costlab doctor says which days are damaged"
     )

@@ -1,0 +1,221 @@
+"""What goes wrong outside ends in two lines, the right exit code, and the lake as it was: through the command itself."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from real_world import CLUSTER, settings_in
+
+from costlab.domain.time import Day
+from costlab.jobs.measure import measure_day
+from costlab.sources.synthetic import SyntheticCluster, SyntheticSource
+from costlab.store.lake import Lake
+
+DAY = "2026-11-20"
+EMPTY = json.dumps({"status": "success", "data": {"resultType": "matrix", "result": []}}).encode()
+LOGIN = b"<!doctype html><form action=/login><input type=password></form>"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a server says to everything, and after how long."""
+
+    status: int = 200
+    kind: str = "application/json"
+    body: bytes = EMPTY
+    after_s: float = 0.0
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[[Reply], str]]:
+    """Starts a server on a free loopback port that gives one reply; its base URL."""
+    servers: list[ThreadingHTTPServer] = []
+
+    def start(reply: Reply) -> str:
+        class Handler(BaseHTTPRequestHandler):
+            def answer(self) -> None:
+                self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                time.sleep(reply.after_s)
+                self.send_response(reply.status)
+                self.send_header("Content-Type", reply.kind)
+                self.send_header("Content-Length", str(len(reply.body)))
+                self.end_headers()
+                self.wfile.write(reply.body)
+
+            do_GET = do_POST = answer  # noqa: N815 - the names that http.server looks for
+
+            def log_message(self, *_: object) -> None:
+                """Nothing: the test's own output is enough."""
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        servers.append(server)
+        return f"http://127.0.0.1:{server.server_address[1]}"
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture(scope="session")
+def one_day(synthetic_cluster: SyntheticCluster, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder whose lake holds a good day."""
+    folder = tmp_path_factory.mktemp("good")
+    settings = settings_in(folder)
+    day = Day(date.fromisoformat(DAY))
+    measure_day(SyntheticSource(synthetic_cluster), Lake.create(settings.lake), settings, CLUSTER, day)
+    return folder
+
+
+@pytest.fixture
+def folder(one_day: Path, tmp_path: Path) -> Path:
+    """A copy of it, with a configuration that can be spoilt."""
+    subprocess.run(["cp", "-r", f"{one_day}/.", str(tmp_path)], check=True)
+    return tmp_path
+
+
+def configure(folder: Path, url: str = "http://127.0.0.1:9", more: str = "", lake: str = "lake") -> None:
+    (folder / "costlab.yaml").write_text(
+        f"lake: {lake}\nclusters:\n  - id: {CLUSTER}\n    prometheus: {{url: {url}, timeout: 2.0}}\n{more}"
+    )
+
+
+def state(folder: Path) -> dict[str, bytes]:
+    files = (
+        path for path in (folder / "lake").rglob("*") if path.is_file() and not path.name.startswith(".lock")
+    )
+    return {str(path): path.read_bytes() for path in files}
+
+
+def run(folder: Path, *command: str) -> tuple[int, list[str]]:
+    """The exit code of `costlab …`, and the last lines of its standard error."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("COSTLAB_")}
+    done = subprocess.run(
+        [sys.executable, "-m", "costlab", *command],
+        cwd=folder, env=environment, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+    return done.returncode, done.stderr.splitlines()
+
+
+def refused(folder: Path, code: int, error: str, hint: str, *command: str) -> None:
+    before = state(folder)
+    ended, lines = run(folder, *(command or ("nightly", "--date", DAY)))
+    said = "\n".join(lines)
+    assert ended == code, said
+    assert lines[-2].startswith("error: "), said
+    assert lines[-1].startswith("hint: "), said
+    assert error in lines[-2], said
+    assert hint in lines[-1], said
+    assert state(folder) == before
+
+
+@pytest.mark.parametrize(
+    ("reply", "error"),
+    [
+        pytest.param(Reply(404, "text/plain", b"404 page not found"), "404", id="not Prometheus"),
+        pytest.param(Reply(200, "text/html", LOGIN), "login page", id="a login page"),
+        pytest.param(Reply(after_s=4.0), "2", id="too slow"),
+        pytest.param(Reply(), "kube-state-metrics gives nothing for 2026-11-20", id="an empty answer"),
+        pytest.param(Reply(body=b'{"status":"succ'), "", id="cut off"),
+        pytest.param(Reply(401, "text/plain", b"who are you"), "401", id="not let in"),
+    ],
+)
+def test_a_source_that_cannot_be_used(
+    folder: Path, serve: Callable[[Reply], str], reply: Reply, error: str
+) -> None:
+    configure(folder, serve(reply))
+    refused(folder, 3, error, "")
+
+
+def test_a_source_that_is_not_there(folder: Path) -> None:
+    configure(folder)
+    refused(folder, 3, "127.0.0.1:9", "url")
+
+
+def test_faults_of_the_configuration_come_all_at_once(folder: Path) -> None:
+    configure(folder, more="prcies: {gpu_hour: 2}\nprices: {gpu_hour: -1}\nbilling: {resolution: 7m}\n")
+    before = state(folder)
+    code, lines = run(folder, "nightly", "--date", DAY)
+    said = "\n".join(lines)
+    assert code == 2, said
+    for fault in (
+        "costlab.yaml:5",
+        "did you mean 'prices'",
+        "costlab.yaml:6",
+        "costlab.yaml:7",
+        "30 minutes",
+    ):
+        assert fault in said
+    assert lines[-1].startswith("hint: ")
+    assert state(folder) == before
+
+
+def test_a_negative_price_in_the_price_book(folder: Path) -> None:
+    configure(folder, more="prices: {book: prices.yaml}\n")
+    (folder / "prices.yaml").write_text("nodes:\n  - match: {pool: gpu}\n    hourly: -32.77\n")
+    code, lines = run(folder, "nightly", "--date", DAY)
+    assert code == 2
+    assert "prices.yaml:3" in "\n".join(lines)
+
+
+def test_a_lake_of_a_newer_version(folder: Path) -> None:
+    configure(folder)
+    (folder / "lake" / "lake.json").write_text('{"format": 2, "timezone": "UTC"}')
+    refused(folder, 6, "newer costlab", "install")
+    refused(folder, 6, "newer costlab", "install", "cost", "--window", "7d")
+
+
+def test_a_lake_where_none_can_be(folder: Path) -> None:
+    (folder / "file").write_text("")
+    configure(folder, lake="file/lake")
+    refused(folder, 6, "cannot be written", "--lake")
+
+
+def test_a_second_run_while_one_is_under_way(folder: Path) -> None:
+    configure(folder)
+    with Lake.open(folder / "lake").locked():
+        refused(folder, 5, f"process {os.getpid()}", "again")
+
+
+def test_a_disk_that_fills_up_during_a_commit(one_day: Path, tmp_path: Path) -> None:
+    """The demo's next day, on a file system that has room for half of it."""
+    small = tmp_path / "small"
+    small.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=6m", "none", str(small)], check=False)
+    if mounted.returncode:
+        pytest.skip("a small file system can only be mounted by root")
+    try:
+        subprocess.run(["cp", "-r", f"{one_day}/.", str(small)], check=True)
+        code = (
+            "import sys; from pathlib import Path; from real_world import *; "
+            "from costlab.jobs.measure import measure_day; "
+            "from costlab.sources.synthetic import SyntheticCluster, SyntheticSource; "
+            "from costlab.store.lake import Lake; from costlab.domain.errors import LakeFull\n"
+            "settings = settings_in(Path(sys.argv[1])); cluster = SyntheticCluster()\n"
+            "try: measure_day(SyntheticSource(cluster), Lake.open(settings.lake), settings, CLUSTER, cluster.days[-2])\n"
+            "except LakeFull as full: print(full.exit_code, full.message)"
+        )
+        room = os.statvfs(small)
+        (small / "ballast").write_bytes(b"x" * (room.f_bavail * room.f_bsize - 1_500_000))
+        done = subprocess.run(
+            [sys.executable, "-c", code, str(small)],
+            cwd=Path(__file__).parent, capture_output=True, text=True, timeout=120, check=True,
+        )  # fmt: skip
+        assert done.stdout.startswith("5 no space left"), done.stdout + done.stderr
+        days = Lake.open(small / "lake").days(CLUSTER)
+        assert {str(day): state for day, state in days.items()} == {DAY: "complete"}
+    finally:
+        subprocess.run(["umount", "-l", str(small)], check=True)
