@@ -34,7 +34,7 @@ def check(ctx: typer.Context) -> None:
             f"warning: {settings.origins.get(key, key)}: {key}: has no effect in this version", err=True
         )
     where = settings.file or f"no file (looked in {', '.join(map(str, settings.looked_in))}), defaults"
-    typer.echo(f"OK: {where}: {len(settings.clusters)} clusters, {len(settings.book.nodes)} node prices")
+    typer.echo(f"OK: {where}: clusters: {', '.join(c.id for c in settings.clusters) or 'none'}")
 
 
 @app.command()

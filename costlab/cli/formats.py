@@ -83,8 +83,21 @@ def _json_lines(answer: Answer) -> bytes:
     return b"".join(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE) for row in plain_rows(answer.rows))
 
 
+class _Dumper(yaml.SafeDumper):
+    """Writes text that holds unprintable characters in double quotes: a bare next-line sign reads back as a space."""
+
+
+def _quoted_where_needed(dumper: _Dumper, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=None if text.isprintable() else '"')
+
+
+_Dumper.add_representer(str, _quoted_where_needed)
+
+
 def _yaml(answer: Answer) -> bytes:
-    text: str = yaml.safe_dump(_envelope(answer), sort_keys=False, allow_unicode=True, width=math.inf)
+    text: str = yaml.dump(
+        _envelope(answer), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=math.inf
+    )
     return text.encode()
 
 

@@ -63,8 +63,11 @@ class Front(TyperGroup):
                 traceback.print_exc()
             code = complain(fault.message, fault.hint, fault.exit_code)
         except TyperException as fault:
-            hint = "`costlab --help` lists the commands, `costlab COMMAND --help` its options"
-            code = complain(fault.format_message(), hint, ExitCode.USAGE)
+            code = ExitCode.USAGE
+            if message := fault.format_message():  # a bare `costlab config` has shown its help already
+                complain(
+                    message, "`costlab --help` lists the commands, `costlab COMMAND --help` its options", code
+                )
         except typer.Abort:
             code = ExitCode.INTERRUPTED
         if code == ExitCode.INTERRUPTED:

@@ -1,5 +1,7 @@
 """Commands of the main job: nightly, and its steps extract, compute, report."""
 
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -123,10 +125,16 @@ def _say_due(settings: "Settings", asked: "Asked", desk: Desk) -> None:
     from costlab.jobs.nightly import due
     from costlab.store.lake import Lake
 
-    lake = Lake.open(settings.lake, settings.timezone)
-    for cluster in settings.chosen():
-        days = due(lake, settings, cluster.id, asked, desk.now)
-        typer.echo(f"{cluster.id}: {', '.join(map(str, days)) or 'nothing is due'}")
+    with TemporaryDirectory() as empty:  # stands in for a lake that the first night would make
+        there = (settings.lake / "lake.json").exists()
+        lake = (
+            Lake.open(settings.lake, settings.timezone)
+            if there
+            else Lake.create(Path(empty), settings.timezone)
+        )
+        for cluster in settings.chosen():
+            days = due(lake, settings, cluster.id, asked, desk.now)
+            typer.echo(f"{cluster.id}: {', '.join(map(str, days)) or 'nothing is due'}")
 
 
 def _end(outcomes: "list[Outcome]") -> None:

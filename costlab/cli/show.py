@@ -55,7 +55,8 @@ def _drawn(answer: Answer) -> bytes:
     """The table as plain text of any width."""
     paper = StringIO()
     Console(file=paper, width=_ENDLESS, color_system=None, highlight=False).print(_table(answer, folds=False))
-    return "".join(f"{line.rstrip()}\n" for line in paper.getvalue().strip("\n").splitlines()).encode()
+    lines = [line.rstrip() for line in paper.getvalue().splitlines()]
+    return "".join(f"{line}\n" for line in lines if line).encode()
 
 
 def _table(answer: Answer, *, folds: bool) -> Table:

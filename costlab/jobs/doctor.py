@@ -21,6 +21,14 @@ SKEW_S = 30.0
 
 # What a night does without, and what is lost with each of them.
 _LOST = {
+    Signal.CPU_SECONDS: (
+        "CPU is charged by request, its use unobserved",
+        "let Prometheus scrape the kubelet's cAdvisor",
+    ),
+    Signal.MEMORY_BYTES: (
+        "memory is charged by request, its use unobserved",
+        "let Prometheus scrape the kubelet's cAdvisor",
+    ),
     Signal.POD_LABELS: (
         "no team, class or pipeline by a pod's labels",
         "start kube-state-metrics with --metric-labels-allowlist=pods=[team,owner]",
@@ -107,7 +115,11 @@ def _configuration(settings: Settings, now: datetime) -> Iterator[Check]:
     except ConfigError as fault:
         yield Check(Status.FAIL, "configuration", fault.message, fault.hint)
     else:
-        yield Check(Status.OK, "configuration", f"{settings.file}, {len(clusters)} clusters")
+        yield Check(
+            Status.OK,
+            "configuration",
+            f"{settings.file}, clusters: {', '.join(cluster.id for cluster in clusters)}",
+        )
     for key in without_effect(settings):
         yield Check(
             Status.WARN, key, "has no effect in this version", "take it out, or leave it for a later one"

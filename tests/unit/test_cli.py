@@ -1,0 +1,390 @@
+"""The command line: what each command prints, how each fault ends, and that nothing leaks."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from typer.testing import CliRunner, Result
+
+from costlab import __version__
+from costlab.cli.app import app
+from costlab.cli.frame import COMMON, Desk, hoisted, unexpected
+from costlab.config.settings import Settings
+from costlab.domain import errors
+from costlab.domain.errors import CostlabError, ExitCode
+from costlab.jobs.nightly import Asked
+from costlab.jobs.outcome import Outcome
+
+NOW = datetime(2026, 11, 21, 1, tzinfo=UTC)  # after the synthetic cluster's last day
+CONFIG = "lake: lake\nclusters:\n  - id: prod\n    prometheus: {url: 'http://127.0.0.1:9'}\nreport: {out: reports}\n"
+
+
+def run(*args: str | Path, stdin: str | None = None, **environ: str) -> Result:
+    desk = Desk({"HOME": "/nonexistent", **environ}, NOW)
+    return CliRunner().invoke(app, [str(arg) for arg in args], obj=desk, input=stdin)
+
+
+def says(result: Result, code: int, error: str, hint: str = "") -> None:
+    """The process ended so: nothing on stdout, and on stderr two lines after what a job may have logged."""
+    assert result.exit_code == code, result.output
+    assert not result.stdout
+    *logged, first, second = result.stderr.splitlines()
+    assert all("[info " in line for line in logged)
+    assert first.startswith("error: ")
+    assert error in first
+    assert second.startswith("hint: ")
+    assert hint in second
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("demo") / "d"
+    done = run("demo", folder, "--days", "1")
+    assert done.exit_code == 0, done.output
+    page = Path(done.stdout.strip())
+    assert page == folder / "reports" / "demo" / "latest" / "index.html"
+    assert page.is_file()
+    return folder
+
+
+@pytest.fixture
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "costlab.yaml").write_text(CONFIG)
+    return tmp_path
+
+
+def test_cost_gives_the_envelope_and_a_total_that_the_rows_give(demo: Path) -> None:
+    done = run(
+        "cost", "--lake", demo / "lake", "--by", "team,resource", "--window", "yesterday", "-o", "json"
+    )
+    assert (done.exit_code, done.stderr) == (0, "")
+    told = json.loads(done.stdout)
+    assert (told["schema"], told["currency"]) == ("costlab.cost/1", "USD")
+    assert told["window"] == {"start": "2026-11-20", "end": "2026-11-21"}
+    assert (told["quality"]["complete_days"], told["quality"]["days"]) == (1, 1)
+    *rows, total = told["rows"]
+    assert total["team"] == "(total)"
+    for name in ("cost", "cost_used", "cost_unused", "cost_unobserved"):
+        assert sum(Decimal(row[name] or 0) for row in rows) == Decimal(total[name])
+    sold = run("sql", "select sum(cost) as cost from charges", "--lake", demo / "lake", "-o", "csv")
+    assert Decimal(sold.stdout.splitlines()[1]) == Decimal(total["cost"])
+
+
+def test_cost_warns_of_days_that_are_not_there(demo: Path) -> None:
+    done = run("cost", "--lake", demo / "lake", "--window", "7d")
+    assert done.exit_code == 0
+    assert done.stderr == "warning: 1 of 7 days are complete\n"
+    assert done.stdout.splitlines()[-1].startswith(" (total)")
+
+
+def test_sql_takes_text_stdin_and_names(demo: Path) -> None:
+    lake = demo / "lake"
+    assert run("sql", "select $a as a", "--param", "a=x=y", "--lake", lake, "-o", "csv").stdout == "a\nx=y\n"
+    assert run("sql", "-", "--lake", lake, "-o", "jsonl", stdin="select 1 as a").stdout == '{"a":1}\n'
+    named = run(
+        "sql", "@teams", "--param", "cluster=demo", "--param", "day=2026-11-20", "--lake", lake, "-o", "json"
+    )
+    assert {row["team"] for row in json.loads(named.stdout)["rows"]} >= {"nlp", "vision", "recsys"}
+
+
+def test_what_can_be_asked_is_listed() -> None:
+    named = json.loads(run("queries", "-o", "json").stdout)["rows"]
+    assert {"query": "teams", "params": "cluster day"}.items() <= next(
+        r for r in named if r["query"] == "teams"
+    ).items()
+    tables = json.loads(run("tables", "-o", "json").stdout)["rows"]
+    assert "charges" in {row["table"] for row in tables}
+    columns = json.loads(run("tables", "charges", "-o", "json").stdout)["rows"]
+    assert next(row for row in columns if row["column"] == "cost")["unit"] == "currency"
+
+
+def test_init_then_check_then_show(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run("init").stdout == "wrote costlab.yaml\nwrote prices.yaml\n"
+    says(run("init"), 2, "costlab.yaml is there already", "costlab init FOLDER")
+    assert run("config", "check").stdout.endswith("costlab.yaml: clusters: prod\n")
+    shown = json.loads(run("config", "show", "-o", "json", COSTLAB_PRICES__GPU_HOUR="4").stdout)["rows"]
+    assert {"key": "prices.gpu_hour", "value": "4.0", "origin": "COSTLAB_PRICES__GPU_HOUR"} in shown
+    schema = json.loads(run("config", "schema").stdout)
+    assert schema["properties"]["lake"]["format"] == "path"
+    assert schema["$defs"]["Billing"]["properties"]["resolution"]["type"] == "string"
+    assert schema["additionalProperties"] is False
+
+
+def test_settings_without_effect_are_warned_of(config: Path) -> None:
+    (config / "costlab.yaml").write_text(CONFIG + "quota: {headroom: 0.2}\n")
+    assert "costlab.yaml:6: quota: has no effect in this version" in run("config", "check").stderr
+
+
+def test_faults_of_the_configuration_come_all_at_once(config: Path) -> None:
+    (config / "costlab.yaml").write_text(CONFIG + "prices: {gpu_hour: -1}\nlakes: x\n")
+    done = run("config", "check")
+    assert done.exit_code == 2
+    assert "error: 2 faults" in done.stderr
+    assert "costlab.yaml:6: prices.gpu_hour: must not be less than 0" in done.stderr
+    assert "costlab.yaml:7: lakes: is unknown; did you mean 'lake'?" in done.stderr
+
+
+def test_without_a_configuration_the_job_says_where_it_looked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    if Path("/etc/costlab/costlab.yaml").exists():
+        pytest.skip("this machine has a configuration in /etc")
+    for command in ("nightly", "extract", "compute"):
+        says(run(command), 2, "no configuration found; looked in", "costlab init")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.usefixtures("config")
+@pytest.mark.parametrize(
+    ("args", "code", "error", "hint"),
+    [
+        (["nightli"], 2, "No such command 'nightli'. Did you mean 'nightly'?", "costlab --help"),
+        (["cost", "--bye", "team"], 2, "No such option: --bye", "--help"),
+        (["cost", "-o", "xml"], 2, "xml", "--help"),
+        (["sql"], 2, "Missing argument", "--help"),
+        (["cost"], 2, "there is no lake at", "--lake"),
+        (["report"], 2, "there is no lake at", "--lake"),
+        (["sql", "select 1"], 2, "there is no lake at", "--lake"),
+        (["sql", "select 1", "--param", "x"], 2, "--param 'x' is not NAME=VALUE", "--param cluster=prod"),
+        (["tables", "charge"], 2, "there is no table 'charge'; did you mean 'charges'?", "costlab tables"),
+        (["nightly", "--date", "2026-11-31"], 2, "'2026-11-31' is not a date", "yesterday"),
+        (["extract", "--date", "soon"], 2, "'soon' is not a date", "-2d"),
+        (["extract", "--cluster", "prd"], 2, "there is no cluster 'prd'; did you mean 'prod'?", "configured: prod"),
+        (["compute", "--date", "-3d"], 2, "2026-11-18 of cluster prod is not in the lake", "costlab extract"),
+        (["extract", "--date", "today"], 5, "2026-11-21 is not over yet", "run it again after"),
+        (["extract"], 3, "127.0.0.1:9 is not reachable", "prometheus.url"),
+        (["nightly"], 3, "127.0.0.1:9 is not reachable", "prometheus.url"),
+        (["--config", "none.yaml", "nightly"], 2, "none.yaml cannot be read: No such file", "--config"),
+        (["demo", "costlab.yaml"], 2, "costlab.yaml is not a folder", "costlab demo FOLDER"),
+        (["init", "costlab.yaml"], 2, "cannot be written", "costlab init FOLDER"),
+    ],
+)  # fmt: skip
+def test_every_fault_is_two_lines_and_a_code(args: list[str], code: int, error: str, hint: str) -> None:
+    says(run(*args), code, error, hint)
+
+
+@pytest.mark.parametrize(
+    ("args", "error"),
+    [
+        (["cost", "--window", "2026-13"], "'2026-13' is not a window"),
+        (["cost", "--window", "today..yesterday"], "holds no day"),
+        (["cost", "--by", "temm"], "did you mean 'team'?"),
+        (["cost", "--out", "none/x.csv"], "none/x.csv cannot be written"),
+        (["sql", "selec 1"], "SQL: Parser Error"),
+        (["sql", "select * from read_csv('/etc/passwd')"], "SQL: Permission Error"),
+        (["sql", "@team"], "there is no query 'team'"),
+        (["sql", "@teams"], "its parameters do not fit: $cluster, $day"),
+        (["report", "--date", "2026-11-01"], "2026-11-01 of cluster demo is not in the lake"),
+    ],
+)
+def test_questions_that_cannot_be_answered(
+    demo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, args: list[str], error: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    says(run("--lake", demo / "lake", *args), 2, error)
+    assert not list(tmp_path.iterdir())
+
+
+FAULTS = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, CostlabError)]
+
+
+@pytest.mark.usefixtures("config")
+@pytest.mark.parametrize("kind", FAULTS, ids=lambda kind: kind.__name__)
+def test_every_kind_of_error_ends_with_its_own_code(
+    monkeypatch: pytest.MonkeyPatch, kind: type[CostlabError]
+) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise kind("it broke\x1b[31m", "mend it")
+
+    monkeypatch.setattr("costlab.jobs.nightly.nightly", fails)
+    says(run("nightly"), kind.exit_code, "it broke\\x1b[31m", "mend it")
+    told = run("nightly", "--debug")
+    assert "Traceback" in told.stderr
+    assert told.exit_code == kind.exit_code
+
+
+@pytest.mark.usefixtures("config")
+def test_a_day_below_the_threshold_ends_with_4(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "costlab.jobs.nightly.nightly", lambda *_, **__: Outcome("prod: incomplete", ExitCode.INCOMPLETE)
+    )
+    done = run("nightly")
+    assert (done.exit_code, done.stdout) == (4, "prod: incomplete\n")
+
+
+@pytest.mark.usefixtures("config")
+def test_an_interruption_ends_with_130(monkeypatch: pytest.MonkeyPatch) -> None:
+    def stops(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("costlab.jobs.nightly.nightly", stops)
+    done = run("nightly")
+    assert (done.exit_code, done.stderr) == (130, "interrupted\n")
+
+
+def test_the_jobs_get_what_was_asked(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def listens(
+        settings: Settings,
+        wanted: Asked,
+        *,
+        now: datetime,
+        source_of: object,
+        say: Callable[[str], None],
+        step: Callable[[str], None],
+    ) -> Outcome:
+        say("a line\nof two")
+        step("a step")
+        asked.append((str(wanted.date), str(wanted.since), wanted.force, now, settings.lake, source_of))
+        return Outcome("done")
+
+    monkeypatch.setattr("costlab.jobs.nightly.nightly", listens)
+    done = run(
+        "nightly", "--date", "-2d", "--since", "2026-11-01", "--force", "it was wrong", "--log-format", "json"
+    )
+    assert asked[0][:5] == ("2026-11-19", "2026-11-01", "it was wrong", NOW, config / "lake")
+    [line] = done.stderr.splitlines()
+    assert json.loads(line)["event"] == "a line␊of two"
+    assert len(run("nightly", "-v", "--log-format=json").stderr.splitlines()) == 2
+
+
+def test_the_main_job_runs_step_by_step_and_twice(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from costlab.sources.synthetic import SyntheticCluster, SyntheticSource
+
+    story = SyntheticCluster(days=1)
+    monkeypatch.setattr("costlab.cli.running._source_of", lambda _: SyntheticSource(story))
+    assert run("nightly", "--dry-run").stdout == "prod: 2026-11-20\n"
+    assert not (config / "lake").exists()
+    extracted = run("extract", "--date", "2026-11-20")
+    assert (extracted.exit_code, "extracted" in extracted.stdout) == (0, True), extracted.output
+    assert run("compute", "--date", "2026-11-20").exit_code == 0
+    written = run("report", "--date", "2026-11-20", "--cluster", "prod")
+    assert Path(written.stdout.strip()).is_file(), written.output
+    again = run("nightly", "--date", "2026-11-20")
+    assert (again.exit_code, "nothing committed" in again.stdout) == (0, True), again.output
+    assert run("nightly").stdout == "nothing was due\n"
+
+
+words = st.sampled_from(["cost", "--by", "team", "-o", "json", "sql", "select 1", "--window=7d", "-n", "x"])
+common = st.sampled_from(
+    [["--config", "c"], ["--lake=l"], ["-v"], ["-vv"], ["--debug"], ["--log-format", "json"]]
+)
+
+
+@given(st.lists(words, max_size=5), st.lists(common, max_size=4), st.data())
+def test_common_options_may_stand_anywhere(
+    rest: list[str], options: list[list[str]], data: st.DataObject
+) -> None:
+    line = list(rest)
+    for option in options:
+        # Never between an option and its value: the words of `rest` stay as they are.
+        place = data.draw(st.integers(0, len(line)))
+        while 0 < place < len(line) and line[place - 1] in [
+            name for name, has_value in COMMON.items() if has_value
+        ]:
+            place += 1
+        line[place:place] = option
+    moved = hoisted(line)
+    assert moved[len(moved) - len(rest) :] == rest
+    assert sorted(moved) == sorted(line)
+    assert hoisted(moved) == moved
+
+
+def test_nothing_moves_behind_two_dashes() -> None:
+    assert hoisted(["sql", "--", "--lake", "-v"]) == ["sql", "--", "--lake", "-v"]
+    assert hoisted(["cost", "--lake"]) == ["--lake", "cost"]
+
+
+def test_a_bare_call_shows_help_and_a_version_says_it() -> None:
+    assert (run().exit_code, "Main job" in run().stdout) == (2, True)
+    assert (run("config").exit_code, run("config").stderr) == (2, "")
+    assert run("--version").stdout == f"costlab {__version__}\n"
+    assert run("version").stdout.startswith(f"costlab {__version__}, Python 3.")
+
+
+def shell(command: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["bash", "-o", "pipefail", "-c", command.replace("costlab", f"{sys.executable} -m costlab")],
+        capture_output=True, text=True, check=False, env={**os.environ, **environ},
+    )  # fmt: skip
+
+
+def test_a_reader_that_has_had_enough_is_no_fault(demo: Path) -> None:
+    done = shell(f"costlab sql --lake {demo / 'lake'} 'from range(300000)' -o csv | head -1")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "range\n", "")
+
+
+def test_off_a_terminal_nothing_is_coloured_or_cut(demo: Path) -> None:
+    done = shell(
+        f"costlab cost --lake {demo / 'lake'} --window 2026-11 --by workload", COLUMNS="40", TERM="xterm"
+    )
+    assert done.returncode == 0
+    assert "\x1b" not in done.stdout
+    assert "…" not in done.stdout
+    assert len({line.index("Deployment") for line in done.stdout.splitlines() if "Deployment" in line}) == 1
+
+
+def test_data_is_utf_8_whatever_the_locale(demo: Path) -> None:
+    done = shell(
+        f"costlab sql --lake {demo / 'lake'} \"select 'é–␊' as a\" -o csv",
+        LC_ALL="C",
+        PYTHONIOENCODING="ascii",
+    )
+    assert (done.returncode, done.stdout) == (0, "a\né–␊\n")
+
+
+CRASH = """
+import sys
+from costlab import __main__
+def crash(**_):
+    token = "s3cret-" + "canary"
+    raise ValueError(token)
+__main__.app = crash
+sys.argv = ["costlab", *sys.argv[1:]]
+__main__.main()
+"""
+
+
+def test_an_unexpected_fault_is_two_lines_without_its_words() -> None:
+    done = subprocess.run([sys.executable, "-c", CRASH], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    first, second = done.stderr.splitlines()
+    assert first.startswith("error: unexpected ValueError")
+    assert second == "hint: this is a fault of costlab: run it again with --debug and report what it says"
+    told = subprocess.run(
+        [sys.executable, "-c", CRASH, "--debug"], capture_output=True, text=True, check=False
+    )
+    assert (told.returncode, "Traceback" in told.stderr, "token =" in told.stderr) == (1, True, False)
+
+
+def test_an_unexpected_fault_names_its_place(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["costlab"])
+    try:
+        Outcome()  # type: ignore[call-arg]
+    except TypeError as fault:
+        unexpected(TypeError, fault, fault.__traceback__)
+    assert capsys.readouterr().err.startswith("error: unexpected TypeError")
+
+
+def test_sigterm_unwinds_and_ends_with_143() -> None:
+    script = (
+        "import os, signal; from costlab.cli.frame import on_terminate; on_terminate()\n"
+        "try: os.kill(os.getpid(), signal.SIGTERM); signal.pause()\n"
+        "finally: print('unwound')"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (143, "unwound\n", "")

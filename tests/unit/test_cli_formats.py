@@ -1,0 +1,177 @@
+"""Answers in every format read back as they were, and cannot be taken for something else."""
+
+import csv
+import json
+import math
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from io import BytesIO, StringIO
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from costlab.cli.formats import Answer, unique, written
+from costlab.cli.options import Format
+from costlab.cli.show import show
+from costlab.domain.dates import Dates
+from costlab.domain.errors import ConfigError
+from costlab.jobs.cost import Quality
+
+SCHEMA = pa.schema(
+    [
+        ("name", pa.string()), ("cost", pa.decimal128(18, 6)), ("hours", pa.float64()), ("count", pa.int64()),
+        ("day", pa.date32()), ("at", pa.timestamp("us", "UTC")), ("labels", pa.map_(pa.string(), pa.string())),
+    ]
+)  # fmt: skip
+names = st.text(st.characters(codec="utf-8"), max_size=20) | st.sampled_from(
+    [
+        "=1+1",
+        "+x",
+        "-x",
+        "@SUM(A1)",
+        "\tx",
+        "\rx",
+        "a,b",
+        'a"b',
+        "a\r\nb",
+        "a|b",
+        "\x1b[31mred",
+        "null",
+        "NaN",
+        "'x",
+        "",
+    ]
+)
+money = st.decimals(-(10**11), 10**11, places=6, allow_nan=False)
+rows = st.fixed_dictionaries(
+    {
+        "name": st.none() | names,
+        "cost": st.none() | money,
+        "hours": st.none() | st.floats(),
+        "count": st.none() | st.integers(-(2**63), 2**63 - 1),
+        "day": st.none() | st.dates(),
+        "at": st.none() | st.datetimes(datetime(1970, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001 - made aware
+        "labels": st.none()
+        | st.dictionaries(names, names, max_size=2).map(lambda found: list(found.items())),
+    }
+)
+answers = st.lists(rows, max_size=4).map(
+    lambda found: Answer("costlab.test/1", pa.Table.from_pylist(found, SCHEMA))
+)
+
+
+def same(a: float | None, b: float | None) -> bool:
+    return a == b or (a is not None and b is not None and math.isnan(a) and math.isnan(b))
+
+
+@given(answers)
+def test_json_says_everything_again(answer: Answer) -> None:
+    told = json.loads(written(answer, Format.JSON))
+    assert list(told) == ["schema", "window", "currency", "quality", "rows"]
+    lines = [json.loads(line) for line in written(answer, Format.JSONL).split(b"\n") if line]
+    assert told["rows"] == lines
+    assert yaml.safe_load(written(answer, Format.YAML)) == told
+    for row, truth in zip(told["rows"], answer.rows.to_pylist(), strict=True):
+        assert row["name"] == truth["name"]
+        assert row["count"] == truth["count"]
+        assert (row["cost"] and Decimal(row["cost"])) == truth["cost"] or truth["cost"] == 0
+        assert isinstance(row["cost"], str | None)
+        finite = truth["hours"] is not None and math.isfinite(truth["hours"])
+        assert row["hours"] == (truth["hours"] if finite else None)
+        assert (row["day"] and date.fromisoformat(row["day"])) == truth["day"]
+        assert (row["at"] and datetime.fromisoformat(row["at"])) == truth["at"]
+        assert row["labels"] == (None if truth["labels"] is None else (dict(truth["labels"]) or []))
+
+
+@given(answers)
+def test_csv_reads_back_and_holds_no_formula(answer: Answer) -> None:
+    found = list(csv.reader(StringIO(written(answer, Format.CSV).decode(), newline="")))
+    assert found[0] == SCHEMA.names
+    truths = answer.rows.to_pylist()
+    assert len(found) == 1 + len(truths)
+    for line, truth in zip(found[1:], truths, strict=True):
+        row = dict(zip(SCHEMA.names, line, strict=True))
+        name = truth["name"] or ""
+        assert not row["name"].startswith(("=", "+", "-", "@", "\t", "\r"))
+        assert row["name"] in (name, f"'{name}")
+        assert (row["cost"] and Decimal(row["cost"])) == (truth["cost"] if truth["cost"] is not None else "")
+        assert row["hours"] == "" if truth["hours"] is None else same(float(row["hours"]), truth["hours"])
+        assert row["count"] == ("" if truth["count"] is None else str(truth["count"]))
+
+
+@given(answers)
+def test_parquet_is_the_very_table(answer: Answer) -> None:
+    assert pq.read_table(BytesIO(written(answer, Format.PARQUET))).schema.equals(answer.rows.schema)
+
+
+@given(answers)
+def test_markdown_and_tables_keep_one_line_a_row(answer: Answer) -> None:
+    text = written(answer, Format.MD).decode()
+    assert len(text.split("\n")) == 3 + answer.rows.num_rows
+    assert all(line.startswith("| ") for line in text.split("\n")[:-1])
+    assert "\x1b" not in drawn(answer)
+    assert len(drawn(answer).splitlines()) == 2 + answer.rows.num_rows
+
+
+def drawn(answer: Answer) -> str:
+    from costlab.cli.show import _drawn
+
+    return _drawn(answer).decode()
+
+
+@given(st.lists(st.sampled_from(["a", "a_2", "b", ""]), max_size=8))
+def test_columns_of_one_name_are_told_apart(given_names: list[str]) -> None:
+    told = unique(given_names)
+    assert len(set(told)) == len(told) == len(given_names)
+
+
+def test_the_envelope_says_what_the_rows_are_about() -> None:
+    answer = Answer(
+        "costlab.cost/1", pa.table({"team": ["a"], "cost": pa.array([Decimal("1.5")], pa.decimal128(18, 6))}),
+        Dates(date(2026, 11, 1), date(2026, 11, 8)), "EUR", Quality(6, 7, 0.98),
+    )  # fmt: skip
+    assert json.loads(written(answer, Format.JSON)) == {
+        "schema": "costlab.cost/1",
+        "window": {"start": "2026-11-01", "end": "2026-11-08"},
+        "currency": "EUR",
+        "quality": {"complete_days": 6, "days": 7, "coverage": 0.98},
+        "rows": [{"team": "a", "cost": "1.500000"}],
+    }
+
+
+def test_a_table_tells_null_nan_and_zero_apart_and_its_parts_add_up() -> None:
+    cents = pa.array([Decimal("0.335"), Decimal("0.335"), None, Decimal("0.67")], pa.decimal128(18, 6))
+    table = pa.table(
+        {"team": ["a", "b", None, "(total)"], "cost": cents, "hours": [0.0, math.nan, None, 0.00012]}
+    )
+    assert [
+        line.split() for line in drawn(Answer("x/1", table, total=True)).splitlines() if "─" not in line
+    ] == [
+        ["team", "cost", "hours"],
+        ["a", "0.34", "0.000"],
+        ["b", "0.33", "unobserved"],
+        ["–", "–", "–"],
+        ["(total)", "0.67", "0.00012"],
+    ]
+
+
+def test_a_wide_table_is_not_cut() -> None:
+    assert "x" * 90 in drawn(Answer("x/1", pa.table({f"c{i}": ["x" * 90] for i in range(20)})))
+
+
+def test_a_file_is_written_whole_or_not_at_all_in_the_format_of_its_name(tmp_path: Path) -> None:
+    answer = Answer("x/1", pa.table({"a": [1]}))
+    show(answer, None, tmp_path / "a.csv")
+    assert (tmp_path / "a.csv").read_text() == "a\n1\n"
+    show(answer, Format.JSONL, tmp_path / "a.csv")
+    assert (tmp_path / "a.csv").read_text() == '{"a":1}\n'
+    with pytest.raises(ConfigError, match="cannot be written: No such file"):
+        show(answer, None, tmp_path / "none" / "a.csv")
+    with pytest.raises(ConfigError, match="cannot be written: Is a directory"):
+        show(answer, None, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.csv"]

@@ -1,0 +1,186 @@
+"""The cost table against the made-up world: sums to the micro-unit, whatever it is asked by."""
+
+from collections.abc import Callable, Sequence
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from world import CLUSTER, INCOMPLETE, LAST_DAY, MISSING, world
+
+from costlab.domain.dates import Dates
+from costlab.domain.errors import ConfigError
+from costlab.jobs.cost import Filters, cost_table, currency_of, quality
+from costlab.store.schema import conform, empty
+from costlab.store.warehouse import Warehouse
+
+Row = dict[str, Any]
+
+WEEK = Dates(LAST_DAY - timedelta(days=3), LAST_DAY + timedelta(days=1))
+DIMENSIONS = [
+    "team",
+    "namespace",
+    "workload",
+    "pod",
+    "node",
+    "resource",
+    "kind",
+    "pipeline",
+    "class",
+    "date",
+    "cluster",
+]
+MONEY = ("cost", "cost_used", "cost_unused", "cost_unobserved")
+EVERYTHING = Filters()
+
+
+@pytest.fixture(scope="module")
+def warehouse() -> Warehouse:
+    return Warehouse.over_tables(world(first_day=LAST_DAY - timedelta(days=10)))
+
+
+@pytest.fixture(scope="module")
+def charges() -> list[Row]:
+    rows = world(first_day=LAST_DAY - timedelta(days=10))["charges"].to_pylist()
+    return [row for row in rows if WEEK.start <= row["date"] < WEEK.end]
+
+
+def exact(rows: list[Row], name: str) -> Decimal:
+    return sum((row[name] for row in rows if row[name] is not None), Decimal(0))
+
+
+@settings(max_examples=25, deadline=None)
+@given(by=st.lists(st.sampled_from([*DIMENSIONS, "label:team"]), min_size=1, max_size=3))
+def test_the_rows_add_up_to_the_total_and_the_total_to_the_charges(
+    warehouse: Warehouse, charges: list[Row], by: list[str]
+) -> None:
+    *rows, total = cost_table(warehouse, by, WEEK, EVERYTHING).to_pylist()
+    assert next(iter(total.values())) == "(total)"
+    for name in MONEY:
+        assert exact(rows, name) == total[name] == exact(charges, name)
+    for name, resource in (("cpu_core_hours", "cpu"), ("memory_gib_hours", "memory"), ("gpu_hours", "gpu")):
+        truth = sum(row["billed_quantity"] for row in charges if row["resource"] == resource)
+        assert total[name] == pytest.approx(truth, rel=1e-9, abs=1e-6)
+    keys = [
+        tuple(value for name, value in row.items() if name not in total.keys() - rows[0].keys())
+        for row in rows
+    ]
+    assert len(set(keys)) == len(keys)
+
+
+def test_what_nobody_owns_has_a_name(warehouse: Warehouse, charges: list[Row]) -> None:
+    by_team = {
+        row["team"]: row["cost"] for row in cost_table(warehouse, ["team"], WEEK, EVERYTHING).to_pylist()
+    }
+    for kind in ("idle", "system"):
+        assert by_team[f"({kind})"] == exact([row for row in charges if row["kind"] == kind], "cost")
+    teams = {row["team"] for row in charges} - {None}
+    assert set(by_team) == teams | {"(idle)", "(system)", "(total)"}
+
+
+@pytest.mark.parametrize(
+    "filters", [Filters(CLUSTER), Filters(team="vision"), Filters(CLUSTER, "spark", "data-eng")]
+)
+def test_filters_keep_only_what_they_name(warehouse: Warehouse, charges: list[Row], filters: Filters) -> None:
+    kept = [
+        row
+        for row in charges
+        if filters.team in (None, row["team"]) and filters.namespace in (None, row["namespace"])
+    ]
+    [*_, total] = cost_table(warehouse, ["workload"], WEEK, filters).to_pylist()
+    assert total["cost"] == exact(kept, "cost")
+    assert kept
+
+
+def test_the_dearest_comes_first_and_dates_in_their_order(warehouse: Warehouse) -> None:
+    costs = cost_table(warehouse, ["workload"], WEEK, EVERYTHING)["cost"].to_pylist()[:-1]
+    assert costs == sorted(costs, reverse=True)
+    days = cost_table(warehouse, ["date"], WEEK, EVERYTHING)["date"].to_pylist()
+    assert days == [*(str(WEEK.start + timedelta(days=i)) for i in range(4)), "(total)"]
+
+
+def test_nothing_is_not_zero(warehouse: Warehouse) -> None:
+    nothing = Dates(date(2020, 1, 1), date(2020, 1, 2))
+    [total] = cost_table(warehouse, ["team"], nothing, EVERYTHING).to_pylist()
+    assert (total["team"], total["cost"]) == ("(total)", None)
+    assert currency_of(warehouse, nothing, EVERYTHING) is None
+    assert currency_of(warehouse, WEEK, EVERYTHING) == "USD"
+
+
+def test_quality_counts_whole_days_of_the_past() -> None:
+    runs = Warehouse.over_tables({"runs": world()["runs"]})
+    window = Dates(MISSING, MISSING + timedelta(days=30))
+    assert quality(runs, window, CLUSTER, MISSING + timedelta(days=3)).days == 3
+    seen = quality(runs, Dates(MISSING, INCOMPLETE + timedelta(days=1)), None, LAST_DAY)
+    assert (seen.days, seen.complete_days) == (9, 7)  # one missing, one incomplete
+    assert seen.coverage is not None
+    assert 0 < seen.coverage < 1
+    assert quality(runs, Dates(date(2030, 1, 1), date(2030, 1, 2)), None, LAST_DAY).coverage is None
+
+
+def changed(**columns: Callable[[int], Sequence[str | None]]) -> Warehouse:
+    """The last day's charges, with some columns set to one value."""
+    rows = world(first_day=LAST_DAY)["charges"]
+    arrays = {name: rows[name].combine_chunks() for name in rows.column_names}
+    for name, values in columns.items():
+        arrays[name] = pa.array(values(len(rows)), rows.schema.field(name).type)
+    return Warehouse.over_tables({"charges": conform("charges", arrays)})
+
+
+def test_two_currencies_do_not_add_up() -> None:
+    mixed = changed(currency=lambda count: ["EUR"] + ["USD"] * (count - 1))
+    with pytest.raises(ConfigError, match="holds EUR and USD, which do not add up"):
+        cost_table(mixed, ["team"], WEEK, EVERYTHING)
+
+
+def test_charges_without_a_price_are_counted_not_priced() -> None:
+    unpriced = changed(**dict.fromkeys(MONEY, lambda count: [None] * count))
+    [*_, total] = cost_table(unpriced, ["team"], WEEK, EVERYTHING).to_pylist()
+    assert total["cost"] is None
+    assert total["unpriced_charges"] > 0
+
+
+@pytest.mark.parametrize(
+    ("by", "said"),
+    [
+        ("temm", "did you mean 'team'"),
+        ("cost; drop table charges", "no such dimension"),
+        ("", "no such dimension"),
+    ],
+)
+def test_only_known_dimensions_are_taken(warehouse: Warehouse, by: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        cost_table(warehouse, [by], WEEK, EVERYTHING)
+
+
+@pytest.mark.parametrize(
+    "name", ['x"; drop view charges; --', "a'b", "app.kubernetes.io/name", "", "$1", "label:x"]
+)
+def test_a_label_s_name_is_never_sql(warehouse: Warehouse, name: str) -> None:
+    table = cost_table(warehouse, [f"label:{name}"], WEEK, EVERYTHING)
+    assert table.column_names[0] == f"label:{name}"
+    assert set(table[0].to_pylist()) == {"(idle)", "(system)", "(none)", "(total)"}
+
+
+def test_a_label_is_found_under_the_name_that_kubernetes_gives_it() -> None:
+    tables = world(first_day=LAST_DAY)
+    [pod] = [
+        row
+        for row in tables["charges"].to_pylist()
+        if row["workload"] == "mlflow" and row["resource"] == "cpu"
+    ][:1]
+    container = {
+        **dict.fromkeys(empty("containers").column_names),
+        **{key: pod[key] for key in ("cluster", "date", "namespace", "pod", "pod_uid", "container", "node")},
+        "labels": [("label_app_kubernetes_io_name", "tracking")],
+    }
+    containers = pa.Table.from_pylist([container], schema=empty("containers").schema)
+    labelled = Warehouse.over_tables({"charges": tables["charges"], "containers": containers})
+    found = cost_table(labelled, ["label:app.kubernetes.io/name"], WEEK, EVERYTHING).to_pylist()
+    truth = [row for row in tables["charges"].to_pylist() if row["pod_uid"] == pod["pod_uid"]]
+    assert {row["label:app.kubernetes.io/name"]: row["cost"] for row in found}["tracking"] == exact(
+        truth, "cost"
+    )
