@@ -1,0 +1,92 @@
+"""The prose says what is there: tables, commands, metrics, exit codes, paths."""
+
+import re
+import runpy
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer.main
+from checkout import ROOT, files, pages
+
+from costlab.cli.app import app
+from costlab.domain.errors import ExitCode
+from costlab.domain.signals import Signal
+from costlab.domain.tables import TABLES
+from costlab.sources.prometheus.catalogue import carriers
+
+COMMANDS = sorted(
+    {
+        (line, str(path))
+        for path, text in pages().items()
+        for line in re.findall(r"^ {4}(costlab .+)$|`(costlab [^`]+)`", text, re.MULTILINE)
+        for line in line
+        if line
+    }
+)
+
+
+def test_the_page_of_the_tables_is_made_from_them() -> None:
+    made = runpy.run_path(str(ROOT / "scripts/tables_page.py"))["page"]()
+    assert (ROOT / "docs/tables.md").read_text() == made, "scripts/docs writes it"
+
+
+@pytest.mark.parametrize(("line", "page"), COMMANDS)
+def test_a_command_that_a_page_shows_is_understood(line: str, page: str) -> None:
+    del page  # names the test
+    command: Any = typer.main.get_command(app)
+    front = command
+    words = shlex.split(line.replace("\n", " "), comments=True)[1:]
+    while words and words[0] in getattr(command, "commands", {}):
+        command = command.commands[words.pop(0)]
+    assert command is not front or words[0].startswith("-"), f"there is no command {words[0]}"
+    if words and "--help" not in words:  # without words only its name is meant
+        command.make_context(command.name, words)
+
+
+def test_metrics_are_called_as_the_catalogue_calls_them() -> None:
+    known = {metric.name for signal in Signal for metric in carriers(signal)}
+    ours = set(TABLES) | {column.name for table in TABLES.values() for column in table.columns}
+    said = {
+        (name, str(path))
+        for path, text in pages().items()
+        for name in re.findall(r"\b(?:kube|container|DCGM|dcgm)_\w+", text)
+    }
+    assert {name for name, _ in said} & known, "some page names a metric"
+    assert {(name, path) for name, path in said if name not in known | ours} == set()
+
+
+def test_every_exit_code_is_explained_to_operators() -> None:
+    page = (ROOT / "docs/operate.md").read_text()
+    explained = {int(code) for code in re.findall(r"^\| (\d+) \| \S", page, re.MULTILINE)}
+    code = "\n".join((ROOT / path).read_text() for path in files("costlab") if path.suffix == ".py")
+    # A code that nothing ends with yet is not promised either.
+    assert explained == {known.value for known in ExitCode if re.search(rf"ExitCode\.{known.name}\b", code)}
+
+
+def test_paths_that_pages_name_are_there() -> None:
+    named = {
+        (str(path), name)
+        for path, text in pages().items()
+        for found in re.findall(r"`([\w./-]+)`|\]\(([^)#:]+)\)", text)
+        for name in found
+        if re.search(r"\.(?:py|md|sql|lock|toml|png)$|^(?:costlab|docs|queries|scripts|tests)/", name)
+    }
+    there = {str(path) for path in files()}
+    there |= {str(folder) for path in files() for folder in path.parents}
+    assert len(named) > 20
+    missing = {
+        (page, name)
+        for page, name in named
+        if not {str(folder / name.rstrip("/")) for folder in (Path(), Path("costlab"), Path(page).parent)}
+        & there
+    }
+    assert missing == set()
+
+
+def test_every_version_says_whether_numbers_changed() -> None:
+    _, *versions = re.split(r"^## ", (ROOT / "CHANGELOG.md").read_text(), flags=re.MULTILINE)
+    assert versions
+    for version in versions:
+        assert re.search(r"^### Numbers changed\n\n- \w", version, re.MULTILINE), version.partition("\n")[0]
