@@ -10,13 +10,12 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @functools.cache
-def files(*under: str, new: bool = False) -> tuple[Path, ...]:
-    """What is in git, as paths relative to the root, sorted; with `new` also what could be added to it."""
+def files(*under: str) -> tuple[Path, ...]:
+    """What is in git, as paths relative to the root, sorted; what is deleted is left out."""
     if not (ROOT / ".git").exists():
         pytest.skip("no git checkout: the rules are about what is in git")
-    wanted = ["--cached", "--others", "--exclude-standard"] if new else ["--cached"]
     listed = subprocess.run(
-        ["git", "ls-files", "-z", *wanted, "--", *under],
+        ["git", "ls-files", "-z", "--", *under],
         cwd=ROOT, capture_output=True, text=True, check=True,
     ).stdout  # fmt: skip
     found = sorted({Path(name) for name in listed.split("\0") if name})

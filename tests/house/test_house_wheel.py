@@ -42,7 +42,7 @@ def test_the_wheel_holds_what_is_in_git(wheel: Path) -> None:
         if not name.partition("/")[0].endswith(".dist-info")
     }
     assert inside == {
-        str(path if path.parts[0] == "costlab" else "costlab" / path) for path in files(*SHIPPED, new=True)
+        str(path if path.parts[0] == "costlab" else "costlab" / path) for path in files(*SHIPPED)
     }
 
 
@@ -58,7 +58,7 @@ def test_an_installed_costlab_finds_what_ships_with_it(wheel: Path, tmp_path: Pa
     for folder in SHIPPED[1:]:
         *found, where = run(python, "-c", ASK, folder, cwd=tmp_path).splitlines()
         assert Path(where) == site / "costlab" / folder
-        assert found == sorted(str(path.relative_to(folder)) for path in files(folder, new=True))
+        assert found == sorted(str(path.relative_to(folder)) for path in files(folder))
     # The libraries come from the environment of the tests, costlab does not: what comes first wins.
     (site / "libraries.pth").write_text(sysconfig.get_path("purelib"))
     assert "costlab" in run(fresh / "bin/costlab", "--version", cwd=tmp_path)
