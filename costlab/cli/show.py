@@ -60,48 +60,50 @@ def _drawn(answer: Answer) -> bytes:
 
 
 def _table(answer: Answer, *, folds: bool) -> Table:
-    """Numbers on the right; the rounded parts of a money column give its rounded total."""
+    """Numbers on the right and never folded; a bill is rounded, so that its printed parts give its printed total."""
     drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     columns = []
     for name, column in zip(unique(answer.rows.column_names), answer.rows.columns, strict=True):
         number = is_number(column.type)
+        cells = _rounded(column) if answer.total else [_cell(value) for value in column.to_pylist()]
         drawn.add_column(
-            Text(visible(name)),
+            Text(visible(name.replace("_", " ") if answer.total else name)),
             justify="right" if number else "left",
             overflow="fold",
             no_wrap=not folds,
+            min_width=max(map(len, cells), default=0) if number else None,
         )
-        columns.append(_cells(column, total=answer.total))
+        columns.append(cells)
     for place, row in enumerate(zip(*columns, strict=True)):
         before_total = answer.total and place == answer.rows.num_rows - 2
         drawn.add_row(*(Text(text) for text in row), end_section=before_total)
     return drawn
 
 
-def _cells(column: pa.ChunkedArray, *, total: bool) -> list[str]:
-    values = column.to_pylist()
-    if total and values and pa.types.is_decimal(column.type):
-        whole = values[-1] if values[-1] is not None else None
-        if whole is None:
-            return [figures.NONE] * len(values)
-        parts, last = figures.column(values[:-1], total=whole)
-        return [*parts, last]
-    return [_cell(value) for value in values]
+def _rounded(column: pa.ChunkedArray) -> list[str]:
+    """The cells of a bill's column, its total last."""
+    *parts, total = column.to_pylist()
+    if pa.types.is_decimal(column.type) and total is not None:
+        cells, last = figures.column(parts, total=total)
+        return [*cells, last]
+    if pa.types.is_floating(column.type):
+        return [figures.quantity(value) for value in (*parts, total)]
+    return [_cell(value) for value in (*parts, total)]
 
 
 def _cell(value: Any) -> str:
     if value is None:
         return figures.NONE
     if isinstance(value, float):
-        return (
-            "unobserved"
-            if math.isnan(value)
-            else f"{value:,.3f}"
-            if abs(value) >= 0.1 or not value
-            else f"{value:.3g}"
-        )
+        return _number(value)
     if isinstance(value, Decimal):
         return f"{value:,f}"
     if isinstance(value, list) and all(isinstance(item, tuple) for item in value):
         return visible(", ".join(f"{key}={inner}" for key, inner in value)) if value else ""
     return visible(value) if isinstance(value, str) and value else str(value)
+
+
+def _number(value: float) -> str:
+    if math.isnan(value):
+        return "unobserved"
+    return f"{value:,.3f}" if abs(value) >= 0.1 or not value else f"{value:.3g}"

@@ -14,10 +14,11 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
 from costlab.cli.formats import Answer, unique, written
 from costlab.cli.options import Format
-from costlab.cli.show import show
+from costlab.cli.show import _drawn, _table, show
 from costlab.domain.dates import Dates
 from costlab.domain.errors import ConfigError
 from costlab.jobs.cost import Quality
@@ -119,8 +120,6 @@ def test_markdown_and_tables_keep_one_line_a_row(answer: Answer) -> None:
 
 
 def drawn(answer: Answer) -> str:
-    from costlab.cli.show import _drawn
-
     return _drawn(answer).decode()
 
 
@@ -144,20 +143,37 @@ def test_the_envelope_says_what_the_rows_are_about() -> None:
     }
 
 
-def test_a_table_tells_null_nan_and_zero_apart_and_its_parts_add_up() -> None:
+def table_words(answer: Answer) -> list[list[str]]:
+    return [line.split() for line in drawn(answer).splitlines() if "─" not in line]
+
+
+def test_a_table_tells_null_nan_and_zero_apart() -> None:
+    table = pa.table({"a_name": ["x", "", None, "y"], "hours": [0.0, math.nan, None, 0.00012]})
+    assert table_words(Answer("x/1", table)) == [
+        ["a_name", "hours"], ["x", "0.000"], ["unobserved"], ["–", "–"], ["y", "0.00012"],
+    ]  # fmt: skip
+
+
+def test_the_printed_parts_of_a_bill_give_its_printed_total() -> None:
     cents = pa.array([Decimal("0.335"), Decimal("0.335"), None, Decimal("0.67")], pa.decimal128(18, 6))
     table = pa.table(
-        {"team": ["a", "b", None, "(total)"], "cost": cents, "hours": [0.0, math.nan, None, 0.00012]}
+        {"team": ["a", "b", None, "(total)"], "cost": cents, "gpu_hours": [0.0, 1234.5, None, 1234.5]}
     )
-    assert [
-        line.split() for line in drawn(Answer("x/1", table, total=True)).splitlines() if "─" not in line
-    ] == [
-        ["team", "cost", "hours"],
-        ["a", "0.34", "0.000"],
-        ["b", "0.33", "unobserved"],
+    assert table_words(Answer("x/1", table, total=True)) == [
+        ["team", "cost", "gpu", "hours"],
+        ["a", "0.34", "0"],
+        ["b", "0.33", "1,234"],
         ["–", "–", "–"],
-        ["(total)", "0.67", "0.00012"],
+        ["(total)", "0.67", "1,234"],
     ]
+
+
+def test_on_a_narrow_terminal_names_fold_and_numbers_do_not() -> None:
+    table = pa.table({"team": ["a-team-with-a-long-name"] * 2, "memory_gib_hours": [123456.7, 123456.7]})
+    paper = StringIO()
+    Console(file=paper, width=24).print(_table(Answer("x/1", table, total=True), folds=True))
+    assert paper.getvalue().count("123,457") == 2
+    assert "…" not in paper.getvalue()
 
 
 def test_a_wide_table_is_not_cut() -> None:
