@@ -130,5 +130,9 @@ def _cells(grid: Grid, levels: Levels) -> tuple[Floats, Floats, Floats]:
     weighted = grid.level(start_ms, end_ms, weight * np.nan_to_num(levels.price))
     total = grid.level(start_ms, end_ms, weight)
     price = np.divide(weighted, total, out=np.zeros(grid.cells), where=total > 0)
+    if not levels.bounded and 0 < np.count_nonzero(total) < grid.cells:
+        # A pod may outlive what is known of its node's price: the nearest one holds.
+        there = np.flatnonzero(total > 0)
+        price = price[there[np.abs(np.arange(grid.cells)[:, None] - there).argmin(axis=1)]]
     unpriced = grid.level(start_ms, end_ms, np.isnan(levels.price).astype(np.float64)) > 0
     return capacity, allocatable, np.where(unpriced, np.nan, price)

@@ -234,7 +234,7 @@ def bill(
             amount[r, 1] += (billed - spent) * to_money
         if bounded and room > 0.0:
             idle = max(0.0, free - total)
-            system = room - max(free, min(total, room))
+            system = room - min(total, room) - idle
             quantity[rows, 0] += idle / 3600.0
             quantity[rows, 1] += system / 3600.0
             amount[rows, 0] += idle * to_money

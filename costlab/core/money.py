@@ -3,13 +3,12 @@
 import numpy as np
 
 from costlab.core.kernels import Floats, Ints
-
-MICROS = 1_000_000
+from costlab.domain.units import MICRO
 
 
 def to_micros(amount: float) -> int:
     """An amount in micro-units, rounded half to even."""
-    return round(amount * MICROS)
+    return round(amount * MICRO)
 
 
 def apportion(amounts: Floats, total_micros: int) -> Ints:
@@ -19,7 +18,7 @@ def apportion(amounts: Floats, total_micros: int) -> Ints:
     remainders, ties to the earlier row (Hamilton's method). Raises ValueError when the missing part is not one that
     rounding explains: less than nothing, or more than one micro-unit a row.
     """
-    scaled = amounts * MICROS
+    scaled = amounts * MICRO
     # A product such as 7.5 * 1e6 may come out an ulp below the whole number that it stands for.
     nearest = np.rint(scaled)
     scaled = np.where(np.abs(scaled - nearest) < 1e-4, nearest, scaled)

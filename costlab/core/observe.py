@@ -29,6 +29,13 @@ class Stretches:
         """The group of each interval: int64 (n,)."""
         return np.repeat(np.arange(len(self.offsets) - 1), np.diff(self.offsets))
 
+    def of(self, groups: Ints) -> "Stretches":
+        """The groups named, in that order, as groups 0, 1, …; one may be named several times."""
+        sizes = np.diff(self.offsets)[groups]
+        offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)])
+        rows = np.repeat(self.offsets[groups] - offsets[:-1], sizes) + np.arange(offsets[-1])
+        return Stretches(self.start_ms[rows], self.end_ms[rows], self.values[rows], offsets)
+
     def keep(self, mask: np.ndarray) -> "Stretches":
         """Only the intervals where `mask` (bool, (n,)) is true."""
         return Stretches(
@@ -59,11 +66,14 @@ def combine(stretches: Stretches, group: Ints, groups: int, *, add: bool) -> Str
     A group of -1 is left out.
     """
     target = group[stretches.group]
-    order = np.lexsort((stretches.end_ms, stretches.start_ms, target))
-    order = order[np.searchsorted(target[order], 0) :]
-    start_ms, end_ms, values = stretches.start_ms[order], stretches.end_ms[order], stretches.values[order]
-    offsets = _offsets(target[order], groups)
-    same_group = target[order][1:] == target[order][:-1]
+    start_ms, end_ms, values = stretches.start_ms, stretches.end_ms, stretches.values
+    later = (target[1:] > target[:-1]) | ((target[1:] == target[:-1]) & (start_ms[1:] >= start_ms[:-1]))
+    if not later.all() or (target[:1] < 0).any():  # sorting is most of the time, and mostly they are in order
+        order = np.lexsort((end_ms, start_ms, target))
+        order = order[np.searchsorted(target[order], 0) :]
+        target, start_ms, end_ms, values = target[order], start_ms[order], end_ms[order], values[order]
+    offsets = _offsets(target, groups)
+    same_group = target[1:] == target[:-1]
     if not np.any(same_group & (start_ms[1:] < end_ms[:-1])):
         return Stretches(start_ms, end_ms, values, offsets)
     return Stretches(*kernels.overlay(start_ms, end_ms, values, offsets, add))
@@ -115,26 +125,6 @@ def _take(values: Floats, index: Ints) -> Floats:
     if not len(values):
         return np.full(len(index), np.nan)
     return np.where(index >= 0, values[index], np.nan)
-
-
-@dataclass(frozen=True, slots=True)
-class Changes:
-    """When the value of a group changed, and to what: int64 (n,), int64 (n,), float64 (n,), by group and time."""
-
-    group: Ints
-    at_ms: Ints
-    values: Floats
-
-
-def changes(stretches: Stretches) -> Changes:
-    """The first value of each group and every later value that differs from the one before it.
-
-    A gap changes nothing: what was requested before kube-state-metrics was away is requested after it.
-    """
-    group = stretches.group
-    new = np.ones(len(group), bool)
-    new[1:] = (group[1:] != group[:-1]) | (stretches.values[1:] != stretches.values[:-1])
-    return Changes(group[new], stretches.start_ms[new], stretches.values[new])
 
 
 def nearest_rank(values: Floats, weights: Floats, quantile: float) -> float:

@@ -132,7 +132,7 @@ def bill(
     if bounded:
         alive = capacity > 0
         rest[0] = np.where(alive, np.maximum(0.0, allocatable - total), 0.0)
-        rest[1] = np.where(alive, capacity - np.maximum(allocatable, np.minimum(total, capacity)), 0.0)
+        rest[1] = np.where(alive, capacity - np.minimum(total, capacity) - rest[0], 0.0)
     contended = float(np.sum(total > capacity * (1.0 + 1e-12))) if bounded else 0.0
     quantity, amount = np.zeros((rows + 1, 3)), np.zeros((rows + 1, 3))
     quantity[:rows] = parts.sum(axis=2).T / 3600.0

@@ -32,6 +32,11 @@ class Resource(StrEnum):
         """The unit its quantities are charged in."""
         return {"cpu": "core_hour", "memory": "gib_hour", "gpu": "gpu_hour"}[self.value]
 
+    @property
+    def hours(self) -> str:
+        """The same unit, many of them, in words."""
+        return {"cpu": "core-hours", "memory": "GiB-hours", "gpu": "GPU-hours"}[self.value]
+
 
 def parse_quantity(text: str) -> Fraction:
     """The exact value of a Kubernetes resource quantity, in cores, bytes or pieces.

@@ -21,6 +21,7 @@ from costlab.domain.tables import TABLES
 from costlab.domain.time import Day
 from costlab.domain.units import GIB, Resource
 from costlab.jobs.columns import milliseconds_of
+from costlab.jobs.sharing import devices_expected
 from costlab.store.schema import conform, empty
 
 _RULES = {Basis.MAX: Rule.MAX, Basis.REQUEST: Rule.REQUEST, Basis.USAGE: Rule.USAGE}
@@ -166,10 +167,13 @@ def _add(rows: _Rows, split: _Split, currency: str) -> None:
 
 
 def _coverage(split: _Split, i: int) -> float:
-    """Observed / occupied time; a container of n GPUs is observed when all n are."""
-    gpu = split.resource is Resource.GPU
-    pieces = max(row["gpu_request"] or 1.0 for row in split.groups[i]) if gpu else 1.0
-    occupied_s = float(split.bill.occupied_s[i]) * pieces
+    """Observed / occupied time; a container of n devices is observed when all n are."""
+    devices = 1.0
+    if split.resource is Resource.GPU and split.groups[i][0]["gpu_resource"]:
+        devices = max(
+            devices_expected(r["gpu_resource"], r["gpu_request"], r["gpu_share"]) for r in split.groups[i]
+        )
+    occupied_s = float(split.bill.occupied_s[i]) * devices
     return min(1.0, float(split.bill.observed_s[i]) / occupied_s) if occupied_s else 0.0
 
 
@@ -189,7 +193,7 @@ def _micros(
         if None in stored:
             return None
         total = int(sum(stored, Decimal(0)).scaleb(6))
-        if abs(float(amounts.sum()) * 1e6 - total) > 1 + len(lives):
+        if abs(float(amounts.sum()) * 1e6 - total) > 2:
             raise ReconcileError(
                 f"{resource.value} of node {node}: its parts make {amounts.sum():.6f}, its price is {total / 1e6:.6f}",
                 "this is a fault of costlab or of the lake: nothing was committed; report it with the day's log",
@@ -203,7 +207,7 @@ def _micros(
 def _remarks(split: _Split) -> Iterator[Finding]:
     """What a person should know of a bill."""
     bill, levels, micros = split.bill, split.levels, split.micros
-    subject, unit = f"{split.node} {split.resource.value}", f"{split.resource.unit.replace('_', '-')}s"
+    subject, unit = f"{split.node} {split.resource.value}", split.resource.hours
     if not levels.bounded:
         yield Finding(
             "capacity_unknown", Severity.WARNING, subject,
@@ -276,7 +280,7 @@ def _grouped(containers: list[dict[str, Any]], resource: Resource) -> list[list[
     for row in containers:
         if resource is Resource.GPU and row["gpu_share"] is None:
             continue
-        if not row["container"] and row.get(f"{resource.value}_request") is None:
+        if resource is not Resource.GPU and not row["container"] and row[f"{resource.value}_request"] is None:
             continue
         groups[row["container_key"]].append(row)
     return list(groups.values())

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 
+from costlab.config.book import plain_label
 from costlab.config.settings import ClassRule, WorkloadClass
 from costlab.domain.identity import WorkloadKey
 
@@ -17,8 +18,9 @@ def class_of(
     A job is training with a GPU and batch without; what stays up is inference with a GPU, a notebook if its name says
     so, and a service without.
     """
+    plain = {plain_label(key): text for key, text in labels.items()}
     for name, rule in rules.items():
-        if any(labels.get(f"label_{key}") == value for key, value in rule.labels.items()):
+        if any(plain.get(plain_label(key)) == value for key, value in rule.labels.items()):
             return name.value
         if any(fnmatchcase(workload.name, pattern) for pattern in rule.names):
             return name.value

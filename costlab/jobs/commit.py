@@ -10,6 +10,7 @@ from costlab.config.prices import prices_hash
 from costlab.config.settings import Settings
 from costlab.domain.errors import ReconcileError, WorseDay
 from costlab.domain.findings import Finding, Severity
+from costlab.domain.signals import SIGNALS, Signal
 from costlab.domain.time import Day
 from costlab.jobs.charges import COMPUTE_RULES
 from costlab.jobs.facts import OBSERVED, Facts
@@ -19,6 +20,8 @@ from costlab.store.warehouse import Warehouse, queries
 
 # Coverage that differs by less is the same: late samples at a day's edge move it in the fourth digit.
 WORSE_BY = 0.001
+# Of the samples of an inventory signal: fewer are pods or nodes that the source has forgotten.
+KEPT = 0.9
 
 
 def check(tables: Mapping[str, pa.Table]) -> None:
@@ -43,6 +46,11 @@ def refuse_worse(lake: Lake, cluster: str, day: Day, facts: Facts, force: str | 
         return
     lost = sorted(set(before["signals"]) - set(facts.samples))
     faults = [f"{name} is gone" for name in lost]
+    faults += [
+        f"{name} has {facts.samples[name]:,} samples instead of {int(count):,}"
+        for name, count in sorted(before["signals"].items())
+        if SIGNALS[Signal(name)].needed and facts.samples.get(name, 0) in range(1, int(int(count) * KEPT))
+    ]
     if facts.coverage < before["coverage"] - WORSE_BY:
         faults.append(f"coverage {facts.coverage:.1%} instead of {before['coverage']:.1%}")
     if faults:
@@ -92,9 +100,9 @@ def findings_table(findings: list[Finding], cluster: str, day: Day) -> pa.Table:
 
 
 def facts_in(lake: Lake, cluster: str, day: Day) -> Facts | None:
-    """The facts that an earlier extraction left in the lake; None when there are none of the day."""
+    """The facts that an earlier extraction left in the lake; None when there are none of the day, or only parts."""
     run = lake.run(cluster, day)
-    if run is None:
+    if run is None or lake.days(cluster)[day.date] is DayState.REPAIR:
         return None
     rows = lake.read("findings", cluster, day).to_pylist()
     return Facts(

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from costlab.core.kernels import Floats, Ints
-from costlab.core.observe import Stretches, clipped, combine, held, nearest_rank, side_by_side
+from costlab.core.observe import Stretches, combine, held, nearest_rank, side_by_side
 from costlab.domain.identity import container_key, gpu_key
 from costlab.domain.signals import Labels, Series, Signal
 from costlab.domain.time import Window
-from costlab.jobs.lives import Life, Signals
-from costlab.jobs.usage import Residents
+from costlab.jobs.heard import Signals
+from costlab.jobs.lives import Life
+from costlab.jobs.residents import Part, Residents, cut
 
 NOBODY = -1
 _SIGNALS = (
@@ -71,41 +72,32 @@ class DeviceDay:
 def device_usage(
     signals: Signals, lives: list[Life], window: Window, cluster: str, max_gap_ms: int
 ) -> DeviceUsage:
-    """Busy ratio, memory and power of every device, by the container that the exporter names as its user.
+    """Busy ratio, memory and power of every device, by the container that the exporter names while that one lives.
 
     Busy is the engine-active ratio where the exporter has it, else utilisation. Several series of one device and user
     (another driver version, a second exporter) are one: the maximum.
     """
-    residents = Residents(lives)
+    residents = Residents(lives, window)
+    parts = {signal: residents.parts(signals[signal]) for signal in _SIGNALS}
     devices: dict[int, Device] = {}
-    pairs: dict[tuple[int, int], int] = {}
-    groups = {}
+    pairs: dict[Signal, list[tuple[int, int]]] = {}
     for signal in _SIGNALS:
-        series, group = signals[signal], []
-        for labels, low, high in zip(series.labels, series.offsets[:-1], series.offsets[1:], strict=True):
-            device = _device(labels, cluster)
-            devices.setdefault(device.key, device)
-            life = residents.of(labels, int(series.at_ms[low]), int(series.at_ms[high - 1]))
-            user = NOBODY if life is None else container_key(life.key, labels.get("container", ""))
-            group.append(pairs.setdefault((device.key, user), len(pairs)))
-        groups[signal] = np.array(group, np.int64)
-    ranks = {pair: rank for rank, pair in enumerate(sorted(pairs))}
-    order = np.array([ranks[pair] for pair in pairs], np.int64)
+        named = [_device(labels, cluster) for labels in signals[signal].labels]
+        devices |= {device.key: device for device in named}
+        pairs[signal] = [(named[part.series].key, _user(signals[signal], part)) for part in parts[signal]]
+    order = {pair: i for i, pair in enumerate(sorted({pair for of in pairs.values() for pair in of}))}
 
     def one_truth(signal: Signal) -> Stretches:
-        series: Series = signals[signal]
-        stretches = held(series.at_ms, series.values, series.offsets, max_gap_ms)
-        merged = combine(
-            stretches, order[groups[signal]] if len(order) else groups[signal], len(pairs), add=False
+        series = signals[signal]
+        mine = cut(held(series.at_ms, series.values, series.offsets, max_gap_ms), parts[signal])
+        return combine(
+            mine, np.array([order[pair] for pair in pairs[signal]], np.int64), len(order), add=False
         )
-        edges = np.full(len(pairs), 1, np.int64)
-        return clipped(merged, edges * window.start_ms, edges * window.end_ms)
 
     start_ms, end_ms, (engine, share, used, free, power), offsets = side_by_side(
         tuple(one_truth(signal) for signal in _SIGNALS)
     )
-    row = np.repeat(np.arange(len(ranks)), np.diff(offsets))
-    keys = np.array(sorted(pairs), np.int64).reshape(-1, 2)[row]
+    keys = np.array(list(order), np.int64).reshape(-1, 2)[np.repeat(np.arange(len(order)), np.diff(offsets))]
     return DeviceUsage(
         devices=tuple(devices[key] for key in sorted(devices)),
         gpu=keys[:, 0], container=keys[:, 1], start_ms=start_ms, end_ms=end_ms,
@@ -149,6 +141,11 @@ def _by_device(usage: DeviceUsage, device: Ints, values: Floats) -> Stretches:
     rows = np.arange(np.count_nonzero(known) + 1)
     single = Stretches(usage.start_ms[known], usage.end_ms[known], values[known], rows)
     return combine(single, device[known], len(usage.devices), add=False)
+
+
+def _user(series: Series, part: Part) -> int:
+    container = series.labels[part.series].get("container", "")
+    return NOBODY if part.life is None else container_key(part.life.key, container)
 
 
 def _device(labels: Labels, cluster: str) -> Device:

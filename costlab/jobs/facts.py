@@ -9,24 +9,25 @@ import pyarrow as pa
 
 from costlab.config.settings import Settings
 from costlab.domain.errors import SourceRefused
-from costlab.domain.findings import Finding, Severity
+from costlab.domain.findings import Finding
 from costlab.domain.identity import container_key
-from costlab.domain.signals import SIGNALS, Exporter, Series, Signal
+from costlab.domain.signals import SIGNALS, Series, Signal
 from costlab.domain.time import Day
 from costlab.jobs import devices, usage
 from costlab.jobs.claims import Claim, claims_of
 from costlab.jobs.classes import class_of
-from costlab.jobs.lives import Signals, pod_lives
-from costlab.jobs.machines import machines_of, sharing_of
+from costlab.jobs.coverage import coverage_of
+from costlab.jobs.heard import Signals, hearing
+from costlab.jobs.lives import pod_lives
+from costlab.jobs.machines import machines_of
 from costlab.jobs.owners import Ownership, registry_of
 from costlab.jobs.pricing import nodes_table
+from costlab.jobs.remarks import findings_of
+from costlab.jobs.sharing import sharing_of
 from costlab.sources import Source
 from costlab.store.schema import conform, empty
 
 OBSERVED = ("containers", "nodes", "container_usage", "gpu_usage", "gpus")
-
-# What a day cannot do without, by exporter; a cluster without GPUs has no GPU exporter.
-_EXPECTED = (Signal.CPU_SECONDS, Signal.MEMORY_BYTES, Signal.NODE_CAPACITY, Signal.NODE_ALLOCATABLE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +57,17 @@ def observe_day(
     signals = _fetch(source, settings, day, step)
     _demand_needed(signals, day)
     step("observe")
-    gap_ms, window = settings.billing.max_gap_ms, day.window
-    lives = pod_lives(signals, window, cluster)
+    gap_ms, window, heard = settings.billing.max_gap_ms, day.window, hearing(signals)
+    lives = pod_lives(signals, window, cluster, heard)
     if not lives:
         raise SourceRefused(
             f"no pod occupied a node on {day}",
             "check prometheus.matchers, and that the day is within its retention",
         )
     sharing = sharing_of(signals)
-    machines = machines_of(signals, window, lives, sharing, gap_ms)
-    claims = claims_of(signals, lives, usage.containers_seen(signals, lives), sharing, gap_ms)
-    used = usage.usage_of(signals, lives, gap_ms)
+    machines = machines_of(signals, window, lives, sharing, heard, gap_ms)
+    claims = claims_of(signals, lives, usage.containers_seen(signals, lives, window), sharing, gap_ms)
+    used = usage.usage_of(signals, lives, window, gap_ms)
     gpus = devices.device_usage(signals, lives, window, cluster, gap_ms)
     tables = {
         "containers": _containers(claims, signals, settings, cluster, day),
@@ -75,12 +76,12 @@ def observe_day(
         "gpu_usage": _gpu_usage(gpus, cluster, day),
         "gpus": _gpus(devices.device_days(gpus), cluster, day),
     }
-    shares = _coverage(claims, used, gpus)
+    shares = coverage_of(claims, used, gpus)
     occupied = sum(whole for _, whole in shares.values())
     info = source.info()
     return Facts(
         tables=tables,
-        findings=tuple(_findings(signals, used, day, gap_ms)),
+        findings=tuple(findings_of(signals, claims, used, gpus, sharing, heard, day, gap_ms)),
         coverage=sum(part for part, _ in shares.values()) / occupied if occupied else 0.0,
         signal_coverage={
             name: part / whole if whole else 0.0 for name, (part, whole) in shares.items() if whole
@@ -114,7 +115,7 @@ def _demand_needed(signals: Signals, day: Day) -> None:
 def _containers(
     claims: list[Claim], signals: Signals, settings: Settings, cluster: str, day: Day
 ) -> pa.Table:
-    registry = registry_of(signals)
+    registry = registry_of(signals, day.window)
     ownership = Ownership(settings.owner.labels, settings.owner.namespaces)
     with_gpu = {claim.life.key for claim in claims if claim.gpu_resource}
     workload = {
@@ -191,59 +192,3 @@ def _gpus(days: list[devices.DeviceDay], cluster: str, day: Day) -> pa.Table:
         **{name: np.array([getattr(d, name) for d in days], np.float64) for name in numbers},
     }  # fmt: skip
     return conform("gpus", columns)
-
-
-def _coverage(
-    claims: list[Claim], used: usage.Usage, gpus: devices.DeviceUsage
-) -> dict[str, tuple[float, float]]:
-    """Observed and occupied seconds of CPU, memory and GPUs; what a pod reserves beyond its containers has no usage."""
-    occupied_s = sum(c.end_ms - c.start_ms for c in claims if c.container) / 1000
-    gpu_s = sum((c.end_ms - c.start_ms) * (c.gpu_request or 0) for c in claims) / 1000
-    seconds = (used.end_ms - used.start_ms) / 1000
-    watched = ~np.isnan(gpus.busy) & (gpus.container != devices.NOBODY)
-    gpu_seen_s = float(((gpus.end_ms - gpus.start_ms) / 1000)[watched].sum())
-    return {
-        "cpu": (float(seconds[~np.isnan(used.cpu_cores)].sum()), occupied_s),
-        "memory": (float(seconds[~np.isnan(used.memory_bytes)].sum()), occupied_s),
-        "gpu": (min(gpu_seen_s, gpu_s), gpu_s),
-    }
-
-
-def _findings(signals: Signals, used: usage.Usage, day: Day, gap_ms: int) -> list[Finding]:
-    found = [
-        Finding(
-            "signal_missing", Severity.ERROR, signal.value,
-            f"{SIGNALS[signal].exporter} gave no sample of {signal}: {SIGNALS[signal].doc}",
-        )
-        for signal in _EXPECTED
-        if not signals[signal].sample_count
-    ]  # fmt: skip
-    told = {labels.get("instance", "") for labels in signals[Signal.POD_INFO].labels}
-    if len(told) > 1:
-        found.append(
-            Finding(
-                "duplicate_kube_state_metrics", Severity.INFO, ", ".join(sorted(told)),
-                f"{len(told)} instances of {Exporter.KUBE_STATE_METRICS} answered; each object counts once",
-            )
-        )  # fmt: skip
-    at_ms = np.unique(signals[Signal.POD_INFO].at_ms)
-    inside = at_ms[(at_ms >= day.window.start_ms) & (at_ms < day.window.end_ms)]
-    bounds = np.concatenate([[day.window.start_ms], inside, [day.window.end_ms]])
-    away_s = int(np.sum(np.diff(bounds)[np.diff(bounds) > gap_ms]) // 1000)
-    if away_s:
-        found.append(
-            Finding(
-                "inventory_gap", Severity.WARNING, Exporter.KUBE_STATE_METRICS.value,
-                f"nothing was heard for {away_s // 60} minutes: pods that lived only then are missing, "
-                "and ends within it are guesses",
-            )
-        )  # fmt: skip
-    if used.homeless > 0:
-        found.append(
-            Finding(
-                "usage_without_pod", Severity.WARNING, Exporter.CADVISOR.value,
-                f"{used.homeless / 3600:.3f} core-hours were used by containers that {Exporter.KUBE_STATE_METRICS} "
-                "does not place on a node at that time",
-            )
-        )  # fmt: skip
-    return found

@@ -1,16 +1,14 @@
 """Who was on which node, and when: a pod's life as far as it occupies a node. docs/methods.md, "Occupancy"."""
 
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from costlab.core.observe import scrape_interval_ms
 from costlab.domain.identity import PodKey
 from costlab.domain.signals import Labels, Series, Signal
-from costlab.domain.time import MINUTE_MS, Window
+from costlab.domain.time import Window
+from costlab.jobs.heard import Hearing, Signals, spans
 
-Signals = Mapping[Signal, Series]
 PodId = tuple[str, str, str]  # namespace, pod, uid
 
 ENDED = ("Succeeded", "Failed")
@@ -32,28 +30,21 @@ class Life:
         return (self.key.namespace, self.key.pod, self.key.uid)
 
 
-def pod_lives(signals: Signals, window: Window, cluster: str) -> list[Life]:
+def pod_lives(signals: Signals, window: Window, cluster: str, heard: Hearing) -> list[Life]:
     """The lives that touch the day, cut to it, ordered by name.
 
-    A pod occupies its node from when it was bound until it ended; its series vanishing is an end one scrape later.
-    Without a node it occupies nothing.
+    A pod occupies its node from when it was bound until it ended; its series vanishing is an end one scrape later,
+    unless kube-state-metrics fell silent as a whole. Without a node it occupies nothing.
     """
-    info = signals[Signal.POD_INFO]
-    step_ms = scrape_interval_ms(info.at_ms, info.offsets, MINUTE_MS)
     scheduled, started = latest(signals[Signal.POD_SCHEDULED_TIME]), latest(signals[Signal.POD_START_TIME])
     completed, ended = latest(signals[Signal.POD_COMPLETION_TIME]), _ended_at(signals[Signal.POD_PHASE])
-    seen: dict[tuple[PodId, str], tuple[int, int, Labels]] = {}
-    for labels, first_ms, last_ms in spans(info):
-        if not labels.get("node"):
-            continue
-        key = (pod_id(labels), labels["node"])
-        before = seen.get(key, (first_ms, last_ms, labels))
-        seen[key] = (min(first_ms, before[0]), max(last_ms, before[1]), labels)
     lives = []
-    for (pod, node), (first_ms, last_ms, labels) in sorted(seen.items(), key=lambda item: item[0]):
+    for (pod, node), (first_ms, last_ms, labels) in sorted(
+        _seen(signals[Signal.POD_INFO]).items(), key=lambda i: i[0]
+    ):
         bound_s = scheduled.get(pod, started.get(pod))
-        start_ms = first_ms if bound_s is None else min(first_ms, round(bound_s * 1000))
-        end_ms = last_ms + step_ms
+        start_ms = heard.begin(first_ms, window) if bound_s is None else min(first_ms, round(bound_s * 1000))
+        end_ms = heard.end(last_ms, window)
         if pod in ended:
             end_ms = min(ended[pod], round(completed[pod] * 1000)) if pod in completed else ended[pod]
         start_in, end_in = max(start_ms, window.start_ms), min(end_ms, window.end_ms)
@@ -69,13 +60,6 @@ def pod_id(labels: Labels) -> PodId:
     return (labels.get("namespace", ""), labels.get("pod", ""), labels.get("uid", ""))
 
 
-def spans(series: Series) -> Iterator[tuple[Labels, int, int]]:
-    """Labels, first and last sample of each series that has one."""
-    for labels, low, high in zip(series.labels, series.offsets[:-1], series.offsets[1:], strict=True):
-        if low < high:
-            yield labels, int(series.at_ms[low]), int(series.at_ms[high - 1])
-
-
 def latest(series: Series) -> dict[PodId, float]:
     """The largest value that a pod's series ever had: instances of kube-state-metrics may disagree."""
     found: dict[PodId, float] = {}
@@ -86,6 +70,17 @@ def latest(series: Series) -> dict[PodId, float]:
             pod = pod_id(labels)
             found[pod] = max(found.get(pod, -np.inf), float(values.max()))
     return found
+
+
+def _seen(info: Series) -> dict[tuple[PodId, str], tuple[int, int, Labels]]:
+    """First and last sample of each pod on each node."""
+    seen: dict[tuple[PodId, str], tuple[int, int, Labels]] = {}
+    for labels, first_ms, last_ms in spans(info):
+        if node := labels.get("node"):
+            key = (pod_id(labels), node)
+            before = seen.get(key, (first_ms, last_ms, labels))
+            seen[key] = (min(first_ms, before[0]), max(last_ms, before[1]), labels)
+    return seen
 
 
 def _ended_at(phase: Series) -> dict[PodId, int]:

@@ -1,20 +1,17 @@
-"""The nodes of a day: when they lived, what they had, how their GPUs are shared. docs/methods.md, "Nodes"."""
+"""The nodes of a day: when they lived and what they had. docs/methods.md, "Nodes"."""
 
-import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from dataclasses import dataclass
 
 import numpy as np
 
-from costlab.core.observe import scrape_interval_ms
 from costlab.domain.signals import Labels, Signal
-from costlab.domain.time import MINUTE_MS, Window
-from costlab.domain.units import Resource
-from costlab.jobs.levels import Steps, edges_of, steps_by, value_at
-from costlab.jobs.lives import Life, Signals
+from costlab.domain.time import Window
+from costlab.jobs.heard import Hearing, Signals, newest, own_labels
+from costlab.jobs.levels import Run, bridged, runs_by, stretches_of
+from costlab.jobs.lives import Life
+from costlab.jobs.sharing import Sharing, is_gpu
 
-_MIG = re.compile(r"nvidia_com_mig_(\d+)g_")
-_WHOLE = ("nvidia_com_gpu", "nvidia_com_gpu_shared", "amd_com_gpu")
 # How the common provisioners label what a node is bought as.
 _CAPACITY_TYPES = {
     "label_karpenter_sh_capacity_type": {"spot": "spot", "on-demand": "on-demand"},
@@ -45,147 +42,113 @@ class Machine:
     allocatable: Size
     gpu_model: str | None
     labels: Labels
-    capacity_type: str | None
 
-
-@dataclass(frozen=True, slots=True)
-class Sharing:
-    """How many physical GPUs one piece of a GPU resource stands for, by node."""
-
-    replicas: dict[str, int]
-    models: dict[str, str]
-
-    def share(self, node: str, resource: str) -> float | None:
-        """1 for a whole GPU, physical / advertised for a shared one, slices / 7 for MIG (4 on an A30); else None."""
-        if match := _MIG.match(resource):
-            return int(match[1]) / (4 if "A30" in self.models.get(node, "") else 7)
-        return 1 / self.replicas.get(node, 1) if resource in _WHOLE else None
-
-
-def sharing_of(signals: Signals) -> Sharing:
-    """How each node's GPUs are shared, from the device plugin's labels or from the devices that were seen.
-
-    Advertised GPUs that are a whole multiple of the devices seen are shared that many times.
-    """
-    devices, models, told = *_devices(signals), labels_of(signals)
-    replicas = {}
-    for node, pieces in _advertised(signals).items():
-        stated, physical = told.get(node, {}).get("label_nvidia_com_gpu_replicas", ""), len(devices[node])
-        if stated.isdigit() and int(stated) > 0:
-            replicas[node] = int(stated)
-        elif physical:
-            replicas[node] = int(pieces // physical) if pieces > physical and pieces % physical == 0 else 1
-    products = {node: labels.get("label_nvidia_com_gpu_product", "") for node, labels in told.items()}
-    return Sharing(replicas, {node: product for node, product in products.items() if product} | models)
-
-
-def labels_of(signals: Signals) -> dict[str, dict[str, str]]:
-    """The labels of each node that kube-state-metrics may show."""
-    return {
-        labels.get("node", ""): {name: text for name, text in labels.items() if name.startswith("label_")}
-        for labels in signals[Signal.NODE_LABELS].labels
-    }
+    @property
+    def capacity_type(self) -> str | None:
+        """What it is bought as, spot or on-demand, by the labels of the common provisioners."""
+        for label, meanings in _CAPACITY_TYPES.items():
+            if (text := self.labels.get(label)) in meanings:
+                return meanings[text]
+        return None
 
 
 def machines_of(
-    signals: Signals, window: Window, lives: list[Life], sharing: Sharing, max_gap_ms: int
+    signals: Signals, window: Window, lives: list[Life], sharing: Sharing, heard: Hearing, max_gap_ms: int
 ) -> list[Machine]:
     """Every node of the day in stretches of constant capacity, ordered by name and time.
 
     A node that only its pods tell of has no known capacity, and lives as long as they do.
     """
-    told = labels_of(signals)
-    capacity = steps_by(signals[Signal.NODE_CAPACITY], _node_resource, max_gap_ms)
-    allocatable = steps_by(signals[Signal.NODE_ALLOCATABLE], _node_resource, max_gap_ms)
+    named = {
+        node: own_labels(labels)
+        for node, labels in newest(signals[Signal.NODE_LABELS], _node, window).items()
+    }
+    levels: dict[str, dict[str, list[Run]]] = defaultdict(dict)  # node → "capacity cpu" → runs
+    for what, signal in (("capacity", Signal.NODE_CAPACITY), ("allocatable", Signal.NODE_ALLOCATABLE)):
+        for (node, resource), runs in runs_by(signals[signal], _node_resource, max_gap_ms).items():
+            if resource in ("cpu", "memory") or is_gpu(resource):
+                levels[node][f"{what} {resource}"] = runs
+    told = _told(signals)
     found = []
-    for node, stays in sorted(_stays(signals, lives, max_gap_ms).items()):
-        has = {resource: steps for (name, resource), steps in capacity.items() if name == node}
-        gives = {resource: steps for (name, resource), steps in allocatable.items() if name == node}
-        labels = told.get(node, {})
-        for stay_start, stay_end in stays:
-            start_ms, end_ms = max(stay_start, window.start_ms), min(stay_end, window.end_ms)
-            if start_ms >= end_ms:
-                continue
-            for low, high in edges_of([*has.values(), *gives.values()], start_ms, end_ms):
-                found.append(
-                    Machine(
-                        node, low, high, _size(has, low, node, sharing), _size(gives, low, node, sharing),
-                        sharing.models.get(node), labels, _capacity_type(labels),
-                    )
-                )  # fmt: skip
+    for node in sorted(told.keys() | {life.node for life in lives}):
+        at_ms = told.get(node)
+        stays = _stays(at_ms, heard, window, max_gap_ms) if at_ms is not None else _stay_of_pods(node, lives)
+        for start_ms, end_ms in stays:
+            has = {
+                name: bridged(runs, at_ms, start_ms, end_ms)
+                for name, runs in levels[node].items()
+                if at_ms is not None
+            }
+            edges = {since_ms for since_ms, _ in sharing.told.get(node, [])[1:]}
+            for low, high, values in stretches_of(
+                has, max(start_ms, window.start_ms), min(end_ms, window.end_ms)
+            ):
+                for from_ms, to_ms in _cut(low, high, edges):
+                    capacity = _size(values, "capacity", node, from_ms, sharing)
+                    allocatable = _size(values, "allocatable", node, from_ms, sharing)
+                    model, labels = sharing.models.get(node), named.get(node, {})
+                    found.append(Machine(node, from_ms, to_ms, capacity, allocatable, model, labels))
     return found
 
 
-def _devices(signals: Signals) -> tuple[dict[str, set[str]], dict[str, str]]:
-    """The devices that were seen on each node, and the model that most of them are."""
-    devices: dict[str, set[str]] = defaultdict(set)
-    models: dict[str, Counter[str]] = defaultdict(Counter)
-    for signal in (Signal.GPU_UTILIZATION, Signal.GPU_ENGINE_ACTIVE, Signal.GPU_MEMORY_USED):
-        for labels in signals[signal].labels:
-            node = labels.get("node", "")
-            devices[node].add(labels.get("gpu_uuid") or labels.get("gpu_index", ""))
-            if model := labels.get("gpu_model"):
-                models[node][model] += 1
-    return devices, {node: min(counts, key=lambda m: (-counts[m], m)) for node, counts in models.items()}
-
-
-def _advertised(signals: Signals) -> dict[str, float]:
-    """The most whole or shared GPUs that each node ever told of."""
-    capacity, advertised = signals[Signal.NODE_CAPACITY], dict[str, float]()
-    for labels, low, high in zip(capacity.labels, capacity.offsets[:-1], capacity.offsets[1:], strict=True):
-        if labels.get("resource") in _WHOLE and low < high:
-            node, most = labels.get("node", ""), float(np.nanmax(capacity.values[low:high]))
-            advertised[node] = max(advertised.get(node, 0.0), most)
-    return advertised
+def _node(labels: Labels) -> str:
+    return labels.get("node", "")
 
 
 def _node_resource(labels: Labels) -> tuple[str, str]:
     return labels.get("node", ""), labels.get("resource", "")
 
 
-def _size(levels: dict[str, Steps], at_ms: int, node: str, sharing: Sharing) -> Size:
-    gpus = None
-    for resource, steps in levels.items():
-        share, pieces = sharing.share(node, resource), value_at(steps, at_ms)
-        if share is not None and pieces is not None:
-            gpus = (gpus or 0.0) + share * pieces
-    if gpus is None and Resource.CPU in levels:
-        gpus = 0.0  # a node that tells its cores and no GPU has none
-    return Size(value_at(levels.get("cpu", []), at_ms), value_at(levels.get("memory", []), at_ms), gpus)
+def _size(values: dict[str, float], what: str, node: str, at_ms: int, sharing: Sharing) -> Size:
+    of = {
+        name.removeprefix(f"{what} "): value for name, value in values.items() if name.startswith(f"{what} ")
+    }
+    shares = {resource: sharing.share(node, resource, at_ms) for resource in of}
+    gpus = sum(share * of[resource] for resource, share in shares.items() if share is not None)
+    # A node that tells its cores and no GPU has none.
+    return Size(of.get("cpu"), of.get("memory"), float(gpus) if of else None)
 
 
-def _stays(signals: Signals, lives: list[Life], max_gap_ms: int) -> dict[str, list[tuple[int, int]]]:
-    """When each node was there: a gap while kube-state-metrics answered for other nodes is an absence."""
+def _told(signals: Signals) -> dict[str, np.ndarray]:
+    """When each node's capacity or allocatable was told: int64, ordered."""
     times: dict[str, list[np.ndarray]] = defaultdict(list)
-    steps = []
     for signal in (Signal.NODE_CAPACITY, Signal.NODE_ALLOCATABLE):
         series = signals[signal]
-        steps.append(scrape_interval_ms(series.at_ms, series.offsets, MINUTE_MS))
+        known = ~np.isnan(series.values)
         for labels, low, high in zip(series.labels, series.offsets[:-1], series.offsets[1:], strict=True):
-            times[labels.get("node", "")].append(series.at_ms[low:high])
-    step_ms = min(steps)
-    heard = np.unique(signals[Signal.POD_INFO].at_ms)
-    stays = {}
-    for node, parts in times.items():
-        at_ms = np.unique(np.concatenate(parts))
-        cuts = [
-            i for i in np.flatnonzero(np.diff(at_ms) > max_gap_ms).tolist()
-            if np.searchsorted(heard, at_ms[i + 1] - 1) - np.searchsorted(heard, at_ms[i] + step_ms, "right") > 1
-        ]  # fmt: skip
-        bounds = [-1, *cuts, len(at_ms) - 1]
-        stays[node] = [
-            (int(at_ms[low + 1]), int(at_ms[high]) + step_ms)
-            for low, high in zip(bounds[:-1], bounds[1:], strict=True)
-        ]
-    for life in lives:
-        if life.node not in times:
-            before = stays.get(life.node, [(life.start_ms, life.end_ms)])[0]
-            stays[life.node] = [(min(before[0], life.start_ms), max(before[1], life.end_ms))]
-    return stays
+            times[_node(labels)].append(series.at_ms[low:high][known[low:high]])
+    joined = {node: np.unique(np.concatenate(parts)) for node, parts in times.items()}
+    return {node: at_ms for node, at_ms in joined.items() if len(at_ms)}
 
 
-def _capacity_type(labels: Labels) -> str | None:
-    for label, meanings in _CAPACITY_TYPES.items():
-        if (text := labels.get(label)) in meanings:
-            return meanings[text]
-    return None
+def _stays(at_ms: np.ndarray, heard: Hearing, window: Window, max_gap_ms: int) -> list[tuple[int, int]]:
+    """When a node was there: a gap while kube-state-metrics told of other things is an absence."""
+    cuts = [
+        i
+        for i in np.flatnonzero(np.diff(at_ms) > max_gap_ms).tolist()
+        if np.searchsorted(heard.at_ms, at_ms[i + 1])
+        - np.searchsorted(heard.at_ms, at_ms[i] + heard.step_ms, "right")
+        > 1
+    ]
+    bounds = [-1, *cuts, len(at_ms) - 1]
+    stays = [
+        (int(at_ms[low + 1]), int(at_ms[high]) + heard.step_ms)
+        for low, high in zip(bounds, bounds[1:], strict=False)
+    ]
+    stays[0] = (heard.begin(stays[0][0], window), stays[0][1])
+    stays[-1] = (stays[-1][0], heard.end(int(at_ms[-1]), window))
+    return [
+        (start_ms, end_ms)
+        for start_ms, end_ms in stays
+        if start_ms < window.end_ms and end_ms > window.start_ms
+    ]
+
+
+def _stay_of_pods(node: str, lives: list[Life]) -> list[tuple[int, int]]:
+    here = [life for life in lives if life.node == node]
+    return [(min(life.start_ms for life in here), max(life.end_ms for life in here))]
+
+
+def _cut(start_ms: int, end_ms: int, edges: set[int]) -> list[tuple[int, int]]:
+    points = [start_ms, *sorted(edge for edge in edges if start_ms < edge < end_ms), end_ms]
+    return list(zip(points[:-1], points[1:], strict=True))

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from costlab.config.settings import Settings
 from costlab.domain.errors import Busy, ConfigError, ExitCode
-from costlab.domain.time import Day, Window
+from costlab.domain.time import Day, instant
 from costlab.jobs.charges import charge_day
 from costlab.jobs.commit import check, commit, facts_in, findings_table, refuse_worse
 from costlab.jobs.facts import Facts, observe_day
@@ -27,7 +27,6 @@ def _silent(_: str) -> None:
 class Priced:
     """A day that is ready to be committed."""
 
-    facts: Facts
     tables: Mapping[str, pa.Table]
     state: DayState
 
@@ -45,7 +44,7 @@ def extract_day(
         "findings": findings_table(list(facts.findings), cluster, day),
     }
     if committed and committed["status"] != DayState.EXTRACTED.value:
-        # A day that is already charged stays as it is, unless what was observed has changed.
+        # A day that readers see is charged again at once: they never find it without its charges.
         priced = price(facts, settings, cluster, day)
         tables, state = priced.tables, priced.state
     else:
@@ -59,7 +58,8 @@ def compute_day(lake: Lake, settings: Settings, cluster: str, day: Day) -> Outco
     facts = facts_in(lake, cluster, day)
     if facts is None:
         raise ConfigError(
-            f"{day} of cluster {cluster} is not in the lake", f"read it first: costlab extract --date {day}"
+            f"{day} of cluster {cluster} is not in the lake, or not as a whole",
+            f"read it first: costlab extract --date {day}",
         )
     priced = price(facts, settings, cluster, day)
     changed = commit(lake, cluster, day, priced.tables, facts, settings, priced.state)
@@ -88,14 +88,14 @@ def price(facts: Facts, settings: Settings, cluster: str, day: Day) -> Priced:
     tables |= {"charges": charges, "findings": findings_table([*facts.findings, *remarks], cluster, day)}
     check(tables)
     enough = facts.coverage >= settings.quality.min_coverage
-    return Priced(facts, tables, DayState.COMPLETE if enough else DayState.INCOMPLETE)
+    return Priced(tables, DayState.COMPLETE if enough else DayState.INCOMPLETE)
 
 
 def refuse_open(day: Day, settings: Settings, now_ms: int) -> None:
     """Raise Busy while the day, or the margin that its last samples need, is not over."""
-    closed = Window(day.window.end_ms + settings.billing.max_gap_ms, 2**62)
-    if now_ms < closed.start_ms:
-        raise Busy(f"{day} is not over yet", f"run it again after {closed.start:%Y-%m-%d %H:%M} UTC")
+    closed_ms = day.window.end_ms + settings.billing.max_gap_ms
+    if now_ms < closed_ms:
+        raise Busy(f"{day} is not over yet", f"run it again after {instant(closed_ms):%Y-%m-%d %H:%M} UTC")
 
 
 def _outcome(facts: Facts, cluster: str, day: Day, state: DayState, *, changed: bool) -> Outcome:

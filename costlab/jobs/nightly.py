@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from costlab.config.settings import Cluster, Settings
-from costlab.domain.errors import CostlabError, ExitCode, SourceError
+from costlab.domain.errors import CostlabError, ExitCode, ReconcileError, SourceError
 from costlab.domain.time import Day, day_of, days_between, milliseconds
 from costlab.jobs.measure import measure_day, refuse_open
 from costlab.jobs.outcome import Outcome
 from costlab.jobs.report import write_report
 from costlab.sources import Source
-from costlab.store.lake import DayState, Lake
+from costlab.store.lake import READABLE, Lake
 
 # How far back a night looks by itself; --since reaches further.
 CATCH_UP_DAYS = 7
@@ -40,7 +40,7 @@ def nightly(
     Raises the first error after every cluster had its turn.
     """
     lake = Lake.create(settings.lake, settings.timezone)
-    worst, first_fault = Outcome("nothing was due", ExitCode.DONE), None
+    worst, faults = Outcome("nothing was due", ExitCode.DONE), list[CostlabError]()
     with lake.locked():
         for cluster in settings.chosen():
             for day in due(lake, settings, cluster.id, asked, now):
@@ -49,33 +49,34 @@ def nightly(
                     outcome = measure_day(
                         source_of(cluster), lake, settings, cluster.id, day, force=asked.force, step=step
                     )
+                    write_report(lake, settings, cluster.id, day, settings.report.out)
                 except CostlabError as fault:
                     say(f"{cluster.id} {day}: {fault.message}")
-                    first_fault = first_fault or fault
-                    if isinstance(fault, SourceError):
-                        continue  # the next day may still be in the source's retention
+                    faults.append(fault)
+                    if isinstance(fault, SourceError | ReconcileError):
+                        continue  # that day's own fault: the next may be sound
                     break
-                write_report(lake, settings, cluster.id, day, settings.report.out)
                 say(outcome.line)
                 worst = outcome if outcome.exit_code >= worst.exit_code else worst
-    if first_fault:
-        raise first_fault
+    if faults:
+        raise faults[0]
     return worst
 
 
 def due(lake: Lake, settings: Settings, cluster: str, asked: Asked, now: datetime) -> tuple[Day, ...]:
-    """The days to measure, oldest first: those asked for, else those since the newest whole day that are not whole."""
+    """The days to measure, oldest first: the one asked for, else those up to yesterday that are not whole.
+
+    They begin at `asked.since`; without it at the lake's first day, but a week back at most, and in a new lake with
+    yesterday. A reason to force measures whole days anew.
+    """
     if asked.date:
         return (asked.date,)
     yesterday = day_of(now, settings.timezone).previous
     held = lake.days(cluster)
-    if asked.since:
-        first = asked.since
-    elif held:
+    first = asked.since or yesterday
+    if held and not asked.since:
         first = max(Day(min(held), settings.timezone), _back(yesterday, CATCH_UP_DAYS - 1))
-    else:
-        first = yesterday
-    whole = {day for day, state in held.items() if state in (DayState.COMPLETE, DayState.INCOMPLETE)}
+    whole = {day for day, state in held.items() if state in READABLE and not asked.force}
     return tuple(day for day in days_between(first, yesterday) if day.date not in whole)
 
 

@@ -3,9 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from costlab.config.book import plain_label
 from costlab.domain.identity import WorkloadKey
 from costlab.domain.signals import Labels, Series, Signal
-from costlab.jobs.lives import Life, PodId, Signals, pod_id
+from costlab.domain.time import Window
+from costlab.jobs.heard import Signals, newest, own_labels
+from costlab.jobs.lives import Life, PodId, pod_id
 
 UNALLOCATED = "unallocated"
 _NOBODY = ("", "<none>")
@@ -54,8 +57,9 @@ class Registry:
             self.pod_labels.get(life.pod_id, {}),
             self.namespace_labels.get(life.key.namespace, {}),
         ):
+            plain = {plain_label(name): text for name, text in labels.items()}
             for name in ownership.labels:
-                if team := labels.get(f"label_{_snake(name)}"):
+                if team := plain.get(plain_label(name)):
                     return team
         return ownership.namespaces.get(life.key.namespace, UNALLOCATED)
 
@@ -65,37 +69,29 @@ class Registry:
         return next((labels[name] for name in _PIPELINE_LABELS if labels.get(name)), None)
 
 
-def registry_of(signals: Signals) -> Registry:
-    """The owners and labels of everything that was seen."""
+def registry_of(signals: Signals, window: Window) -> Registry:
+    """The owners and labels of everything that was seen, as they were last told within the day."""
+    owners = newest(signals[Signal.POD_OWNER], pod_id, window)
+    pods = newest(signals[Signal.POD_LABELS], pod_id, window)
+    namespaces = newest(signals[Signal.NAMESPACE_LABELS], lambda labels: labels.get("namespace", ""), window)
     return Registry(
-        owners={pod_id(labels): _owner(labels) for labels in signals[Signal.POD_OWNER].labels},
-        replicasets=_chain(signals[Signal.REPLICASET_OWNER], "replicaset"),
-        jobs=_chain(signals[Signal.JOB_OWNER], "job_name"),
-        pod_labels={pod_id(labels): _own_labels(labels) for labels in signals[Signal.POD_LABELS].labels},
-        namespace_labels={
-            labels.get("namespace", ""): _own_labels(labels)
-            for labels in signals[Signal.NAMESPACE_LABELS].labels
-        },
+        owners={pod: _owner(labels) for pod, labels in owners.items()},
+        replicasets=_chain(signals[Signal.REPLICASET_OWNER], "replicaset", window),
+        jobs=_chain(signals[Signal.JOB_OWNER], "job_name", window),
+        pod_labels={pod: own_labels(labels) for pod, labels in pods.items()},
+        namespace_labels={namespace: own_labels(labels) for namespace, labels in namespaces.items()},
     )
 
 
-def _chain(series: Series, name: str) -> dict[tuple[str, str], tuple[str, str]]:
-    found = {}
-    for labels in series.labels:
-        kind, owner = _owner(labels)
-        if kind not in _NOBODY and owner not in _NOBODY:
-            found[labels.get("namespace", ""), labels.get(name, "")] = (kind, owner)
-    return found
+def _chain(series: Series, name: str, window: Window) -> dict[tuple[str, str], tuple[str, str]]:
+    """The owner of each object that has one."""
+
+    def key_of(labels: Labels) -> tuple[str, str]:
+        return labels.get("namespace", ""), labels.get(name, "")
+
+    owners = {key: _owner(labels) for key, labels in newest(series, key_of, window).items()}
+    return {key: owner for key, owner in owners.items() if not set(owner) & set(_NOBODY)}
 
 
 def _owner(labels: Labels) -> tuple[str, str]:
     return labels.get("owner_kind", ""), labels.get("owner_name", "")
-
-
-def _own_labels(labels: Labels) -> dict[str, str]:
-    return {name: text for name, text in labels.items() if name.startswith("label_")}
-
-
-def _snake(label: str) -> str:
-    """A label as kube-state-metrics spells it: every character but letters and digits is an underscore."""
-    return "".join(c if c.isascii() and c.isalnum() else "_" for c in label)

@@ -1,5 +1,7 @@
 """The nodes of a day with their unit prices, and what each of them cost."""
 
+from collections import defaultdict
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -7,7 +9,7 @@ import pyarrow as pa
 
 from costlab.config.prices import PricedWindow, node_prices
 from costlab.config.settings import Settings
-from costlab.core.money import to_micros
+from costlab.core.money import apportion, to_micros
 from costlab.domain.time import Day, Window
 from costlab.domain.units import GIB
 from costlab.jobs.columns import milliseconds_of
@@ -37,7 +39,7 @@ def nodes_table(machines: list[Machine], settings: Settings, cluster: str, day: 
         columns[f"{name}_capacity"] = _floats([getattr(m.capacity, name) for m, _ in rows])
         columns[f"{name}_allocatable"] = _floats([getattr(m.allocatable, name) for m, _ in rows])
         columns[f"{name}_price"] = _floats([getattr(p.prices, name) for _, p in rows])
-        columns[f"{name}_cost"] = pa.array([_cost_micros(name, m, p) for m, p in rows], pa.int64())
+        columns[f"{name}_cost"] = pa.array(_costs(name, rows), pa.int64())
     return conform("nodes", columns)
 
 
@@ -50,21 +52,11 @@ def machines_in(nodes: pa.Table) -> list[Machine]:
             Size(*(row[f"{name}_{what}"] for name in _SIZES)) for what in ("capacity", "allocatable")
         )
         machine = Machine(
-            row["node"], start_ms, end_ms, capacity, allocatable, row["gpu_model"], dict(row["labels"]),
-            row["capacity_type"],
-        )  # fmt: skip
+            row["node"], start_ms, end_ms, capacity, allocatable, row["gpu_model"], dict(row["labels"])
+        )
         last = found[-1] if found else None
         if last and last.end_ms == start_ms and _same(last, machine):
-            found[-1] = Machine(
-                last.node,
-                last.start_ms,
-                end_ms,
-                capacity,
-                allocatable,
-                last.gpu_model,
-                last.labels,
-                last.capacity_type,
-            )
+            found[-1] = replace(last, end_ms=end_ms)
         else:
             found.append(machine)
     return found
@@ -79,12 +71,27 @@ def _priced(machine: Machine, settings: Settings) -> list[PricedWindow]:
     )  # fmt: skip
 
 
-def _cost_micros(name: str, machine: Machine, priced: PricedWindow) -> int | None:
+def _costs(name: str, rows: list[tuple[Machine, PricedWindow]]) -> list[int | None]:
+    """Capacity × unit price × life of each row in micro-units, rounded once a node: its rows add up to its price."""
+    by_node: dict[str, list[int]] = defaultdict(list)
+    amounts = [_amount(name, machine, priced) for machine, priced in rows]
+    for i, (machine, _) in enumerate(rows):
+        by_node[machine.node].append(i)
+    costs: list[int | None] = [None] * len(rows)
+    for mine in by_node.values():
+        known = [i for i in mine if amounts[i] is not None]
+        exact = np.array([amounts[i] for i in known], np.float64)
+        for i, micros in zip(known, apportion(exact, to_micros(float(exact.sum()))).tolist(), strict=True):
+            costs[i] = micros
+    return costs
+
+
+def _amount(name: str, machine: Machine, priced: PricedWindow) -> float | None:
     capacity, price = getattr(machine.capacity, name), getattr(priced.prices, name)
     if capacity is None or price is None:
-        return 0 if capacity == 0 else None
-    amount = capacity / GIB if name == "memory" else capacity
-    return to_micros(amount * price * (priced.end_ms - priced.start_ms) / 3_600_000)
+        return 0.0 if capacity == 0 else None
+    size = capacity / GIB if name == "memory" else capacity
+    return float(size * price * (priced.end_ms - priced.start_ms) / 3_600_000)
 
 
 def _same(a: Machine, b: Machine) -> bool:

@@ -1,41 +1,20 @@
 """What containers were seen to use: cAdvisor's series of every cgroup, as one truth a container."""
 
-import re
 from collections import defaultdict
 from dataclasses import dataclass
 
 import numpy as np
 
 from costlab.core.kernels import Floats, Ints
-from costlab.core.observe import clipped, combine, held, rates, scrape_interval_ms, side_by_side
+from costlab.core.observe import Stretches, combine, held, rates, scrape_interval_ms, side_by_side
 from costlab.domain.identity import container_key
 from costlab.domain.signals import Labels, Series, Signal
-from costlab.domain.time import MINUTE_MS
-from costlab.jobs.lives import Life, PodId, Signals
+from costlab.domain.time import MINUTE_MS, Window
+from costlab.jobs.heard import Signals
+from costlab.jobs.lives import Life, PodId
+from costlab.jobs.residents import Part, Residents, cut
 
-# The pod's uid in a cgroup path, with dashes or, under systemd, underscores.
-_UID = re.compile(r"pod([0-9a-f]{8}[-_][0-9a-f]{4}[-_][0-9a-f]{4}[-_][0-9a-f]{4}[-_][0-9a-f]{12})")
-
-
-class Residents:
-    """Finds the life that a series of an exporter belongs to, which knows pods by name and by cgroup only."""
-
-    def __init__(self, lives: list[Life]) -> None:
-        self._by_uid = {life.key.uid: life for life in lives if life.key.uid}
-        self._by_name: dict[tuple[str, str], list[Life]] = defaultdict(list)
-        for life in lives:
-            self._by_name[life.key.namespace, life.key.pod].append(life)
-
-    def of(self, labels: Labels, first_ms: int, last_ms: int) -> Life | None:
-        """The pod named by the cgroup's uid, else the pod of that name that lived then."""
-        if (match := _UID.search(labels.get("id", ""))) and (
-            life := self._by_uid.get(match[1].replace("_", "-"))
-        ):
-            return life
-        named = self._by_name.get((labels.get("namespace", ""), labels.get("pod", "")), [])
-        return max(
-            named, key=lambda life: min(life.end_ms, last_ms) - max(life.start_ms, first_ms), default=None
-        )
+_SIGNALS = (Signal.CPU_SECONDS, Signal.MEMORY_BYTES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,73 +33,83 @@ class Usage:
     homeless: float
 
 
-def containers_seen(signals: Signals, lives: list[Life]) -> dict[PodId, set[str]]:
+def containers_seen(signals: Signals, lives: list[Life], window: Window) -> dict[PodId, set[str]]:
     """The containers of each pod that cAdvisor measured."""
-    residents, seen = Residents(lives), defaultdict(set)
-    for signal in (Signal.CPU_SECONDS, Signal.MEMORY_BYTES):
-        for labels, life in _placed(signals[signal], residents):
-            if life is not None:
-                seen[life.pod_id].add(labels.get("container", ""))
+    residents, seen = Residents(lives, window), defaultdict(set)
+    for signal in _SIGNALS:
+        for part in residents.parts(signals[signal]):
+            if part.life is not None:
+                seen[part.life.pod_id].add(_container(signals[signal], part))
     return seen
 
 
-def usage_of(signals: Signals, lives: list[Life], max_gap_ms: int) -> Usage:
+def usage_of(signals: Signals, lives: list[Life], window: Window, max_gap_ms: int) -> Usage:
     """CPU as the sum over a container's cgroups, memory as their maximum, cut to the pod's life."""
-    residents = Residents(lives)
-    cpu, memory = signals[Signal.CPU_SECONDS], signals[Signal.MEMORY_BYTES]
-    keys: dict[int, tuple[int, int]] = {}  # container_key → the pod's life
-    placed = {
-        signal: list(_placed(signals[signal], residents))
-        for signal in (Signal.CPU_SECONDS, Signal.MEMORY_BYTES)
+    residents = Residents(lives, window)
+    parts = {signal: residents.parts(signals[signal]) for signal in _SIGNALS}
+    keys = {signal: [_key(signals[signal], part) for part in parts[signal]] for signal in _SIGNALS}
+    order = {
+        key: i for i, key in enumerate(sorted({key for of in keys.values() for key in of if key is not None}))
     }
-    for pairs in placed.values():
-        for labels, life in pairs:
-            if life is not None:
-                keys[container_key(life.key, labels.get("container", ""))] = (life.start_ms, life.end_ms)
-    order = {key: index for index, key in enumerate(sorted(keys))}
+    rising, lost = _rising(signals, parts[Signal.CPU_SECONDS], keys[Signal.CPU_SECONDS], order, max_gap_ms)
+    memory = signals[Signal.MEMORY_BYTES]
+    holding = cut(held(memory.at_ms, memory.values, memory.offsets, max_gap_ms), parts[Signal.MEMORY_BYTES])
+    sizes = combine(holding, _ranks(keys[Signal.MEMORY_BYTES], order), len(order), add=False)
+    start_ms, end_ms, (cores, size), offsets = side_by_side((rising, sizes))
+    key = np.repeat(np.array(list(order), np.int64), np.diff(offsets))
+    return Usage(key, start_ms, end_ms, cores, size, lost)
 
-    def group(signal: Signal) -> Ints:
-        return np.array(
-            [
-                -1 if life is None else order[container_key(life.key, labels.get("container", ""))]
-                for labels, life in placed[signal]
-            ],
-            np.int64,
-        )
 
+def _rising(
+    signals: Signals, parts: list[Part], keys: list[int | None], order: dict[int, int], max_gap_ms: int
+) -> tuple[Stretches, float]:
+    """CPU in cores by container, and the core-seconds of no known container.
+
+    A cgroup that two jobs scrape is one cgroup: the maximum of its series, before cgroups are added.
+    """
+    cpu = signals[Signal.CPU_SECONDS]
     step_ms = scrape_interval_ms(cpu.at_ms, cpu.offsets, MINUTE_MS)
     began = _began(cpu, signals[Signal.CONTAINER_START_TIME])
-    rising = rates(cpu.at_ms, cpu.values, cpu.offsets, began, max_gap_ms, step_ms)
-    cpu_group = group(Signal.CPU_SECONDS)
-    unknown = cpu_group[rising.group] < 0
-    homeless = float(np.sum((rising.values * (rising.end_ms - rising.start_ms))[unknown]) / 1000)
-    holding = held(memory.at_ms, memory.values, memory.offsets, max_gap_ms)
-    lived = np.array([keys[key] for key in order], np.int64).reshape(-1, 2)
-    sides = tuple(
-        clipped(combine(stretches, groups, len(order), add=add), lived[:, 0], lived[:, 1])
-        for stretches, groups, add in (
-            (rising, cpu_group, True),
-            (holding, group(Signal.MEMORY_BYTES), False),
-        )
-    )
-    start_ms, end_ms, (cores, size), offsets = side_by_side(sides)
-    key = np.repeat(np.array(list(order), np.int64), np.diff(offsets))
-    return Usage(key, start_ms, end_ms, cores, size, homeless)
-
-
-def _placed(series: Series, residents: Residents) -> list[tuple[Labels, Life | None]]:
-    firsts, lasts = series.offsets[:-1], series.offsets[1:] - 1
-    return [
-        (labels, residents.of(labels, int(series.at_ms[low]), int(series.at_ms[high])))
-        for labels, low, high in zip(series.labels, firsts, lasts, strict=True)
+    rising = cut(rates(cpu.at_ms, cpu.values, cpu.offsets, began, max_gap_ms, step_ms), parts)
+    cgroups: dict[tuple[int | None, str], int] = {}
+    own = [
+        cgroups.setdefault((key, _id(cpu, part)), len(cgroups)) for key, part in zip(keys, parts, strict=True)
     ]
+    once = combine(rising, np.array(own, np.int64), len(cgroups), add=False)
+    homeless = (
+        np.array([key is None for key, _ in cgroups], bool)[once.group] if cgroups else np.zeros(0, bool)
+    )
+    lost = float(np.sum((once.values * (once.end_ms - once.start_ms))[homeless]) / 1000)
+    return combine(once, _ranks([key for key, _ in cgroups], order), len(order), add=True), lost
+
+
+def _key(series: Series, part: Part) -> int | None:
+    return None if part.life is None else container_key(part.life.key, _container(series, part))
+
+
+def _container(series: Series, part: Part) -> str:
+    return series.labels[part.series].get("container", "")
+
+
+def _id(series: Series, part: Part) -> str:
+    """The cgroup; of a series that names none, the series itself."""
+    return series.labels[part.series].get("id") or str(part.series)
+
+
+def _ranks(keys: list[int | None], order: dict[int, int]) -> Ints:
+    return np.array([-1 if key is None else order[key] for key in keys], np.int64)
 
 
 def _began(cpu: Series, start_times: Series) -> Ints:
     """When the container of each CPU series started, epoch ms; -1 where that is not known."""
     began = {}
-    for labels, low in zip(start_times.labels, start_times.offsets[:-1], strict=True):
-        began[_cgroup(labels)] = round(float(start_times.values[low]) * 1000)
+    for labels, low, high in zip(
+        start_times.labels, start_times.offsets[:-1], start_times.offsets[1:], strict=True
+    ):
+        told = start_times.values[low:high]
+        told = told[~np.isnan(told)]
+        if len(told):
+            began[_cgroup(labels)] = round(float(told[0]) * 1000)
     return np.array([began.get(_cgroup(labels), -1) for labels in cpu.labels], np.int64)
 
 

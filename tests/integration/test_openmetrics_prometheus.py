@@ -9,9 +9,9 @@ import requests
 from numpy.typing import NDArray
 
 from costlab.domain.time import HOUR_MS, Window
+from costlab.sources import RawSeries
 from costlab.sources.synthetic import SyntheticCluster
 from costlab.sources.synthetic.openmetrics import write_openmetrics
-from costlab.sources import RawSeries
 
 pytestmark = pytest.mark.prometheus
 HOSTILE = 'back\\slash "quote"\nnew line, {brace} = # \u00e9\u2028\U0001f680'

@@ -1,0 +1,65 @@
+"""When, and by which labels, the source told of something."""
+
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+
+from costlab.core.observe import scrape_interval_ms
+from costlab.domain.signals import Labels, Series, Signal
+from costlab.domain.time import MINUTE_MS, Window
+
+Signals = Mapping[Signal, Series]
+Key = TypeVar("Key", bound=Hashable)
+
+
+@dataclass(frozen=True, slots=True)
+class Hearing:
+    """When kube-state-metrics was heard: its first and last sample around the day, and its scrape interval.
+
+    at_ms: int64 (n,), every instant at which it told of a pod, ordered.
+    """
+
+    at_ms: np.ndarray
+    step_ms: int
+
+    def begin(self, first_ms: int, window: Window) -> int:
+        """When a thing first told of at `first_ms` began: if nothing at all was heard before, at the day's edge."""
+        nothing_before = first_ms < int(self.at_ms[0]) + self.step_ms
+        return min(first_ms, window.start_ms) if nothing_before else first_ms
+
+    def end(self, last_ms: int, window: Window) -> int:
+        """When a thing last told of at `last_ms` ended: one scrape on, or at the day's edge if nothing was heard after."""
+        nothing_after = last_ms > int(self.at_ms[-1]) - self.step_ms
+        return max(last_ms + self.step_ms, window.end_ms) if nothing_after else last_ms + self.step_ms
+
+
+def hearing(signals: Signals) -> Hearing:
+    """When kube-state-metrics told of pods; there is at least one sample."""
+    info = signals[Signal.POD_INFO]
+    return Hearing(np.unique(info.at_ms), scrape_interval_ms(info.at_ms, info.offsets, MINUTE_MS))
+
+
+def spans(series: Series) -> Iterator[tuple[Labels, int, int]]:
+    """Labels, first and last sample of each series that has one; the mark of its end is no sample."""
+    known = ~np.isnan(series.values)
+    for labels, low, high in zip(series.labels, series.offsets[:-1], series.offsets[1:], strict=True):
+        at_ms = series.at_ms[low:high][known[low:high]]
+        if len(at_ms):
+            yield labels, int(at_ms[0]), int(at_ms[-1])
+
+
+def newest(series: Series, key_of: Callable[[Labels], Key], window: Window) -> dict[Key, Labels]:
+    """The labels under which each object was last told of within the day, or nearest to it."""
+    found: dict[Key, tuple[tuple[bool, int], Labels]] = {}
+    for labels, first_ms, last_ms in spans(series):
+        key, rank = key_of(labels), (first_ms < window.end_ms, min(last_ms, window.end_ms))
+        if key not in found or rank >= found[key][0]:
+            found[key] = (rank, labels)
+    return {key: labels for key, (_, labels) in found.items()}
+
+
+def own_labels(labels: Labels) -> dict[str, str]:
+    """The object's own labels among those of a series."""
+    return {name: text for name, text in labels.items() if name.startswith("label_")}

@@ -1,0 +1,108 @@
+"""What a person should know of how a day was observed."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from costlab.domain.findings import Finding, Severity
+from costlab.domain.identity import container_key
+from costlab.domain.signals import SIGNALS, Exporter, Signal
+from costlab.domain.time import Day
+from costlab.jobs.claims import Claim, init_containers
+from costlab.jobs.devices import NOBODY, DeviceUsage
+from costlab.jobs.heard import Hearing, Signals
+from costlab.jobs.sharing import Sharing
+from costlab.jobs.usage import Usage
+
+# What a day is poorer without; a cluster without GPUs has no GPU exporter.
+_EXPECTED = (Signal.CPU_SECONDS, Signal.MEMORY_BYTES, Signal.NODE_CAPACITY, Signal.NODE_ALLOCATABLE)
+_BUSY = 0.01  # below this a GPU does nothing to speak of
+_HOUR_MS = 3_600_000
+
+
+def findings_of(
+    signals: Signals, claims: list[Claim], used: Usage, gpus: DeviceUsage, sharing: Sharing, heard: Hearing, day: Day,
+    max_gap_ms: int,
+) -> Iterator[Finding]:  # fmt: skip
+    """Everything that was missing, doubled, guessed or nobody's."""
+    yield from _missing(signals)
+    yield from _inventory(signals, heard, day, max_gap_ms)
+    if used.homeless > 0:
+        yield Finding(
+            "usage_without_pod", Severity.WARNING, Exporter.CADVISOR.value,
+            f"{used.homeless / 3600:.3f} core-hours were used by containers that {Exporter.KUBE_STATE_METRICS} "
+            "does not place on a node at that time",
+        )  # fmt: skip
+    yield from _init_usage(signals, claims, used)
+    for node, replicas in sorted(sharing.guessed.items()):
+        yield Finding(
+            "gpu_sharing_guessed", Severity.WARNING, node,
+            f"it advertises {replicas} times the GPUs that its exporter shows, so each is taken for shared by {replicas}; "
+            "let kube-state-metrics show the node's label nvidia.com/gpu.replicas",
+        )  # fmt: skip
+    yield from _unclaimed_gpus(claims, gpus)
+
+
+def _missing(signals: Signals) -> Iterator[Finding]:
+    for signal in _EXPECTED:
+        if not signals[signal].sample_count:
+            spec = SIGNALS[signal]
+            yield Finding(
+                "signal_missing",
+                Severity.ERROR,
+                signal.value,
+                f"{spec.exporter} gave no sample of it: {spec.doc}",
+            )
+
+
+def _inventory(signals: Signals, heard: Hearing, day: Day, max_gap_ms: int) -> Iterator[Finding]:
+    told = {labels.get("instance", "") for labels in signals[Signal.POD_INFO].labels}
+    if len(told) > 1:
+        yield Finding(
+            "duplicate_kube_state_metrics", Severity.INFO, ", ".join(sorted(told)),
+            f"{len(told)} instances of {Exporter.KUBE_STATE_METRICS} answered; each object counts once",
+        )  # fmt: skip
+    window = day.window
+    inside = heard.at_ms[(heard.at_ms >= window.start_ms) & (heard.at_ms < window.end_ms)]
+    silences = np.diff(np.concatenate([[window.start_ms], inside, [window.end_ms]]))
+    away_ms = int(silences[silences > max_gap_ms].sum())
+    if away_ms:
+        yield Finding(
+            "inventory_gap", Severity.WARNING, Exporter.KUBE_STATE_METRICS.value,
+            f"nothing was heard for {away_ms // 60_000} minutes: what was there before is taken to have stayed, "
+            "and pods that lived only then are missing",
+        )  # fmt: skip
+
+
+def _init_usage(signals: Signals, claims: list[Claim], used: Usage) -> Iterator[Finding]:
+    """Init containers are billed by what their pod reserves for them; a sidecar among them uses more than that."""
+    init = init_containers(signals)
+    keys = {
+        container_key(life.key, name)
+        for life in {claim.life.key: claim.life for claim in claims}.values()
+        for name in init.get(life.pod_id, ())
+    }
+    mine = np.isin(used.key, np.array(sorted(keys), np.int64)) & ~np.isnan(used.cpu_cores)
+    hours = float((used.cpu_cores * (used.end_ms - used.start_ms))[mine].sum()) / _HOUR_MS
+    if hours >= 1:
+        yield Finding(
+            "init_container_usage", Severity.WARNING, Exporter.CADVISOR.value,
+            f"init containers, native sidecars among them, used {hours:.3f} core-hours; "
+            "they are billed by what their pods reserve for them, not by use",
+        )  # fmt: skip
+
+
+def _unclaimed_gpus(claims: list[Claim], gpus: DeviceUsage) -> Iterator[Finding]:
+    """GPUs that were busy for nobody who asked for one: their money is inside idle."""
+    asked = {container_key(c.life.key, c.container) for c in claims if c.gpu_share}
+    lost = ~np.isin(gpus.container, np.array(sorted(asked), np.int64)) & (gpus.busy > _BUSY)
+    hours = (gpus.end_ms - gpus.start_ms) / _HOUR_MS
+    for device in gpus.devices:
+        mine = lost & (gpus.gpu == device.key)
+        if (busy := float(hours[mine].sum())) >= 0.1:
+            nobody = bool((gpus.container[mine] == NOBODY).all())
+            yield Finding(
+                "unattributed_gpu", Severity.WARNING, f"{device.node} {device.uuid or device.index} {device.mig_profile}".strip(),
+                f"it was busy for {busy:.3f} hours "
+                + ("without a living pod to its name" if nobody else "for a container that requests no GPU"),
+            )  # fmt: skip

@@ -1,0 +1,244 @@
+"""Days of small clusters, each with one thing in it that is easily counted twice, too long, or not at all."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from small_world import AFTER, BEFORE, DAY, Measured, World, at
+
+from costlab.domain.errors import SourceRefused
+from costlab.domain.signals import Signal
+from costlab.domain.time import HOUR_MS, MINUTE_MS
+from costlab.domain.units import GIB
+
+DEFAULT = 4 * 24 * 0.1 + 16 * 24 * 0.05  # the small node's price of a day
+
+
+When = dict[str, Any]
+
+
+def shift(low: float, high: float, hour: float = 12) -> Callable[[int], float]:
+    """A level that changes at an hour."""
+    return lambda t: low if t < at(hour) else high
+
+
+def test_a_day_of_one_pod() -> None:
+    day = Measured(World().node().pod("a").use("a"))
+    assert day.total("cost") == pytest.approx(DEFAULT)
+    assert day.total("cost_used", resource="cpu", kind="workload") == pytest.approx(0.5 * 24 * 0.1)
+    assert day.facts.coverage == 1.0
+    assert day.found() == []
+
+
+def test_mig_that_begins_at_noon_is_not_there_in_the_morning() -> None:
+    world = World().node(cpu=8.0).pod("a").use("a")
+    for signal in (Signal.NODE_CAPACITY, Signal.NODE_ALLOCATABLE):
+        world.add(signal, {"node": "n1", "resource": "nvidia_com_gpu"}, shift(8, 0))
+        world.add(signal, {"node": "n1", "resource": "nvidia_com_mig_1g_10gb"}, 56, start_ms=at(12))
+    day = Measured(world)
+    assert {row["gpu_capacity"] for row in day.rows("nodes")} == {8.0}
+    assert day.total("cost", resource="gpu") == pytest.approx(8 * 24 * 2.5)
+
+
+def test_a_node_that_comes_back_without_its_gpus() -> None:
+    world = World().node(cpu=8.0, nvidia_com_gpu=4.0, end_ms=at(6)).node(cpu=8.0, start_ms=at(12)).node("n2")
+    day = Measured(world.pod("a", node="n2").use("a"))
+    assert [
+        (row["gpu_capacity"], row["start"].hour, row["end"].hour) for row in day.rows("nodes", node="n1")
+    ] == [
+        (4.0, 0, 6),
+        (0.0, 12, 0),
+    ]
+    assert day.total("cost", resource="gpu") == pytest.approx(4 * 6 * 2.5)
+
+
+def test_time_slicing_that_is_turned_on_at_noon() -> None:
+    world = World().node(nvidia_com_gpu=1.0, end_ms=at(12)).node(nvidia_com_gpu=4.0, start_ms=at(12))
+    labelled: dict[str, When] = {"1": {"end_ms": at(12)}, "4": {"start_ms": at(12)}}
+    for replicas, when in labelled.items():
+        world.add(Signal.NODE_LABELS, {"node": "n1", "label_nvidia_com_gpu_replicas": replicas}, 1, **when)
+    day = Measured(world.pod("a").use("a").gpu("GPU-1", 0.5))
+    assert {row["gpu_capacity"] for row in day.rows("nodes")} == {1.0}
+    assert day.total("cost", resource="gpu") == pytest.approx(24 * 2.5)
+
+
+def test_a_device_that_is_replaced_is_one_device_at_a_time() -> None:
+    world = World().node(nvidia_com_gpu=4.0).pod("a").use("a")
+    world.gpu("GPU-old", 0.1, end_ms=at(6)).gpu("GPU-new", 0.1, start_ms=at(6) + MINUTE_MS)
+    day = Measured(world)
+    assert day.rows("nodes")[0]["gpu_capacity"] == 1.0
+    assert "gpu_sharing_guessed" in day.found()
+
+
+def test_a_pod_made_anew_under_its_name_keeps_its_own_gpu_time() -> None:
+    world = World().node(nvidia_com_gpu=1.0)
+    lives: dict[str, When] = {"u1": {"end_ms": at(10)}, "u2": {"start_ms": at(10)}}
+    for uid, when in lives.items():
+        world.pod("t-0", requests={"cpu": 1.0, "nvidia_com_gpu": 1.0}, uid=uid, **when).use(
+            "t-0", id=f"/{uid}", **when
+        )
+    day = Measured(world.gpu("GPU-1", 0.5, "t-0"))
+    assert day.total("cost_used", resource="gpu", pod_uid="u1") == pytest.approx(12.5, abs=0.05)
+    assert day.total("cost_unobserved", resource="gpu") == 0
+    assert day.total("cost_used", resource="gpu", pod_uid="u2") == pytest.approx(17.5, abs=0.05)
+
+
+def test_allocatable_above_capacity_is_a_finding_and_still_adds_up() -> None:
+    day = Measured(World().node(allocatable={"cpu": 10.0}).pod("a", requests={"cpu": 6.0}).use("a"))
+    assert day.total("cost", resource="cpu") == pytest.approx(9.60)
+    assert "allocatable_exceeds_capacity" in day.found()
+
+
+def test_a_capacity_that_flaps_all_day_still_adds_up() -> None:
+    world = World().node(cpu=7.0, memory=31.0 * GIB).node("n2").pod("a", node="n2").use("a")
+    for signal in (Signal.NODE_CAPACITY, Signal.NODE_ALLOCATABLE):
+        world.add(
+            signal, {"node": "n1", "resource": "nvidia_com_gpu"}, lambda t: 8.0 - t // (7 * MINUTE_MS) % 2
+        )
+    day = Measured(world, prices={"cpu_core_hour": 0.0312})
+    assert len(day.rows("nodes", node="n1")) > 200
+    stored = sum(row["memory_cost"] for row in day.rows("nodes", node="n1"))
+    assert stored == sum(row["cost"] for row in day.rows("charges", node="n1", resource="memory"))
+
+
+def test_every_gpu_resource_of_a_container_counts_and_so_do_init_containers() -> None:
+    world = World().node(nvidia_com_mig_1g_10gb=7.0, nvidia_com_mig_3g_40gb=2.0, nvidia_com_gpu=1.0)
+    world.pod("a", requests={"nvidia_com_mig_1g_10gb": 1.0, "nvidia_com_mig_3g_40gb": 1.0}).use("a").pod(
+        "b"
+    ).use("b")
+    init = {"namespace": "ns", "pod": "b", "uid": "b-uid", "container": "setup", "resource": "nvidia_com_gpu"}
+    day = Measured(world.add(Signal.INIT_CONTAINER_REQUEST, init, 1.0))
+    assert day.rows("containers", pod="a")[0]["gpu_share"] == pytest.approx(4 / 7)
+    assert day.total("billed_quantity", resource="gpu", pod="b") == pytest.approx(24)
+    assert day.total("cost_unused", resource="gpu", pod="b") == pytest.approx(60)
+
+
+def test_init_containers_do_not_lift_coverage() -> None:
+    world = World().node().pod("a").use("a", end_ms=at(12)).use("a", container="setup")
+    init = {"namespace": "ns", "pod": "a", "uid": "a-uid", "container": "setup", "resource": "cpu"}
+    day = Measured(world.add(Signal.INIT_CONTAINER_REQUEST, init, 0.5))
+    assert day.facts.signal_coverage["cpu"] == pytest.approx(0.5, abs=0.01)
+    assert day.found().count("init_container_usage") == 1
+
+
+def test_a_gpu_of_one_pod_does_not_cover_anothers() -> None:
+    world = (
+        World().node(nvidia_com_gpu=2.0).pod("a", requests={"nvidia_com_gpu": 1.0}).use("a").pod("b").use("b")
+    )
+    day = Measured(world.gpu("GPU-1", 0.9, "b").gpu("GPU-2", 0.0))
+    assert day.facts.signal_coverage["gpu"] == 0
+    assert day.total("cost_unobserved", resource="gpu") == pytest.approx(60)
+    assert "unattributed_gpu" in day.found()
+
+
+def test_two_slices_of_one_device_are_covered_by_it() -> None:
+    world = World().node(nvidia_com_gpu=4.0).pod("a", requests={"nvidia_com_gpu": 2.0}).use("a")
+    day = Measured(world.gpu("GPU-1", 0.4, "a"))
+    (row,) = day.rows("charges", resource="gpu", kind="workload")
+    assert (row["coverage"], row["billed_quantity"]) == (1.0, pytest.approx(12))
+    assert day.facts.signal_coverage["gpu"] == 1.0
+
+
+@pytest.mark.parametrize("hours", [(11.5, 12.5), (-0.5, 0.5), (23.5, 24.5)])
+def test_a_silence_of_kube_state_metrics_ends_nothing(hours: tuple[float, float]) -> None:
+    world = World()
+    heard: list[When] = [{"end_ms": at(hours[0])}, {"start_ms": at(hours[1])}]
+    for when in heard:
+        world.node(**when).pod("a", **when)
+    world.use("a")
+    # A pod's series that begins anew tells the same scheduled time.
+    labels = {"namespace": "ns", "pod": "a", "uid": "a-uid"}
+    world._series[Signal.POD_SCHEDULED_TIME].clear()  # noqa: SLF001 - said again in one piece
+    world.add(Signal.POD_SCHEDULED_TIME, labels, BEFORE / 1000)
+    day = Measured(world)
+    assert day.total("cost") == pytest.approx(DEFAULT)
+    assert day.total("billed_quantity", resource="cpu", kind="workload") == pytest.approx(24)
+    assert "inventory_gap" in day.found()
+
+
+def test_a_pod_that_vanishes_while_others_stay_has_ended() -> None:
+    world = World().node().pod("a").use("a").pod("b", start_ms=at(6), end_ms=at(8) + 1).use("b", end_ms=at(8))
+    (row,) = Measured(world).rows("containers", pod="b")
+    assert (row["start"].isoformat(), row["end"].isoformat()) == (
+        "2026-11-20T06:00:00+00:00",
+        "2026-11-20T08:01:00+00:00",
+    )
+
+
+def test_labels_are_those_that_were_told_last() -> None:
+    world = World().node().pod("a").use("a")
+    labels = {"namespace": "ns", "pod": "a", "uid": "a-uid"}
+    world.add(Signal.POD_LABELS, {**labels, "label_team": "zeta"}, 1, end_ms=at(-0.05))
+    world.add(Signal.POD_LABELS, {**labels, "label_team": "alpha"}, 1, start_ms=at(-0.05))
+    assert {row["team"] for row in Measured(world).rows("containers")} == {"alpha"}
+
+
+def test_neighbouring_days_are_no_finding_of_this_one() -> None:
+    world = World().node().pod("x").use("x")
+    lives: dict[str, When] = {"old": {"end_ms": at(-0.04)}, "next": {"start_ms": at(24.02)}}
+    for name, when in lives.items():
+        world.pod(name, **when).use(name, **when)
+    assert Measured(world).found() == []
+
+
+def test_a_cgroup_that_two_jobs_scrape_is_one_cgroup() -> None:
+    world = World().node().pod("a").use("a", instance="10.0.0.1:10250").use("a", instance="node-1")
+    assert Measured(world).total("used_quantity", resource="cpu", kind="workload") == pytest.approx(12)
+
+
+def test_a_resize_within_the_day_is_billed_by_its_parts() -> None:
+    world = World().node().pod("a", requests={"cpu": shift(1.0, 2.0)}).use("a", cpu=0.1)
+    day = Measured(world)
+    assert len(day.rows("containers")) == 2
+    assert day.total("billed_quantity", resource="cpu", kind="workload") == pytest.approx(36, abs=0.02)
+
+
+def test_a_finished_pod_costs_nothing_more() -> None:
+    world = (
+        World()
+        .node()
+        .pod("a")
+        .use("a")
+        .pod("job", phase="Succeeded", start_ms=at(2))
+        .use("job", start_ms=at(2))
+    )
+    labels = {"namespace": "ns", "pod": "job", "uid": "job-uid"}
+    world.add(Signal.POD_COMPLETION_TIME, labels, at(3) / 1000)
+    world.add(Signal.POD_PHASE, {**labels, "phase": "Succeeded"}, shift(0, 1, 3))
+    assert Measured(world).total("billed_quantity", resource="cpu", pod="job") == pytest.approx(0, abs=1.01)
+
+
+def test_classes_by_label_find_labels_as_kubernetes_writes_them() -> None:
+    world = World().node().pod("a").use("a")
+    labels = {"namespace": "ns", "pod": "a", "uid": "a-uid", "label_app_kubernetes_io_component": "train"}
+    rule = {"training": {"labels": {"app.kubernetes.io/component": "train"}}}
+    day = Measured(world.add(Signal.POD_LABELS, labels, 1), classes=rule)
+    assert day.rows("containers")[0]["class"] == "training"
+
+
+def test_a_node_without_a_known_capacity_is_billed_for_what_runs_on_it() -> None:
+    world = World().pod("a").use("a")
+    for resource, size in (("cpu", 4.0), ("memory", 16.0 * GIB)):
+        world.add(Signal.NODE_ALLOCATABLE, {"node": "n1", "resource": resource}, size, start_ms=at(12))
+    day = Measured(world)
+    assert day.total("cost", resource="cpu") == pytest.approx(2.40)
+    assert day.rows("charges", kind="idle") == []
+    assert "capacity_unknown" in day.found()
+
+
+def test_the_mark_of_a_series_end_is_no_sample() -> None:
+    world = World().node().pod("x").use("x").pod("a", start_ms=at(6), end_ms=at(8) + 1)
+    for signal in (Signal.POD_INFO, Signal.POD_PHASE):
+        more = {"node": "n1"} if signal is Signal.POD_INFO else {"phase": "Running"}
+        labels = {"namespace": "ns", "pod": "a", "uid": "a-uid", **more}
+        world.add(signal, labels, float("nan"), start_ms=at(8) + MINUTE_MS, end_ms=at(8) + 2 * MINUTE_MS)
+    (row,) = Measured(world).rows("containers", pod="a")
+    assert row["end"].isoformat() == "2026-11-20T08:01:00+00:00"
+
+
+def test_an_empty_cluster_is_refused() -> None:
+    world = World().node().pod("a", end_ms=at(-0.5)).use("a").pod("later", start_ms=at(24.05))
+    with pytest.raises(SourceRefused, match="no pod occupied a node on 2026-11-20"):
+        Measured(world)
+    assert AFTER - BEFORE == 26 * HOUR_MS
+    assert str(DAY) == "2026-11-20"
