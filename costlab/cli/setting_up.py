@@ -49,7 +49,7 @@ def demo(
     folder: Annotated[Path, typer.Argument(help="Folder for the lake and the reports.")] = Path(
         "costlab-demo"
     ),
-    days: Annotated[int, typer.Option("--days", min=1, max=30, help="How many days to measure.")] = 3,
+    days: Annotated[int, typer.Option("--days", min=1, max=30, help="How many days to measure.")] = 30,
 ) -> None:
     """Run the main job on the embedded synthetic cluster: no network, no configuration; prints the report's path."""
     from costlab.cli.logs import voice

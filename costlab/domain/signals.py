@@ -3,7 +3,7 @@
 A source turns exporter metrics into these; everything behind it knows only these names, labels and units.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -166,7 +166,9 @@ def no_series(signal: Signal) -> Series:
     return Series(signal, (), np.zeros(1, np.int64), np.empty(0, np.int64), np.empty(0, np.float64))
 
 
-def join_series(signal: Signal, parts: list[tuple[Labels, NDArray[np.int64], NDArray[np.float64]]]) -> Series:
+def join_series(
+    signal: Signal, parts: Sequence[tuple[Labels, NDArray[np.int64], NDArray[np.float64]]]
+) -> Series:
     """One `Series` from (labels, at_ms, values) triples, in their order."""
     if not parts:
         return no_series(signal)

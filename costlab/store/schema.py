@@ -88,21 +88,6 @@ def micros_to_decimal(micros: NDArray[np.int64], nulls: NDArray[np.bool_] | None
     return pa.Array.from_buffers(MONEY, len(micros), [validity, pa.py_buffer(words)])
 
 
-def decimal_to_micros(money: pa.Array | pa.ChunkedArray) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Micro-units int64 (n,), a view of the Arrow buffer, and which rows are null (their micro-units mean nothing)."""
-    array = money.combine_chunks() if isinstance(money, pa.ChunkedArray) else money
-    if array.type != MONEY:
-        raise ValueError(f"{array.type} is not {MONEY}")
-    words = np.frombuffer(array.buffers()[1], dtype="<i8").reshape(-1, 2)
-    nulls = array.is_null().to_numpy(zero_copy_only=False)
-    return words[array.offset : array.offset + len(array), 0], nulls
-
-
-def instants(at_ms: NDArray[np.int64]) -> pa.Array:
-    """Epoch milliseconds (n,) as timestamps in UTC; raises ValueError beyond the year 294 000."""
-    return pa.array(at_ms, pa.timestamp("ms", tz="UTC")).cast(INSTANT)
-
-
 def _check_names(spec: TableSpec, columns: Mapping[str, Any]) -> None:
     missing = [name for name in spec.column_names if name not in columns]
     unknown = [name for name in columns if name not in spec.column_names]

@@ -4,13 +4,23 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from real_world import CLUSTER, settings_in
 
+from costlab.config.book import PriceBook
 from costlab.config.settings import Cluster, Settings
-from costlab.domain.errors import Busy, ConfigError, ExitCode, SourceRefused, SourceUnavailable, WorseDay
-from costlab.domain.signals import Series, Signal, no_series
+from costlab.domain.errors import (
+    Busy,
+    ConfigError,
+    ExitCode,
+    ReconcileError,
+    SourceRefused,
+    SourceUnavailable,
+    WorseDay,
+)
+from costlab.domain.signals import Series, Signal, join_series, no_series
 from costlab.domain.time import Day, Window
 from costlab.jobs.measure import compute_day, extract_day, measure_day
 from costlab.jobs.nightly import Asked, nightly
@@ -247,6 +257,72 @@ def test_days_of_other_zones_reconcile(
         .to_pylist()
     )
     assert node["core_hours"] == pytest.approx(16 * hours)
+
+
+def test_a_day_under_repair_is_not_charged(
+    synthetic_cluster: SyntheticCluster, day: Day, tmp_path: Path
+) -> None:
+    settings, lake = settings_in(tmp_path), Lake.create(tmp_path / "lake")
+    measure_day(SyntheticSource(synthetic_cluster), lake, settings, CLUSTER, day)
+    lake.write("containers", CLUSTER, day, lake.read("containers", CLUSTER, day).slice(1))  # and then a crash
+    with pytest.raises(ConfigError, match="not in the lake, or not as a whole"):
+        compute_day(lake, settings, CLUSTER, day)
+    measure_day(SyntheticSource(synthetic_cluster), lake, settings, CLUSTER, day)
+    assert lake.days(CLUSTER) == {day.date: DayState.COMPLETE}
+
+
+def test_a_day_that_cannot_be_measured_does_not_stop_the_next(
+    synthetic_cluster: SyntheticCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings, days = settings_in(tmp_path), synthetic_cluster.days
+
+    def broken(
+        source: Source, lake: Lake, settings: Settings, cluster: str, day: Day, **more: Any
+    ) -> Outcome:
+        if day == days[-2]:
+            raise ReconcileError("its parts are not its price")
+        return measure_day(source, lake, settings, cluster, day, **more)
+
+    monkeypatch.setattr("costlab.jobs.nightly.measure_day", broken)
+    with pytest.raises(ReconcileError):
+        night(settings, lambda _: SyntheticSource(synthetic_cluster), Asked(since=days[-3]))
+    assert list(Lake.open(settings.lake).days(CLUSTER)) == [days[-3].date, days[-1].date]
+
+
+def test_prices_there_and_back_leave_no_trace(
+    synthetic_cluster: SyntheticCluster, day: Day, tmp_path: Path
+) -> None:
+    settings, lake = settings_in(tmp_path), Lake.create(tmp_path / "lake")
+    measure_day(SyntheticSource(synthetic_cluster), lake, settings, CLUSTER, day)
+    before = [rows(lake, table, day) for table in MEASURED]
+    rule = {"match": {"node": "cpu-1"}, "hourly": 9.0, "capacity_type": "spot"}
+    book = PriceBook.model_validate({"nodes": [rule], "gpu_models": {"Tesla T4": 0.4}})
+    compute_day(lake, settings.model_copy(update={"book": book}), CLUSTER, day)
+    assert [rows(lake, table, day) for table in MEASURED] != before
+    compute_day(lake, settings, CLUSTER, day)
+    assert [rows(lake, table, day) for table in MEASURED] == before
+
+
+def test_a_source_that_forgot_most_pods_does_not_replace_the_day(
+    synthetic_cluster: SyntheticCluster, day: Day, tmp_path: Path
+) -> None:
+    class Forgetful(SyntheticSource):
+        def fetch(self, signal: Signal, window: Window) -> Series:
+            whole = super().fetch(signal, window)
+            parts = zip(whole.labels, whole.offsets[:-1], whole.offsets[1:], strict=True)
+            kept = [
+                (labels, whole.at_ms[low:high], whole.values[low:high])
+                for labels, low, high in parts
+                if labels.get("namespace", "nlp") == "nlp"
+            ]
+            return join_series(signal, kept)
+
+    settings, lake = settings_in(tmp_path), Lake.create(tmp_path / "lake")
+    measure_day(SyntheticSource(synthetic_cluster), lake, settings, CLUSTER, day)
+    before = stamps(lake.path)
+    with pytest.raises(WorseDay, match=r"pod_info has [\d,]+ samples instead of"):
+        measure_day(Forgetful(synthetic_cluster), lake, settings, CLUSTER, day)
+    assert stamps(lake.path) == before
 
 
 def test_compute_needs_an_extracted_day(tmp_path: Path, day: Day) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -316,7 +317,7 @@ def test_a_bare_call_shows_help_and_a_version_says_it() -> None:
 
 def shell(command: str, **environ: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        ["bash", "-o", "pipefail", "-c", command.replace("costlab", f"{sys.executable} -m costlab")],
+        ["bash", "-o", "pipefail", "-c", command.replace("costlab ", f"{shlex.quote(sys.executable)} -m costlab ")],
         capture_output=True, text=True, check=False, env={**os.environ, **environ},
     )  # fmt: skip
 
