@@ -83,7 +83,7 @@ def commit(
         "prices_hash": prices_hash(settings.prices, settings.book),
         "forced": forced,
     }
-    return lake.commit_run(cluster, day, run, written) or changed
+    return lake.commit_run(cluster, day, run, written, before) or changed
 
 
 def findings_table(findings: list[Finding], cluster: str, day: Day) -> pa.Table:

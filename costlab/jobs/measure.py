@@ -71,7 +71,16 @@ def measure_day(
     step: Step = _silent,
 ) -> Outcome:  # fmt: skip
     """Read and charge a day, and commit it whole: what does not reconcile leaves the lake as it was."""
-    facts = observe_day(source, settings, cluster, day, step)
+    return settle_day(
+        observe_day(source, settings, cluster, day, step), lake, settings, cluster, day, force, step
+    )
+
+
+def settle_day(
+    facts: Facts, lake: Lake, settings: Settings, cluster: str, day: Day, force: str | None = None,
+    step: Step = _silent,
+) -> Outcome:  # fmt: skip
+    """Charge a day that was observed, and commit it whole. Raises WorseDay, ReconcileError and what the lake raises."""
     refuse_worse(lake, cluster, day, facts, force)
     step("charge")
     priced = price(facts, settings, cluster, day)

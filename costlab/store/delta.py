@@ -54,12 +54,14 @@ class DeltaFolder:
     def __init__(self, lake: Path, table: str) -> None:
         self.table = table
         self.path = lake / table
+        self._seen: DeltaTable | None = None
 
     def snapshot(self) -> Snapshot:
         """What the table holds now. Raises LakeError when it is damaged, or is not as this version declares it."""
         if not self._exists():
             return Snapshot(-1, {})
-        return self._snapshot(self._open())
+        self._seen = self._open()
+        return self._snapshot(self._seen)
 
     def replace(self, cluster: str, day: date, rows: pa.Table) -> Snapshot:
         """The table with these rows, and no others, for the day; they are on the disk when this returns.
@@ -69,7 +71,8 @@ class DeltaFolder:
         """
         self._check_space(rows)
         with translated(self.path):
-            table = self._open() if self._exists() else self._create()
+            # What `snapshot` has opened is still good: Delta refuses a commit on top of a version that is gone.
+            table = self._seen or (self._open() if self._exists() else self._create())
             write_deltalake(
                 table,
                 rows,

@@ -128,15 +128,19 @@ class Lake:
         snapshot = folder.replace(cluster, day.date, rows)
         return Written(content, True, _listed(snapshot, cluster, day.date), snapshot.version)
 
-    def commit_run(self, cluster: str, day: Day, run: Run, written: Mapping[str, Written]) -> bool:
-        """Write the day's `runs` row, last of all, with what became of each table; False when it stands already."""
+    def commit_run(
+        self, cluster: str, day: Day, run: Run, written: Mapping[str, Written], before: Run | None = None
+    ) -> bool:
+        """Write the day's `runs` row, last of all, with what became of each table; False when it stands already.
+
+        before: the row that stands, or None.
+        """
         tables = sorted(written.items())
         row = {
             **run,
             "content": {name: table.content for name, table in tables},
             "files": {name: table.files for name, table in tables},
         }
-        before = self.run(cluster, day)
         if before and {**before, "versions": None} == {**row, "versions": None}:
             return False
         row["versions"] = {name: str(table.version) for name, table in tables}

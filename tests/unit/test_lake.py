@@ -42,8 +42,9 @@ def run_row(**changes: Any) -> dict[str, Any]:
 
 
 def commit(lake: Lake, rows: pa.Table, day: Day = DAY, **changes: Any) -> None:
-    written = lake.write("findings", "prod", day, rows, lake.run("prod", day))
-    lake.commit_run("prod", day, run_row(**changes), {"findings": written})
+    before = lake.run("prod", day)
+    written = lake.write("findings", "prod", day, rows, before)
+    lake.commit_run("prod", day, run_row(**changes), {"findings": written}, before)
 
 
 def rules(lake: Lake) -> list[str]:
