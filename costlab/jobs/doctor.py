@@ -13,8 +13,9 @@ from costlab.domain.signals import SIGNALS, Signal, SignalSpec
 from costlab.domain.time import day_of, milliseconds
 from costlab.sources import SourceInfo
 from costlab.sources.prometheus import PrometheusSource
-from costlab.sources.prometheus.catalogue import Matcher, Operator, carriers
+from costlab.sources.prometheus.catalogue import carriers
 from costlab.sources.prometheus.connection import Connection
+from costlab.sources.prometheus.selector import Matcher, Operator
 from costlab.store.lake import DayState, Lake
 
 SKEW_S = 30.0
@@ -206,7 +207,7 @@ class _Examination:
 
     def _signal(self, spec: SignalSpec) -> Check:
         for metric in carriers(spec.signal):
-            count = self._probe.series_count(metric.selector(self._matchers), self._now_ms)
+            count = self._probe.series_count(str(metric.selector(self._matchers)), self._now_ms)
             if count:
                 return self._found(spec.signal, f"{count:,} series of {metric.name} ({spec.exporter})")
         looked_for = " or ".join(metric.name for metric in carriers(spec.signal))
@@ -220,7 +221,7 @@ class _Examination:
 
     def _retention(self) -> Check:
         yesterday = day_of(self._now, self._settings.timezone).previous
-        pods = carriers(Signal.POD_INFO)[0].selector(self._matchers)
+        pods = str(carriers(Signal.POD_INFO)[0].selector(self._matchers))
         if self._probe.series_count(pods, yesterday.window.start_ms + self._settings.billing.max_gap_ms):
             return self._found("retention", f"reaches back to the start of {yesterday}")
         mend = "keep at least 3 days: --storage.tsdb.retention.time; a new server only needs time"
@@ -231,7 +232,11 @@ class _Examination:
         pods = carriers(Signal.POD_LABELS)[0]
         counts = {
             label: self._probe.series_count(
-                pods.selector((*self._matchers, Matcher(f"label_{_exposed(label)}", Operator.NOT_EQUAL, ""))),
+                str(
+                    pods.selector(
+                        (*self._matchers, Matcher(f"label_{_exposed(label)}", Operator.NOT_EQUAL, ""))
+                    )
+                ),
                 self._now_ms,
             )
             for label in labels
@@ -244,7 +249,7 @@ class _Examination:
         return self._lacks("owners", text, f"--metric-labels-allowlist=pods=[{','.join(labels)}]")
 
     def _duplicates(self) -> Check:
-        pods = carriers(Signal.POD_INFO)[0].selector(self._matchers)
+        pods = str(carriers(Signal.POD_INFO)[0].selector(self._matchers))
         twice = self._probe.series_count(f"count by (namespace, pod, uid) ({pods}) > 1", self._now_ms)
         if not twice:
             return self._found("duplicates", "every pod is told of once")

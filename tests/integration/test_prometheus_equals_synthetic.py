@@ -102,7 +102,7 @@ def test_what_doctor_asks(synthetic_prometheus: str, synthetic_cluster: Syntheti
         series.labels["pod"]
         for series in synthetic_cluster.raw("kube_pod_info", Window(noon_ms - 5 * MINUTE_MS, noon_ms))
     }
-    assert doctor.series_count(carriers(Signal.POD_INFO)[0].selector(), noon_ms) >= len(names) > 0
+    assert doctor.series_count(str(carriers(Signal.POD_INFO)[0].selector()), noon_ms) >= len(names) > 0
     assert doctor.series_count("no_such_metric", noon_ms) == 0
     assert set(synthetic_cluster.metrics()) <= set(doctor.metrics())
     now = datetime.now(UTC)

@@ -8,7 +8,8 @@ import pytest
 from costlab.domain.signals import SIGNALS, Exporter, Series, Signal
 from costlab.sources import RawSeries
 from costlab.sources.prometheus.canonical import canonical_series
-from costlab.sources.prometheus.catalogue import Matcher, Operator, carriers
+from costlab.sources.prometheus.catalogue import carriers
+from costlab.sources.prometheus.selector import Matcher, Operator
 from costlab.sources.synthetic import SyntheticCluster
 
 T4 = (
@@ -260,8 +261,8 @@ def test_units() -> None:
 
 def test_selectors_in_promql() -> None:
     assert (
-        carriers(Signal.CPU_SECONDS)[0].selector()
+        str(carriers(Signal.CPU_SECONDS)[0].selector())
         == 'container_cpu_usage_seconds_total{container!="",container!="POD",cpu=~"total|"}'
     )
     hostile = Matcher("cluster", Operator.EQUAL, 'a"}\\\n')
-    assert carriers(Signal.POD_INFO)[0].selector((hostile,)) == r'kube_pod_info{cluster="a\"}\\\n"}'
+    assert str(carriers(Signal.POD_INFO)[0].selector((hostile,))) == r'kube_pod_info{cluster="a\"}\\\n"}'

@@ -3,43 +3,12 @@
 kube-state-metrics v2, cAdvisor through the kubelet, and NVIDIA's DCGM exporter, old and new.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 
 from costlab.domain.signals import Labels, Signal
 from costlab.domain.units import MIB
-
-
-class Operator(StrEnum):
-    """How a matcher compares; a regular expression has to match the whole value."""
-
-    EQUAL = "="
-    NOT_EQUAL = "!="
-    MATCHES = "=~"
-
-
-@dataclass(frozen=True, slots=True)
-class Matcher:
-    """A condition on a label; a label that is not there has the empty value."""
-
-    label: str
-    operator: Operator
-    value: str
-
-    def holds(self, labels: Labels) -> bool:
-        """Whether a series with these labels is selected."""
-        value = labels.get(self.label, "")
-        if self.operator is Operator.EQUAL:
-            return value == self.value
-        if self.operator is Operator.NOT_EQUAL:
-            return value != self.value
-        return re.fullmatch(self.value, value) is not None
-
-    def __str__(self) -> str:
-        escaped = self.value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
-        return f'{self.label}{self.operator}"{escaped}"'
+from costlab.sources.prometheus.selector import Matcher, Operator, Selector
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +24,9 @@ class Metric:
     matchers: tuple[Matcher, ...] = ()
     aliases: Mapping[str, tuple[str, ...]] | None = None
 
-    def selector(self, narrowed_by: tuple[Matcher, ...] = ()) -> str:
-        """The series of this metric that count, in PromQL."""
-        return f"{self.name}{{{','.join(map(str, (*self.matchers, *narrowed_by)))}}}"
+    def selector(self, narrowed_by: tuple[Matcher, ...] = ()) -> Selector:
+        """The series of this metric that count."""
+        return Selector(self.name, (*self.matchers, *narrowed_by))
 
     def counts(self, labels: Labels) -> bool:
         """Whether a series with these labels is one of them."""

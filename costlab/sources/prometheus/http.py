@@ -2,7 +2,9 @@
 
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from itertools import count
 
 import requests
@@ -12,11 +14,14 @@ from costlab import __version__
 from costlab.domain.errors import SourceError
 from costlab.sources.prometheus.answer import Answer, BrokenOff, QueryTooLarge, Server, read_answer
 from costlab.sources.prometheus.verdict import (
+    JSON,
     MayPass,
     carried_secrets,
     check_head,
     host_of,
+    kind_of,
     late,
+    slow,
     unreachable,
 )
 from costlab.sources.prometheus.watchdog import cut_off_after
@@ -32,6 +37,16 @@ HEADERS = {
     "Accept-Encoding": "identity",
     "User-Agent": f"costlab/{__version__}",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call of the API: a POST when it has data (a form, or bytes); `kinds`: the content types of a good answer."""
+
+    path: str
+    data: Mapping[str, str] | bytes | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    kinds: frozenset[str] = JSON
 
 
 class Client:
@@ -82,24 +97,37 @@ class Client:
                 self._sleep(pause_s)
         raise AssertionError  # the loop has no end
 
-    def _once(self, path: str, form: Mapping[str, str] | None, deadline: float) -> Answer:
+    @contextmanager
+    def receive(self, call: Call, deadline: float | None = None) -> Iterator["Body"]:
+        """The body of one answer while it arrives, asked for once; `deadline` is on the client's clock.
+
+        Raises SourceError: MayPass and BrokenOff where the same call may do, QueryTooLarge and QueryTimedOut where a
+        shorter window may. What was read before an error has to be thrown away.
+        """
+        deadline = self._clock() + self._timeout_s if deadline is None else deadline
         request = requests.Request(
-            "POST" if form else "GET", f"{self._url}/{path}", headers=HEADERS, data=form
+            "GET" if call.data is None else "POST",
+            f"{self._url}/{call.path}",
+            headers={**HEADERS, **call.headers},
+            data=call.data,
         )
         try:
             prepared = self._session.prepare_request(request)
             server = Server(self.host, carried_secrets(prepared))
             response = self._send(prepared, deadline)
-            with response, cut_off_after(deadline - self._clock(), response):
-                check_head(response, server)
-                body = self._body(response)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as fault:
             if self._clock() >= deadline or isinstance(fault, requests.ReadTimeout):
                 raise late(self.host, self._timeout_s) from None
             raise unreachable(self.host, fault) from None
-        if self._clock() >= deadline:
-            raise late(self.host, self._timeout_s)
-        return read_answer(body, server)
+        with response, cut_off_after(deadline - self._clock(), response):
+            body = Body(response, server, deadline, self._timeout_s, self._clock)
+            with body.translated():
+                check_head(response, server, call.kinds)
+            yield body
+
+    def _once(self, path: str, form: Mapping[str, str] | None, deadline: float) -> Answer:
+        with self.receive(Call(path, form or None), deadline) as body:
+            return read_answer(body.whole(self._largest_body), body.server)
 
     def _send(self, prepared: requests.PreparedRequest, deadline: float) -> requests.Response:
         """The response when its head has arrived."""
@@ -113,20 +141,60 @@ class Client:
             cert=self._session.cert,
         )
 
-    def _body(self, response: requests.Response) -> bytes:
-        """All bytes of the body; raises SourceRefused if there are too many."""
-        body = bytearray()
-        while portion := response.raw.read1(_PORTION, decode_content=False):
-            body += portion
-            if len(body) > self._largest_body:
-                raise QueryTooLarge(
-                    f"{self.host}: an answer of more than {self._largest_body // 2**20} MiB",
-                    "narrow the series with prometheus.matchers",
-                )
-        return bytes(body)
-
     def _pause_s(self, fault: SourceError, attempt: int) -> float:
         """How long to wait after the n-th attempt: 0.5 s, 1 s, ... give or take half, or as the server asks."""
         pause_s = 0.5 * 2.0 ** (attempt - 1) * (0.5 + self._jitter())
         asked_s = fault.after_s if isinstance(fault, MayPass) else 0.0
         return min(max(pause_s, asked_s), LONGEST_PAUSE_S)
+
+
+class Body:
+    """The bytes of an answer whose head was good, as they arrive."""
+
+    def __init__(
+        self,
+        response: requests.Response,
+        server: Server,
+        deadline: float,
+        timeout_s: float,
+        clock: Callable[[], float],
+    ) -> None:
+        self.server = server
+        self.kind = kind_of(response)
+        self._response = response
+        self._deadline = deadline
+        self._timeout_s = timeout_s
+        self._clock = clock
+
+    def portions(self, size: int = _PORTION) -> Iterator[bytes]:
+        """The bytes in pieces of at most `size`, up to the body's end; raises SourceError."""
+        while True:
+            with self.translated():
+                portion = self._response.raw.read1(size, decode_content=False)
+            if not portion:
+                return
+            yield portion
+
+    def whole(self, largest: int) -> bytes:
+        """All bytes; raises QueryTooLarge if there are more than `largest`, and as `portions`."""
+        body = bytearray()
+        for portion in self.portions():
+            body += portion
+            if len(body) > largest:
+                raise QueryTooLarge(
+                    f"{self.server.host}: an answer of more than {largest // 2**20} MiB",
+                    "narrow the series with prometheus.matchers",
+                )
+        return bytes(body)
+
+    @contextmanager
+    def translated(self) -> Iterator[None]:
+        """Faults of the network within it become SourceError; so does what ended only because time was up."""
+        try:
+            yield
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as fault:
+            if self._clock() >= self._deadline:
+                raise slow(self.server.host, self._timeout_s) from None
+            raise unreachable(self.server.host, fault) from None
+        if self._clock() >= self._deadline:
+            raise slow(self.server.host, self._timeout_s)

@@ -18,6 +18,7 @@ from costlab.sources.prometheus.answer import (
     read_answer,
 )
 from costlab.sources.prometheus.http import Client
+from costlab.sources.prometheus.selector import Selector
 
 PIECE_MS = 2 * HOUR_MS  # a block of Prometheus; 100,000 series of 30 s samples are 24 M, below its 50 M
 FLOOR_MS = 5 * MINUTE_MS
@@ -26,7 +27,7 @@ Raw = tuple[list[RawSeries], list[str]]
 
 
 def read_raw(
-    client: Client, selector: str, window: Window, max_in_flight: int, piece_ms: int = PIECE_MS
+    client: Client, selector: Selector | str, window: Window, max_in_flight: int, piece_ms: int = PIECE_MS
 ) -> Raw:
     """The samples of the selected series in the window, and the server's remarks.
 
@@ -44,7 +45,7 @@ def parse_matrix(body: bytes) -> list[RawSeries]:
     return _matrix(read_answer(body, Server("the server")))
 
 
-def _read_piece(client: Client, selector: str, window: Window) -> Raw:
+def _read_piece(client: Client, selector: Selector | str, window: Window) -> Raw:
     """One query, or two over half the window each when the server says that it is too much."""
     # A range selector of Prometheus 2 holds both of its ends, that of 3 only the later one. So it is asked for
     # (end - 1 ms) - duration = start - 1 ms onwards: 3 gives exactly the window, 2 at most one instant more.

@@ -9,10 +9,11 @@ from costlab.domain.signals import Series, Signal, no_series
 from costlab.domain.time import Window
 from costlab.sources import SourceInfo
 from costlab.sources.prometheus.canonical import canonical_series, note_left_out
-from costlab.sources.prometheus.catalogue import Matcher, Operator, carriers
+from costlab.sources.prometheus.catalogue import carriers
 from costlab.sources.prometheus.connection import build_info, open_session
 from costlab.sources.prometheus.http import Client
 from costlab.sources.prometheus.raw import read_raw
+from costlab.sources.prometheus.selector import Matcher, Operator
 
 
 class PrometheusSource:

@@ -10,8 +10,9 @@ import orjson
 import requests
 
 from costlab.domain.errors import SourceError, SourceRefused, SourceUnavailable
-from costlab.sources.prometheus.answer import Server, refusal
+from costlab.sources.prometheus.answer import QueryTimedOut, Server, refusal
 
+JSON = frozenset({"application/json"})
 _ERROR_BODY = 65_536  # of an error's body no more is read
 _OUR_HEADERS = frozenset(
     {"accept", "accept-encoding", "user-agent", "connection", "content-type", "content-length", "host"}
@@ -26,8 +27,13 @@ class MayPass(SourceUnavailable):
         self.after_s = after_s
 
 
-def check_head(response: requests.Response, server: Server) -> None:
-    """Passes a success that promises plain JSON; raises SourceRefused, MayPass or SourceUnavailable."""
+def kind_of(response: requests.Response) -> str:
+    """The content type, in lower case and without parameters."""
+    return response.headers.get("Content-Type", "").split(";")[0].strip().lower()
+
+
+def check_head(response: requests.Response, server: Server, kinds: frozenset[str] = JSON) -> None:
+    """Passes a success that promises plain bytes of one of these types; raises SourceRefused, MayPass or SourceUnavailable."""
     status = response.status_code
     encoding = response.headers.get("Content-Encoding", "identity")
     if encoding != "identity":
@@ -42,8 +48,8 @@ def check_head(response: requests.Response, server: Server) -> None:
         )
     if status >= 400:
         raise _refused(response, server)
-    kind = response.headers.get("Content-Type", "").split(";")[0].strip().lower()
-    if status == 200 and kind == "application/json":
+    kind = kind_of(response)
+    if status == 200 and kind in kinds:
         return
     if kind == "text/html":
         raise SourceRefused(
@@ -57,9 +63,17 @@ def check_head(response: requests.Response, server: Server) -> None:
 
 
 def late(host: str, timeout_s: float) -> SourceUnavailable:
-    """The answer was not complete in time."""
+    """Not even the answer's head came in time: a shorter window would meet the same silence."""
     return SourceUnavailable(
         f"{host} did not answer within {timeout_s:g} s",
+        "raise prometheus.timeout, or see whether it is overloaded",
+    )
+
+
+def slow(host: str, timeout_s: float) -> QueryTimedOut:
+    """The answer came, but was not complete in time."""
+    return QueryTimedOut(
+        f"{host} did not answer in full within {timeout_s:g} s",
         "raise prometheus.timeout, or see whether it is overloaded",
     )
 

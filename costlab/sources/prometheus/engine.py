@@ -1,0 +1,23 @@
+"""The ways to read samples out of a Prometheus, as one: an engine turns a selector and a window into batches."""
+
+from collections.abc import Iterator
+from typing import Protocol
+
+from costlab.domain.time import Window
+from costlab.sources import Batch
+from costlab.sources.prometheus.selector import Selector
+
+
+class Engine(Protocol):
+    """Reads raw samples; one engine may be used by several threads."""
+
+    name: str
+    """As the configuration and `runs` call it."""
+
+    def read(self, selector: Selector, window: Window) -> Iterator[Batch]:
+        """The series' samples with window.start_ms <= t < window.end_ms, by one request that is not repeated.
+
+        Raises SourceError, and then everything that it gave has to be thrown away: MayPass and BrokenOff where the
+        same request may do, QueryTooLarge and QueryTimedOut where a shorter window or fewer series may.
+        """
+        ...
