@@ -10,6 +10,8 @@ from costlab.cli.frame import Desk
 from costlab.cli.options import ClusterId, DateText, Out, Reason
 
 if TYPE_CHECKING:  # requests and DuckDB wait until a job runs
+    from collections.abc import Callable
+
     from costlab.config.settings import Cluster, Settings
     from costlab.domain.time import Day
     from costlab.jobs.nightly import Asked
@@ -46,7 +48,14 @@ def nightly(
         _say_due(settings, asked, desk)
         return
     with voice(desk) as told:
-        outcome = job(settings, asked, now=desk.now, source_of=_source_of, say=told.say, step=told.step)
+        outcome = job(
+            settings,
+            asked,
+            now=desk.now,
+            source_of=_sources(settings.lake, told.step),
+            say=told.say,
+            step=told.step,
+        )
     _end([outcome])
 
 
@@ -63,7 +72,7 @@ def extract(
     refuse_open(day, settings, int(desk.now.timestamp() * 1000))
     with lake.locked(), voice(desk) as told:
         for chosen in settings.chosen(cluster):
-            source = _source_of(chosen)
+            source = _sources(lake.path, told.step)(chosen, day)
             outcomes.append(extract_day(source, lake, settings, chosen.id, day, force=force, step=told.step))
     _end(outcomes)
 
@@ -115,10 +124,20 @@ def _day(text: str | None, desk: Desk, settings: "Settings") -> "Day | None":
     return None if text is None else parse_day(text, desk.now, settings.timezone)
 
 
-def _source_of(cluster: "Cluster") -> "Source":
+def _sources(lake: Path, step: "Callable[[str], None]") -> "Callable[[Cluster, Day], Source]":
+    """How a day's samples are read: out of the cluster's Prometheus, which is entered once, by way of the spool."""
+    from costlab.jobs.fetch import SpooledSource
     from costlab.sources.prometheus import PrometheusSource
+    from costlab.store.spool import Spool
 
-    return PrometheusSource(cluster.prometheus)
+    entered: dict[str, PrometheusSource] = {}
+
+    def source_of(cluster: "Cluster", day: "Day") -> "Source":
+        if cluster.id not in entered:
+            entered[cluster.id] = PrometheusSource(cluster.prometheus)
+        return SpooledSource(entered[cluster.id], Spool(lake, cluster.id, day), step)
+
+    return source_of
 
 
 def _say_due(settings: "Settings", asked: "Asked", desk: Desk) -> None:

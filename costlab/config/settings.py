@@ -64,7 +64,11 @@ class BasicAuth(Section):
 
 
 class Prometheus(Section):
-    """Where a cluster's metrics are, and how to ask for them; `timeout` in seconds."""
+    """Where a cluster's metrics are, and how to ask for them.
+
+    timeout: seconds for one request; signal_timeout: for all requests of one signal of a day, pauses included.
+    max_series: of one metric of a day; more are a mistake in the matchers or in an exporter.
+    """
 
     url: str
     matchers: Mapping[str, str] = {}
@@ -72,6 +76,8 @@ class Prometheus(Section):
     engine: Engine = Engine.AUTO
     max_in_flight: Annotated[Count, Field(ge=1, le=16)] = 2
     timeout: Annotated[Number, Field(gt=0, le=3600)] = 120.0
+    signal_timeout: Annotated[Number, Field(gt=0, le=86400)] = 1800.0
+    max_series: Annotated[Count, Field(ge=1)] = 500_000
     headers: Mapping[str, SecretStr] = {}
     bearer_token_file: Where | None = None
     basic_auth: BasicAuth | None = None

@@ -11,7 +11,7 @@ from costlab.config.settings import Settings
 from costlab.domain.errors import SourceRefused
 from costlab.domain.findings import Finding
 from costlab.domain.identity import container_key
-from costlab.domain.signals import SIGNALS, Series, Signal
+from costlab.domain.signals import SIGNALS, Signal
 from costlab.domain.time import Day
 from costlab.jobs import devices, usage
 from costlab.jobs.claims import Claim, claims_of
@@ -22,6 +22,7 @@ from costlab.jobs.lives import pod_lives
 from costlab.jobs.machines import machines_of
 from costlab.jobs.owners import Ownership, registry_of
 from costlab.jobs.pricing import nodes_table
+from costlab.jobs.reading import Reading
 from costlab.jobs.remarks import findings_of
 from costlab.jobs.sharing import sharing_of
 from costlab.sources import Source
@@ -54,7 +55,9 @@ def observe_day(
 
     Raises SourceError when the source fails, or gives nothing of a signal that a day cannot do without.
     """
-    signals = _fetch(source, settings, day, step)
+    # With the margin that counters and holds need at the day's edges.
+    margin_ms = settings.billing.max_gap_ms
+    signals = Reading(source, day.window.widen(margin_ms, margin_ms), step)
     _demand_needed(signals, day)
     step("observe")
     gap_ms, window, heard = settings.billing.max_gap_ms, day.window, hearing(signals)
@@ -78,29 +81,22 @@ def observe_day(
     }
     shares = coverage_of(claims, used, gpus)
     occupied = sum(whole for _, whole in shares.values())
+    findings = findings_of(signals, claims, used, gpus, sharing, heard, day, gap_ms)
+    for signal in Signal:
+        _ = signals[signal]  # what no fact needed was read as well, and counts
     info = source.info()
     return Facts(
         tables=tables,
-        findings=tuple(findings_of(signals, claims, used, gpus, sharing, heard, day, gap_ms)),
+        findings=tuple(findings),
         coverage=sum(part for part, _ in shares.values()) / occupied if occupied else 0.0,
         signal_coverage={
             name: part / whole if whole else 0.0 for name, (part, whole) in shares.items() if whole
         },
-        samples={signal.value: series.sample_count for signal, series in signals.items() if len(series)},
+        samples={signal.value: signals.counts[signal] for signal in Signal if signal in signals.counts},
         source=f"{info.product} {info.version}".strip(),
         engine=info.engine,
         warnings=tuple(sorted(set(source.warnings))),
     )
-
-
-def _fetch(source: Source, settings: Settings, day: Day, step: Callable[[str], None]) -> dict[Signal, Series]:
-    """All signals, with the margin that counters and holds need at the day's edges."""
-    wide = day.window.widen(settings.billing.max_gap_ms, settings.billing.max_gap_ms)
-    signals = {}
-    for signal in Signal:
-        step(f"read {signal}")
-        signals[signal] = source.fetch(signal, wide)
-    return signals
 
 
 def _demand_needed(signals: Signals, day: Day) -> None:

@@ -1,12 +1,13 @@
 """One day of one cluster: extract, compute, or both at once."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pyarrow as pa
 
 from costlab.config.settings import Settings
-from costlab.domain.errors import Busy, ConfigError, ExitCode
+from costlab.domain.errors import Busy, ConfigError, ExitCode, WorseDay
 from costlab.domain.time import Day, instant
 from costlab.jobs.charges import charge_day
 from costlab.jobs.commit import check, commit, facts_in, findings_table, refuse_worse
@@ -37,6 +38,12 @@ def extract_day(
 ) -> Outcome:  # fmt: skip
     """Read a day into the lake; `compute_day` then charges it. Raises SourceError, WorseDay and what the lake raises."""
     facts = observe_day(source, settings, cluster, day, step)
+    with _settling(source):
+        return _keep(facts, lake, settings, cluster, day, force)
+
+
+def _keep(facts: Facts, lake: Lake, settings: Settings, cluster: str, day: Day, force: str | None) -> Outcome:
+    """Commit a day that was observed, without charges where it has none yet."""
     refuse_worse(lake, cluster, day, facts, force)
     committed = lake.run(cluster, day)
     tables: Mapping[str, pa.Table] = {
@@ -71,9 +78,9 @@ def measure_day(
     step: Step = _silent,
 ) -> Outcome:  # fmt: skip
     """Read and charge a day, and commit it whole: what does not reconcile leaves the lake as it was."""
-    return settle_day(
-        observe_day(source, settings, cluster, day, step), lake, settings, cluster, day, force, step
-    )
+    facts = observe_day(source, settings, cluster, day, step)
+    with _settling(source):
+        return settle_day(facts, lake, settings, cluster, day, force, step)
 
 
 def settle_day(
@@ -105,6 +112,17 @@ def refuse_open(day: Day, settings: Settings, now_ms: int) -> None:
     closed_ms = day.window.end_ms + settings.billing.max_gap_ms
     if now_ms < closed_ms:
         raise Busy(f"{day} is not over yet", f"run it again after {instant(closed_ms):%Y-%m-%d %H:%M} UTC")
+
+
+@contextmanager
+def _settling(source: Source) -> Iterator[None]:
+    """Let the source forget the day once it is in the lake; also when it was refused, so that it is asked anew."""
+    try:
+        yield
+    except WorseDay:
+        source.settled()
+        raise
+    source.settled()
 
 
 def _outcome(facts: Facts, cluster: str, day: Day, state: DayState, *, changed: bool) -> Outcome:

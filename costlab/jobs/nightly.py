@@ -31,7 +31,7 @@ def nightly(
     asked: Asked,
     *,
     now: datetime,
-    source_of: Callable[[Cluster], Source],
+    source_of: Callable[[Cluster, Day], Source],
     say: Callable[[str], None],
     step: Callable[[str], None] = lambda _: None,
 ) -> Outcome:
@@ -47,7 +47,7 @@ def nightly(
                 try:
                     refuse_open(day, settings, milliseconds(now))
                     outcome = measure_day(
-                        source_of(cluster), lake, settings, cluster.id, day, force=asked.force, step=step
+                        source_of(cluster, day), lake, settings, cluster.id, day, force=asked.force, step=step
                     )
                     write_report(lake, settings, cluster.id, day, settings.report.out)
                 except CostlabError as fault:

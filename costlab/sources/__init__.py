@@ -1,5 +1,6 @@
 """Where samples come from: a real Prometheus, or the synthetic cluster of the demo."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -23,8 +24,10 @@ class SourceInfo:
 class Source(Protocol):
     """Gives the raw samples of any signal in any window."""
 
-    warnings: list[str]
-    """Harmless remarks collected while reading, each once."""
+    @property
+    def warnings(self) -> list[str]:
+        """Harmless remarks collected while reading, each once."""
+        ...
 
     def fetch(self, signal: Signal, window: Window) -> Series:
         """All samples with window.start_ms <= t < window.end_ms; raises SourceError."""
@@ -32,6 +35,10 @@ class Source(Protocol):
 
     def info(self) -> SourceInfo:
         """What answers; raises SourceError."""
+        ...
+
+    def settled(self) -> None:
+        """What was fetched is in the lake: what was kept to go on from after an interruption may go."""
         ...
 
 
@@ -63,6 +70,17 @@ class Batch:
     at_ms: NDArray[np.int64]
     values: NDArray[np.float64]
 
+    def series(self) -> list[RawSeries]:
+        """The same, one object a series; those without samples are left out."""
+        bounds = zip(
+            self.labels.to_pylist(), self.offsets[:-1].tolist(), self.offsets[1:].tolist(), strict=True
+        )
+        return [
+            RawSeries(dict(labels), self.at_ms[low:high], self.values[low:high])
+            for labels, low, high in bounds
+            if low < high
+        ]
+
 
 class Part(Protocol):
     """Takes what one request brings; kept as a whole or dropped as a whole."""
@@ -85,4 +103,38 @@ class Sink(Protocol):
 
     def part(self) -> Part:
         """Room for what one request brings."""
+        ...
+
+
+class Stream(Protocol):
+    """A source too large for memory: reads signals into sinks, and makes sense of them apart from that."""
+
+    @property
+    def warnings(self) -> list[str]:
+        """Harmless remarks collected while reading, each once."""
+        ...
+
+    def asks(self, signal: Signal, window: Window) -> str:
+        """The question as a text: what was fetched by the same one need not be fetched again."""
+        ...
+
+    def read(
+        self,
+        signals: Sequence[Signal],
+        window: Window,
+        sink_of: Callable[[Signal], Sink],
+        done: Callable[[Signal], None],
+    ) -> None:
+        """Put all samples of the signals in the window into their sinks; `done` when one is there as a whole.
+
+        Raises SourceError when any of them cannot be read; those that were done stay so.
+        """
+        ...
+
+    def series(self, signal: Signal, raw: Sequence[RawSeries]) -> Series:
+        """The signal that these series of exporters carry."""
+        ...
+
+    def info(self) -> SourceInfo:
+        """What answers; raises SourceError."""
         ...

@@ -32,7 +32,7 @@ from costlab.store.content import content_hash
 from costlab.store.lake import DayState, Lake
 from costlab.store.warehouse import Warehouse
 
-SourceOf = Callable[[Cluster], Source]
+SourceOf = Callable[[Cluster, Day], Source]
 MEASURED = ("containers", "nodes", "container_usage", "gpu_usage", "gpus", "charges", "findings")
 
 
@@ -68,7 +68,7 @@ def night(settings: Settings, source_of: SourceOf, asked: Asked) -> tuple[Outcom
     return nightly(settings, asked, now=now, source_of=source_of, say=said.append), said
 
 
-def prometheus(cluster: Cluster) -> Source:
+def prometheus(cluster: Cluster, _: Day) -> Source:
     return PrometheusSource(cluster.prometheus)
 
 
@@ -211,7 +211,7 @@ def test_nights_catch_up_and_end_when_nothing_is_missing(
 ) -> None:
     settings, days = settings_in(tmp_path), synthetic_cluster.days
 
-    def direct(_: Cluster) -> Source:
+    def direct(_: Cluster, __: Day) -> Source:
         return SyntheticSource(synthetic_cluster)
 
     night(settings, direct, Asked(date=days[-3]))
@@ -228,7 +228,7 @@ def test_a_day_that_is_not_over_is_for_later(
     synthetic_cluster: SyntheticCluster, day: Day, tmp_path: Path
 ) -> None:
     with pytest.raises(Busy, match="2026-11-21 is not over yet") as caught:
-        night(settings_in(tmp_path), lambda _: SyntheticSource(synthetic_cluster), Asked(date=day.next))
+        night(settings_in(tmp_path), lambda *_: SyntheticSource(synthetic_cluster), Asked(date=day.next))
     assert "2026-11-22 00:05 UTC" in caught.value.hint
 
 
@@ -285,7 +285,7 @@ def test_a_day_that_cannot_be_measured_does_not_stop_the_next(
 
     monkeypatch.setattr("costlab.jobs.nightly.measure_day", broken)
     with pytest.raises(ReconcileError):
-        night(settings, lambda _: SyntheticSource(synthetic_cluster), Asked(since=days[-3]))
+        night(settings, lambda *_: SyntheticSource(synthetic_cluster), Asked(since=days[-3]))
     assert list(Lake.open(settings.lake).days(CLUSTER)) == [days[-3].date, days[-1].date]
 
 

@@ -109,6 +109,9 @@ class World:
         """Who answers."""
         return SourceInfo("small world", "1", "direct")
 
+    def settled(self) -> None:
+        """Nothing is kept."""
+
 
 class Measured:
     """A world's day: facts, and tables with charges."""

@@ -265,7 +265,7 @@ def test_the_main_job_runs_step_by_step_and_twice(config: Path, monkeypatch: pyt
     from costlab.sources.synthetic import SyntheticCluster, SyntheticSource
 
     story = SyntheticCluster(days=1)
-    monkeypatch.setattr("costlab.cli.running._source_of", lambda _: SyntheticSource(story))
+    monkeypatch.setattr("costlab.cli.running._sources", lambda *_: lambda *_: SyntheticSource(story))
     assert run("nightly", "--dry-run").stdout == "prod: 2026-11-20\n"
     assert not (config / "lake").exists()
     extracted = run("extract", "--date", "2026-11-20")

@@ -14,6 +14,12 @@ class Engine(Protocol):
     name: str
     """As the configuration and `runs` call it."""
 
+    most_samples: int | None
+    """How many samples one request should bring at most; None when the server streams, and needs no memory for them."""
+
+    remarks: list[str]
+    """What the server said beside its answers, and what had to be left out; it grows while answers are read."""
+
     def read(self, selector: Selector, window: Window) -> Iterator[Batch]:
         """The series' samples with window.start_ms <= t < window.end_ms, by one request that is not repeated.
 

@@ -41,10 +41,14 @@ HEADERS = {
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call of the API: a POST when it has data (a form, or bytes); `kinds`: the content types of a good answer."""
+    """One call of the API: a POST when it has data (a form, or bytes), with `query` behind the path in any case.
+
+    kinds: the content types of a good answer.
+    """
 
     path: str
     data: Mapping[str, str] | bytes | None = None
+    query: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     kinds: frozenset[str] = JSON
 
@@ -81,7 +85,9 @@ class Client:
         form = {"query": promql, "time": f"{seconds}.{rest:03d}", "timeout": f"{self._timeout_s:.3f}"}
         return self.ask("api/v1/query", form)
 
-    def ask(self, path: str, form: Mapping[str, str] | None = None) -> Answer:
+    def ask(
+        self, path: str, form: Mapping[str, str] | None = None, query: Mapping[str, str] | None = None
+    ) -> Answer:
         """The answer of an API path, by POST if there is a form; raises SourceError.
 
         Repeats, up to 3 times in all, what may pass: broken connections and answers, 429, 502, 503, 504.
@@ -89,7 +95,7 @@ class Client:
         deadline = self._clock() + self._timeout_s
         for attempt in count(1):
             try:
-                return self._once(path, form, deadline)
+                return self._once(Call(path, form or None, query=query or {}), deadline)
             except (MayPass, BrokenOff) as fault:
                 pause_s = self._pause_s(fault, attempt)
                 if attempt == TRIES or self._clock() + pause_s >= deadline:
@@ -109,6 +115,7 @@ class Client:
             "GET" if call.data is None else "POST",
             f"{self._url}/{call.path}",
             headers={**HEADERS, **call.headers},
+            params=call.query,
             data=call.data,
         )
         try:
@@ -125,8 +132,8 @@ class Client:
                 check_head(response, server, call.kinds)
             yield body
 
-    def _once(self, path: str, form: Mapping[str, str] | None, deadline: float) -> Answer:
-        with self.receive(Call(path, form or None), deadline) as body:
+    def _once(self, call: Call, deadline: float) -> Answer:
+        with self.receive(call, deadline) as body:
             return read_answer(body.whole(self._largest_body), body.server)
 
     def _send(self, prepared: requests.PreparedRequest, deadline: float) -> requests.Response:

@@ -47,11 +47,8 @@ def parse_matrix(body: bytes) -> list[RawSeries]:
 
 def _read_piece(client: Client, selector: Selector | str, window: Window) -> Raw:
     """One query, or two over half the window each when the server says that it is too much."""
-    # A range selector of Prometheus 2 holds both of its ends, that of 3 only the later one. So it is asked for
-    # (end - 1 ms) - duration = start - 1 ms onwards: 3 gives exactly the window, 2 at most one instant more.
-    query = f"{selector}[{window.duration_ms}ms]"
     try:
-        answer = client.query(query, window.end_ms - 1)
+        return _read_once(client, selector, window)
     except (QueryTooLarge, QueryTimedOut) as fault:
         half_ms = -(-window.duration_ms // 2)
         if half_ms < FLOOR_MS:
@@ -59,6 +56,12 @@ def _read_piece(client: Client, selector: Selector | str, window: Window) -> Raw
             raise
         read = [_read_piece(client, selector, half) for half in window.split(half_ms)]
         return [series for part, _ in read for series in part], [info for _, infos in read for info in infos]
+
+
+def _read_once(client: Client, selector: Selector | str, window: Window) -> Raw:
+    # A range selector of Prometheus 2 holds both of its ends, that of 3 only the later one. So it is asked for
+    # (end - 1 ms) - duration = start - 1 ms onwards: 3 gives exactly the window, 2 at most one instant more.
+    answer = client.query(f"{selector}[{window.duration_ms}ms]", window.end_ms - 1)
     inside = [_within(series, window, answer.server) for series in _matrix(answer)]
     return [series for series in inside if len(series.at_ms)], list(answer.infos)
 

@@ -1,23 +1,28 @@
 """Signals out of a Prometheus: the first metric that has samples carries the signal."""
 
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from threading import Lock
 
+import orjson
 import requests
 
 from costlab.config.settings import Prometheus
 from costlab.domain.signals import Series, Signal, no_series
 from costlab.domain.time import Window
-from costlab.sources import SourceInfo
+from costlab.sources import Batch, RawSeries, Sink, SourceInfo
+from costlab.sources.prometheus.backend import Backend, enter
 from costlab.sources.prometheus.canonical import canonical_series, note_left_out
 from costlab.sources.prometheus.catalogue import carriers
-from costlab.sources.prometheus.connection import build_info, open_session
-from costlab.sources.prometheus.http import Client
-from costlab.sources.prometheus.raw import read_raw
+from costlab.sources.prometheus.gate import Gate
+from costlab.sources.prometheus.planning import pieces, series_at_once
 from costlab.sources.prometheus.selector import Matcher, Operator
+from costlab.sources.prometheus.tasks import Reader, Task
 
 
 class PrometheusSource:
-    """Reads raw samples through the query API; `session` replaces the one made from the settings.
+    """Reads raw samples by the engine that suits the server; `session` replaces the one made from the settings.
 
     Raises ConfigError when a file that the settings name cannot be used.
     """
@@ -25,28 +30,124 @@ class PrometheusSource:
     def __init__(self, settings: Prometheus, session: requests.Session | None = None) -> None:
         self.warnings: list[str] = []
         self._settings = settings
-        self._client = Client(settings.url, session or open_session(settings), settings.timeout)
+        self._session = session
+        self._entered: Backend | None = None
+        self._entering = Lock()
         self._matchers = tuple(
             Matcher(label, Operator.EQUAL, value) for label, value in sorted(settings.matchers.items())
         )
 
+    def asks(self, signal: Signal, window: Window) -> str:
+        """The question as a text: the address, the window and the selectors."""
+        selectors = [str(metric.selector(self._matchers)) for metric in carriers(signal)]
+        return orjson.dumps([self._settings.url, window.start_ms, window.end_ms, selectors]).decode()
+
+    def read(
+        self,
+        signals: Sequence[Signal],
+        window: Window,
+        sink_of: Callable[[Signal], Sink],
+        done: Callable[[Signal], None],
+    ) -> None:
+        """Put all samples of the signals in the window into their sinks, as many at a time as may be in flight.
+
+        Raises SourceError, and what sinks raise; never calls a part of what was asked for a whole.
+        """
+        if not signals:
+            return
+        backend = self._backend()
+        gate = Gate(self._settings.max_in_flight)
+        reader = Reader(backend.engine, gate, backend, self._settings.max_series)
+        metrics = [metric.name for signal in signals for metric in carriers(signal)]
+        known = (
+            series_at_once(backend.client, metrics, self._matchers, window)
+            if backend.engine.most_samples is not None
+            else {}
+        )
+
+        def read_one(signal: Signal) -> None:
+            sink, deadline = sink_of(signal), time.monotonic() + self._settings.signal_timeout
+            for metric in carriers(signal):
+                selector = metric.selector(self._matchers)
+                parts = pieces(window, known.get(metric.name), backend.engine.most_samples)
+                if sum(reader.read(Task(selector, part, deadline), sink) for part in parts):
+                    break
+            done(signal)
+
+        largest_first = sorted(
+            signals, key=lambda signal: -max(known.get(m.name, 0) for m in carriers(signal))
+        )
+        with ThreadPoolExecutor(self._settings.max_in_flight) as pool:
+            try:
+                _all_done([pool.submit(read_one, signal) for signal in largest_first])
+            except BaseException:
+                gate.close()
+                pool.shutdown(wait=True, cancel_futures=True)
+                raise
+        self._note(backend.engine.remarks)
+
+    def series(self, signal: Signal, raw: Sequence[RawSeries]) -> Series:
+        """The signal that these series carry; remarks what was left out."""
+        if not raw:
+            return no_series(signal)
+        note_left_out(self.warnings, raw[0].labels["__name__"], raw)
+        return canonical_series(signal, raw, self._settings.replica_labels)
+
     def fetch(self, signal: Signal, window: Window) -> Series:
-        """All samples with window.start_ms <= t < window.end_ms.
+        """All samples with window.start_ms <= t < window.end_ms, in memory.
 
         Raises SourceUnavailable or SourceRefused; never gives a part of what was asked for.
         """
-        for metric in carriers(signal):
-            selector = metric.selector(self._matchers)
-            raw, infos = read_raw(self._client, selector, window, self._settings.max_in_flight)
-            self._note(infos)
-            if raw:
-                note_left_out(self.warnings, metric.name, raw)
-                return canonical_series(signal, raw, self._settings.replica_labels)
-        return no_series(signal)
+        found = _Memory()
+        self.read([signal], window, lambda _: found, lambda _: None)
+        return self.series(signal, [series for batch in found.batches for series in batch.series()])
 
     def info(self) -> SourceInfo:
-        """The product and version that answer; raises SourceError."""
-        return build_info(self._client)
+        """The product and version that answer, and how samples are read; raises SourceError."""
+        return self._backend().info
+
+    def settled(self) -> None:
+        """Nothing is kept."""
+
+    def _backend(self) -> Backend:
+        """The way in, tried out once."""
+        with self._entering:
+            if self._entered is None:
+                self._entered = enter(self._settings, self._session)
+            return self._entered
 
     def _note(self, remarks: Iterable[str]) -> None:
         self.warnings.extend(remark for remark in dict.fromkeys(remarks) if remark not in self.warnings)
+
+
+def _all_done(futures: Sequence["Future[None]"]) -> None:
+    """Wait for all; raises what the first raised that failed, as soon as it has."""
+    finished, _ = wait(futures, return_when=FIRST_EXCEPTION)
+    for future in futures:
+        if future in finished:
+            future.result()
+
+
+class _Memory:
+    """A sink that keeps everything; for what is small."""
+
+    def __init__(self) -> None:
+        self.batches: list[Batch] = []
+
+    def part(self) -> "_MemoryPart":
+        return _MemoryPart(self.batches)
+
+
+class _MemoryPart:
+    def __init__(self, kept: list[Batch]) -> None:
+        self._kept = kept
+        self._added: list[Batch] = []
+
+    def add(self, batch: Batch) -> None:
+        self._added.append(batch)
+
+    def keep(self) -> None:
+        self._kept += self._added
+
+    def drop(self) -> None:
+        self._added.clear()

@@ -79,6 +79,9 @@ class SyntheticSource:
         """The cluster itself, as this version tells it."""
         return SourceInfo("synthetic", __version__, "direct")
 
+    def settled(self) -> None:
+        """Nothing is kept."""
+
 
 def _overlap(window: Window, history: Window) -> Window:
     """The part of the window that lies in the history; empty, when there is none."""

@@ -1,0 +1,46 @@
+"""The way into one Prometheus, once it is known who answers: client, engine, and the questions that splitting asks."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import requests
+
+from costlab.config.settings import Prometheus
+from costlab.domain.errors import SourceRefused
+from costlab.domain.time import Window
+from costlab.sources import SourceInfo
+from costlab.sources.prometheus.connection import build_info, open_session
+from costlab.sources.prometheus.engine import Engine
+from costlab.sources.prometheus.http import Client
+from costlab.sources.prometheus.query_engine import QueryEngine
+from costlab.sources.prometheus.selector import Selector
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """A server that was entered: what it is, and by which engine it is read."""
+
+    client: Client
+    engine: Engine
+    info: SourceInfo
+
+    def label_values(self, label: str, selector: Selector, window: Window) -> Sequence[str]:
+        """The values of a label over the selected series; raises SourceError."""
+        form = {
+            "match[]": str(selector),
+            "start": f"{window.start_ms / 1000:.3f}",
+            "end": f"{window.end_ms / 1000:.3f}",
+        }
+        values = self.client.ask(f"api/v1/label/{label}/values", query=form).data
+        if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+            raise SourceRefused(
+                f"{self.client.host} did not list the values of {label}",
+                "something between costlab and Prometheus changes answers",
+            )
+        return values
+
+
+def enter(settings: Prometheus, session: requests.Session | None = None) -> Backend:
+    """Find out who answers, and choose the engine that the settings ask for. Raises SourceError and ConfigError."""
+    client = Client(settings.url, session or open_session(settings), settings.timeout)
+    return Backend(client, QueryEngine(client), build_info(client))

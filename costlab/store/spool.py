@@ -1,0 +1,229 @@
+"""Fetched signals of a day on the disk, so that a run that broke off does not ask for them again.
+
+One folder a signal, and in it a pair of Parquet files for each request: samples, and the labels of their series. A
+signal counts as fetched once its `fetched.json` stands, which is written last; anything else is swept away. The spool
+of a day is dropped when the day is in the lake.
+"""
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from queue import Queue
+from threading import Lock, Thread
+from typing import Any
+
+import numpy as np
+import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from costlab.domain.errors import LakeError
+from costlab.domain.time import Day
+from costlab.store import durable
+from costlab.store.faults import translated
+
+FORMAT = 1
+_MARK = "fetched.json"
+_QUEUED = 3  # batches that wait for the writer: so much is in memory, however long the day
+_ROWS = 2**20  # a row group: 1 M samples
+_SAMPLES = pa.schema(
+    [
+        pa.field("series", pa.int32(), nullable=False),
+        pa.field("at", pa.timestamp("ms", tz="UTC"), nullable=False),
+        pa.field("value", pa.float64(), nullable=False),
+    ]
+)
+_SERIES = pa.schema([pa.field("labels", pa.map_(pa.string(), pa.string()), nullable=False)])
+# Measured on a day of 18 M noisy samples: keys and times as differences cost almost nothing, values are split into
+# bytes before they are compressed; a dictionary would only cost time.
+_LAYOUT: dict[str, Any] = {
+    "use_dictionary": False,
+    "column_encoding": {
+        "series": "DELTA_BINARY_PACKED",
+        "at": "DELTA_BINARY_PACKED",
+        "value": "BYTE_STREAM_SPLIT",
+    },
+    "compression": {"series": "NONE", "at": "NONE", "value": "ZSTD"},
+    "compression_level": {"value": 1},
+    "write_statistics": False,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Series and samples of one request as they were fetched; the fields are those of a batch.
+
+    labels: map<string, string> (series,). offsets: int64 (series + 1,). at_ms: int64 (samples,). values: float64.
+    """
+
+    labels: pa.MapArray
+    offsets: NDArray[np.int64]
+    at_ms: NDArray[np.int64]
+    values: NDArray[np.float64]
+
+
+class Spool:
+    """What was fetched of one day of one cluster."""
+
+    def __init__(self, lake: Path, cluster: str, day: Day) -> None:
+        self._path = lake / "_fetched" / cluster / str(day.date)
+
+    def holds(self, signal: str, asked: str) -> bool:
+        """Whether the signal was fetched whole by exactly this question."""
+        return self._mark(signal).get("asked") == asked
+
+    def room(self, signal: str) -> "SignalRoom":
+        """An empty room for the signal's parts; what was there of it goes. Raises LakeError."""
+        folder = self._path / signal
+        with translated(folder):
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
+        return SignalRoom(folder)
+
+    def read(self, signal: str) -> Iterator[Kept]:
+        """The parts of a fetched signal, in the order in which they were asked for. Raises LakeError."""
+        folder = self._path / signal
+        for name in self._mark(signal).get("parts", ()):
+            try:
+                with translated(folder, "read"):
+                    yield _read_part(folder, name)
+            except (pa.ArrowInvalid, LakeError) as fault:
+                (folder / _MARK).unlink(missing_ok=True)
+                raise LakeError(
+                    f"{folder}: what was fetched of {signal} cannot be read: {str(fault).partition(chr(10))[0]}",
+                    "run the same command again: it will be fetched anew",
+                ) from fault
+
+    def drop(self) -> None:
+        """Forget the day: it is in the lake, or has to be asked for again."""
+        shutil.rmtree(self._path, ignore_errors=True)
+
+    def _mark(self, signal: str) -> dict[str, Any]:
+        try:
+            mark = orjson.loads((self._path / signal / _MARK).read_bytes())
+        except (OSError, orjson.JSONDecodeError):
+            return {}
+        return mark if isinstance(mark, dict) and mark.get("format") == FORMAT else {}
+
+
+class SignalRoom:
+    """Takes the parts of one signal, from several threads, and makes them count in the end."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._lock = Lock()
+        self._begun = 0
+        self._parts: list[str] = []
+
+    def part(self) -> "PartWriter":
+        """Room for what one request brings."""
+        with self._lock:
+            name, self._begun = f"{self._begun:05}", self._begun + 1
+        return PartWriter(self._folder, name, self._keep)
+
+    def commit(self, asked: str) -> None:
+        """All of the signal is there: from now on it counts as fetched, also after a power cut. Raises LakeError.
+
+        One of which nothing was found does not: asking again is cheap, and it may have been missing only then.
+        """
+        asked = asked if self._parts else ""
+        mark = {"format": FORMAT, "asked": asked, "parts": sorted(self._parts)}
+        with translated(self._folder):
+            for name in self._parts:
+                for file in _files(self._folder, name):
+                    durable.sync_file(file)
+            durable.write_atomically(self._folder / _MARK, orjson.dumps(mark))
+
+    def _keep(self, name: str) -> None:
+        with self._lock:
+            self._parts.append(name)
+
+
+class PartWriter:
+    """Writes the batches of one request in a thread of its own, while the next are read and decoded."""
+
+    def __init__(self, folder: Path, name: str, kept: Callable[[str], None]) -> None:
+        self._files = _files(folder, name)
+        self._name = name
+        self._kept = kept
+        self._folder = folder
+        self._queue: Queue[Any] = Queue(_QUEUED)
+        self._fault: BaseException | None = None
+        self._thread = Thread(target=self._write, name=f"spool {folder.name}", daemon=True)
+        self._began = False
+
+    def add(self, batch: Any) -> None:
+        """Take a batch (labels, offsets, at_ms, values); waits while the writer is behind. Raises LakeError."""
+        if not self._began:
+            self._thread.start()
+            self._began = True
+        self._queue.put(batch)
+        self._complain()
+
+    def keep(self) -> None:
+        """What was added stands once the signal is committed; a part without series leaves nothing. Raises LakeError."""
+        if self._end():
+            self._complain()
+            self._kept(self._name)
+
+    def drop(self) -> None:
+        """What was added never was."""
+        self._end()
+        for file in self._files:
+            file.unlink(missing_ok=True)
+
+    def _end(self) -> bool:
+        """Wait for the writer; whether it ever began."""
+        if self._began and self._thread.is_alive():
+            self._queue.put(None)
+            self._thread.join()
+        return self._began
+
+    def _complain(self) -> None:
+        if self._fault is not None:
+            raise self._fault
+
+    def _write(self) -> None:
+        try:
+            with translated(self._folder):
+                self._write_batches()
+        except BaseException as fault:  # noqa: BLE001 - raised again in the thread that adds
+            self._fault = fault
+            while self._queue.get() is not None:
+                pass
+
+    def _write_batches(self) -> None:
+        samples, series = self._files
+        first = 0
+        with (
+            pq.ParquetWriter(samples, _SAMPLES, **_LAYOUT) as values,
+            pq.ParquetWriter(series, _SERIES) as labels,
+        ):
+            while (batch := self._queue.get()) is not None:
+                count = len(batch.offsets) - 1
+                number = np.repeat(np.arange(first, first + count, dtype=np.int32), np.diff(batch.offsets))
+                columns = [number, batch.at_ms.view("datetime64[ms]"), batch.values]
+                arrays = [
+                    pa.array(column).cast(field.type) for column, field in zip(columns, _SAMPLES, strict=True)
+                ]
+                values.write_table(pa.Table.from_arrays(arrays, schema=_SAMPLES), row_group_size=_ROWS)
+                labels.write_table(pa.Table.from_arrays([batch.labels], schema=_SERIES))
+                first += count
+
+
+def _files(folder: Path, name: str) -> tuple[Path, Path]:
+    return folder / f"{name}.samples.parquet", folder / f"{name}.series.parquet"
+
+
+def _read_part(folder: Path, name: str) -> Kept:
+    samples, series = (pq.read_table(file, memory_map=True) for file in _files(folder, name))
+    labels = series.column("labels").combine_chunks()
+    counts = np.bincount(samples.column("series").to_numpy(), minlength=len(labels))
+    return Kept(
+        labels,
+        np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)]),
+        samples.column("at").to_numpy().astype("datetime64[ms]").view(np.int64),
+        samples.column("value").to_numpy(),
+    )
