@@ -11,7 +11,8 @@ import requests
 import urllib3
 
 from costlab import __version__
-from costlab.domain.errors import SourceError
+from costlab.domain.errors import SourceError, SourceUnavailable
+from costlab.sources.prometheus.adapter import PromptAdapter
 from costlab.sources.prometheus.answer import Answer, BrokenOff, QueryTooLarge, Server, read_answer
 from costlab.sources.prometheus.verdict import (
     JSON,
@@ -78,6 +79,7 @@ class Client:
         self._sleep = sleep
         self._jitter = jitter
         self._largest_body = largest_body
+        self._aborted = False
 
     def query(self, promql: str, at_ms: int) -> Answer:
         """The answer to an instant query at epoch milliseconds; raises SourceError."""
@@ -110,6 +112,8 @@ class Client:
         Raises SourceError: MayPass and BrokenOff where the same call may do, QueryTooLarge and QueryTimedOut where a
         shorter window may. What was read before an error has to be thrown away.
         """
+        if self._aborted:
+            raise SourceUnavailable("reading was ended", "see the error before it")
         deadline = self._clock() + self._timeout_s if deadline is None else deadline
         request = requests.Request(
             "GET" if call.data is None else "POST",
@@ -131,6 +135,13 @@ class Client:
             with body.translated():
                 check_head(response, server, call.kinds)
             yield body
+
+    def abort(self) -> None:
+        """End every request that is under way, from another thread; from now on each one fails."""
+        self._aborted = True
+        for adapter in self._session.adapters.values():
+            if isinstance(adapter, PromptAdapter):
+                adapter.abort()
 
     def _once(self, call: Call, deadline: float) -> Answer:
         with self.receive(call, deadline) as body:

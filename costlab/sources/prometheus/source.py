@@ -82,7 +82,8 @@ class PrometheusSource:
                 _all_done([pool.submit(read_one, signal) for signal in largest_first])
             except BaseException:
                 gate.close()
-                pool.shutdown(wait=True, cancel_futures=True)
+                pool.shutdown(wait=False, cancel_futures=True)
+                backend.client.abort()
                 raise
         self._note(backend.engine.remarks)
 
