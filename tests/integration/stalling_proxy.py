@@ -48,13 +48,16 @@ def in_front_of(prometheus: str) -> Iterator[Proxy]:
             answer = requests.request(
                 self.command, prometheus + self.path, headers=headers, data=body, timeout=60
             )
-            if self.path.split("?")[0] in ("/api/v1/read", "/api/v1/query") and b"count" not in body:
+            for_samples = (
+                self.path.split("?")[0] in ("/api/v1/read", "/api/v1/query") and b"count" not in body
+            )
+            if for_samples:
                 proxy.asked.append(body)
             self.send_response(answer.status_code)
             self.send_header("Content-Type", answer.headers["Content-Type"])
             self.send_header("Content-Length", str(len(answer.content)))
             self.end_headers()
-            stalls = proxy.stalls_at and proxy.stalls_at in body
+            stalls = for_samples and proxy.stalls_at and proxy.stalls_at in body
             self.wfile.write(answer.content[: len(answer.content) // 2] if stalls else answer.content)
             if stalls:
                 self.wfile.flush()

@@ -1,7 +1,6 @@
 """A run that is interrupted while it reads ends at once, leaves the lake as it was, and is gone on with from there."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -54,14 +53,14 @@ def test_an_interrupted_extract_goes_on_where_it_was(
     with in_front_of(synthetic_prometheus) as proxy:
         run = command(tmp_path, proxy.url, "interrupted", engine)
         proxy.stalls_at = b"container_memory_working_set_bytes"
-        stopped = subprocess.Popen(run, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=dict(os.environ))
-        assert proxy.stalled.wait(60)
-        # Beside it, others are read.
-        spool = tmp_path / "interrupted" / "_fetched"
-        until(lambda: len(marks(spool)) >= 3)
-        began = time.monotonic()
-        stopped.send_signal(signal.SIGINT)
-        _, said = stopped.communicate(timeout=40)
+        with subprocess.Popen(run, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as stopped:
+            assert proxy.stalled.wait(60)
+            # Beside it, others are read.
+            spool = tmp_path / "interrupted" / "_fetched"
+            until(lambda: len(marks(spool)) >= 3)
+            began = time.monotonic()
+            stopped.send_signal(signal.SIGINT)
+            _, said = stopped.communicate(timeout=40)
         assert time.monotonic() - began < 10
         assert (stopped.returncode, said.decode().strip().splitlines()[-1]) == (130, "interrupted")
         assert Lake.open(tmp_path / "interrupted").run(CLUSTER, day) is None
