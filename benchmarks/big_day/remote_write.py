@@ -14,6 +14,7 @@ import requests
 from numpy.typing import NDArray
 
 from big_day.kube_state import INTERVAL_MS, Fact
+from big_day.protobuf import field, snappy
 from big_day.server import direct
 from costlab.domain.time import HOUR_MS, Window
 from costlab.sources import RawSeries
@@ -48,7 +49,7 @@ def write(url: str, window: Window, series: Iterable[Encoded], facts: Iterable[F
     with ThreadPoolExecutor(_SENDERS) as senders, direct() as session:
 
         def send(body: bytes) -> None:
-            answer = session.post(f"{url}/api/v1/write", data=_snappy(body), headers=_HEADERS, timeout=120)
+            answer = session.post(f"{url}/api/v1/write", data=snappy(body), headers=_HEADERS, timeout=120)
             if not answer.ok:
                 raise requests.HTTPError(f"remote write was refused ({answer.status_code}): {answer.text}")
 
@@ -69,7 +70,7 @@ def _noisy(series: list[Encoded], place: int) -> Iterator[bytes]:
     for one in series:
         low, high = one.cuts[place], one.cuts[place + 1]
         if low < high:
-            yield _field(1, one.labels + one.samples[low:high])
+            yield field(1, one.labels + one.samples[low:high])
 
 
 class _Told:
@@ -91,7 +92,7 @@ class _Told:
         self.samples += int((high - low)[seen].sum())
         bounds = zip(seen.tolist(), low[seen].tolist(), high[seen].tolist(), strict=True)
         for labels, of_series in groupby(bounds, lambda bound: self._labels[bound[0]]):
-            yield _field(1, labels + b"".join(self._scrapes(at_ms, *bound) for bound in of_series))
+            yield field(1, labels + b"".join(self._scrapes(at_ms, *bound) for bound in of_series))
 
     def _scrapes(self, at_ms: NDArray[np.int64], place: int, low: int, high: int) -> bytes:
         return _constant(at_ms.tobytes(), self._values[place])[
@@ -133,23 +134,5 @@ def _samples(at_ms: NDArray[np.int64], values: NDArray[np.float64]) -> NDArray[n
 def _labels(labels: Mapping[str, str]) -> bytes:
     """TimeSeries.labels, each {string name = 1; string value = 2}, in the order of names."""
     return b"".join(
-        _field(1, _field(1, name.encode()) + _field(2, labels[name].encode())) for name in sorted(labels)
+        field(1, field(1, name.encode()) + field(2, labels[name].encode())) for name in sorted(labels)
     )
-
-
-def _field(number: int, content: bytes) -> bytes:
-    return bytes([number << 3 | 2]) + _varint(len(content)) + content
-
-
-def _varint(number: int) -> bytes:
-    low = bytearray()
-    while number > 0x7F:
-        low.append(number & 0x7F | 0x80)
-        number >>= 7
-    low.append(number)
-    return bytes(low)
-
-
-def _snappy(content: bytes) -> bytes:
-    """Snappy's block format, as one literal: between two processes of a machine compression gains nothing."""
-    return _varint(len(content)) + b"\xfc" + (len(content) - 1).to_bytes(4, "little") + content

@@ -70,17 +70,29 @@ def _device_series(
 
 
 def _device_values(held: NDArray[np.bool_], random: np.random.Generator) -> dict[str, Values]:
-    """By metric, its values, as DCGM rounds them: percent, MiB and degrees to one, a ratio to 1e-6, watts to 1e-3."""
-    busy = np.clip(random.uniform(0.2, 0.95) + random.normal(0, 0.08, len(held)), 0, 1) * held
-    used = np.rint(held * (random.uniform(0.2, 0.9) * _BOARD_MIB + random.normal(0, 60, len(held)))) + 4
+    """By metric, its values, as DCGM rounds them: percent, MiB and degrees to one, a ratio to 1e-6, watts to 1e-3.
+
+    A device that is held works three quarters of the time, in stretches of half an hour; its memory moves in steps.
+    """
+    count = len(held)
+    works = held & (random.uniform(size=count) < 0.75)[_lasting(count, 60, random)]
+    busy = np.clip(random.uniform(0.2, 0.95) + random.normal(0, 0.08, count), 0, 1) * works
+    steps_mib = random.normal(0, 60, count)[_lasting(count, 8, random)]
+    used = np.rint(held * (random.uniform(0.2, 0.9) * _BOARD_MIB + steps_mib)) + 4
     return {
         UTILIZATION: np.rint(np.minimum(busy * 1.1, 1) * 100),
         ENGINE_ACTIVE: np.round(busy, 6),
         MEMORY_USED: used,
         MEMORY_FREE: _BOARD_MIB - 475 - used,
-        POWER: np.round(62 + busy * 330 + random.normal(0, 3, len(held)), 3),
-        TEMPERATURE: np.rint(31 + busy * 35 + random.normal(0, 0.5, len(held))),
+        POWER: np.round(62 + busy * 330 + random.normal(0, 3, count), 3),
+        TEMPERATURE: np.rint(31 + busy * 35 + random.normal(0, 0.5, count)),
     }
+
+
+def _lasting(count: int, mean: int, random: np.random.Generator) -> NDArray[np.int64]:
+    """For each place, the place at which its stretch begins; stretches are `mean` long on average."""
+    begins = random.uniform(size=count) < 1 / mean
+    return np.maximum.accumulate(np.where(begins, np.arange(count), 0))
 
 
 def _cpu_seconds(pod: Pod, at_ms: Instants, random: np.random.Generator) -> Values:
@@ -94,7 +106,7 @@ def _cpu_seconds(pod: Pod, at_ms: Instants, random: np.random.Generator) -> Valu
 def _memory_bytes(pod: Pod, at_ms: Instants, random: np.random.Generator) -> Values:
     level = pod.memory_request_gib * 2**30 * random.uniform(0.2, 0.9)
     drift = np.cumsum(random.normal(0, 2e-4, len(at_ms)))
-    pages = level * (1 + np.clip(drift, -0.1, 0.1)) * (1 + random.normal(0, 1e-3, len(at_ms))) // _PAGE
+    pages = level * (1 + np.clip(drift, -0.1, 0.1)) * (1 + random.normal(0, 3e-4, len(at_ms))) // _PAGE
     return np.asarray(pages * _PAGE, np.float64)
 
 
