@@ -48,7 +48,8 @@ def main() -> None:
     flat = np.full(CELLS, 128.0 * 60), np.full(CELLS, 126.0 * 60), np.full(CELLS, 0.1)
     bill = occupied, occupied, seen_s, work, *flat, (True, True, False, True)
     few = 200  # the twin of spread compares every interval with every cell
-    part = tuple(column[: few * 10] for column in used)
+    start_ms, end_ms, values, row = used
+    part = start_ms[: few * 10], end_ms[: few * 10], values[: few * 10], row[: few * 10]
     pairs = {
         "spread": (
             seconds(lambda: kernels.spread(*part, CONTAINERS, 0, GRID.cell_ms, CELLS)),
