@@ -41,3 +41,9 @@ def kernel(function: Callable[P, R]) -> Callable[P, R]:
     """Compile a loop: without the GIL, cached on disk, and no fastmath, since NaN means 'not observed'."""
     compiled: Callable[P, R] = njit(nogil=True, cache=_CACHE, error_model="numpy")(function)
     return compiled
+
+
+def bare_kernel(function: Callable[P, R]) -> Callable[P, R]:
+    """The same for a loop that makes no arrays: nothing counts references, which costs 12 ns a call of a small function."""
+    compiled: Callable[P, R] = njit(nogil=True, cache=_CACHE, error_model="numpy", _nrt=False)(function)
+    return compiled

@@ -16,6 +16,7 @@ from costlab.sources.prometheus.adapter import PromptAdapter
 from costlab.sources.prometheus.answer import Answer, BrokenOff, QueryTooLarge, Server, read_answer
 from costlab.sources.prometheus.verdict import (
     JSON,
+    PLAIN,
     MayPass,
     carried_secrets,
     check_head,
@@ -44,7 +45,7 @@ HEADERS = {
 class Call:
     """One call of the API: a POST when it has data (a form, or bytes), with `query` behind the path in any case.
 
-    kinds: the content types of a good answer.
+    kinds: the content types of a good answer. encodings: how its body may be encoded; it comes as it was sent.
     """
 
     path: str
@@ -52,6 +53,7 @@ class Call:
     query: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     kinds: frozenset[str] = JSON
+    encodings: frozenset[str] = PLAIN
 
 
 class Client:
@@ -133,7 +135,7 @@ class Client:
         with response, cut_off_after(deadline - self._clock(), response):
             body = Body(response, server, deadline, self._timeout_s, self._clock)
             with body.translated():
-                check_head(response, server, call.kinds)
+                check_head(response, server, call.kinds, call.encodings)
             yield body
 
     def abort(self) -> None:

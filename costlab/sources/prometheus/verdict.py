@@ -13,9 +13,11 @@ from costlab.domain.errors import SourceError, SourceRefused, SourceUnavailable
 from costlab.sources.prometheus.answer import QueryTimedOut, Server, refusal
 
 JSON = frozenset({"application/json"})
+PLAIN = frozenset({"identity"})
 _ERROR_BODY = 65_536  # of an error's body no more is read
 _OUR_HEADERS = frozenset(
     {"accept", "accept-encoding", "user-agent", "connection", "content-type", "content-length", "host"}
+    | {"content-encoding", "x-prometheus-remote-read-version"}
 )
 
 
@@ -32,11 +34,16 @@ def kind_of(response: requests.Response) -> str:
     return response.headers.get("Content-Type", "").split(";")[0].strip().lower()
 
 
-def check_head(response: requests.Response, server: Server, kinds: frozenset[str] = JSON) -> None:
-    """Passes a success that promises plain bytes of one of these types; raises SourceRefused, MayPass or SourceUnavailable."""
+def check_head(
+    response: requests.Response,
+    server: Server,
+    kinds: frozenset[str] = JSON,
+    encodings: frozenset[str] = PLAIN,
+) -> None:
+    """Passes a success that promises one of these types, encoded so; raises SourceRefused, MayPass or SourceUnavailable."""
     status = response.status_code
     encoding = response.headers.get("Content-Encoding", "identity")
-    if encoding != "identity":
+    if encoding not in encodings:
         raise SourceRefused(
             f"{server.host} sent {server.quoted(encoding, 40)} although plain bytes were asked for",
             "let the proxy in front of Prometheus honour Accept-Encoding",
