@@ -14,9 +14,11 @@ from costlab.domain.errors import SourceError, SourceRefused, SourceUnavailable
 
 _TOO_LARGE = re.compile(
     r"too many (samples|points|chunks|series)|exceeded (sample|series|chunks|bytes) limit|maximum resolution"
-    r"|err-mimir-max-|max_samples_processed|cannot select more than"
+    r"|err-mimir-max-|max_samples_processed|cannot select more than|matching (unique )?timeseries exceeds"
 )
-_TIMED_OUT = re.compile(r"deadline exceeded|timed out")
+_TIMED_OUT = re.compile(r"deadline exceeded|timeout exceeded|timed out")
+# VictoriaMetrics puts the request before its words.
+_REQUEST = re.compile(r'^remoteAddr: "[^"]*"(?:, X-Forwarded-For: "[^"]*")?; requestURI: \S*; ')
 
 
 class QueryTooLarge(SourceRefused):
@@ -58,7 +60,7 @@ class Answer:
     server: Server
 
 
-def read_answer(body: bytes, server: Server) -> Answer:
+def read_answer(body: bytes | bytearray, server: Server) -> Answer:
     """The envelope of a complete, successful answer; raises SourceRefused, BrokenOff or as `refusal`."""
     document = _decode(body, server)
     status = document.get("status") if isinstance(document, dict) else None
@@ -66,11 +68,7 @@ def read_answer(body: bytes, server: Server) -> Answer:
         raise refusal(server, 200, document)
     if status != "success" or "data" not in document:
         raise _not_prometheus(server, body)
-    if document.get("warnings") or document.get("isPartial"):
-        raise SourceRefused(
-            f"{server.host} gave a partial answer: {server.quoted(document.get('warnings') or 'isPartial')}",
-            "a part of the metrics is not reachable at the moment; mend it and run again",
-        )
+    check_complete(document, server)
     if _has_duplicate_keys(body, document):
         raise SourceRefused(
             f"{server.host} sent JSON with a key twice",
@@ -82,12 +80,21 @@ def read_answer(body: bytes, server: Server) -> Answer:
     )
 
 
+def check_complete(document: dict[str, Any], server: Server) -> None:
+    """Passes an answer that says nothing of missing parts; raises SourceRefused."""
+    if document.get("warnings") or document.get("isPartial"):
+        raise SourceRefused(
+            f"{server.host} gave a partial answer: {server.quoted(document.get('warnings') or 'isPartial')}",
+            "a part of the metrics is not reachable at the moment; mend it and run again",
+        )
+
+
 def refusal(server: Server, status: int, document: Any) -> SourceError:
     """The error that an answer with `errorType` and `error`, or any other text, stands for."""
     kind, text = "", document
     if isinstance(document, dict) and "error" in document:
         kind, text = str(document.get("errorType", "")), document["error"]
-    said = str(text)
+    said = _REQUEST.sub("", str(text))
     words = f"{server.host}: {server.quoted(said)}"
     if status == 413 or _TOO_LARGE.search(said):
         return QueryTooLarge(words, "raise the server's sample limit, or narrow with prometheus.matchers")
@@ -115,7 +122,7 @@ def collector_paused() -> Iterator[None]:
             gc.enable()
 
 
-def _decode(body: bytes, server: Server) -> Any:
+def _decode(body: bytes | bytearray, server: Server) -> Any:
     try:
         with collector_paused():
             return orjson.loads(body)
@@ -128,14 +135,14 @@ def _decode(body: bytes, server: Server) -> Any:
         raise _not_prometheus(server, body) from None
 
 
-def _not_prometheus(server: Server, body: bytes) -> SourceRefused:
+def _not_prometheus(server: Server, body: bytes | bytearray) -> SourceRefused:
     return SourceRefused(
         f"{server.host} did not answer as Prometheus does: {server.quoted(body[:2000].decode(errors='replace'), 120)}",
         "prometheus.url is the address in front of /api/v1",
     )
 
 
-def _has_duplicate_keys(body: bytes, document: dict[str, Any]) -> bool:
+def _has_duplicate_keys(body: bytes | bytearray, document: dict[str, Any]) -> bool:
     """Whether a key stands twice in an object, where a parser would silently take the last.
 
     Counting the keys in the bytes settles it for compact JSON; only if the counts differ is it parsed again.
@@ -150,13 +157,14 @@ def _has_duplicate_keys(body: bytes, document: dict[str, Any]) -> bool:
     if body.count(b'":') == keys:
         return False
     try:
-        json.loads(body, object_pairs_hook=_distinct)
+        json.loads(body, object_pairs_hook=distinct)
     except (KeyError, RecursionError):
         return True
     return False
 
 
-def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object's pairs, for the general parser; raises KeyError for a key that stands twice."""
     found = dict(pairs)
     if len(found) != len(pairs):
         raise KeyError

@@ -1,6 +1,6 @@
 """The ways to read samples out of a Prometheus, as one: an engine turns a selector and a window into batches."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from costlab.domain.time import Window
@@ -17,8 +17,10 @@ class Engine(Protocol):
     most_samples: int | None
     """How many samples one request should bring at most; None when the server streams, and needs no memory for them."""
 
-    remarks: list[str]
-    """What the server said beside its answers, and what had to be left out; it grows while answers are read."""
+    @property
+    def remarks(self) -> Sequence[str]:
+        """What the server said beside its answers so far, and what had to be left out; each once."""
+        ...
 
     def read(self, selector: Selector, window: Window) -> Iterator[Batch]:
         """The series' samples with window.start_ms <= t < window.end_ms, by one request that is not repeated.

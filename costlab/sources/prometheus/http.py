@@ -83,6 +83,11 @@ class Client:
         self._largest_body = largest_body
         self._aborted = False
 
+    @property
+    def timeout_s(self) -> float:
+        """For a query in all."""
+        return self._timeout_s
+
     def query(self, promql: str, at_ms: int) -> Answer:
         """The answer to an instant query at epoch milliseconds; raises SourceError."""
         seconds, rest = divmod(at_ms, 1000)
@@ -195,7 +200,7 @@ class Body:
                 return
             yield portion
 
-    def whole(self, largest: int) -> bytes:
+    def whole(self, largest: int) -> bytearray:
         """All bytes; raises QueryTooLarge if there are more than `largest`, and as `portions`."""
         body = bytearray()
         for portion in self.portions():
@@ -205,7 +210,7 @@ class Body:
                     f"{self.server.host}: an answer of more than {largest // 2**20} MiB",
                     "narrow the series with prometheus.matchers",
                 )
-        return bytes(body)
+        return body
 
     @contextmanager
     def translated(self) -> Iterator[None]:

@@ -1,35 +1,62 @@
-"""Stand-in until the scanner lands."""
+"""Raw samples through the query API, which everything that calls itself Prometheus has."""
 
-from collections.abc import Iterator
-
-import numpy as np
-import pyarrow as pa
+from collections.abc import Iterator, Mapping
 
 from costlab.domain.time import Window
 from costlab.sources import Batch
-from costlab.sources.prometheus.http import Client
-from costlab.sources.prometheus.raw import _read_once
+from costlab.sources.prometheus.batches import cut
+from costlab.sources.prometheus.http import LARGEST_BODY, Call, Client
+from costlab.sources.prometheus.matrix import read_matrix
 from costlab.sources.prometheus.selector import Selector
+
+_SERVER_SHARE = 0.9  # of our own patience: the server's refusal arrives before we hang up
 
 
 class QueryEngine:
-    """As `Engine`."""
+    """Asks for a range selector at one instant: what was stored, neither resampled nor looked back for.
+
+    further: form parameters that a product needs, such as Thanos's partial_response=false.
+    largest_body: bytes beyond which an answer counts as too large; it is held in memory as a whole.
+    """
 
     name = "json"
+    # The server needs about 190 bytes of memory for each sample of an answer.
     most_samples: int | None = 2_000_000
 
-    def __init__(self, client: Client) -> None:
+    def __init__(
+        self,
+        client: Client,
+        further: Mapping[str, str] | None = None,
+        largest_body: int = LARGEST_BODY,
+    ) -> None:
         self._client = client
-        self.remarks: list[str] = []
+        self._further = dict(further or {})
+        self._largest_body = largest_body
+        self._remarks: dict[str, None] = {}
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What servers said beside their answers so far, each remark once."""
+        return tuple(self._remarks)
 
     def read(self, selector: Selector, window: Window) -> Iterator[Batch]:
-        """As `Engine.read`."""
-        series, infos = _read_once(self._client, selector, window)
-        self.remarks += infos
-        if series:
-            yield Batch(
-                pa.array([list(one.labels.items()) for one in series], pa.map_(pa.string(), pa.string())),
-                np.concatenate([[0], np.cumsum([len(one.at_ms) for one in series])]),
-                np.concatenate([one.at_ms for one in series]),
-                np.concatenate([one.values for one in series]),
-            )
+        """The samples with window.start_ms <= t < window.end_ms, as one batch or none; raises as `Engine` says."""
+        if not window.duration_ms:
+            return
+        with self._client.receive(Call("api/v1/query", self._form(selector, window))) as body:
+            matrix = read_matrix(body.whole(self._largest_body), body.server)
+        self._remarks |= dict.fromkeys(matrix.remarks)
+        batch = cut(matrix.batch, window, body.server)
+        if len(batch.at_ms):
+            yield batch
+
+    def _form(self, selector: Selector, window: Window) -> dict[str, str]:
+        # A range selector of Prometheus 2 holds both of its ends, that of 3 only the later one. So it is asked for
+        # (end - 1 ms) - duration = start - 1 ms onwards: 3 gives exactly the window, 2 at most one instant more.
+        seconds, rest = divmod(window.end_ms - 1, 1000)
+        return {
+            "query": f"{selector}[{window.duration_ms}ms]",
+            "time": f"{seconds}.{rest:03d}",
+            "timeout": f"{_SERVER_SHARE * self._client.timeout_s:.3f}",
+            **self._further,
+        }

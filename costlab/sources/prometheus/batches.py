@@ -1,0 +1,94 @@
+"""Batches out of label objects and arrays, and cut to the window that was asked for."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import orjson
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from costlab.domain.errors import SourceRefused
+from costlab.domain.time import Window
+from costlab.sources import Batch
+from costlab.sources.prometheus.answer import Server
+
+
+def label_maps(objects: Iterable[bytes]) -> pa.MapArray:
+    """The labels of each compact JSON object, without the empty ones.
+
+    Raises ValueError for what is no object of distinct names with texts as values.
+    """
+    names: list[str] = []
+    values: list[str] = []
+    offsets = [0]
+    for text in objects:
+        labels = orjson.loads(text)
+        # A colon between quotes stands once in each pair, and in no text: there its quotes are escaped.
+        if text.count(b'":"') != len(labels):
+            raise ValueError("a label twice")
+        if "" in labels.values():
+            labels = {name: value for name, value in labels.items() if value != ""}
+        names += labels
+        values += labels.values()
+        offsets.append(len(names))
+    return maps_of(names, values, offsets)
+
+
+def maps_of(names: Sequence[str], values: Sequence[str], offsets: Sequence[int]) -> pa.MapArray:
+    """map<string, string> (series,); the pairs of series i are offsets[i]:offsets[i + 1]. ValueError for no texts."""
+    if not set(map(type, values)) <= {str}:
+        raise ValueError("a label that is no text")
+    return pa.MapArray.from_arrays(
+        pa.array(offsets, pa.int32()), pa.array(names, pa.string()), pa.array(values, pa.string())
+    )
+
+
+def joined(batches: Sequence[Batch]) -> Batch:
+    """All series, one batch after the other."""
+    if len(batches) == 1:
+        return batches[0]
+    counts = np.concatenate([np.diff(batch.offsets) for batch in batches])
+    return Batch(
+        pa.concat_arrays([batch.labels for batch in batches]),
+        np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)]),
+        np.concatenate([batch.at_ms for batch in batches]),
+        np.concatenate([batch.values for batch in batches]),
+    )
+
+
+def cut(batch: Batch, window: Window, server: Server, late_ms: int = 0) -> Batch:
+    """The samples in the window; series without any are left out.
+
+    Raises SourceRefused for one that was not asked for: more than 1 ms before the window, or `late_ms` after it.
+    """
+    at_ms = batch.at_ms
+    inside = (at_ms >= window.start_ms) & (at_ms < window.end_ms)
+    if not inside.all():
+        near = (at_ms >= window.start_ms - 1) & (at_ms < window.end_ms + late_ms)
+        if not near.all():
+            series = int(np.searchsorted(batch.offsets, np.argmin(near), "right")) - 1
+            labels = dict(batch.labels[series].as_py())
+            raise malformed(
+                server, f"a sample lies outside of the window asked for: {server.quoted(labels, 120)}"
+            )
+    return _kept(batch, inside)
+
+
+def _kept(batch: Batch, samples: NDArray[np.bool_]) -> Batch:
+    """The batch with only these samples, and only the series that have some."""
+    labels, offsets, at_ms, values = batch.labels, batch.offsets, batch.at_ms, batch.values
+    if not samples.all():
+        offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(samples)])[offsets]
+        at_ms, values = at_ms[samples], values[samples]
+    counts = np.diff(offsets)
+    if not counts.all():
+        labels = labels.filter(pa.array(counts > 0))
+        offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts[counts > 0])])
+    return Batch(labels, offsets, at_ms, values)
+
+
+def malformed(server: Server, fault: str) -> SourceRefused:
+    """The error for an answer that Prometheus itself would not give."""
+    return SourceRefused(
+        f"{server.host}: {fault}", "something between costlab and Prometheus changes answers"
+    )
