@@ -1,4 +1,4 @@
-"""What tests of several kinds share: the synthetic cluster, and a real Prometheus that holds it."""
+"""What tests of several kinds share: the synthetic cluster, and real servers that hold it."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -6,8 +6,10 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import hypothesis
+import prometheus_server as prometheus
 import pytest
-from prometheus_server import NoPrometheus, binaries, make_blocks, serving
+import victoria_server as victoria
+from loopback import NotThere
 
 from costlab.domain.time import HOUR_MS
 from costlab.sources.synthetic import SyntheticCluster
@@ -18,6 +20,7 @@ hypothesis.settings.register_profile("costlab", deadline=None)
 hypothesis.settings.load_profile("costlab")
 
 PrometheusServer = Callable[..., str]
+VictoriaServer = Callable[..., str]
 
 
 @pytest.fixture(scope="session")
@@ -28,10 +31,21 @@ def synthetic_cluster() -> SyntheticCluster:
 
 @pytest.fixture(scope="session")
 def prometheus_folder() -> Path:
-    """Where `prometheus` and `promtool` are; without them a test fails in CI and is skipped elsewhere."""
+    """Where `prometheus` and `promtool` are."""
+    return unpacked(prometheus.binaries)
+
+
+@pytest.fixture(scope="session")
+def victoria_folder() -> Path:
+    """Where `victoria-metrics` is."""
+    return unpacked(victoria.binaries)
+
+
+def unpacked(binaries: Callable[[], Path]) -> Path:
+    """A server's folder; without one a test fails in CI and is skipped elsewhere."""
     try:
         return binaries()
-    except NoPrometheus as missing:
+    except NotThere as missing:
         if os.environ.get("CI"):
             pytest.fail(str(missing))
         pytest.skip(str(missing))
@@ -46,8 +60,8 @@ def prometheus_server(
 
         def start(openmetrics: Path, *flags: str) -> str:
             tsdb = tmp_path_factory.mktemp("prometheus")
-            make_blocks(openmetrics, tsdb, prometheus_folder)
-            return servers.enter_context(serving(tsdb, prometheus_folder, *flags))
+            prometheus.make_blocks(openmetrics, tsdb, prometheus_folder)
+            return servers.enter_context(prometheus.serving(tsdb, prometheus_folder, *flags))
 
         yield start
 
@@ -63,4 +77,28 @@ def synthetic_prometheus(
     write_openmetrics(synthetic_cluster, synthetic_cluster.days[-1].window.widen(HOUR_MS, HOUR_MS), file)
     url = prometheus_server(file)
     file.unlink()  # 0.6 GB of text
+    return url
+
+
+@pytest.fixture(scope="session")
+def victoria_server(
+    victoria_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[VictoriaServer]:
+    """Starts an empty VictoriaMetrics: `victoria_server(*flags)` is its base URL."""
+    with ExitStack() as servers:
+
+        def start(*flags: str) -> str:
+            storage = tmp_path_factory.mktemp("victoria")
+            return servers.enter_context(victoria.serving(storage, victoria_folder, *flags))
+
+        yield start
+
+
+@pytest.fixture(scope="session")
+def synthetic_victoria(synthetic_cluster: SyntheticCluster, victoria_server: VictoriaServer) -> str:
+    """Base URL of a VictoriaMetrics with the synthetic cluster's last day, and an hour before and after it."""
+    url = victoria_server()
+    window = synthetic_cluster.days[-1].window.widen(HOUR_MS, HOUR_MS)
+    for metric in synthetic_cluster.metrics():
+        victoria.put(url, synthetic_cluster.raw(metric, window))
     return url

@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from prometheus_server import CHECKOUT
+from loopback import CHECKOUT
 
 
 def run(checkout: Path, path: Path) -> subprocess.CompletedProcess[str]:
@@ -18,7 +18,8 @@ def bare(tmp_path: Path) -> tuple[Path, Path]:
     """A checkout with nothing but the script, and a PATH with nothing but what every system has."""
     checkout, path = tmp_path / "check out", tmp_path / "bin"
     (checkout / "scripts").mkdir(parents=True)
-    shutil.copy(CHECKOUT / "scripts" / "prometheus", checkout / "scripts")
+    for script in ("unpack", "prometheus"):
+        shutil.copy(CHECKOUT / "scripts" / script, checkout / "scripts")
     path.mkdir()
     for tool in ("sh", "dirname", "mkdir", "mktemp", "rm", "mv"):
         (path / tool).symlink_to(shutil.which(tool) or "")

@@ -257,6 +257,7 @@ def test_variables_lie_over_the_file_and_the_option_over_all(tmp_path: Path) -> 
         "COSTLAB_LAKE": "b",
         "COSTLAB_DEBUG": "1",
         "COSTLAB_PROMETHEUS_DIR": "/x",
+        "COSTLAB_VICTORIA_METRICS_DIR": "/x",
         "COSTLAB_GOLDEN": "1",
     }
     settings = load(path, environ, folder=tmp_path / "cwd")

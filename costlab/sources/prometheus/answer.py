@@ -41,14 +41,18 @@ class Server:
     secrets: tuple[str, ...] = field(default=(), repr=False)
 
     def quoted(self, text: object, longest: int = 300) -> str:
-        """The server's words in one line of at most `longest` characters, without control characters."""
+        """The server's words in one line of at most `longest` characters, without control characters.
+
+        A longer one loses its middle: wrapped errors end with their cause.
+        """
         words = "; ".join(map(str, text)) if isinstance(text, list) else str(text)
         for secret in self.secrets:
             # A short one, such as a tenant's name, may be a part of ordinary words.
             pattern = re.escape(secret) if len(secret) > 7 else rf"(?<!\w){re.escape(secret)}(?!\w)"
             words = re.sub(pattern, "***", words)
         line = " ".join("".join(letter if letter.isprintable() else " " for letter in words).split())
-        return line if len(line) <= longest else line[: longest - 1] + "…"
+        end = (longest - 1) // 2
+        return line if len(line) <= longest else f"{line[: longest - 1 - end]}…{line[-end:]}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,6 +63,13 @@ def usable(values: Floats) -> NDArray[np.bool_]:
     return sound | _ended(values)
 
 
+def blank(values: Floats) -> NDArray[np.bool_]:
+    """Which samples stand for no value, bool (n,): large beyond any measurement, though not infinite."""
+    with np.errstate(invalid="ignore"):  # a stale marker is a signalling NaN
+        found: NDArray[np.bool_] = (values >= BLANK) & (values < np.inf)
+    return found
+
+
 def note_left_out(warnings: list[str], metric: str, raw: Sequence[RawSeries]) -> None:
     """Adds a remark, once, when samples of a metric have no usable value."""
     count = sum(int(np.count_nonzero(~usable(series.values))) for series in raw)

@@ -8,7 +8,10 @@ from costlab.sources.prometheus.batches import cut
 from costlab.sources.prometheus.http import LARGEST_BODY, Call, Client
 from costlab.sources.prometheus.matrix import read_matrix
 from costlab.sources.prometheus.selector import Selector
+from costlab.sources.prometheus.verdict import JSON
 
+# VictoriaMetrics answers a range selector out of its export, and says so.
+_KINDS = JSON | {"application/stream+json"}
 _SERVER_SHARE = 0.9  # of our own patience: the server's refusal arrives before we hang up
 
 
@@ -43,7 +46,8 @@ class QueryEngine:
         """The samples with window.start_ms <= t < window.end_ms, as one batch or none; raises as `Engine` says."""
         if not window.duration_ms:
             return
-        with self._client.receive(Call("api/v1/query", self._form(selector, window))) as body:
+        call = Call("api/v1/query", self._form(selector, window), kinds=_KINDS)
+        with self._client.receive(call) as body:
             matrix = read_matrix(body.whole(self._largest_body), body.server)
         self._remarks |= dict.fromkeys(matrix.remarks)
         batch = cut(matrix.batch, window, body.server)
