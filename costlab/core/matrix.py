@@ -329,7 +329,7 @@ def _nearest(mantissa: int, exponent: int) -> float:
     if rest > half or (rest == half and (not exact or middle > 0 or low > 0 or kept & _ONE == _ONE)):
         kept += _ONE
     scale += 128 + np.int64(excess)
-    if scale < -1074 or scale > 970:
+    if scale < -1074 or scale + np.int64(kept >> np.uint64(53)) > 971:
         return np.nan
     return math.ldexp(float(kept), int(scale))
 

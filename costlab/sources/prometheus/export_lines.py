@@ -142,15 +142,15 @@ def _said(line: bytes, server: Server) -> SourceError:
         document = json.loads(text)
     except (ValueError, RecursionError):
         document = None
-        if not text.endswith("\n"):
-            return BrokenOff(
-                f"{server.host}: the export ends in the middle of a line",
-                "a proxy between may limit the size of answers",
-            )
+    if isinstance(document, dict) and "error" in document:
+        return refusal(server, 200, document)
     if isinstance(document, dict):
-        if "error" in document:
-            return refusal(server, 200, document)
         check_complete(document, server)
+    if not text.endswith("\n"):
+        return BrokenOff(
+            f"{server.host}: the export ends in the middle of a line",
+            "a proxy between may limit the size of answers",
+        )
     return malformed(server, f"a line is no series: {server.quoted(text, 120)}")
 
 
@@ -164,7 +164,10 @@ def _once_an_instant(batch: Batch) -> Batch:
         return batch
     first = np.flatnonzero(fresh)
     counts = np.concatenate([np.zeros(1, np.int64), np.cumsum(fresh)])
-    return Batch(batch.labels, counts[offsets], at_ms[first], np.fmax.reduceat(batch.values, first))
+    blank = np.isnan(batch.values)
+    largest = np.maximum.reduceat(np.where(blank, -np.inf, batch.values), first)
+    values = np.where(np.logical_and.reduceat(blank, first), batch.values[first], largest)
+    return Batch(batch.labels, counts[offsets], at_ms[first], values)
 
 
 def _no_series() -> Batch:
