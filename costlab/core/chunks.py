@@ -44,7 +44,13 @@ def decode(
     count = _0
     for i in range(len(chunks)):
         begin, end, number = chunks[i, 0], chunks[i, 1], chunks[i, 2]
-        if begin < 0 or end < begin or end + MARGIN > len(data) or number < 1 or np.int64(count) + number > room:
+        if (
+            begin < 0
+            or end < begin
+            or end + MARGIN > len(data)
+            or number < 1
+            or np.int64(count) + number > room
+        ):
             return NO_ROOM, begin
         before = count
         fault, count = _samples(

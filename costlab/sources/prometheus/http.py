@@ -50,9 +50,9 @@ class Call:
 
     path: str
     data: Mapping[str, str] | bytes | None = None
-    query: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     kinds: frozenset[str] = JSON
+    query: Mapping[str, str] = field(default_factory=dict)
     encodings: frozenset[str] = PLAIN
 
 

@@ -31,6 +31,7 @@ class VictoriaEngine:
     """
 
     name = "victoria-export"
+    most_samples: int | None = None
 
     def __init__(
         self, client: Client, further: Mapping[str, str] | None = None, longest_line: int = LONGEST_LINE
