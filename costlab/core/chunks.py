@@ -25,6 +25,7 @@ _60, _61, _62, _63, _64 = (np.uint64(number) for number in range(60, 65))
 _BITS_7, _BITS_14, _BITS_17, _BITS_20 = (np.uint64(2**bits - 1) for bits in (7, 14, 17, 20))
 _HALF_14, _HALF_17, _HALF_20 = (np.uint64(2 ** (bits - 1)) for bits in (14, 17, 20))
 _FULL_14, _FULL_17, _FULL_20 = (np.uint64(2**bits) for bits in (14, 17, 20))
+_NOWHERE = np.uint64(2**60)  # behind the end of any array
 
 
 @bare_kernel
@@ -75,6 +76,8 @@ def _samples(
     begin, end, number = chunk
     start, span = window
     zigzag, place = _varint(data, begin + _2)
+    if place + _8 > end:
+        return TORN, count
     time = zigzag >> _1 ^ (_0 - (zigzag & _1))
     value = _word(data, place)
     place += _8
@@ -84,6 +87,8 @@ def _samples(
         if sample == 1:
             step, place = _varint(data, place)
             bit = place << _3
+            if bit > last:
+                return TORN, count
         if sample > 0:
             # One load holds at least 57 bits: at most 24 for the step, and 13 for what is said of the value.
             word = _word(data, bit >> _3) << (bit & _7)
@@ -161,12 +166,12 @@ def _word(data: Bytes, at: np.uint64) -> np.uint64:
 
 @bare_kernel
 def _varint(data: Bytes, at: np.uint64) -> tuple[np.uint64, np.uint64]:
-    """The number at `at`, and the place after its last byte; of more than ten bytes none is read."""
+    """The number at `at`, and the place after it; _NOWHERE if it does not end within ten bytes and 64 bits."""
     number = _0
-    for shift in range(0, 64, 7):
+    for shift in range(0, 70, 7):
         byte = np.uint64(data[at])
         at += _1
         number |= (byte & _BITS_7) << np.uint64(shift)
         if byte <= _BITS_7:
-            break
-    return number, at
+            return number, _NOWHERE if shift == 63 and byte > _1 else at
+    return number, _NOWHERE

@@ -1,4 +1,4 @@
-"""The frames of streamed remote read: a length, a CRC-32C and a payload each, cut out of the bytes that have come.
+"""The frames of streamed remote read, cut out of what has come: a length, a CRC-32C and a payload each.
 
 Bytes are uint8 arrays, places in them int64. The kernels read nothing outside of begin:end, whatever is in there.
 """
@@ -13,6 +13,10 @@ Ints = NDArray[np.int64]
 
 LARGEST_FRAME = 2**26  # Prometheus makes frames of 1 MiB unless told otherwise
 SOUND, ABSURD, DAMAGED = range(3)
+SIZE, EXTENSION, CONTENT, AFTER, TRAILER, DONE, GARBLED = range(7)
+_LONGEST_LINE = 4096
+_LF, _CR = 0x0A, 0x0D
+_BEHIND_SIZE = (_CR, 0x3B, 0x20, 0x09)  # and ; space tab
 _CASTAGNOLI = 0x82F63B78  # the polynomial, bits reflected
 
 
@@ -55,7 +59,7 @@ def _word(data: Bytes, at: np.uint64) -> np.uint64:
 @bare_kernel
 def _folded(word: np.uint64, following: int) -> np.uint64:
     """What 8 bytes do to the checksum when 0 or 8 further bytes follow them."""
-    return (
+    return np.uint64(
         _TABLES[following + 7, word & _LOW]
         ^ _TABLES[following + 6, word >> _8 & _LOW]
         ^ _TABLES[following + 5, word >> _16 & _LOW]
@@ -94,7 +98,7 @@ def cut_frames(data: Bytes, begin: int, end: int, frames: Ints, checked: bool) -
         for shift in range(0, 28, 7):
             if at >= end:
                 return SOUND, begin, count
-            byte = np.int64(data[at])
+            byte = int(np.int64(data[at]))
             length |= (byte & 0x7F) << shift
             at += 1
             if byte < 0x80:
@@ -113,3 +117,61 @@ def cut_frames(data: Bytes, begin: int, end: int, frames: Ints, checked: bool) -
         count += 1
         begin = first + length
     return SOUND, begin, count
+
+
+@bare_kernel
+def unchunk(raw: Bytes, end: int, into: Bytes, at: int, state: Ints) -> int:
+    """Copies what HTTP's chunked transfer coding carries, from raw[:end] to `into` from `at` on; returns the place after.
+
+    state: int64 (3,), all 0 at first: what comes next, how much is left of it, how long the line is so far. It ends
+    as DONE after the last chunk, and as GARBLED where the coding is wrong or `into` is full.
+    """
+    expected, left, length = state[0], state[1], state[2]
+    place = 0
+    while place < end and expected < DONE:
+        if expected == CONTENT:
+            taken = min(left, end - place)
+            if taken > len(into) - at:
+                expected = GARBLED
+                break
+            for i in range(taken):
+                into[at + i] = raw[place + i]
+            at, place, left = at + taken, place + taken, left - taken
+            if left == 0:
+                expected, length = AFTER, 0
+            continue
+        byte = int(np.int64(raw[place]))
+        place += 1
+        length += 1
+        ends = byte == _LF
+        if length > _LONGEST_LINE:
+            expected = GARBLED
+        elif expected == SIZE:
+            digit = _hexadecimal(byte)
+            if digit >= 0 and left < 2**32:
+                left = left * 16 + digit
+            elif length == 1 or digit >= 0 or not (ends or byte in _BEHIND_SIZE):
+                expected = GARBLED
+            else:
+                expected = EXTENSION
+        elif expected == AFTER and byte != (_CR if length == 1 else _LF):
+            expected = GARBLED
+        elif expected == AFTER and ends:
+            expected, left, length = SIZE, 0, 0
+        elif expected == TRAILER and ends:
+            expected, left, length = TRAILER if left else DONE, 0, 0
+        elif expected == TRAILER and byte != _CR:
+            left = 1
+        if expected == EXTENSION and ends:
+            expected, length = CONTENT if left else TRAILER, 0
+    state[0], state[1], state[2] = expected, left, length
+    return at
+
+
+@bare_kernel
+def _hexadecimal(byte: int) -> int:
+    """The value of a digit in ASCII; -1 for anything else."""
+    if 0x30 <= byte <= 0x39:
+        return byte - 0x30
+    byte |= 0x20
+    return byte - 0x57 if 0x61 <= byte <= 0x66 else -1

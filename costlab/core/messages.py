@@ -22,7 +22,7 @@ SOUND, MALFORMED, BAD_CHUNK, NAMELESS, LABEL_TWICE, MANY_LABELS, NO_ROOM = range
 SERIES, LABELS, ITEMS, SAMPLES, HISTOGRAMS = range(5)
 MOST_LABELS = 256  # of a series whose labels are not sorted: to look for doubles takes the square of it
 
-# A field's number × 8 + its wire type.
+# A field's number, shifted by 3 bits, and its wire type.
 _VARINT_2, _VARINT_3, _FIXED64_1 = 0x10, 0x18, 0x09
 _BYTES_1, _BYTES_2, _BYTES_4 = 0x0A, 0x12, 0x22
 _XOR, _HISTOGRAM, _FLOAT_HISTOGRAM = 1, 2, 3
@@ -290,14 +290,14 @@ def _chunk(data: Bytes, at: int, end: int) -> tuple[int, int, int, int]:
         if then < 0:
             return -1, 0, 0, -1
         if tag == _VARINT_3:
-            encoding = np.int64(_varint(data, begin, end)[0] & np.uint64(0xFFFF))
+            encoding = int(np.int64(min(_varint(data, begin, end)[0], np.uint64(255))))
         elif tag == _BYTES_4:
             first, last = begin, then
         at = then
     size = last - first
     if size < 2:
         return encoding, first, last, -1
-    number = np.int64(data[first]) << 8 | np.int64(data[first + 1])
+    number = int(np.int64(data[first]) << 8 | np.int64(data[first + 1]))
     needed = 16 + 72 * (number > 0) + 9 * (number > 1) + 2 * max(number - 2, 0)
     return encoding, first, last, number if needed <= 8 * size else -1
 
@@ -326,7 +326,7 @@ def _field(data: Bytes, at: int, end: int) -> tuple[int, int, int]:
     word, begin = _varint(data, at, end)
     if begin < 0 or word < np.uint64(8) or word >= np.uint64(2**32):
         return 0, at, -1
-    tag, then = np.int64(word), np.int64(-1)
+    tag, then = int(np.int64(word)), -1
     wire = tag & 7
     if wire == 0:
         _, then = _varint(data, begin, end)
@@ -337,7 +337,7 @@ def _field(data: Bytes, at: int, end: int) -> tuple[int, int, int]:
     elif wire == 2:
         length, begin = _varint(data, begin, end)
         if begin >= 0 and length <= np.uint64(end - begin):
-            then = begin + np.int64(length)
+            then = begin + int(np.int64(length))
     return tag, begin, then if then <= end else -1
 
 

@@ -1,6 +1,6 @@
 """What remote read answers, as columns: arrays around the kernels of frames, messages and chunks."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -121,28 +121,49 @@ class Found:
         """The samples of some items, and the labels of their series."""
         items = self.items[first:last]
         room = int(items[:, 2].sum())
-        at_ms, values = np.empty(room, np.uint64), np.empty(room, np.uint64)
+        times, bits = np.empty(room, np.uint64), np.empty(room, np.uint64)
         kept = np.empty(len(items), np.int64)
         decode = chunks.decode if self.chunked else messages.read_samples
         # Times go round at 64 bits: compiled without a word, as plain Python with a warning.
         with np.errstate(over="ignore"):
-            fault, place = decode(self.data, items, window.start_ms, window.end_ms, at_ms, values, kept)
+            fault, place = decode(self.data, items, window.start_ms, window.end_ms, times, bits, kept)
         if fault:
             raise Malformed((_SAMPLE_FAULTS if self.chunked else _MESSAGE_FAULTS)[fault], place)
         begins = self.item_offsets
         low, high = np.searchsorted(begins, first, "right") - 1, np.searchsorted(begins, last)
-        offsets = np.concatenate([[0], np.cumsum(kept)])[np.clip(begins[low : high + 1], first, last) - first]
+        offsets = np.concatenate([[0], np.cumsum(kept)])[
+            np.minimum(np.maximum(begins[low : high + 1], first), last) - first
+        ]
         seen = np.diff(offsets) > 0
         offsets, at_ms, values = _in_order(
             np.concatenate([[0], offsets[1:][seen]]),
-            at_ms[: offsets[-1]].view(np.int64),
-            values[: offsets[-1]].view(np.float64),
+            times[: offsets[-1]].view(np.int64),
+            bits[: offsets[-1]].view(np.float64),
         )
         sizes = np.diff(self.pairs[low : high + 1])
         labels = self.labels[self.pairs[low] : self.pairs[high]][np.repeat(seen, sizes)]
         pairs = np.concatenate([[0], np.cumsum(sizes[seen])]).astype(np.int32)
         names, texts = _texts(self.data, labels[:, :2]), _texts(self.data, labels[:, 2:])
         return Columns(names, texts, pairs, offsets, at_ms, values)
+
+
+class Unchunking:
+    """Undoes HTTP's chunked transfer coding, however the bytes are portioned."""
+
+    def __init__(self) -> None:
+        self._state = np.zeros(3, np.int64)
+
+    @property
+    def done(self) -> bool:
+        """Whether the last chunk has come."""
+        return bool(self._state[0] == frames.DONE)
+
+    def take(self, raw: Bytes, end: int, into: Bytes, at: int) -> int:
+        """Copy what raw[:end] carries to `into`, from place `at` on; the place after it. Raises Malformed."""
+        at = frames.unchunk(raw, end, into, at, self._state)
+        if self._state[0] == frames.GARBLED:
+            raise Malformed("the transfer coding is wrong", at)
+        return at
 
 
 def cut(data: Bytes, begin: int, end: int, *, checked: bool = True) -> tuple[Ints, int]:
@@ -175,10 +196,10 @@ def find(data: Bytes, spans: Ints, left_out: LeftOut, *, chunked: bool = True) -
     return Found(data, chunked, labels, pairs[: series + 1], items, item_offsets[: series + 1], histograms)
 
 
-def result(data: Bytes, end: int) -> Ints:
-    """The one result in a message of samples, data[:end], as a span for `find`; raises Malformed."""
+def result(data: Bytes) -> Ints:
+    """The results in a message of samples, one at most, as `find` wants them; raises Malformed."""
     spans = np.empty((1, 2), np.int64)
-    fault, place, count = messages.find_results(data, end, spans)
+    fault, place, count = messages.find_results(data, len(data), spans)
     if fault:
         raise Malformed(_MESSAGE_FAULTS[fault], place)
     return spans[:count]

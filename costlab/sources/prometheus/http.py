@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from io import BufferedIOBase
 from itertools import count
 
 import requests
@@ -199,6 +200,13 @@ class Body:
             if not portion:
                 return
             yield portion
+
+    @property
+    def chunked(self) -> BufferedIOBase | None:
+        """What comes over the wire, where it comes in HTTP's chunks and nothing of it has been read; for `translated`."""
+        # The way to it is the one by which requests finds cookies.
+        original = getattr(self._response.raw, "_original_response", None)
+        return original.fp if original is not None and original.chunked else None
 
     def whole(self, largest: int) -> bytearray:
         """All bytes; raises QueryTooLarge if there are more than `largest`, and as `portions`."""

@@ -1,0 +1,102 @@
+"""Samples by remote read: the very chunks that Prometheus keeps, which cost it next to nothing to give."""
+
+from collections.abc import Iterator, Mapping
+from threading import Lock
+from typing import Literal
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import yaml
+
+from costlab.core.remote import Columns, LeftOut, Malformed, Texts, find
+from costlab.domain.errors import SourceRefused
+from costlab.domain.time import Window
+from costlab.sources import Batch
+from costlab.sources.prometheus.answer import Server
+from costlab.sources.prometheus.framing import Frames, Message, malformed
+from costlab.sources.prometheus.http import Client
+from costlab.sources.prometheus.read_request import CHUNKS, read_call
+from costlab.sources.prometheus.selector import Selector
+
+
+class RemoteReadEngine:
+    """Streams chunks; from a server that gives samples instead it takes them, and holds one answer in memory.
+
+    external_labels: what the server adds to all of its series here, and not in its query API. Just these pairs are left
+        out, even of a series that would have one of them anyhow.
+    chunks: ask for them.
+    """
+
+    name = "remote-read"
+
+    def __init__(
+        self, client: Client, external_labels: Mapping[str, str] | None = None, *, chunks: bool = True
+    ) -> None:
+        self.most_samples: int | None = None if chunks else 2_000_000
+        self.remarks: list[str] = []
+        self._client = client
+        self._left_out = LeftOut.of(external_labels or {})
+        self._chunks = chunks
+        self._remarking = Lock()
+
+    def read(self, selector: Selector, window: Window) -> Iterator[Batch]:
+        """As `Engine.read`. Stale markers stay; native histograms are left out with a remark."""
+        if not window.duration_ms:
+            return
+        with self._client.receive(read_call(selector, window, chunks=self._chunks)) as body:
+            pieces = Frames(body) if body.kind == CHUNKS else Message(body)
+            for data, spans in pieces:
+                try:
+                    found = find(data, spans, self._left_out, chunked=body.kind == CHUNKS)
+                    if found.histograms:
+                        self._remark(f"{selector.metric}: native histograms were left out")
+                    for columns in found.columns(window):
+                        yield _batch(columns, selector, body.server)
+                except Malformed as fault:
+                    raise malformed(body.server, fault.reason, pieces.passed + fault.place) from None
+
+    def _remark(self, text: str) -> None:
+        with self._remarking:
+            if text not in self.remarks:
+                self.remarks.append(text)
+
+
+def speaks_remote_read(client: Client) -> Literal["chunks", "samples"] | None:
+    """How a server answers remote read, asked for nothing; None where it refuses. Raises SourceUnavailable."""
+    try:
+        with client.receive(read_call(Selector("costlab_asks_for_nothing"), Window(0, 1))) as body:
+            return "chunks" if body.kind == CHUNKS else "samples"
+    except SourceRefused:
+        return None
+
+
+def external_labels(client: Client) -> dict[str, str]:
+    """What a server adds to all of its series here; nothing where it does not show. Raises SourceUnavailable."""
+    try:
+        shown = yaml.safe_load(client.ask("api/v1/status/config").data["yaml"])
+        labels = shown["global"]["external_labels"]
+        return {name: value for name, value in labels.items() if isinstance(value, str)}
+    except (SourceRefused, yaml.YAMLError, KeyError, TypeError, AttributeError):
+        return {}
+
+
+def _batch(columns: Columns, selector: Selector, server: Server) -> Batch:
+    """The columns with their labels as Arrow has them; raises SourceRefused for what is no label of this metric."""
+    try:
+        names, values = _strings(columns.names), _strings(columns.values)
+    except pa.ArrowInvalid:
+        raise malformed(server, "a label is not UTF-8") from None
+    labels = pa.MapArray.from_arrays(pa.array(columns.pairs), names, values)
+    named = pc.map_lookup(labels, "__name__", "first")
+    if not pc.all(pc.equal(named, selector.metric), skip_nulls=False).as_py():
+        raise malformed(server, f"a series is not one of {server.quoted(selector.metric)}")
+    return Batch(labels, columns.offsets, columns.at_ms, columns.samples)
+
+
+def _strings(texts: Texts) -> pa.StringArray:
+    """An array over the same memory; raises ArrowInvalid for what is not UTF-8."""
+    strings = pa.StringArray.from_buffers(
+        len(texts.ends) - 1, pa.py_buffer(texts.ends), pa.py_buffer(texts.text)
+    )
+    strings.validate(full=True)
+    return strings
