@@ -36,15 +36,9 @@ def run(server: Server, command: Sequence[str | Path]) -> tuple[str, Cost]:
     """What the command printed, and its cost; raises PeerFailed."""
     server.forget_peak()
     before, cpu_before_s = server.memory(), server.cpu_s()
-    paths = f"{CHECKOUT}{os.pathsep}{CHECKOUT / 'benchmarks'}"
     with TemporaryFile("w+") as printed, TemporaryFile("w+") as said:
         begun = time.perf_counter()
-        process = subprocess.Popen(
-            command,
-            stdout=printed,
-            stderr=said,
-            env={**os.environ, "PYTHONPATH": paths, "NO_PROXY": "127.0.0.1"},
-        )
+        process = subprocess.Popen(command, stdout=printed, stderr=said, env=_environment())
         _, status, usage = os.wait4(process.pid, 0)
         wall_s = time.perf_counter() - begun
         process.returncode = os.waitstatus_to_exitcode(status)
@@ -61,3 +55,10 @@ def run(server: Server, command: Sequence[str | Path]) -> tuple[str, Cost]:
             server.memory(),
         )
         return printed.read(), cost
+
+
+def _environment() -> dict[str, str]:
+    """Ours, without what would set costlab's own settings."""
+    inherited = {name: text for name, text in os.environ.items() if not name.startswith("COSTLAB_")}
+    paths = f"{CHECKOUT}{os.pathsep}{CHECKOUT / 'benchmarks'}"
+    return {**inherited, "PYTHONPATH": paths, "NO_PROXY": "127.0.0.1"}
