@@ -52,7 +52,7 @@ def nightly(
             settings,
             asked,
             now=desk.now,
-            source_of=_sources(settings.lake, told.step),
+            source_of=_sources(settings, told.step),
             say=told.say,
             step=told.step,
         )
@@ -72,7 +72,7 @@ def extract(
     refuse_open(day, settings, int(desk.now.timestamp() * 1000))
     with lake.locked(), voice(desk) as told:
         for chosen in settings.chosen(cluster):
-            source = _sources(lake.path, told.step)(chosen, day)
+            source = _sources(settings, told.step)(chosen, day)
             outcomes.append(extract_day(source, lake, settings, chosen.id, day, force=force, step=told.step))
     _end(outcomes)
 
@@ -124,18 +124,20 @@ def _day(text: str | None, desk: Desk, settings: "Settings") -> "Day | None":
     return None if text is None else parse_day(text, desk.now, settings.timezone)
 
 
-def _sources(lake: Path, step: "Callable[[str], None]") -> "Callable[[Cluster, Day], Source]":
+def _sources(settings: "Settings", step: "Callable[[str], None]") -> "Callable[[Cluster, Day], Source]":
     """How a day's samples are read: out of the cluster's Prometheus, which is entered once, by way of the spool."""
     from costlab.jobs.fetch import SpooledSource
     from costlab.sources.prometheus import PrometheusSource
+    from costlab.sources.prometheus.catalogue import Catalogue
     from costlab.store.spool import Spool
 
+    catalogue = Catalogue(settings.accelerators)
     entered: dict[str, PrometheusSource] = {}
 
     def source_of(cluster: "Cluster", day: "Day") -> "Source":
         if cluster.id not in entered:
-            entered[cluster.id] = PrometheusSource(cluster.prometheus)
-        return SpooledSource(entered[cluster.id], Spool(lake, cluster.id, day), step)
+            entered[cluster.id] = PrometheusSource(cluster.prometheus, catalogue=catalogue)
+        return SpooledSource(entered[cluster.id], Spool(settings.lake, cluster.id, day), step)
 
     return source_of
 

@@ -9,14 +9,14 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 import orjson
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from costlab.config.accelerator import Accelerator, without_contradictions
 from costlab.config.book import PriceBook
 from costlab.config.faults import meant
 from costlab.config.section import Count, Duration, Number, Price, Ratio, Section, Where
 from costlab.domain.errors import ConfigError
-from costlab.domain.signals import Signal
 from costlab.domain.tables import TABLES
 
 HALF_HOUR_MS = 1_800_000
@@ -124,14 +124,6 @@ class Cluster(Section):
     prometheus: Prometheus
 
 
-class Accelerator(Section):
-    """A further GPU exporter: its metric for each signal, and its label for each canonical label."""
-
-    name: str
-    metrics: Mapping[Signal, str]
-    labels: Mapping[str, str] = {}
-
-
 class Prices(Section):
     """Default rates and the price book; null means that no price is known."""
 
@@ -225,7 +217,7 @@ class Configuration(Section):
     lake: Annotated[Where, Field(validate_default=True)] = Path("lake")
     timezone: str = "UTC"
     clusters: tuple[Cluster, ...] = ()
-    accelerators: tuple[Accelerator, ...] = ()
+    accelerators: Annotated[tuple[Accelerator, ...], AfterValidator(without_contradictions)] = ()
     prices: Prices = Prices()
     billing: Billing = Billing()
     owner: Owner = Owner()

@@ -10,7 +10,7 @@ from costlab.config.faults import Place, dotted
 from costlab.config.settings import Configuration, Settings
 
 # Sections that later versions read; a configuration may hold them already.
-_LATER = ("accelerators", "rightsizing", "quota", "budgets", "notify", "retention")
+_LATER = ("rightsizing", "quota", "budgets", "notify", "retention")
 
 
 @dataclass(frozen=True, slots=True)

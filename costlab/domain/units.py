@@ -1,6 +1,7 @@
-"""Units that never mix: Kubernetes quantities, GiB (2^30) and GB (10^9), money in micro-units."""
+"""Units that never mix: Kubernetes quantities, GiB (2^30) and GB (10^9), exporters' units, money in micro-units."""
 
 import re
+from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
@@ -17,6 +18,38 @@ _QUANTITY = re.compile(
     r"(?P<number>[+-]?(?:\d+\.?\d*|\.\d+))(?:(?P<suffix>[numkMGTPE]|[KMGTPE]i)|[eE](?P<exponent>[+-]?\d{1,3}))?",
     re.ASCII,  # or a digit of any script is one
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A unit that exporters use: value * factor / divisor is in `base`, the unit of a signal.
+
+    One of the two is 1, so a value is rounded once at most: a factor of 10^-3 would be rounded itself.
+    """
+
+    base: str
+    factor: float = 1.0
+    divisor: float = 1.0
+
+
+UNITS = {
+    "ratio": Unit("ratio"),
+    "percent": Unit("ratio", divisor=100.0),
+    "bytes": Unit("bytes"),
+    "KiB": Unit("bytes", factor=float(KIB)),
+    "MiB": Unit("bytes", factor=float(MIB)),
+    "GiB": Unit("bytes", factor=float(GIB)),
+    "kB": Unit("bytes", factor=1e3),
+    "MB": Unit("bytes", factor=1e6),
+    "GB": Unit("bytes", factor=float(GB)),
+    "watts": Unit("watts"),
+    "kilowatts": Unit("watts", factor=1e3),
+    "milliwatts": Unit("watts", divisor=1e3),
+    "microwatts": Unit("watts", divisor=1e6),
+    "joules": Unit("joules"),  # no signal is one: here so that an energy is not taken for a power
+    "millijoules": Unit("joules", divisor=1e3),
+    "microjoules": Unit("joules", divisor=1e6),
+}
 
 
 class Resource(StrEnum):

@@ -13,7 +13,7 @@ from costlab.domain.signals import SIGNALS, Signal, SignalSpec
 from costlab.domain.time import day_of, milliseconds
 from costlab.sources import SourceInfo
 from costlab.sources.prometheus import PrometheusSource
-from costlab.sources.prometheus.catalogue import carriers
+from costlab.sources.prometheus.catalogue import Catalogue, Metric
 from costlab.sources.prometheus.connection import Connection
 from costlab.sources.prometheus.selector import Matcher, Operator
 from costlab.store.lake import DayState, Lake
@@ -48,7 +48,10 @@ _LOST = {
         "ReplicaSets instead of Deployments",
         "let kube-state-metrics expose replicasets",
     ),
-    Signal.GPU_UTILIZATION: ("GPUs are charged, but nobody knows how busy they are", "run the DCGM exporter"),
+    Signal.GPU_UTILIZATION: (
+        "GPUs are charged, but nobody knows how busy they are",
+        "run the DCGM exporter, or that of your GPUs",
+    ),
 }
 
 
@@ -186,6 +189,7 @@ class _Examination:
         self._settings = settings
         self._now = now
         self._now_ms = milliseconds(now)
+        self._catalogue = Catalogue(settings.accelerators)
         self._matchers = tuple(
             Matcher(label, Operator.EQUAL, value)
             for label, value in sorted(cluster.prometheus.matchers.items())
@@ -206,11 +210,20 @@ class _Examination:
         return self._lacks("clock", f"{skew_s:+.0f} s from ours", "let NTP keep both machines' time")
 
     def _signal(self, spec: SignalSpec) -> Check:
-        for metric in carriers(spec.signal):
-            count = self._probe.series_count(str(metric.selector(self._matchers)), self._now_ms)
-            if count:
-                return self._found(spec.signal, f"{count:,} series of {metric.name} ({spec.exporter})")
-        looked_for = " or ".join(metric.name for metric in carriers(spec.signal))
+        found: list[str] = []
+
+        def count(metric: Metric) -> int:
+            return self._probe.series_count(str(metric.selector(self._matchers)), self._now_ms)
+
+        def take(metric: Metric) -> bool:
+            if series := count(metric):
+                found.append(f"{series:,} series of {metric.name}")
+            return bool(series)
+
+        self._catalogue.carry(spec.signal, take, lambda metric: bool(count(metric)))
+        if found:
+            return self._found(spec.signal, f"{' and '.join(found)} ({spec.exporter})")
+        looked_for = " or ".join(metric.name for metric in self._catalogue.metrics(spec.signal))
         if spec.needed:
             mend = f"let Prometheus scrape {spec.exporter}; check prometheus.matchers"
             return self._check(Status.FAIL, spec.signal, f"no series of {looked_for}", mend)
@@ -221,7 +234,7 @@ class _Examination:
 
     def _retention(self) -> Check:
         yesterday = day_of(self._now, self._settings.timezone).previous
-        pods = str(carriers(Signal.POD_INFO)[0].selector(self._matchers))
+        pods = str(self._catalogue.metrics(Signal.POD_INFO)[0].selector(self._matchers))
         if self._probe.series_count(pods, yesterday.window.start_ms + self._settings.billing.max_gap_ms):
             return self._found("retention", f"reaches back to the start of {yesterday}")
         mend = "keep at least 3 days: --storage.tsdb.retention.time; a new server only needs time"
@@ -229,7 +242,7 @@ class _Examination:
 
     def _owners(self) -> Check:
         labels = self._settings.owner.labels
-        pods = carriers(Signal.POD_LABELS)[0]
+        pods = self._catalogue.metrics(Signal.POD_LABELS)[0]
         counts = {
             label: self._probe.series_count(
                 str(
@@ -249,7 +262,7 @@ class _Examination:
         return self._lacks("owners", text, f"--metric-labels-allowlist=pods=[{','.join(labels)}]")
 
     def _duplicates(self) -> Check:
-        pods = str(carriers(Signal.POD_INFO)[0].selector(self._matchers))
+        pods = str(self._catalogue.metrics(Signal.POD_INFO)[0].selector(self._matchers))
         twice = self._probe.series_count(f"count by (namespace, pod, uid) ({pods}) > 1", self._now_ms)
         if not twice:
             return self._found("duplicates", "every pod is told of once")

@@ -14,7 +14,7 @@ from costlab.cli.app import app
 from costlab.domain.errors import ExitCode
 from costlab.domain.signals import Signal
 from costlab.domain.tables import TABLES
-from costlab.sources.prometheus.catalogue import carriers
+from costlab.sources.prometheus.catalogue import built_in
 
 COMMANDS = sorted(
     {
@@ -46,7 +46,7 @@ def test_a_command_that_a_page_shows_is_understood(line: str, page: str) -> None
 
 
 def test_metrics_are_called_as_the_catalogue_calls_them() -> None:
-    known = {metric.name for signal in Signal for metric in carriers(signal)}
+    known = {metric.name for signal in Signal for metric in built_in().metrics(signal)}
     ours = set(TABLES) | {column.name for table in TABLES.values() for column in table.columns}
     said = {
         (name, str(path))

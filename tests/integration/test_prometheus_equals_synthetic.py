@@ -11,7 +11,7 @@ from costlab.config.settings import Prometheus
 from costlab.domain.signals import Series, Signal
 from costlab.domain.time import HOUR_MS, MINUTE_MS, Window
 from costlab.sources.prometheus import PrometheusSource
-from costlab.sources.prometheus.catalogue import carriers
+from costlab.sources.prometheus.catalogue import built_in
 from costlab.sources.prometheus.connection import Connection
 from costlab.sources.synthetic import SyntheticCluster, SyntheticSource
 from costlab.sources.synthetic.openmetrics import write_openmetrics
@@ -102,7 +102,9 @@ def test_what_doctor_asks(synthetic_prometheus: str, synthetic_cluster: Syntheti
         series.labels["pod"]
         for series in synthetic_cluster.raw("kube_pod_info", Window(noon_ms - 5 * MINUTE_MS, noon_ms))
     }
-    assert doctor.series_count(str(carriers(Signal.POD_INFO)[0].selector()), noon_ms) >= len(names) > 0
+    assert (
+        doctor.series_count(str(built_in().metrics(Signal.POD_INFO)[0].selector()), noon_ms) >= len(names) > 0
+    )
     assert doctor.series_count("no_such_metric", noon_ms) == 0
     assert set(synthetic_cluster.metrics()) <= set(doctor.metrics())
     now = datetime.now(UTC)

@@ -5,10 +5,12 @@ import re
 import numpy as np
 import pytest
 
+from costlab.config.settings import Settings
 from costlab.domain.signals import SIGNALS, Exporter, Series, Signal
+from costlab.domain.units import UNITS
 from costlab.sources import RawSeries
 from costlab.sources.prometheus.canonical import canonical_series
-from costlab.sources.prometheus.catalogue import carriers
+from costlab.sources.prometheus.catalogue import Catalogue, Metric, built_in
 from costlab.sources.prometheus.selector import Matcher, Operator
 from costlab.sources.synthetic import SyntheticCluster
 
@@ -41,17 +43,19 @@ def read(line: str, **target: str) -> RawSeries:
 
 
 def canonical(signal: Signal, *raw: RawSeries) -> Series:
-    return canonical_series(signal, raw, ())
+    return canonical_series(signal, built_in().metrics(signal), raw, ())
 
 
 def labels_of(signal: Signal, *raw: RawSeries) -> list[dict[str, str]]:
     return [dict(labels) for labels in canonical(signal, *raw).labels]
 
 
-def test_every_signal_has_a_metric_of_its_own() -> None:
-    names = [metric.name for signal in Signal for metric in carriers(signal)]
+def test_every_signal_has_metrics_of_its_own() -> None:
+    names = [metric.name for signal in Signal for metric in built_in().metrics(signal)]
     assert len(set(names)) == len(names)
-    assert {carriers(signal)[0].name for signal in Signal} == set(SyntheticCluster(days=1).metrics())
+    assert {built_in().metrics(signal)[0].name for signal in Signal} == set(
+        SyntheticCluster(days=1).metrics()
+    )
 
 
 def test_a_gpu_line_of_the_newer_exporter() -> None:
@@ -170,7 +174,7 @@ CPU = "container_cpu_usage_seconds_total"
 def test_only_containers_count(labels: str, counts: bool) -> None:
     series = read(f"{CPU}{{{labels}}} 5")
     assert len(canonical(Signal.CPU_SECONDS, series)) == counts
-    assert carriers(Signal.CPU_SECONDS)[0].counts(series.labels) == counts
+    assert built_in().metrics(Signal.CPU_SECONDS)[0].counts(series.labels) == counts
 
 
 @pytest.mark.parametrize(
@@ -231,7 +235,7 @@ def test_owners() -> None:
 
 @pytest.mark.parametrize("signal", [Signal.POD_LABELS, Signal.NODE_LABELS, Signal.NAMESPACE_LABELS])
 def test_label_signals_keep_their_labels(signal: Signal) -> None:
-    name = carriers(signal)[0].name
+    name = built_in().metrics(signal)[0].name
     (labels,) = labels_of(
         signal,
         read(f'{name}{{node="n",namespace="a",pod="p",uid="u",label_team="nlp",label_z="",other="x"}} 1'),
@@ -249,20 +253,182 @@ def test_other_signals_drop_them() -> None:
     assert labels == {"pod": "p"}
 
 
-def test_units() -> None:
+def test_every_metric_is_in_a_unit_of_its_signal() -> None:
     for signal in Signal:
-        expected = {"ratio": {1.0, 100.0}, "bytes": {1.0, 2.0**-20}}.get(SIGNALS[signal].unit, {1.0})
-        assert {metric.divisor for metric in carriers(signal)} <= expected
-    assert [m.divisor for m in carriers(Signal.GPU_MEMORY_FREE)] == [2.0**-20] * 2
-    assert {m.matchers for s in Signal if SIGNALS[s].exporter is Exporter.CADVISOR for m in carriers(s)} != {
-        ()
-    }
+        units = [metric.unit for metric in built_in().metrics(signal) if metric.unit]
+        assert {unit.base for unit in units} <= {SIGNALS[signal].unit}
+    assert {
+        m.matchers for s in Signal if SIGNALS[s].exporter is Exporter.CADVISOR for m in built_in().metrics(s)
+    } != {()}
 
 
 def test_selectors_in_promql() -> None:
     assert (
-        str(carriers(Signal.CPU_SECONDS)[0].selector())
+        str(built_in().metrics(Signal.CPU_SECONDS)[0].selector())
         == 'container_cpu_usage_seconds_total{container!="",container!="POD",cpu=~"total|"}'
     )
     hostile = Matcher("cluster", Operator.EQUAL, 'a"}\\\n')
-    assert str(carriers(Signal.POD_INFO)[0].selector((hostile,))) == r'kube_pod_info{cluster="a\"}\\\n"}'
+    assert (
+        str(built_in().metrics(Signal.POD_INFO)[0].selector((hostile,)))
+        == r'kube_pod_info{cluster="a\"}\\\n"}'
+    )
+
+
+# Lines as the exporters write them; Prometheus drops what is empty.
+AMD = (
+    'gpu_gfx_activity{card_model="102-G30211-0C",card_series="AMD Instinct MI300X OAM",card_vendor="AMD",cluster_name="",'
+    'container="",driver_version="6.12.12",gpu_compute_partition_type="spx",gpu_id="2",gpu_memory_partition_type="nps1",'
+    'gpu_partition_id="0",gpu_uuid="ccff74a1-0000-1000-80e0-c6d49f5b0d86",hostname="tw038",namespace="",pod="",'
+    'serial_number="692409005408",vbios_version="022.040.003.043.000001"} 40'
+)
+NEURON = (
+    'neuroncore_utilization_ratio{availability_zone="us-east-2a",instance_id="i-0823d657f57057590",instance_name="",'
+    'instance_type="inf1.xlarge",neuroncore="0",region="us-east-2",runtime_tag="15439",subnet_id="subnet-dd4589b6"} 0.8633'
+)
+TPU = (
+    'duty_cycle{accelerator_id="1234567890123456789-4",container="vllm-worker",make="cloud-tpu",model="tpu7x",'
+    'namespace="test-namespace",pod="test-workload-pod",tpu_topology="2x2x2"} 42'
+)
+# The labels are those of Intel's open exporter; a line of a real card was not at hand.
+GAUDI = (
+    'habanalabs_power_mW{Serial="AN1",UUID="01P0-HL2080A0-15-TNBS92-06",device="AN1",id="3",pod_namespace="ml",'
+    'pod_name="train-0"} 412500'
+)
+PLAIN = 'gpu_memory_used{gpu_id="1"} 1536'
+ON_NODE = {"instance": "node-7:9400"}
+TARGET_POD = {"namespace": "monitoring", "pod": "exporter-x", "container": "main"}
+
+
+@pytest.mark.parametrize(
+    ("signal", "line", "target", "labels", "value"),
+    [
+        pytest.param(
+            Signal.GPU_UTILIZATION, AMD, {},
+            {"gpu_uuid": "ccff74a1-0000-1000-80e0-c6d49f5b0d86", "gpu_index": "2",
+             "gpu_model": "AMD Instinct MI300X OAM", "node": "tw038"},
+            0.4, id="AMD, free",
+        ),
+        pytest.param(
+            Signal.GPU_UTILIZATION, AMD, {"namespace": "kube-amd-gpu", "pod": "metrics-exporter-x",
+                                          "container": "metrics-exporter-container"},
+            {"gpu_uuid": "ccff74a1-0000-1000-80e0-c6d49f5b0d86", "gpu_index": "2",
+             "gpu_model": "AMD Instinct MI300X OAM", "node": "tw038"},
+            0.4, id="AMD, free, without honor_labels",
+        ),
+        pytest.param(
+            Signal.GPU_MEMORY_USED, 'gpu_used_vram{gpu_id="2",serial_number="692409005408",hostname="tw038",pod="p"} 283', {},
+            {"gpu_uuid": "692409005408", "gpu_index": "2", "node": "tw038", "pod": "p"}, 283 * 2.0**20, id="AMD, MiB",
+        ),
+        pytest.param(Signal.GPU_UTILIZATION, NEURON, {"instance": "10.0.0.7:8000"}, {"gpu_index": "0"}, 0.8633,
+                     id="Neuron: a ratio, and an address is no node"),
+        pytest.param(Signal.GPU_UTILIZATION, NEURON, {"instance": "10.0.0.7:8000", "node": "ip-10-0-0-7", **TARGET_POD},
+                     {"gpu_index": "0", "node": "ip-10-0-0-7"}, 0.8633, id="Neuron: its target's pod is not its user"),
+        pytest.param(
+            Signal.GPU_UTILIZATION, TPU, {"node": "gke-tpu-1", "instance": "10.0.0.9:2112"},
+            {"gpu_uuid": "1234567890123456789-4", "gpu_model": "tpu7x", "node": "gke-tpu-1", "namespace": "test-namespace",
+             "pod": "test-workload-pod", "container": "vllm-worker"},
+            0.42, id="TPU",
+        ),
+        pytest.param(
+            Signal.GPU_POWER, GAUDI, TARGET_POD | ON_NODE,
+            {"gpu_uuid": "01P0-HL2080A0-15-TNBS92-06", "gpu_index": "3", "node": "node-7", "namespace": "ml", "pod": "train-0"},
+            412.5, id="Gaudi: milliwatts",
+        ),
+        pytest.param(Signal.GPU_MEMORY_USED, PLAIN, ON_NODE | TARGET_POD, {"gpu_index": "1", "node": "node-7"},
+                     1536 * 2.0**20, id="plain: nobody's, on the target's node"),
+    ],
+)  # fmt: skip
+def test_what_other_exporters_lines_become(
+    signal: Signal, line: str, target: dict[str, str], labels: dict[str, str], value: float
+) -> None:
+    found = canonical(signal, read(line, **target))
+    instance = {"instance": target["instance"]} if "instance" in target else {}
+    assert [dict(one) for one in found.labels] == [labels | instance]
+    assert found.values.tolist() == [value]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        AMD.replace('gpu_partition_id="0"', 'gpu_partition_id="3"'),  # told by partition 0
+        TPU.replace("cloud-tpu", "somebody"),
+    ],
+)
+def test_series_that_do_not_count(line: str) -> None:
+    assert len(canonical(Signal.GPU_UTILIZATION, read(line))) == 0
+
+
+def test_series_of_two_exporters_are_one_signal_in_one_unit() -> None:
+    dcgm = read(f'DCGM_FI_DEV_GPU_UTIL{GPU},namespace="ml",pod="train-0",container="main"}} 50')
+    found = canonical(Signal.GPU_UTILIZATION, read(NEURON), read(AMD), dcgm)
+    assert {labels.get("node"): value for labels, value in zip(found.labels, found.values.tolist(), strict=True)} == {
+        None: 0.8633, "tw038": 0.4, "node-3": 0.5,
+    }  # fmt: skip
+
+
+def carried(signal: Signal, *present: str, catalogue: Catalogue | None = None) -> tuple[list[str], list[str]]:
+    """The metrics that carry the signal when those `present` have samples; and all that were asked for it."""
+    asked: list[str] = []
+    taken: list[str] = []
+
+    def has(metric: Metric) -> bool:
+        asked.append(metric.name)
+        return metric.name in present
+
+    def take(metric: Metric) -> bool:
+        if has(metric):
+            taken.append(metric.name)
+        return metric.name in present
+
+    (catalogue or built_in()).carry(signal, take, has)
+    return taken, asked
+
+
+@pytest.mark.parametrize(
+    ("present", "carry"),
+    [
+        (["DCGM_FI_DEV_GPU_UTIL"], ["DCGM_FI_DEV_GPU_UTIL"]),
+        (["dcgm_gpu_utilization"], ["dcgm_gpu_utilization"]),
+        (["DCGM_FI_DEV_GPU_UTIL", "dcgm_gpu_utilization"], ["DCGM_FI_DEV_GPU_UTIL"]),
+        (["gpu_gfx_activity", "dcgm_gpu_utilization"], ["dcgm_gpu_utilization", "gpu_gfx_activity"]),
+        (["gpu_utilization"], ["gpu_utilization"]),
+        (["gpu_utilization", "DCGM_FI_DEV_GPU_UTIL"], ["DCGM_FI_DEV_GPU_UTIL"]),
+        # Its devices are there under other names: MIG instances have no utilisation, and count once.
+        (["gpu_utilization", "DCGM_FI_PROF_GR_ENGINE_ACTIVE"], []),
+        ([], []),
+    ],
+)
+def test_exporters_are_united_and_a_stand_in_counts_only_alone(present: list[str], carry: list[str]) -> None:
+    taken, asked = carried(Signal.GPU_UTILIZATION, *present)
+    assert taken == carry
+    assert len(asked) == len(set(asked)), "nothing is read twice to find it out"
+
+
+def test_where_one_exporter_has_samples_a_stand_in_is_not_even_looked_for() -> None:
+    assert "gpu_utilization" not in carried(Signal.GPU_UTILIZATION, "neuroncore_utilization_ratio")[1]
+
+
+def test_own_exporters_stand_beside_the_built_in_ones_or_change_them() -> None:
+    own = Settings.model_validate(
+        {
+            "accelerators": [
+                {"name": "amd", "prefix": "amd_"},
+                {"name": "plain", "metrics": {"gpu_memory_used": {"unit": "bytes"}, "gpu_utilization": []}},
+                {"name": "npu", "metrics": {"gpu_utilization": {"metric": ["npu_busy", "npu_load"], "unit": "percent"}},
+                 "labels": {"gpu_index": "chip", "pod": []}, "matchers": {"job": ["a", "b.c"], "kind": "npu"}},
+            ]
+        }
+    ).accelerators  # fmt: skip
+    catalogue = Catalogue(own)
+    names = [metric.name for metric in catalogue.metrics(Signal.GPU_UTILIZATION)]
+    assert names == [
+        "DCGM_FI_DEV_GPU_UTIL", "dcgm_gpu_utilization", "amd_gpu_gfx_activity", "habanalabs_utilization",
+        "neuroncore_utilization_ratio", "duty_cycle", "npu_busy", "npu_load",
+    ]  # fmt: skip
+    (plain,) = (m for m in catalogue.metrics(Signal.GPU_MEMORY_USED) if m.name == "gpu_memory_used")
+    assert plain.unit == UNITS["bytes"]
+    assert plain.sources("gpu_index") == ("exported_gpu_index", "gpu_id")
+    npu = catalogue.metrics(Signal.GPU_UTILIZATION)[-1]
+    assert str(npu.selector()) == r'npu_load{job=~"a|b\\.c",kind="npu"}'
+    assert (npu.sources("pod"), npu.sources("node")) == ((), ("exported_node", "node", "instance"))
+    assert carried(Signal.GPU_MEMORY_USED, "gpu_memory_used", "npu_load", catalogue=catalogue)[0] == []

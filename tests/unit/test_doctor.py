@@ -9,8 +9,10 @@ import pytest
 
 from costlab.config.load import load
 from costlab.domain.errors import SourceRefused, SourceUnavailable
+from costlab.domain.signals import Signal
 from costlab.jobs.doctor import Check, Status, examine
 from costlab.sources import SourceInfo
+from costlab.sources.prometheus.catalogue import built_in
 from costlab.store.lake import Lake
 
 Examined = Callable[..., dict[str, Check]]
@@ -104,9 +106,20 @@ def test_what_is_missing_is_told_with_its_mend(
     examined: Examined, missing: str, subject: str, status: Status, found: str, mend: str
 ) -> None:
     words = ("count by", missing) if missing != "nothing" else ()
-    gpu = ("gpu_utilization{", "DCGM_FI_DEV_GPU_UTIL", "amd_gpu") if missing.startswith("DCGM") else ()
+    utilization = built_in().metrics(Signal.GPU_UTILIZATION)
+    gpu = tuple(metric.name for metric in utilization) if missing.startswith("DCGM") else ()
     check = examined(FakeProbe(missing=(*words, *gpu)))[f"prod: {subject}"]
     assert (check.status, found in check.text, mend in check.mend) == (status, True, True), check
+
+
+def test_every_exporter_of_gpus_is_named_and_a_stand_in_only_without_them(examined: Examined) -> None:
+    text = examined(FakeProbe())["prod: gpu_utilization"].text
+    assert "7 series of DCGM_FI_DEV_GPU_UTIL and 7 series of gpu_gfx_activity" in text
+    assert "of gpu_utilization" not in text
+    *groups, stand_in = built_in().groups(Signal.GPU_UTILIZATION)
+    others = [m.name for m in (*(m for group in groups for m in group.metrics), *stand_in.unless)]
+    alone = examined(FakeProbe(missing=(*others, "count by")))["prod: gpu_utilization"]
+    assert (alone.status, alone.text) == (Status.OK, "7 series of gpu_utilization (GPU exporter)")
 
 
 def test_a_clock_that_is_off_is_told(examined: Examined) -> None:

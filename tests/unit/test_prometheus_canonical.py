@@ -1,6 +1,7 @@
 """Laws of canonical series: neither the order of series nor the number of replicas changes a signal."""
 
 import time
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from hypothesis import given, settings
@@ -8,10 +9,16 @@ from hypothesis import strategies as st
 
 from costlab.domain.signals import Series, Signal
 from costlab.sources import RawSeries
-from costlab.sources.prometheus.canonical import STALE_BITS, canonical_series
+from costlab.sources.prometheus.canonical import STALE_BITS
+from costlab.sources.prometheus.canonical import canonical_series as of_carriers
+from costlab.sources.prometheus.catalogue import built_in
 
 STALE = float(np.array([STALE_BITS], np.int64).view(np.float64)[0])
 REPLICA = ("prometheus_replica",)
+
+
+def canonical_series(signal: Signal, raw: Sequence[RawSeries], replica_labels: Iterable[str]) -> Series:
+    return of_carriers(signal, built_in().metrics(signal), raw, replica_labels)
 
 
 def series(labels: dict[str, str], samples: dict[int, float]) -> RawSeries:

@@ -4,8 +4,10 @@ from decimal import Decimal
 from fractions import Fraction
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from costlab.domain.units import GB, GIB, Resource, format_bytes, format_cores, money, parse_quantity
+from costlab.domain.units import GB, GIB, UNITS, Resource, format_bytes, format_cores, money, parse_quantity
 
 GOOD = {
     "0": 0, "1": 1, "+1": 1, "-1": -1, "1.": 1, ".5": Fraction(1, 2), "100m": Fraction(1, 10), "1.5Gi": Fraction(3, 2) * GIB,
@@ -78,3 +80,18 @@ def test_what_is_not_finite_is_no_money() -> None:
 def test_units_of_resources() -> None:
     assert [resource.unit for resource in Resource] == ["core_hour", "gib_hour", "gpu_hour"]
     assert (GIB, GB) == (1_073_741_824, 1_000_000_000)
+
+
+# By hand, not by the table's own numbers: 3 of each unit.
+THREE: dict[str, int | Fraction] = {
+    "ratio": 3, "percent": Fraction(3, 100), "bytes": 3, "KiB": 3072, "MiB": 3 * 2**20, "GiB": 3 * 2**30, "kB": 3000,
+    "MB": 3_000_000, "GB": 3_000_000_000, "watts": 3, "kilowatts": 3000, "milliwatts": Fraction(3, 1000),
+    "microwatts": Fraction(3, 10**6), "joules": 3, "millijoules": Fraction(3, 1000), "microjoules": Fraction(3, 10**6),
+}  # fmt: skip
+
+
+@given(st.floats(0, 2.0**61), st.sampled_from(sorted(THREE)))
+def test_a_value_in_another_unit_is_the_nearest_float(value: float, name: str) -> None:
+    unit = UNITS[name]
+    assert set(THREE) == set(UNITS)
+    assert value * unit.factor / unit.divisor == float(Fraction(value) * THREE[name] / 3)

@@ -6,25 +6,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from costlab.domain.signals import Series, Signal, no_series
+from costlab.domain.units import Unit
 from costlab.sources import RawSeries
-from costlab.sources.prometheus.catalogue import carriers
+from costlab.sources.prometheus.catalogue import Metric
 from costlab.sources.prometheus.naming import Naming
 
 STALE_BITS = 0x7FF0_0000_0000_0002  # Prometheus's marker of a series' end: a NaN of its own
+_OWN = Unit("")  # of a metric that is in the signal's own unit
 BLANK = 2.0**62  # DCGM's "no value" sentinels for 64-bit fields lie between this and 2^63
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 
-def canonical_series(signal: Signal, raw: Sequence[RawSeries], replica_labels: Iterable[str]) -> Series:
+def canonical_series(
+    signal: Signal, carriers: Iterable[Metric], raw: Sequence[RawSeries], replica_labels: Iterable[str]
+) -> Series:
     """The signal that these series carry, sorted by label values; the same for any order of `raw`.
 
     Series that differ in replica labels, or in labels that the signal does not have, become one: the union of
     their samples, the largest of those at the same instant. The `__name__` of each must be one of the
-    signal's carriers (KeyError).
+    `carriers` (KeyError).
     """
-    metrics = {metric.name: metric for metric in carriers(signal)}
+    metrics = {metric.name: metric for metric in carriers}
     counted = [
         series
         for series in raw
@@ -40,13 +44,14 @@ def canonical_series(signal: Signal, raw: Sequence[RawSeries], replica_labels: I
     order = np.argsort(groups, kind="stable")
     ordered = [counted[place] for place in order.tolist()]
     lengths = [len(series.at_ms) for series in ordered]
-    divisors = [metrics[series.labels["__name__"]].divisor for series in ordered]
+    units = [metrics[series.labels["__name__"]].unit or _OWN for series in ordered]
     group, at_ms, values = _united(
         *_sound(
             np.repeat(groups[order], lengths),
             np.concatenate([series.at_ms for series in ordered]),
             np.concatenate([series.values for series in ordered]),
-            np.repeat(divisors, lengths),
+            _each([unit.factor for unit in units], lengths),
+            _each([unit.divisor for unit in units], lengths),
         )
     )
     counts = np.bincount(group, minlength=len(distinct))
@@ -70,18 +75,27 @@ def blank(values: Floats) -> NDArray[np.bool_]:
     return found
 
 
-def note_left_out(warnings: list[str], metric: str, raw: Sequence[RawSeries]) -> None:
-    """Adds a remark, once, when samples of a metric have no usable value."""
-    count = sum(int(np.count_nonzero(~usable(series.values))) for series in raw)
-    remark = f"{metric}: samples that are not finite, negative or blank were left out"
-    if count and remark not in warnings:
-        warnings.append(remark)
+def note_left_out(warnings: list[str], raw: Sequence[RawSeries]) -> None:
+    """Adds a remark, once a metric, when samples of it have no usable value."""
+    unsound = {series.labels["__name__"] for series in raw if not usable(series.values).all()}
+    for metric in sorted(unsound):
+        remark = f"{metric}: samples that are not finite, negative or blank were left out"
+        if remark not in warnings:
+            warnings.append(remark)
 
 
-def _sound(group: Ints, at_ms: Ints, values: Floats, divisor: Floats) -> tuple[Ints, Ints, Floats]:
+def _each(sides: list[float], lengths: list[int]) -> Floats:
+    """One number a sample; a single one where all are the same, as they nearly always are."""
+    return np.array(sides[:1]) if len(set(sides)) == 1 else np.repeat(sides, lengths)
+
+
+def _sound(
+    group: Ints, at_ms: Ints, values: Floats, factor: Floats, divisor: Floats
+) -> tuple[Ints, Ints, Floats]:
     """The samples that count, in the signal's unit; a group that only ends, and was never seen, is left out."""
     sound, ended = usable(values), _ended(values)
-    values = np.divide(values, divisor, out=np.full(len(values), np.nan), where=sound & ~ended)
+    values = np.multiply(values, factor, out=np.full(len(values), np.nan), where=sound & ~ended)
+    values /= divisor
     seen = np.zeros(group[-1] + 1, np.bool_)
     seen[group[sound & ~ended]] = True
     sound &= seen[group]

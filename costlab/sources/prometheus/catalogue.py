@@ -1,13 +1,16 @@
-"""Which metric of which exporter carries a signal, which of its series count, and in which unit it is.
+"""Which metrics of which exporters carry a signal, which of their series count, and in which unit they are.
 
-kube-state-metrics v2, cAdvisor through the kubelet, and NVIDIA's DCGM exporter, old and new.
+kube-state-metrics v2 and cAdvisor through the kubelet are told here; GPU exporters come from the configuration.
 """
 
-from collections.abc import Mapping
+import functools
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from costlab.domain.signals import Labels, Signal
-from costlab.domain.units import MIB
+from costlab.config.accelerator import Accelerator, in_effect
+from costlab.domain.signals import SIGNALS, Exporter, Labels, Signal
+from costlab.domain.units import Unit
 from costlab.sources.prometheus.selector import Matcher, Operator, Selector
 
 
@@ -15,14 +18,16 @@ from costlab.sources.prometheus.selector import Matcher, Operator, Selector
 class Metric:
     """A metric that can carry a signal.
 
-    divisor: value / divisor is in the signal's unit; 2^-20 makes bytes of MiB without rounding.
+    unit: the one its values are in; None where that is the signal's own.
     aliases: by canonical label, the labels that may hold it, the surest first.
+    own_containers: of the exporter: where one is named as a device's user, nobody uses the device.
     """
 
     name: str
-    divisor: float = 1.0
+    unit: Unit | None = None
     matchers: tuple[Matcher, ...] = ()
     aliases: Mapping[str, tuple[str, ...]] | None = None
+    own_containers: frozenset[str] = frozenset()
 
     def selector(self, narrowed_by: tuple[Matcher, ...] = ()) -> Selector:
         """The series of this metric that count."""
@@ -33,16 +38,70 @@ class Metric:
         return all(matcher.holds(labels) for matcher in self.matchers)
 
     def sources(self, label: str) -> tuple[str, ...]:
-        """The exporter's labels that may hold a canonical one, the surest first.
+        """The exporter's labels that may hold a canonical one, the surest first; none, where it has no such label.
 
         Without honor_labels the metric's own label is called exported_*, and the plain one is the target's.
         """
-        return (f"exported_{label}", *(self.aliases or {}).get(label, (label,)))
+        names = (self.aliases or {}).get(label, (label,))
+        return (f"exported_{label}", *names) if names else ()
 
 
-def carriers(signal: Signal) -> tuple[Metric, ...]:
-    """The metrics that can carry the signal, the best first."""
-    return _CARRIERS[signal]
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The metrics of one exporter for a signal: the first that has samples carries it.
+
+    unless: for an exporter that only stands in, the other ones' metrics of other signals: a sample of any of them, or
+        of this signal, and it does not count.
+    """
+
+    exporter: str
+    metrics: tuple[Metric, ...]
+    unless: tuple[Metric, ...] = ()
+
+
+class Catalogue:
+    """What carries each signal, with the accelerators of a configuration beside the built-in ones."""
+
+    def __init__(self, own: Iterable[Accelerator] = ()) -> None:
+        entries = in_effect(tuple(own))
+        main = [entry for entry in entries if not entry.fallback]
+        self._groups: dict[Signal, tuple[Group, ...]] = {
+            signal: (Group(SIGNALS[signal].exporter, (metric,)),) for signal, metric in _FIXED.items()
+        }
+        for signal in _ACCELERATED:
+            # A device may show another signal alone, such as a MIG instance; a stand-in would show it a second time.
+            others = [other for other in _ACCELERATED if other is not signal]
+            rivals = tuple(m for other in others for entry in main for m in _metrics(entry, other))
+            groups = [
+                Group(entry.name, _metrics(entry, signal), rivals if entry.fallback else ())
+                for entry in sorted(entries, key=lambda entry: entry.fallback)
+            ]
+            self._groups[signal] = tuple(group for group in groups if group.metrics)
+
+    def groups(self, signal: Signal) -> tuple[Group, ...]:
+        """The exporters that can carry the signal; those that only stand in come last."""
+        return self._groups[signal]
+
+    def metrics(self, signal: Signal) -> tuple[Metric, ...]:
+        """All metrics that can carry the signal, the best of each exporter first."""
+        return tuple(metric for group in self._groups[signal] for metric in group.metrics)
+
+    def carry(self, signal: Signal, take: Callable[[Metric], bool], heard: Callable[[Metric], bool]) -> None:
+        """Take the signal from all exporters that have it, from each its first metric with samples.
+
+        take: reads a metric, and tells whether it has samples. heard: tells it too, and reads nothing.
+        """
+        found = False
+        for group in self._groups[signal]:
+            if group.unless and (found or any(heard(metric) for metric in group.unless)):
+                continue
+            found = any(take(metric) for metric in group.metrics) or found
+
+
+@functools.cache
+def built_in() -> Catalogue:
+    """The catalogue of a configuration without accelerators."""
+    return Catalogue()
 
 
 # A pod may have owners that do not control it; its charge belongs to the one that does.
@@ -56,54 +115,49 @@ _CONTAINERS = (
 _TOTAL = (Matcher("cpu", Operator.MATCHES, "total|"),)
 
 _NODE_ALIASES = {"node": ("node", "kubernetes_io_hostname", "kubernetes_node", "instance")}
-_GPU_ALIASES = {
-    "gpu_uuid": ("UUID", "uuid", "gpu_uuid"),
-    "gpu_index": ("gpu",),
-    "gpu_model": ("modelName",),
-    "mig_profile": ("GPU_I_PROFILE",),
-    "mig_instance": ("GPU_I_ID",),
-    "node": ("Hostname", "hostname", "node", "instance"),
-    "namespace": ("pod_namespace", "namespace"),
-    "pod": ("pod_name", "pod"),
-    "container": ("container_name", "container"),
-}
-_PERCENT = 100.0
-_MIB = 1 / MIB
+_ACCELERATED = tuple(signal for signal, spec in SIGNALS.items() if spec.exporter is Exporter.GPU)
 
 
-def _cgroup(name: str, *further: Matcher) -> tuple[Metric, ...]:
-    return (Metric(name, matchers=(*_CONTAINERS, *further), aliases=_NODE_ALIASES),)
+def _cgroup(name: str, *further: Matcher) -> Metric:
+    return Metric(name, matchers=(*_CONTAINERS, *further), aliases=_NODE_ALIASES)
 
 
-def _gpu(*names: str, divisor: float = 1.0) -> tuple[Metric, ...]:
-    return tuple(Metric(name, divisor, aliases=_GPU_ALIASES) for name in names)
+def _metrics(entry: Accelerator, signal: Signal) -> tuple[Metric, ...]:
+    """The metrics of an accelerator's entry."""
+    matchers = tuple(_one_of(label, values) for label, values in entry.matchers.items())
+    aliases = {"node": ("node", "instance"), **entry.labels}
+    return tuple(
+        Metric(name, entry.unit(signal), matchers, aliases, frozenset(entry.own_containers))
+        for name in entry.names(signal)
+    )
 
 
-_CARRIERS: dict[Signal, tuple[Metric, ...]] = {
-    Signal.POD_INFO: (Metric("kube_pod_info"),),
-    Signal.POD_OWNER: (Metric("kube_pod_owner", matchers=_CONTROLLER),),
-    Signal.POD_PHASE: (Metric("kube_pod_status_phase"),),
-    Signal.POD_SCHEDULED_TIME: (Metric("kube_pod_status_scheduled_time"),),
-    Signal.POD_START_TIME: (Metric("kube_pod_start_time"),),
-    Signal.POD_COMPLETION_TIME: (Metric("kube_pod_completion_time"),),
-    Signal.POD_LABELS: (Metric("kube_pod_labels"),),
-    Signal.POD_OVERHEAD_CPU: (Metric("kube_pod_overhead_cpu_cores"),),
-    Signal.POD_OVERHEAD_MEMORY: (Metric("kube_pod_overhead_memory_bytes"),),
-    Signal.CONTAINER_REQUEST: (Metric("kube_pod_container_resource_requests"),),
-    Signal.CONTAINER_LIMIT: (Metric("kube_pod_container_resource_limits"),),
-    Signal.INIT_CONTAINER_REQUEST: (Metric("kube_pod_init_container_resource_requests"),),
-    Signal.REPLICASET_OWNER: (Metric("kube_replicaset_owner", matchers=_CONTROLLER),),
-    Signal.JOB_OWNER: (Metric("kube_job_owner", matchers=_CONTROLLER),),
-    Signal.NAMESPACE_LABELS: (Metric("kube_namespace_labels"),),
-    Signal.NODE_LABELS: (Metric("kube_node_labels"),),
-    Signal.NODE_CAPACITY: (Metric("kube_node_status_capacity"),),
-    Signal.NODE_ALLOCATABLE: (Metric("kube_node_status_allocatable"),),
+def _one_of(label: str, values: tuple[str, ...]) -> Matcher:
+    if len(values) == 1:
+        return Matcher(label, Operator.EQUAL, values[0])
+    return Matcher(label, Operator.MATCHES, "|".join(map(re.escape, values)))
+
+
+_FIXED: dict[Signal, Metric] = {
+    Signal.POD_INFO: Metric("kube_pod_info"),
+    Signal.POD_OWNER: Metric("kube_pod_owner", matchers=_CONTROLLER),
+    Signal.POD_PHASE: Metric("kube_pod_status_phase"),
+    Signal.POD_SCHEDULED_TIME: Metric("kube_pod_status_scheduled_time"),
+    Signal.POD_START_TIME: Metric("kube_pod_start_time"),
+    Signal.POD_COMPLETION_TIME: Metric("kube_pod_completion_time"),
+    Signal.POD_LABELS: Metric("kube_pod_labels"),
+    Signal.POD_OVERHEAD_CPU: Metric("kube_pod_overhead_cpu_cores"),
+    Signal.POD_OVERHEAD_MEMORY: Metric("kube_pod_overhead_memory_bytes"),
+    Signal.CONTAINER_REQUEST: Metric("kube_pod_container_resource_requests"),
+    Signal.CONTAINER_LIMIT: Metric("kube_pod_container_resource_limits"),
+    Signal.INIT_CONTAINER_REQUEST: Metric("kube_pod_init_container_resource_requests"),
+    Signal.REPLICASET_OWNER: Metric("kube_replicaset_owner", matchers=_CONTROLLER),
+    Signal.JOB_OWNER: Metric("kube_job_owner", matchers=_CONTROLLER),
+    Signal.NAMESPACE_LABELS: Metric("kube_namespace_labels"),
+    Signal.NODE_LABELS: Metric("kube_node_labels"),
+    Signal.NODE_CAPACITY: Metric("kube_node_status_capacity"),
+    Signal.NODE_ALLOCATABLE: Metric("kube_node_status_allocatable"),
     Signal.CPU_SECONDS: _cgroup("container_cpu_usage_seconds_total", *_TOTAL),
     Signal.MEMORY_BYTES: _cgroup("container_memory_working_set_bytes"),
     Signal.CONTAINER_START_TIME: _cgroup("container_start_time_seconds"),
-    Signal.GPU_UTILIZATION: _gpu("DCGM_FI_DEV_GPU_UTIL", "dcgm_gpu_utilization", divisor=_PERCENT),
-    Signal.GPU_ENGINE_ACTIVE: _gpu("DCGM_FI_PROF_GR_ENGINE_ACTIVE"),
-    Signal.GPU_MEMORY_USED: _gpu("DCGM_FI_DEV_FB_USED", "dcgm_fb_used", divisor=_MIB),
-    Signal.GPU_MEMORY_FREE: _gpu("DCGM_FI_DEV_FB_FREE", "dcgm_fb_free", divisor=_MIB),
-    Signal.GPU_POWER: _gpu("DCGM_FI_DEV_POWER_USAGE", "dcgm_power_usage"),
 }

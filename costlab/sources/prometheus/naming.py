@@ -11,8 +11,7 @@ Key = tuple[tuple[str, ...], tuple[tuple[str, str], ...]]
 Plan = tuple[tuple[int, str], ...]
 
 _LABEL_SIGNALS = frozenset({Signal.POD_LABELS, Signal.NAMESPACE_LABELS, Signal.NODE_LABELS})
-_OLD_HOLDER = {"pod_namespace": "namespace", "pod_name": "pod", "container_name": "container"}
-_OWN_CONTAINERS = frozenset({"exporter", "dcgm-exporter", "nvidia-dcgm-exporter"})  # chart's and operator's
+_HOLDER = ("namespace", "pod", "container")
 _OWNERS = frozenset({"owner_kind", "owner_name", "created_by_kind", "created_by_name"})
 _NONE = "<none>"  # older kube-state-metrics say so where a pod has no owner
 
@@ -38,14 +37,20 @@ class Naming:
         self._every_label = signal in _LABEL_SIGNALS
         self._owned = not _OWNERS.isdisjoint(self._names)
         self._holder = (
-            tuple(self._names.index(name) for name in ("namespace", "pod", "container"))
+            tuple(self._names.index(name) for name in _HOLDER)
             if SIGNALS[signal].exporter is Exporter.GPU
             else ()
         )
         self._plans: dict[tuple[str, ...], Plan] = {}
-        layouts = {(series.labels.get("job", ""), *series.labels) for series in family}
+        shadowed = {name: _shadowed(metric) for name, metric in metrics.items()}
+        layouts = {
+            (series.labels["__name__"], series.labels.get("job", ""), *series.labels) for series in family
+        }
         self._of_target = {
-            (job, plain) for job, *names in layouts for name in names if (plain := _shadowed(name))
+            (job, plain)
+            for metric, job, *names in layouts
+            for name in names
+            if (plain := shadowed[metric].get(name) or _exported(name))
         }
 
     def key(self, labels: Labels) -> Key:
@@ -61,7 +66,7 @@ class Naming:
                 values[position] = _host(labels[name])
         if self._owned:
             values = ["" if value == _NONE else value for value in values]
-        if self._holder and values[self._holder[-1]] in _OWN_CONTAINERS:
+        if self._holder and values[self._holder[-1]] in self._metrics[layout[0]].own_containers:
             # The exporter uses no GPU: its own name on a row means that nobody does.
             for position in self._holder:
                 values[position] = ""
@@ -94,12 +99,23 @@ class Naming:
         )
 
 
-def _shadowed(name: str) -> str:
-    """The plain label that belongs to the scrape target where this one exists; empty for most names."""
-    if name.startswith("exported_"):
-        plain = name.removeprefix("exported_")
-        return plain if plain != "instance" else ""  # the target is what `instance` is asked for
-    return _OLD_HOLDER.get(name, "")
+def _shadowed(metric: Metric) -> dict[str, str]:
+    """By exporter's label, the plain one that belongs to the scrape target where this one exists.
+
+    An exporter that calls the pod `pod_name` does not call it `pod`.
+    """
+    found = {}
+    for plain in _HOLDER:
+        names = metric.sources(plain)[1:]
+        surer = names[: names.index(plain)] if plain in names else names
+        found.update(dict.fromkeys(surer, plain))
+    return found
+
+
+def _exported(name: str) -> str:
+    """The same of a label that Prometheus renamed because the target has one of its name; empty for others."""
+    plain = name.removeprefix("exported_")
+    return plain if plain not in (name, "instance") else ""  # the target is what `instance` is asked for
 
 
 def _host(instance: str) -> str:

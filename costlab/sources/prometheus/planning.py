@@ -1,11 +1,14 @@
 """How a window is cut into requests before the first is sent: by a cheap estimate of what it holds."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from costlab.domain.errors import SourceError
+from costlab.domain.signals import Signal
 from costlab.domain.time import HOUR_MS, Window
+from costlab.sources.prometheus.catalogue import Catalogue, Metric
 from costlab.sources.prometheus.http import Client
 from costlab.sources.prometheus.selector import Matcher, Operator, Selector
+from costlab.sources.prometheus.tasks import Discovery
 
 UNKNOWN_MS = 2 * HOUR_MS  # a block of Prometheus, when nothing is known
 _CLOSEST_SCRAPES_MS = 15_000  # closer ones are rare; taking them for usual only makes requests smaller
@@ -28,6 +31,22 @@ def series_at_once(
     except (SourceError, KeyError, TypeError, ValueError, IndexError):
         return {}  # an estimate only: without it requests are of a length that suits most
     return most
+
+
+def metrics_there(
+    discovery: Discovery, catalogue: Catalogue, matchers: Sequence[Matcher], window: Window
+) -> Callable[[Metric], bool]:
+    """Which metrics may have samples in the window: one small question spares those for exporters that nobody runs.
+
+    The server's index knows more names than have samples, and never fewer; an answer without any says nothing.
+    """
+    names = {metric.name for signal in Signal for metric in catalogue.metrics(signal)}
+    named = Matcher("__name__", Operator.MATCHES, "|".join(sorted(names)))
+    try:
+        found = names & set(discovery.label_values("__name__", Selector("", (named, *matchers)), window))
+    except SourceError:
+        found = set()  # as with the estimate: without it a few more questions are asked
+    return lambda metric: not found or metric.name in found
 
 
 def pieces(window: Window, series: int | None, most_samples: int | None) -> tuple[Window, ...]:

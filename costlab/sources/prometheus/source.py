@@ -1,7 +1,7 @@
-"""Signals out of a Prometheus: the first metric that has samples carries the signal."""
+"""Signals out of a Prometheus: of every exporter that has a signal, the first metric with samples."""
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from threading import Lock
 
@@ -9,14 +9,14 @@ import orjson
 import requests
 
 from costlab.config.settings import Prometheus
-from costlab.domain.signals import Series, Signal, no_series
+from costlab.domain.signals import Series, Signal
 from costlab.domain.time import Window
 from costlab.sources import Batch, RawSeries, Sink, SourceInfo
 from costlab.sources.prometheus.backend import Backend, enter
 from costlab.sources.prometheus.canonical import canonical_series, note_left_out
-from costlab.sources.prometheus.catalogue import carriers
+from costlab.sources.prometheus.catalogue import Catalogue, Metric, built_in
 from costlab.sources.prometheus.gate import Gate
-from costlab.sources.prometheus.planning import pieces, series_at_once
+from costlab.sources.prometheus.planning import metrics_there, pieces, series_at_once
 from costlab.sources.prometheus.selector import Matcher, Operator
 from costlab.sources.prometheus.tasks import Reader, Task
 
@@ -24,12 +24,19 @@ from costlab.sources.prometheus.tasks import Reader, Task
 class PrometheusSource:
     """Reads raw samples by the engine that suits the server; `session` replaces the one made from the settings.
 
+    catalogue: of the metrics that carry signals; by default the built-in one.
     Raises ConfigError when a file that the settings name cannot be used.
     """
 
-    def __init__(self, settings: Prometheus, session: requests.Session | None = None) -> None:
+    def __init__(
+        self,
+        settings: Prometheus,
+        session: requests.Session | None = None,
+        catalogue: Catalogue | None = None,
+    ) -> None:
         self.warnings: list[str] = []
         self._settings = settings
+        self._catalogue = catalogue or built_in()
         self._session = session
         self._entered: Backend | None = None
         self._entering = Lock()
@@ -38,8 +45,14 @@ class PrometheusSource:
         )
 
     def asks(self, signal: Signal, window: Window) -> str:
-        """The question as a text: the address, the window and the selectors."""
-        selectors = [str(metric.selector(self._matchers)) for metric in carriers(signal)]
+        """The question as a text: the address, the window and the selectors, exporter by exporter."""
+        selectors = [
+            [
+                [str(metric.selector(self._matchers)) for metric in side]
+                for side in (group.metrics, group.unless)
+            ]
+            for group in self._catalogue.groups(signal)
+        ]
         return orjson.dumps([self._settings.url, window.start_ms, window.end_ms, selectors]).decode()
 
     def read(
@@ -58,7 +71,8 @@ class PrometheusSource:
         backend = self._backend()
         gate = Gate(self._settings.max_in_flight)
         reader = Reader(backend.engine, gate, backend, self._settings.max_series)
-        metrics = [metric.name for signal in signals for metric in carriers(signal)]
+        there = metrics_there(backend, self._catalogue, self._matchers, window)
+        metrics = [metric.name for signal in signals for metric in self._catalogue.metrics(signal)]
         known = (
             series_at_once(backend.client, metrics, self._matchers, window)
             if backend.engine.most_samples is not None
@@ -67,15 +81,22 @@ class PrometheusSource:
 
         def read_one(signal: Signal) -> None:
             sink, deadline = sink_of(signal), time.monotonic() + self._settings.signal_timeout
-            for metric in carriers(signal):
-                selector = metric.selector(self._matchers)
+
+            def samples(metric: Metric, into: Sink) -> Iterator[int]:
                 parts = pieces(window, known.get(metric.name), backend.engine.most_samples)
-                if sum(reader.read(Task(selector, part, deadline), sink) for part in parts):
-                    break
+                for part in parts if there(metric) else ():
+                    yield reader.read(Task(metric.selector(self._matchers), part, deadline), into)
+
+            self._catalogue.carry(
+                signal,
+                lambda metric: sum(samples(metric, sink)) > 0,
+                lambda metric: any(samples(metric, _Nowhere())),
+            )
             done(signal)
 
         largest_first = sorted(
-            signals, key=lambda signal: -max(known.get(m.name, 0) for m in carriers(signal))
+            signals,
+            key=lambda signal: -max(known.get(m.name, 0) for m in self._catalogue.metrics(signal)),
         )
         with ThreadPoolExecutor(self._settings.max_in_flight) as pool:
             try:
@@ -89,10 +110,9 @@ class PrometheusSource:
 
     def series(self, signal: Signal, raw: Sequence[RawSeries]) -> Series:
         """The signal that these series carry; remarks what was left out."""
-        if not raw:
-            return no_series(signal)
-        note_left_out(self.warnings, raw[0].labels["__name__"], raw)
-        return canonical_series(signal, raw, self._settings.replica_labels)
+        note_left_out(self.warnings, raw)
+        carriers = self._catalogue.metrics(signal)
+        return canonical_series(signal, carriers, raw, self._settings.replica_labels)
 
     def fetch(self, signal: Signal, window: Window) -> Series:
         """All samples with window.start_ms <= t < window.end_ms, in memory.
@@ -152,3 +172,19 @@ class _MemoryPart:
 
     def drop(self) -> None:
         self._added.clear()
+
+
+class _Nowhere:
+    """A sink, and its parts, for what is only asked whether it is there."""
+
+    def part(self) -> "_Nowhere":
+        return self
+
+    def add(self, batch: Batch) -> None:
+        pass
+
+    def keep(self) -> None:
+        pass
+
+    def drop(self) -> None:
+        pass

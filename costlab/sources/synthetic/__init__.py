@@ -3,11 +3,11 @@
 from datetime import date
 
 from costlab import __version__
-from costlab.domain.signals import Series, Signal, no_series
+from costlab.domain.signals import Series, Signal
 from costlab.domain.time import Day, Window, days_between
 from costlab.sources import RawSeries, SourceInfo
 from costlab.sources.prometheus.canonical import canonical_series, note_left_out
-from costlab.sources.prometheus.catalogue import carriers
+from costlab.sources.prometheus.catalogue import Metric, built_in
 from costlab.sources.synthetic.cadvisor import CADVISOR, raw_cadvisor
 from costlab.sources.synthetic.dcgm import DCGM, raw_dcgm
 from costlab.sources.synthetic.kube_state import KUBE_STATE, raw_kube_state
@@ -68,12 +68,20 @@ class SyntheticSource:
 
     def fetch(self, signal: Signal, window: Window) -> Series:
         """All samples with window.start_ms <= t < window.end_ms; never fails."""
-        for metric in carriers(signal):
-            told = self._cluster.raw(metric.name, window)
-            if raw := [series for series in told if metric.counts(series.labels)]:
-                note_left_out(self.warnings, metric.name, raw)
-                return canonical_series(signal, raw, ())
-        return no_series(signal)
+        found: list[RawSeries] = []
+
+        def told(metric: Metric) -> list[RawSeries]:
+            return [s for s in self._cluster.raw(metric.name, window) if metric.counts(s.labels)]
+
+        def take(metric: Metric) -> bool:
+            series = told(metric)
+            found.extend(series)
+            return bool(series)
+
+        catalogue = built_in()
+        catalogue.carry(signal, take, lambda metric: bool(told(metric)))
+        note_left_out(self.warnings, found)
+        return canonical_series(signal, catalogue.metrics(signal), found, ())
 
     def info(self) -> SourceInfo:
         """The cluster itself, as this version tells it."""
