@@ -3,26 +3,29 @@
 import gc
 import json
 import re
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote, quote_plus
 
 import orjson
 
 from costlab.domain.errors import SourceError, SourceRefused, SourceUnavailable
+from costlab.sources.prometheus.refusals import Meaning, read_refusal
 
-_TOO_LARGE = re.compile(
-    r"too many (samples|points|chunks|series)|exceeded (sample|series|chunks|bytes) limit|maximum resolution"
-    r"|err-mimir-max-|max_samples_processed|cannot select more than|matching (unique )?timeseries exceeds"
-)
-_TIMED_OUT = re.compile(r"deadline exceeded|timeout exceeded|timed out")
 # VictoriaMetrics puts the request before its words.
 _REQUEST = re.compile(r'^remoteAddr: "[^"]*"(?:, X-Forwarded-For: "[^"]*")?; requestURI: \S*; ')
+_URL_SAFE = str.maketrans("+/", "-_")
 
 
 class QueryTooLarge(SourceRefused):
     """The query asks for more than the server gives at once; a shorter window may do."""
+
+
+class QueryTooLong(QueryTooLarge):
+    """The query reaches over too much time; a shorter window may do, fewer series will not."""
 
 
 class QueryTimedOut(SourceUnavailable):
@@ -31,6 +34,18 @@ class QueryTimedOut(SourceUnavailable):
 
 class BrokenOff(SourceUnavailable):
     """The answer ends in the middle; the same query may do."""
+
+
+class MayPass(SourceUnavailable):
+    """A fault that the same query may not meet again, after `after_s` seconds at the earliest."""
+
+    def __init__(self, message: str, hint: str, after_s: float = 0.0) -> None:
+        super().__init__(message, hint)
+        self.after_s = after_s
+
+
+class AccessRefused(SourceRefused):
+    """The server does not know who asks, or does not let them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +62,10 @@ class Server:
         """
         words = "; ".join(map(str, text)) if isinstance(text, list) else str(text)
         for secret in self.secrets:
-            # A short one, such as a tenant's name, may be a part of ordinary words.
-            pattern = re.escape(secret) if len(secret) > 7 else rf"(?<!\w){re.escape(secret)}(?!\w)"
-            words = re.sub(pattern, "***", words)
+            for spelling in _spellings(secret):
+                # A short one, such as a tenant's name, may be a part of ordinary words.
+                pattern = re.escape(spelling)
+                words = re.sub(pattern if len(spelling) > 7 else rf"(?<!\w){pattern}(?!\w)", "***", words)
         line = " ".join("".join(letter if letter.isprintable() else " " for letter in words).split())
         end = (longest - 1) // 2
         return line if len(line) <= longest else f"{line[: longest - 1 - end]}…{line[-end:]}"
@@ -93,25 +109,32 @@ def check_complete(document: dict[str, Any], server: Server) -> None:
         )
 
 
-def refusal(server: Server, status: int, document: Any) -> SourceError:
-    """The error that an answer with `errorType` and `error`, or any other text, stands for."""
+def refusal(server: Server, status: int, document: Any, after_s: float = 0.0) -> SourceError:
+    """The error that an answer with `errorType` and `error`, or any other text, stands for.
+
+    after_s: how long the server asks to wait.
+    """
     kind, text = "", document
     if isinstance(document, dict) and "error" in document:
         kind, text = str(document.get("errorType", "")), document["error"]
     said = _REQUEST.sub("", str(text))
-    words = f"{server.host}: {server.quoted(said)}"
-    if status == 413 or _TOO_LARGE.search(said):
-        return QueryTooLarge(words, "raise the server's sample limit, or narrow with prometheus.matchers")
-    if kind == "timeout" or _TIMED_OUT.search(said):
-        return QueryTimedOut(words, "raise the server's query timeout, or narrow with prometheus.matchers")
-    if status >= 500:
-        return SourceUnavailable(
-            f"{server.host} failed ({status}): {server.quoted(said)}", "look into the server's log"
+    reading = read_refusal(status, kind, said)
+    if reading.meaning is Meaning.BUSY:
+        return MayPass(
+            f"{server.host} is not available ({status}): {server.quoted(said)}", reading.hint, after_s
         )
-    return SourceRefused(
-        f"{server.host} refused the query ({status}): {server.quoted(said)}",
-        "see prometheus.matchers and prometheus.url",
-    )
+    error, words = _ERRORS[reading.meaning]
+    return error(words.format(host=server.host, status=status) + server.quoted(said), reading.hint)
+
+
+_ERRORS: dict[Meaning, tuple[type[SourceError], str]] = {
+    Meaning.TOO_LARGE: (QueryTooLarge, "{host}: "),
+    Meaning.TOO_LONG: (QueryTooLong, "{host}: "),
+    Meaning.TIMED_OUT: (QueryTimedOut, "{host}: "),
+    Meaning.NO_ACCESS: (AccessRefused, "{host} refused access ({status}): "),
+    Meaning.FAILED: (SourceUnavailable, "{host} failed ({status}): "),
+    Meaning.REFUSED: (SourceRefused, "{host} refused the query ({status}): "),
+}
 
 
 @contextmanager
@@ -124,6 +147,20 @@ def collector_paused() -> Iterator[None]:
     finally:
         if was_on:
             gc.enable()
+
+
+def _spellings(secret: str) -> Iterator[str]:
+    """The secret as it is, as it stands in an address, and as base64 shows it wherever in the bytes it begins."""
+    address = quote(secret, safe="")
+    yield from dict.fromkeys(
+        (secret, address, re.sub("%..", lambda code: code[0].lower(), address), quote_plus(secret))
+    )
+    raw = secret.encode()
+    for before in range(3 if len(raw) > 7 else 0):
+        # Characters that also hold bits of a neighbour are left out: 2 or 3 before it, 1 behind it.
+        spelled = b64encode(b"\0" * before + raw).decode().rstrip("=")
+        inner = spelled[before and before + 1 : len(spelled) - ((before + len(raw)) % 3 > 0)]
+        yield from dict.fromkeys((inner, inner.translate(_URL_SAFE)))
 
 
 def _decode(body: bytes | bytearray, server: Server) -> Any:

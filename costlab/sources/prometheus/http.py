@@ -14,16 +14,15 @@ import urllib3
 from costlab import __version__
 from costlab.domain.errors import SourceError, SourceUnavailable
 from costlab.sources.prometheus.adapter import PromptAdapter
-from costlab.sources.prometheus.answer import Answer, BrokenOff, QueryTooLarge, Server, read_answer
+from costlab.sources.prometheus.answer import Answer, BrokenOff, MayPass, QueryTooLarge, Server, read_answer
 from costlab.sources.prometheus.verdict import (
     JSON,
     PLAIN,
-    MayPass,
-    carried_secrets,
     check_head,
     host_of,
     kind_of,
     late,
+    sent_secrets,
     slow,
     unreachable,
 )
@@ -132,8 +131,8 @@ class Client:
         )
         try:
             prepared = self._session.prepare_request(request)
-            server = Server(self.host, carried_secrets(prepared))
             response = self._send(prepared, deadline)
+            server = Server(self.host, sent_secrets(response))
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as fault:
             if self._clock() >= deadline or isinstance(fault, requests.ReadTimeout):
                 raise late(self.host, self._timeout_s) from None

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import re
 from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -10,23 +11,35 @@ import orjson
 import requests
 
 from costlab.domain.errors import SourceError, SourceRefused, SourceUnavailable
-from costlab.sources.prometheus.answer import QueryTimedOut, Server, refusal
+from costlab.sources.prometheus.answer import MayPass, QueryTimedOut, Server, refusal
 
 JSON = frozenset({"application/json"})
 PLAIN = frozenset({"identity"})
+_AMAZON = re.compile(r"(?<=Credential=)[^/,]+|(?<=Signature=)\w+")  # in Amazon's Authorization header
 _ERROR_BODY = 65_536  # of an error's body no more is read
 _OUR_HEADERS = frozenset(
-    {"accept", "accept-encoding", "user-agent", "connection", "content-type", "content-length", "host"}
-    | {"content-encoding", "x-prometheus-remote-read-version"}
+    {
+        "accept",
+        "accept-encoding",
+        "user-agent",
+        "connection",
+        "content-type",
+        "content-length",
+        "host",
+        "x-amz-date",
+        "content-encoding",
+        "x-prometheus-remote-read-version",
+    }
 )
 
-
-class MayPass(SourceUnavailable):
-    """A fault that the same query may not meet again, after `after_s` seconds at the earliest."""
-
-    def __init__(self, message: str, hint: str, after_s: float = 0.0) -> None:
-        super().__init__(message, hint)
-        self.after_s = after_s
+_TLS = {
+    "expired": "renew the server's certificate, or set this machine's clock",
+    "not yet valid": "set this machine's clock",
+    "mismatch": "use a name in prometheus.url that the server's certificate has",
+    "verify failed": "name the authority's certificate in prometheus.ca_file",
+    "alert": "the server wants a certificate of ours: prometheus.client_cert and client_key",
+    "": "check that prometheus.url speaks TLS, and whether it wants prometheus.client_cert",
+}
 
 
 def kind_of(response: requests.Response) -> str:
@@ -89,9 +102,8 @@ def unreachable(host: str, fault: Exception) -> SourceUnavailable:
     """The connection could not be made, is not trusted, or broke."""
     reason = _reason(fault)
     if isinstance(fault, requests.exceptions.SSLError):
-        return SourceUnavailable(
-            f"{host}: TLS failed: {reason}", "name the authority's certificate in prometheus.ca_file"
-        )
+        hint = next(hint for words, hint in _TLS.items() if words in reason)
+        return SourceUnavailable(f"{host}: TLS failed: {reason}", hint)
     return MayPass(f"{host} is not reachable: {reason}", "check prometheus.url, and that it runs")
 
 
@@ -103,6 +115,12 @@ def host_of(url: str) -> str:
         return "an address that cannot be read"
 
 
+def sent_secrets(response: requests.Response) -> tuple[str, ...]:
+    """What was sent along to get this response, and what was refused before it, longest first."""
+    sent = {secret for asked in (*response.history, response) for secret in carried_secrets(asked.request)}
+    return tuple(sorted(sent, key=len, reverse=True))
+
+
 def carried_secrets(request: requests.PreparedRequest) -> tuple[str, ...]:
     """What the request's headers carry beyond the usual, longest first: credentials, tenants."""
     found = set()
@@ -110,28 +128,14 @@ def carried_secrets(request: requests.PreparedRequest) -> tuple[str, ...]:
         if name.lower() not in _OUR_HEADERS:
             scheme, _, credentials = value.partition(" ")
             found |= {value, credentials, *_password(credentials if scheme == "Basic" else "")}
+            found |= set(_AMAZON.findall(value))
     return tuple(sorted(filter(None, found), key=len, reverse=True))
 
 
 def _refused(response: requests.Response, server: Server) -> SourceError:
     """The error that a status of 400 and above stands for."""
-    status, document = response.status_code, _error_body(response)
-    words = server.quoted(
-        document["error"] if isinstance(document, dict) and "error" in document else document
-    )
-    if status in {401, 403}:
-        return SourceRefused(
-            f"{server.host} refused access ({status}): {words}",
-            "check prometheus.bearer_token_file, prometheus.basic_auth and prometheus.headers",
-        )
-    kind = document.get("errorType") if isinstance(document, dict) else ""
-    if status in {429, 502, 504} or (status == 503 and kind != "timeout"):
-        return MayPass(
-            f"{server.host} is not available ({status}): {words}",
-            "try again later, or lower prometheus.max_in_flight",
-            _asked_s(response.headers.get("Retry-After", ""), response.headers.get("Date", "")),
-        )
-    return refusal(server, status, document)
+    asked_s = _asked_s(response.headers.get("Retry-After", ""), response.headers.get("Date", ""))
+    return refusal(server, response.status_code, _error_body(response), asked_s)
 
 
 def _error_body(response: requests.Response) -> Any:
@@ -171,8 +175,9 @@ def _reason(fault: BaseException) -> str:
     below: BaseException | None = fault
     while below is not None and below not in seen:
         seen.append(below)
-        inner = getattr(below, "reason", None) or below.__cause__ or below.__context__
-        below = inner if isinstance(inner, BaseException) else None
+        # urllib3 hands the error below on as `reason`, as an argument, or as Python itself does.
+        inner = (getattr(below, "reason", None), *below.args, below.__cause__, below.__context__)
+        below = next((error for error in inner if isinstance(error, BaseException)), None)
     for error in reversed(seen):
         if isinstance(error, OSError) and error.strerror:
             return error.strerror
