@@ -48,7 +48,7 @@ def format_duration(duration_ms: int) -> str:
     return f"{duration_ms // _UNITS_MS[unit]}{unit}"
 
 
-def _anchored(path: Path, info: ValidationInfo) -> Path:
+def anchored(path: Path, info: ValidationInfo) -> Path:
     """A relative path is relative to the folder of the file that names it, wherever the command is run."""
     return info.context["folder"] / path if info.context else path
 
@@ -64,4 +64,4 @@ Duration = Annotated[
     PlainSerializer(format_duration, return_type=str),
     WithJsonSchema({"type": "string", "pattern": f"^{_DURATION.pattern}$"}),
 ]
-Where = Annotated[Path, AfterValidator(_anchored)]
+Where = Annotated[Path, AfterValidator(anchored)]

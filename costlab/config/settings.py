@@ -9,25 +9,28 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 import orjson
-from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
+from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from costlab.config.accelerator import Accelerator, without_contradictions
 from costlab.config.book import PriceBook
 from costlab.config.faults import meant
-from costlab.config.section import Count, Duration, Number, Price, Ratio, Section, Where
+from costlab.config.section import Count, Duration, Number, Price, Ratio, Section, Where, anchored
 from costlab.domain.errors import ConfigError
 from costlab.domain.tables import TABLES
 
 HALF_HOUR_MS = 1_800_000
 DAY_MS = 86_400_000  # as a length; a calendar day is `domain.time.Day`
+WAYS_IN = ("bearer_token_file", "token_command", "basic_auth", "sigv4")
 
 
 class Engine(StrEnum):
     """How samples are read out of Prometheus."""
 
     AUTO = "auto"
+    REMOTE_READ = "remote-read"
     JSON = "json"
+    VICTORIA_EXPORT = "victoria-export"
 
 
 class Basis(StrEnum):
@@ -63,11 +66,20 @@ class BasicAuth(Section):
     password_file: Where
 
 
+class SigV4(Section):
+    """Amazon's request signing; without a profile, credentials are looked for where Amazon's own tools look."""
+
+    region: Annotated[str, Field(min_length=1)]
+    profile: str | None = None
+    service: Annotated[str, Field(min_length=1)] = "aps"
+
+
 class Prometheus(Section):
     """Where a cluster's metrics are, and how to ask for them.
 
     timeout: seconds for one request; signal_timeout: for all requests of one signal of a day, pauses included.
     max_series: of one metric of a day; more are a mistake in the matchers or in an exporter.
+    token_command: the program and its arguments; what it prints is the bearer token.
     """
 
     url: str
@@ -80,7 +92,9 @@ class Prometheus(Section):
     max_series: Annotated[Count, Field(ge=1)] = 500_000
     headers: Mapping[str, SecretStr] = {}
     bearer_token_file: Where | None = None
+    token_command: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
     basic_auth: BasicAuth | None = None
+    sigv4: SigV4 | None = None
     ca_file: Where | None = None
     client_cert: Where | None = None
     client_key: Where | None = None
@@ -101,17 +115,20 @@ class Prometheus(Section):
             raise PydanticCustomError("url", "must end before ? and #: use matchers and headers")
         return url.rstrip("/")
 
-    @field_validator("engine", mode="before")
+    @field_validator("token_command")
     @classmethod
-    def _is_there(cls, engine: object) -> object:
-        if engine in ("remote-read", "victoria-export"):
-            raise PydanticCustomError("engine", "is not available in this version: use auto or json")
-        return engine
+    def _is_found(cls, command: tuple[str, ...] | None, info: ValidationInfo) -> tuple[str, ...] | None:
+        if command is None or "/" not in command[0]:  # a bare name is looked for on the PATH
+            return command
+        return str(anchored(Path(command[0]), info)), *command[1:]
 
     @model_validator(mode="after")
     def _one_way_in(self) -> Self:
-        if self.bearer_token_file and self.basic_auth:
-            raise PydanticCustomError("auth", "takes bearer_token_file or basic_auth, not both")
+        ways = [way for way in WAYS_IN if getattr(self, way)]
+        ways += [f"headers.{name}" for name in self.headers if name.lower() == "authorization"]
+        if len(ways) > 1:
+            named = f"{', '.join(ways[:-1])} and {ways[-1]}"
+            raise PydanticCustomError("auth", "takes one way to authenticate, not {ways}", {"ways": named})
         if self.client_key and not self.client_cert:
             raise PydanticCustomError("auth", "has a client_key without client_cert")
         return self

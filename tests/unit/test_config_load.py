@@ -131,7 +131,7 @@ lake: ./lake
 timezone: Europe/Berln
 clusters:
   - id: Prod
-    prometheus: {url: "http://u:p@x:9", engine: remote-read, max_in_flight: 99}
+    prometheus: {url: "http://u:p@x:9", engine: remote_read, max_in_flight: 99}
   - id: two
     prometheus:
       urll: http://x
@@ -154,7 +154,7 @@ lake: x
             "costlab.yaml:2: timezone: is no time zone such as Europe/Berlin; did you mean 'Europe/Berlin'?",
             "costlab.yaml:4: clusters[0].id: must look like ^[a-z0-9-]{1,63}$",
             "costlab.yaml:5: clusters[0].prometheus.url: must not hold a password: use basic_auth or bearer_token_file",
-            "costlab.yaml:5: clusters[0].prometheus.engine: is not available in this version: use auto or json",
+            "costlab.yaml:5: clusters[0].prometheus.engine: must be 'auto', 'remote-read', 'json' or 'victoria-export'",
             "costlab.yaml:5: clusters[0].prometheus.max_in_flight: must not be more than 16",
             "costlab.yaml:7: clusters[1].prometheus.url: is missing",
             "costlab.yaml:8: clusters[1].prometheus.urll: is unknown; did you mean 'url'?",

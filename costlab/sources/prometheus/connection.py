@@ -1,6 +1,6 @@
 """The way in: sessions made from the settings, and the small questions that `doctor` asks."""
 
-from base64 import b64encode
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -10,7 +10,6 @@ from typing import Any
 import requests
 from prometheus_api_client import PrometheusConnect
 from prometheus_api_client.exceptions import PrometheusApiClientException
-from requests.auth import AuthBase
 from urllib3.util.retry import Retry
 
 from costlab.config.settings import Prometheus
@@ -18,8 +17,10 @@ from costlab.domain.errors import ConfigError, SourceRefused
 from costlab.sources import SourceInfo
 from costlab.sources.prometheus.adapter import PromptAdapter
 from costlab.sources.prometheus.answer import Server
+from costlab.sources.prometheus.credentials import credentials
 from costlab.sources.prometheus.http import HEADERS, Client
-from costlab.sources.prometheus.verdict import carried_secrets, check_head, host_of, unreachable
+from costlab.sources.prometheus.secret import sendable
+from costlab.sources.prometheus.verdict import check_head, host_of, sent_secrets, unreachable
 
 
 def open_session(settings: Prometheus) -> requests.Session:
@@ -31,14 +32,12 @@ def open_session(settings: Prometheus) -> requests.Session:
     session.trust_env = False  # neither ~/.netrc nor proxies that were meant for something else
     session.headers.update(HEADERS)
     for name, value in settings.headers.items():
-        session.headers[name] = _sendable(value.get_secret_value(), f"prometheus.headers.{name}")
-    session.auth = _credentials(settings)
+        session.headers[name] = sendable(value.get_secret_value(), f"prometheus.headers.{name}")
+    session.auth = credentials(settings)
     if settings.ca_file:
-        session.verify = _readable(settings.ca_file, "prometheus.ca_file")
+        session.verify = _authority(settings.ca_file)
     if settings.client_cert:
-        certificate = _readable(settings.client_cert, "prometheus.client_cert")
-        key = settings.client_key
-        session.cert = (certificate, _readable(key, "prometheus.client_key")) if key else certificate
+        session.cert = _client(settings.client_cert, settings.client_key)
     session.mount("http://", PromptAdapter(pool_maxsize=settings.max_in_flight))
     session.mount("https://", PromptAdapter(pool_maxsize=settings.max_in_flight))
     return session
@@ -105,61 +104,29 @@ class _Session(requests.Session):
         """Nowhere."""
 
 
-class _Bearer(AuthBase):
-    """Sends the token in a file, read anew for each request: Kubernetes renews it while a run lasts."""
-
-    def __init__(self, file: Path) -> None:
-        self._file = file
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        token = _secret_in(self._file, "prometheus.bearer_token_file")
-        request.headers["Authorization"] = f"Bearer {token}"
-        return request
-
-
-class _Basic(AuthBase):
-    """Sends a user name with the password in a file."""
-
-    def __init__(self, username: str, file: Path) -> None:
-        self._username = username
-        self._file = file
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        password = _secret_in(self._file, "prometheus.basic_auth.password_file")
-        pair = f"{self._username}:{password}".encode()
-        request.headers["Authorization"] = f"Basic {b64encode(pair).decode()}"
-        return request
-
-
-def _credentials(settings: Prometheus) -> AuthBase | None:
-    if settings.bearer_token_file:
-        return _Bearer(settings.bearer_token_file)
-    if settings.basic_auth:
-        return _Basic(settings.basic_auth.username, settings.basic_auth.password_file)
-    return None
-
-
-def _secret_in(file: Path, setting: str) -> str:
-    """The one line in a secret's file; raises ConfigError that does not show it."""
+def _authority(file: Path) -> str:
+    name = _readable(file, "prometheus.ca_file")
     try:
-        text = file.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as fault:
-        reason = getattr(fault, "strerror", None) or "not text"
+        ssl.create_default_context(cafile=name)
+    except ssl.SSLError:
         raise ConfigError(
-            f"{setting}: {file} cannot be read: {reason}", "name a file that this user may read"
+            f"prometheus.ca_file: {file} holds no certificate", "it must be PEM: -----BEGIN CERTIFICATE-----"
         ) from None
-    if not text:
-        raise ConfigError(f"{setting}: {file} is empty", "put the secret into it, on one line")
-    return _sendable(text, setting)
+    return name
 
 
-def _sendable(text: str, setting: str) -> str:
-    """The text, if HTTP allows it in a header."""
-    if not (text.isascii() and text.isprintable()):
+def _client(certificate: Path, key: Path | None) -> str | tuple[str, str]:
+    """Certificate and key, as `requests` takes them, tried out: OpenSSL would ask a person for a passphrase."""
+    name = _readable(certificate, "prometheus.client_cert")
+    key_name = _readable(key, "prometheus.client_key") if key else None
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(name, key_name, lambda: "")
+    except (ssl.SSLError, ValueError):
         raise ConfigError(
-            f"{setting} holds characters that cannot be sent", "one line of plain ASCII is needed"
-        )
-    return text
+            f"prometheus.client_cert: {certificate} and {key or 'the key in it'} are no certificate and its key",
+            "both must be PEM, belong together, and the key must have no passphrase",
+        ) from None
+    return (name, key_name) if key_name else name
 
 
 def _readable(file: Path, setting: str) -> str:
@@ -174,5 +141,5 @@ def _readable(file: Path, setting: str) -> str:
 
 def _check(response: requests.Response, *_: Any, **__: Any) -> None:
     """Refuses a bad answer before its body is read, and a redirect before it is followed."""
-    server = Server(host_of(response.request.url or ""), carried_secrets(response.request))
+    server = Server(host_of(response.request.url or ""), sent_secrets(response))
     check_head(response, server)

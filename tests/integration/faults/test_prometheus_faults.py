@@ -3,10 +3,7 @@
 import gzip
 import json
 import logging
-import shutil
 import socket
-import ssl
-import subprocess
 import time
 import traceback
 from collections.abc import Iterator
@@ -423,47 +420,6 @@ def test_no_access_names_the_settings_to_check(server: FaultServer, status: str)
         fault.value.hint.replace(",", "").replace("prometheus.", "").split()
     )
     assert len(server.seen) == 1
-
-
-# A25: TLS.
-def certificate(folder: Path, subject: str, days: int = 2) -> tuple[Path, Path]:
-    if shutil.which("openssl") is None:
-        pytest.skip("openssl makes the certificates")
-    cert, key = folder / f"{subject}.pem", folder / f"{subject}.key"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", str(key), "-out", str(cert),
-         "-days", str(days), "-subj", f"/CN={subject}", "-addext", f"subjectAltName={subject}"],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    return cert, key
-
-
-def test_only_the_named_authority_is_trusted(tmp_path: Path) -> None:
-    cert, key = certificate(tmp_path, "IP:127.0.0.1")
-    wrong, wrong_key = certificate(tmp_path, "DNS:elsewhere.example")
-    for shown, trusted, opens in (
-        (cert, None, False),
-        (cert, wrong, False),
-        (wrong, wrong, False),
-        (cert, cert, True),
-    ):
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(shown, key if shown == cert else wrong_key)
-        with FaultServer(context).running() as server:
-            settings = Prometheus(url=server.url, ca_file=trusted)
-            client = Client(server.url, open_session(settings), 10.0, sleep=lambda _: None)
-            if opens:
-                assert client.query("up", 0).data
-                server.answers(drip(reply()[0], 1, 0.05))  # type: ignore[arg-type]
-                with pytest.raises(SourceUnavailable, match="did not answer within"):
-                    Client(server.url, open_session(settings), 0.4).query("up", 0)
-            else:
-                with pytest.raises(
-                    SourceUnavailable, match=r"TLS failed: .*certificate verify failed"
-                ) as fault:
-                    client.query("up", 0)
-                assert "prometheus.ca_file" in fault.value.hint
-                assert server.seen == []
 
 
 # A26: credentials.
