@@ -1,7 +1,7 @@
 """Where samples come from: a real Prometheus, or the synthetic cluster of the demo."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -14,11 +14,12 @@ from costlab.domain.time import Window
 
 @dataclass(frozen=True, slots=True)
 class SourceInfo:
-    """What answered, for `runs`: the product, its version, and the way samples were read out of it."""
+    """What answered, for `runs`: the product, its version, the way samples were read out of it, and its limits."""
 
     product: str
     version: str
     engine: str
+    limits: Mapping[str, str] = field(default_factory=dict)
 
 
 class Source(Protocol):

@@ -13,11 +13,10 @@ import pyarrow.compute as pc
 from costlab.domain.errors import SourceError, SourceRefused, SourceUnavailable
 from costlab.domain.time import MINUTE_MS, Window
 from costlab.sources import Batch, Sink
-from costlab.sources.prometheus.answer import BrokenOff, QueryTimedOut, QueryTooLarge
+from costlab.sources.prometheus.answer import BrokenOff, MayPass, QueryTimedOut, QueryTooLarge
 from costlab.sources.prometheus.engine import Engine
 from costlab.sources.prometheus.gate import Gate
 from costlab.sources.prometheus.selector import Matcher, Operator, Selector
-from costlab.sources.prometheus.verdict import MayPass
 
 TRIES = 5
 FLOOR_MS = 5 * MINUTE_MS
