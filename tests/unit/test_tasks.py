@@ -13,11 +13,10 @@ from hypothesis import strategies as st
 from costlab.domain.errors import SourceError, SourceRefused, SourceUnavailable
 from costlab.domain.time import HOUR_MS, MINUTE_MS, Window
 from costlab.sources import Batch
-from costlab.sources.prometheus.answer import BrokenOff, QueryTimedOut, QueryTooLarge
+from costlab.sources.prometheus.answer import BrokenOff, MayPass, QueryTimedOut, QueryTooLarge
 from costlab.sources.prometheus.gate import Gate
 from costlab.sources.prometheus.selector import Selector
 from costlab.sources.prometheus.tasks import Reader, Task
-from costlab.sources.prometheus.verdict import MayPass
 
 UP = Selector("up")
 DAY = Window(0, 24 * HOUR_MS)
