@@ -13,7 +13,7 @@ from costlab.jobs.heard import Signals, spans
 _MIG = re.compile(r"nvidia_com_mig_(\d+)g_")
 _WHOLE = ("nvidia_com_gpu", "nvidia_com_gpu_shared", "amd_com_gpu")
 _REPLICAS = "label_nvidia_com_gpu_replicas"
-_PRODUCT = "label_nvidia_com_gpu_product"
+PRODUCT = "label_nvidia_com_gpu_product"
 _SEEN_BY = (Signal.GPU_UTILIZATION, Signal.GPU_ENGINE_ACTIVE, Signal.GPU_MEMORY_USED)
 
 
@@ -65,9 +65,7 @@ def sharing_of(signals: Signals) -> Sharing:
             guessed[node] = int(pieces // physical)
     told = _told(signals[Signal.NODE_LABELS])
     products = {
-        labels["node"]: labels[_PRODUCT]
-        for labels in signals[Signal.NODE_LABELS].labels
-        if _PRODUCT in labels
+        labels["node"]: labels[PRODUCT] for labels in signals[Signal.NODE_LABELS].labels if PRODUCT in labels
     }
     return Sharing(told, {node: n for node, n in guessed.items() if node not in told}, products | models)
 

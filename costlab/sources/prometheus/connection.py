@@ -1,7 +1,7 @@
 """The way in: sessions made from the settings, and the small questions that `doctor` asks."""
 
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -14,10 +14,12 @@ from urllib3.util.retry import Retry
 
 from costlab.config.settings import Prometheus
 from costlab.domain.errors import ConfigError, SourceRefused
+from costlab.domain.signals import Labels
 from costlab.sources import SourceInfo
 from costlab.sources.prometheus.adapter import PromptAdapter
 from costlab.sources.prometheus.answer import Server
 from costlab.sources.prometheus.credentials import credentials
+from costlab.sources.prometheus.flavour import recognise
 from costlab.sources.prometheus.http import HEADERS, Client
 from costlab.sources.prometheus.secret import sendable
 from costlab.sources.prometheus.verdict import check_head, host_of, sent_secrets, unreachable
@@ -45,19 +47,19 @@ def open_session(settings: Prometheus) -> requests.Session:
 
 def build_info(client: Client) -> SourceInfo:
     """The product and version behind the query API; raises SourceUnavailable or SourceRefused."""
-    data = client.ask("api/v1/status/buildinfo").data
-    if not isinstance(data, dict):
-        data = {}
-    product, version = data.get("application") or "Prometheus", data.get("version") or ""
-    return SourceInfo(str(product), str(version), "json")
+    return recognise(client).info("json")
 
 
 class Connection:
-    """Discovery and small instant queries, by prometheus-api-client; raises as `Client` does."""
+    """Discovery and small instant queries, by prometheus-api-client; raises as `Client` does.
+
+    form: parameters that every query carries.
+    """
 
     def __init__(self, settings: Prometheus) -> None:
         session = open_session(settings)
         session.hooks["response"] = [_check]
+        self.form: Mapping[str, str] = {}
         self._host = host_of(settings.url)
         self._connect = PrometheusConnect(
             settings.url, session=session, timeout=settings.timeout, retry=Retry(0)
@@ -68,16 +70,22 @@ class Connection:
         with self._translated():
             return list(self._connect.all_metrics())
 
+    def vector(self, promql: str, at_ms: int) -> list[tuple[Labels, float]]:
+        """The series of an instant query at epoch milliseconds, and their values."""
+        with self._translated():
+            answer = self._connect.custom_query(promql, params={"time": f"{at_ms / 1000:.3f}", **self.form})
+            return [(dict(entry["metric"]), float(entry["value"][1])) for entry in answer]
+
     def series_count(self, selector: str, at_ms: int) -> int:
         """How many series a selector has at epoch milliseconds."""
-        with self._translated():
-            answer = self._connect.custom_query(f"count({selector})", params={"time": f"{at_ms / 1000:.3f}"})
-            return int(float(answer[0]["value"][1])) if answer else 0
+        found = self.vector(f"count({selector})", at_ms)
+        return int(found[0][1]) if found else 0
 
     def clock_skew_s(self, now: datetime) -> float:
         """How many seconds the server's clock is ahead of `now`, the aware instant of asking."""
         with self._translated():
-            return float(self._connect.custom_query("time()")[1]) - now.timestamp()
+            answer = self._connect.custom_query("vector(time())", params=dict(self.form))
+            return float(answer[0]["value"][1]) - now.timestamp()
 
     def close(self) -> None:
         """Gives its connections back."""

@@ -1,0 +1,121 @@
+"""What can be looked at without asking anybody: configuration, prices, destinations, lake."""
+
+from collections.abc import Iterator
+from datetime import date, datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from costlab.config.book import NodeRule
+from costlab.config.settings import Destination, Settings
+from costlab.config.values import without_effect
+from costlab.domain.errors import ConfigError, CostlabError
+from costlab.domain.time import day_of
+from costlab.jobs.doctor.check import Check, Status
+from costlab.store.lake import DayState, Lake
+
+
+def configuration(settings: Settings) -> Iterator[Check]:
+    """Whether there is one, with clusters, and what of it has no effect."""
+    try:
+        clusters = settings.chosen()
+    except ConfigError as fault:
+        yield Check(Status.FAIL, "configuration", fault.message, fault.hint)
+    else:
+        named = ", ".join(cluster.id for cluster in clusters)
+        yield Check(Status.OK, "configuration", f"{settings.file}, clusters: {named}")
+    for key in without_effect(settings):
+        yield Check(
+            Status.WARN, key, "has no effect in this version", "take it out, or leave it for a later one"
+        )
+
+
+def prices(settings: Settings, now: datetime) -> Iterator[Check]:
+    """Prices that are not there, and rules of the price book that do not hold today."""
+    if settings.prices.gpu_hour is None and not settings.book.gpu_models:
+        mend = "set prices.gpu_hour, or gpu_models in the price book"
+        yield Check(Status.WARN, "prices", "GPUs have no price", mend)
+    today = day_of(now, settings.timezone).date
+    rules = settings.book.nodes
+    for number, rule in enumerate(rules):
+        same = [other for other in rules if other.match == rule.match]
+        if any(_holds(other, today) for other in same):
+            continue
+        # Between rules of the same nodes there is no gap: the price book would have been refused.
+        if (
+            rule.valid_to
+            and rule.valid_to <= today
+            and rule.valid_to == max(r.valid_to or today for r in same)
+        ):
+            text = f"nodes[{number}] ended on {rule.valid_to}; the default rates count since"
+            yield Check(Status.WARN, "price book", text, "add the rule that follows it")
+        elif rule.valid_from and rule.valid_from > today and rule is min(same, key=_begins):
+            text = f"nodes[{number}] begins on {rule.valid_from}; the default rates count until then"
+            yield Check(Status.WARN, "price book", text, "add the rule before it, if its nodes run already")
+
+
+def destinations(settings: Settings) -> Iterator[Check]:
+    """Whether each address can be read, and is one; nothing is sent, and the address is not shown."""
+    for number, destination in enumerate(settings.notify):
+        subject = f"notify[{number}]"
+        fault = _fault(destination)
+        if fault:
+            yield Check(
+                Status.WARN, subject, f"{destination.kind}: {destination.url_file} {fault[0]}", fault[1]
+            )
+        else:
+            whom = ", ".join(destination.teams) or "everybody"
+            yield Check(
+                Status.OK, subject, f"{destination.kind}: an address for {whom} is there; nothing was sent"
+            )
+
+
+def lake(settings: Settings) -> Check:
+    """Whether the lake is there, sound, and of the configuration's time zone."""
+    if not (settings.lake / "lake.json").exists():
+        return Check(Status.OK, "lake", f"{settings.lake} is not there yet: the first night makes it")
+    try:
+        states = Lake.open(settings.lake, settings.timezone).states()
+    except CostlabError as fault:
+        return Check(Status.FAIL, "lake", fault.message, fault.hint)
+    broken = sorted(
+        f"{cluster} {day}" for (cluster, day), state in states.items() if state is DayState.REPAIR
+    )
+    if broken:
+        mend = f"measure them again: costlab nightly --date {broken[0].split()[1]}"
+        return Check(Status.WARN, "lake", f"under repair: {', '.join(broken[:5])}", mend)
+    return Check(Status.OK, "lake", f"{settings.lake}, {len(states)} days")
+
+
+def _holds(rule: NodeRule, today: date) -> bool:
+    return _begins(rule) <= today and (rule.valid_to is None or today < rule.valid_to)
+
+
+def _begins(rule: NodeRule) -> date:
+    return rule.valid_from or date.min
+
+
+def _fault(destination: Destination) -> tuple[str, str] | None:
+    """What is wrong with a destination's file, and the mend."""
+    text = _line(destination.url_file)
+    if text is None:
+        return "cannot be read", "name a file that this user may read"
+    if not text or "\n" in text:
+        return "does not hold one address", "put the address into it, on one line"
+    if destination.kind != "email" and not _is_web_address(text):
+        return "holds no https address", "put the webhook's address into it"
+    return None
+
+
+def _line(file: Path) -> str | None:
+    try:
+        return file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def _is_web_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return False
+    return parts.scheme == "https" and bool(parts.hostname)

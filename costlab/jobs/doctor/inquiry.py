@@ -1,0 +1,81 @@
+"""One cluster under examination: what is asked of its Prometheus, and how the lines about it are written."""
+
+from datetime import datetime
+
+from costlab.config.settings import Cluster, Engine, Settings
+from costlab.domain.signals import Labels, Signal
+from costlab.domain.time import milliseconds
+from costlab.jobs.doctor.check import Check, Status
+from costlab.jobs.doctor.probe import Probe
+from costlab.sources.prometheus.catalogue import Metric, carriers
+from costlab.sources.prometheus.flavour import Product
+from costlab.sources.prometheus.selector import Matcher, Operator, Selector
+
+
+class Inquiry:
+    """Questions to one server, narrowed by the cluster's matchers, at the moment of the examination.
+
+    engine: None when the one that is configured is not spoken.
+    """
+
+    def __init__(
+        self,
+        probe: Probe,
+        cluster: Cluster,
+        settings: Settings,
+        now: datetime,
+        product: Product,
+        engine: Engine | None,
+    ) -> None:
+        self.cluster = cluster
+        self.settings = settings
+        self.now = now
+        self.product = product
+        self.engine = engine
+        self._probe = probe
+        self._now_ms = milliseconds(now)
+        # The doctor asks the query API, which does not know a server's external labels; remote read takes them.
+        external = product.external_labels.items() if engine is Engine.REMOTE_READ else ()
+        self.matchers = tuple(
+            Matcher(label, Operator.EQUAL, value)
+            for label, value in sorted(cluster.prometheus.matchers.items() - external)
+        )
+
+    @property
+    def pods(self) -> Selector:
+        """The series that tell of pods, one each."""
+        return self.narrowed(carriers(Signal.POD_INFO)[0])
+
+    def narrowed(self, metric: Metric) -> Selector:
+        """The series of a metric that belong to this cluster."""
+        return metric.selector(self.matchers)
+
+    def count(self, selector: Selector | str, at_ms: int | None = None) -> int:
+        """How many series there are, now or at epoch milliseconds."""
+        found = self.vector(f"count({selector})", at_ms)
+        return int(found[0][1]) if found else 0
+
+    def vector(self, promql: Selector | str, at_ms: int | None = None) -> list[tuple[Labels, float]]:
+        """The series of an instant query and their values, now or at epoch milliseconds."""
+        return self._probe.vector(str(promql), self._now_ms if at_ms is None else at_ms)
+
+    def counts_by(self, label: str, selector: Selector) -> dict[str, int]:
+        """How many series have each value of a label; without those that do not have it."""
+        found = self.vector(f"count by ({label}) ({selector})")
+        return {labels[label]: int(count) for labels, count in found if labels.get(label)}
+
+    def clock_skew_s(self) -> float:
+        """How far the server's clock is ahead of ours."""
+        return self._probe.clock_skew_s(self.now)
+
+    def fine(self, what: str, text: str) -> Check:
+        """A line without a mend."""
+        return Check(Status.OK, f"{self.cluster.id}: {what}", text)
+
+    def odd(self, what: str, text: str, mend: str) -> Check:
+        """A line about what is worth a look."""
+        return Check(Status.WARN, f"{self.cluster.id}: {what}", text, mend)
+
+    def bad(self, what: str, text: str, mend: str) -> Check:
+        """A line about what is in the way of a night."""
+        return Check(Status.FAIL, f"{self.cluster.id}: {what}", text, mend)

@@ -1,0 +1,158 @@
+"""Whether every signal is there for this cluster, from which exporter, and what a night does without."""
+
+from collections.abc import Iterator, Mapping, MutableMapping
+
+from costlab.config.faults import meant
+from costlab.config.settings import Engine
+from costlab.domain.signals import SIGNALS, Exporter, Signal, SignalSpec
+from costlab.jobs.doctor.check import Check
+from costlab.jobs.doctor.inquiry import Inquiry
+from costlab.jobs.doctor.server import Carried
+from costlab.jobs.sharing import is_gpu
+from costlab.sources.prometheus.catalogue import Metric, carriers
+from costlab.sources.prometheus.selector import Matcher, Operator
+
+# What a night does without, and what is lost with each of them.
+_LOST = {
+    Signal.CPU_SECONDS: (
+        "CPU is charged by request, its use unobserved",
+        "let Prometheus scrape the kubelet's cAdvisor",
+    ),
+    Signal.MEMORY_BYTES: (
+        "memory is charged by request, its use unobserved",
+        "let Prometheus scrape the kubelet's cAdvisor",
+    ),
+    Signal.POD_LABELS: (
+        "no team, class or pipeline by a pod's labels",
+        "start kube-state-metrics with --metric-labels-allowlist=pods=[team,owner]",
+    ),
+    Signal.NAMESPACE_LABELS: (
+        "no team by a namespace's labels",
+        "start kube-state-metrics with --metric-labels-allowlist=namespaces=[team,owner]",
+    ),
+    Signal.NODE_LABELS: (
+        "no node rule of the price book can match",
+        "start kube-state-metrics with --metric-labels-allowlist=nodes=[*]",
+    ),
+    Signal.NODE_CAPACITY: ("no idle and no system cost", "let kube-state-metrics expose nodes"),
+    Signal.NODE_ALLOCATABLE: ("no system cost", "let kube-state-metrics expose nodes"),
+    Signal.REPLICASET_OWNER: (
+        "ReplicaSets instead of Deployments",
+        "let kube-state-metrics expose replicasets",
+    ),
+    Signal.GPU_UTILIZATION: ("GPUs are charged, but nobody knows how busy they are", "run the DCGM exporter"),
+}
+_BUILD = Metric("kube_state_metrics_build_info")
+_CADVISOR = Metric("cadvisor_version_info")
+
+
+def matchers(inquiry: Inquiry) -> Iterator[Check]:
+    """Whether each of the cluster's matchers selects something, and all of them together do."""
+    pods = carriers(Signal.POD_INFO)[0]
+    wanted = inquiry.cluster.prometheus.matchers
+    total = inquiry.count(pods.selector()) if wanted else 0
+    if not total:
+        return  # nothing is asked for, or nothing is there: that is told with the signals
+    faults = [fault for label, value in sorted(wanted.items())
+              if (fault := _matcher(inquiry, pods, total, label, value))]  # fmt: skip
+    yield from faults
+    if faults:
+        return
+    chosen = inquiry.count(inquiry.pods)
+    text = f"{chosen:,} of {total:,} series of {pods.name}"
+    if chosen:
+        yield inquiry.fine("matchers", text)
+    else:
+        yield inquiry.bad("matchers", f"together they select {text}", "take one of prometheus.matchers out")
+
+
+def signals(inquiry: Inquiry, carried: MutableMapping[Signal, Carried]) -> Iterator[Check]:
+    """Every signal with its series; puts the metric that carries it into `carried`."""
+    for spec in SIGNALS.values():
+        for metric in carriers(spec.signal):
+            if series := inquiry.count(inquiry.narrowed(metric)):
+                carried[spec.signal] = Carried(metric, series)
+                text = f"{series:,} series of {metric.name} ({spec.exporter})"
+                yield inquiry.fine(spec.signal, text)
+                break
+        else:
+            yield _missing(inquiry, spec)
+
+
+def exporters(inquiry: Inquiry, carried: Mapping[Signal, Carried]) -> Iterator[Check]:
+    """Which exporters there are, in which versions, as far as they tell."""
+    if Signal.POD_INFO in carried:
+        versions = inquiry.counts_by("version", inquiry.narrowed(_BUILD))
+        old = [version for version in versions if version.lstrip("v").startswith(("0.", "1."))]
+        if old:
+            text, mend = f"{old[0]} calls its metrics otherwise", "version 2 or newer is needed"
+            yield inquiry.odd("kube-state-metrics", text, mend)
+        else:
+            yield inquiry.fine("kube-state-metrics", _versions(versions))
+    if Signal.CPU_SECONDS in carried:
+        versions = inquiry.counts_by("cadvisorVersion", inquiry.narrowed(_CADVISOR))
+        yield inquiry.fine("cAdvisor", _versions(versions))
+    metrics = {one.metric.name: one.metric for signal, one in carried.items()
+               if SIGNALS[signal].exporter is Exporter.GPU}  # fmt: skip
+    if metrics:
+        jobs = {
+            job for metric in metrics.values() for job in inquiry.counts_by("job", inquiry.narrowed(metric))
+        }
+        text = f"{', '.join(sorted(metrics))} by {', '.join(sorted(jobs)) or 'a job without a name'}"
+        yield inquiry.fine("GPU exporter", text)
+
+
+def _versions(counts: Mapping[str, int]) -> str:
+    told = ", ".join(f"{version} ({count:,})" for version, count in sorted(counts.items()))
+    return told or "does not tell its version"
+
+
+def _missing(inquiry: Inquiry, spec: SignalSpec) -> Check:
+    names = " or ".join(metric.name for metric in carriers(spec.signal))
+    text = f"no series of {names}"
+    if spec.needed:
+        unnarrowed = sum(inquiry.count(metric.selector()) for metric in carriers(spec.signal))
+        if inquiry.matchers and unnarrowed:
+            text = f"none of the {unnarrowed:,} series of {names} fits prometheus.matchers"
+            return inquiry.bad(spec.signal, text, "mend prometheus.matchers")
+        return inquiry.bad(spec.signal, text, f"let Prometheus scrape {spec.exporter}; check prometheus.url")
+    if spec.exporter is Exporter.GPU and not _gpus(inquiry):
+        return inquiry.fine(spec.signal, f"{text}; no node has a GPU")
+    if spec.signal in _LOST:
+        lost, mend = _LOST[spec.signal]
+        return inquiry.odd(spec.signal, f"{text}: {lost}", mend)
+    return inquiry.fine(spec.signal, f"{text}; nothing may need it")
+
+
+def _gpus(inquiry: Inquiry) -> bool:
+    """Whether a node offers GPUs, under any of the resource names that GPUs go by."""
+    capacity = inquiry.narrowed(carriers(Signal.NODE_CAPACITY)[0])
+    found = inquiry.vector(f"sum by (resource) ({capacity})")
+    return any(pieces > 0 and is_gpu(labels.get("resource", "")) for labels, pieces in found)
+
+
+def _matcher(inquiry: Inquiry, pods: Metric, total: int, label: str, value: str) -> Check | None:
+    """What is wrong with one matcher, or None."""
+    what = f"matchers.{label}"
+    external = inquiry.product.external_labels
+    if label in external and inquiry.engine is Engine.REMOTE_READ:
+        if value == external[label]:
+            return None
+        text = f"{value!r} selects nothing: this server calls itself {external[label]!r}"
+        return inquiry.bad(what, text, f"set prometheus.matchers.{label}, or prometheus.url")
+    if inquiry.count(pods.selector((Matcher(label, Operator.EQUAL, value),))):
+        return None
+    if label in external:
+        text = f"an external label of this server ({external[label]!r}), which its query API neither shows nor takes"
+        return inquiry.bad(
+            what, text, "take it out of prometheus.matchers, or set prometheus.engine: remote-read"
+        )
+    there = sorted(inquiry.counts_by(label, pods.selector()))
+    if not there:
+        text = f"none of the {total:,} series of {pods.name} has such a label"
+        mend = "take it out of prometheus.matchers; labels that a server adds for others are seen by remote read alone"
+        return inquiry.bad(what, text, mend)
+    text = f"{value!r} selects none of the {total:,} series of {pods.name}; there is {', '.join(map(repr, there[:5]))}"
+    return inquiry.bad(
+        what, text + meant(value, there), f"set prometheus.matchers.{label} to one that is there"
+    )
