@@ -7,7 +7,7 @@ from big_day.cast import Scale
 from big_day.samples import CPU, NOISY
 
 from costlab.domain.signals import Signal
-from costlab.sources.prometheus.catalogue import carriers
+from costlab.sources.prometheus.catalogue import built_in
 from costlab.sources.prometheus.selector import Matcher, Operator, Selector
 
 WINDOW = Scale().window
@@ -24,7 +24,7 @@ class Workload:
 
 def _full() -> Mapping[str, Selector]:
     """Each noisy metric as costlab selects it; the GPUs' temperature, which it does not read, as it would be."""
-    known = {metric.name: metric for signal in Signal for metric in carriers(signal)}
+    known = {metric.name: metric for signal in Signal for metric in built_in().metrics(signal)}
     return {name: known[name].selector() if name in known else Selector(name) for name in NOISY}
 
 

@@ -65,4 +65,4 @@ def demo(
 def _probe_of(cluster: "Cluster") -> "Probe":
     from costlab.jobs.doctor import PrometheusProbe
 
-    return PrometheusProbe(cluster.prometheus, speaks_remote_read=lambda _: None)
+    return PrometheusProbe(cluster.prometheus)

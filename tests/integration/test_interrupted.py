@@ -14,7 +14,7 @@ from stalling_proxy import in_front_of
 
 from costlab.domain.signals import Signal
 from costlab.domain.time import Day
-from costlab.sources.prometheus.catalogue import carriers
+from costlab.sources.prometheus.catalogue import built_in
 from costlab.sources.synthetic import SyntheticCluster
 from costlab.store.lake import Lake
 
@@ -65,7 +65,7 @@ def test_an_interrupted_extract_goes_on_where_it_was(
         assert (stopped.returncode, said.decode().strip().splitlines()[-1]) == (130, "interrupted")
         assert Lake.open(tmp_path / "interrupted").run(CLUSTER, day) is None
 
-        done = [carriers(Signal(mark.parent.name))[0].name for mark in marks(spool)]
+        done = [built_in().metrics(Signal(mark.parent.name))[0].name for mark in marks(spool)]
         proxy.stalls_at = b""
         proxy.asked.clear()
         subprocess.run(run, check=True, capture_output=True, timeout=100)

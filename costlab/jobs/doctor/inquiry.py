@@ -7,7 +7,7 @@ from costlab.domain.signals import Labels, Signal
 from costlab.domain.time import milliseconds
 from costlab.jobs.doctor.check import Check, Status
 from costlab.jobs.doctor.probe import Probe
-from costlab.sources.prometheus.catalogue import Metric, carriers
+from costlab.sources.prometheus.catalogue import Catalogue, Metric
 from costlab.sources.prometheus.flavour import Product
 from costlab.sources.prometheus.selector import Matcher, Operator, Selector
 
@@ -32,6 +32,7 @@ class Inquiry:
         self.now = now
         self.product = product
         self.engine = engine
+        self.catalogue = Catalogue(settings.accelerators)
         self._probe = probe
         self._now_ms = milliseconds(now)
         # The doctor asks the query API, which does not know a server's external labels; remote read takes them.
@@ -44,7 +45,7 @@ class Inquiry:
     @property
     def pods(self) -> Selector:
         """The series that tell of pods, one each."""
-        return self.narrowed(carriers(Signal.POD_INFO)[0])
+        return self.narrowed(self.catalogue.metrics(Signal.POD_INFO)[0])
 
     def narrowed(self, metric: Metric) -> Selector:
         """The series of a metric that belong to this cluster."""

@@ -9,7 +9,6 @@ from costlab.jobs.doctor.check import Check
 from costlab.jobs.doctor.inquiry import Inquiry
 from costlab.jobs.doctor.server import Carried
 from costlab.jobs.sharing import PRODUCT
-from costlab.sources.prometheus.catalogue import carriers
 from costlab.sources.prometheus.selector import Matcher, Operator
 
 _POD = ("namespace", "pod", "uid")
@@ -20,7 +19,7 @@ _REPLICA = re.compile("replica", re.IGNORECASE)
 def owners(inquiry: Inquiry) -> Check:
     """Whether pods show the labels that name their team."""
     labels = inquiry.settings.owner.labels
-    pods = inquiry.narrowed(carriers(Signal.POD_LABELS)[0])
+    pods = inquiry.narrowed(inquiry.catalogue.metrics(Signal.POD_LABELS)[0])
     counts = {
         label: inquiry.count(pods.narrowed(Matcher(f"label_{_exposed(label)}", Operator.NOT_EQUAL, "")))
         for label in labels
@@ -116,6 +115,8 @@ def _models(inquiry: Inquiry, carried: Mapping[Signal, Carried]) -> list[str]:
                     found.setdefault(plain_model(model), model)
             break  # each of a device's signals names the same model
     if Signal.NODE_LABELS in carried:
-        for model in inquiry.counts_by(PRODUCT, inquiry.narrowed(carriers(Signal.NODE_LABELS)[0])):
+        for model in inquiry.counts_by(
+            PRODUCT, inquiry.narrowed(inquiry.catalogue.metrics(Signal.NODE_LABELS)[0])
+        ):
             found.setdefault(plain_model(model), model)
     return sorted(found.values())

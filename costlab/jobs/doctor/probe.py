@@ -8,7 +8,8 @@ from costlab.domain.signals import Labels
 from costlab.sources.prometheus.connection import Connection, open_session
 from costlab.sources.prometheus.flavour import Product, recognise
 from costlab.sources.prometheus.http import Client
-from costlab.sources.prometheus.probe import Choice, SpeaksRemoteRead, choose
+from costlab.sources.prometheus.probe import Choice, choose
+from costlab.sources.prometheus.remote_read import speaks_remote_read
 
 
 class Probe(Protocol):
@@ -38,10 +39,9 @@ class Probe(Protocol):
 class PrometheusProbe(Connection):
     """The questions of `Connection`, and who answers them."""
 
-    def __init__(self, settings: Prometheus, speaks_remote_read: SpeaksRemoteRead) -> None:
+    def __init__(self, settings: Prometheus) -> None:
         super().__init__(settings)
         self._settings = settings
-        self._speaks_remote_read = speaks_remote_read
         # Of its own: `Connection` reads every answer as the query API's, and the server has other pages as well.
         self._session = open_session(settings)
         self._client = Client(settings.url, self._session, settings.timeout)
@@ -54,7 +54,7 @@ class PrometheusProbe(Connection):
 
     def choice(self, product: Product) -> Choice:
         """The engine that reads it, and why; raises SourceError."""
-        return choose(self._settings.engine, product, self._client, self._speaks_remote_read)
+        return choose(self._settings.engine, product, self._client, speaks_remote_read)
 
     def close(self) -> None:
         """Gives the connections back."""

@@ -9,7 +9,7 @@ from costlab.jobs.doctor.check import Check
 from costlab.jobs.doctor.inquiry import Inquiry
 from costlab.jobs.doctor.server import Carried
 from costlab.jobs.sharing import is_gpu
-from costlab.sources.prometheus.catalogue import Metric, carriers
+from costlab.sources.prometheus.catalogue import Metric
 from costlab.sources.prometheus.selector import Matcher, Operator
 
 # What a night does without, and what is lost with each of them.
@@ -40,7 +40,10 @@ _LOST = {
         "ReplicaSets instead of Deployments",
         "let kube-state-metrics expose replicasets",
     ),
-    Signal.GPU_UTILIZATION: ("GPUs are charged, but nobody knows how busy they are", "run the DCGM exporter"),
+    Signal.GPU_UTILIZATION: (
+        "GPUs are charged, but nobody knows how busy they are",
+        "run the DCGM exporter, or that of your GPUs",
+    ),
 }
 _BUILD = Metric("kube_state_metrics_build_info")
 _CADVISOR = Metric("cadvisor_version_info")
@@ -48,7 +51,7 @@ _CADVISOR = Metric("cadvisor_version_info")
 
 def matchers(inquiry: Inquiry) -> Iterator[Check]:
     """Whether each of the cluster's matchers selects something, and all of them together do."""
-    pods = carriers(Signal.POD_INFO)[0]
+    pods = inquiry.catalogue.metrics(Signal.POD_INFO)[0]
     wanted = inquiry.cluster.prometheus.matchers
     total = inquiry.count(pods.selector()) if wanted else 0
     if not total:
@@ -67,16 +70,15 @@ def matchers(inquiry: Inquiry) -> Iterator[Check]:
 
 
 def signals(inquiry: Inquiry, carried: MutableMapping[Signal, Carried]) -> Iterator[Check]:
-    """Every signal with its series; puts the metric that carries it into `carried`."""
+    """Every signal with its series; puts the metric that carries most of it into `carried`."""
     for spec in SIGNALS.values():
-        for metric in carriers(spec.signal):
-            if series := inquiry.count(inquiry.narrowed(metric)):
-                carried[spec.signal] = Carried(metric, series)
-                text = f"{series:,} series of {metric.name} ({spec.exporter})"
-                yield inquiry.fine(spec.signal, text)
-                break
-        else:
+        found = _carriers(inquiry, spec.signal)
+        if not found:
             yield _missing(inquiry, spec)
+            continue
+        carried[spec.signal] = max(found, key=lambda one: one.series)
+        told = " and ".join(f"{one.series:,} series of {one.metric.name}" for one in found)
+        yield inquiry.fine(spec.signal, f"{told} ({spec.exporter})")
 
 
 def exporters(inquiry: Inquiry, carried: Mapping[Signal, Carried]) -> Iterator[Check]:
@@ -102,16 +104,31 @@ def exporters(inquiry: Inquiry, carried: Mapping[Signal, Carried]) -> Iterator[C
         yield inquiry.fine("GPU exporter", text)
 
 
+def _carriers(inquiry: Inquiry, signal: Signal) -> list[Carried]:
+    """The metrics that carry a signal here: of each exporter the first that has series."""
+    found: list[Carried] = []
+
+    def take(metric: Metric) -> bool:
+        if series := inquiry.count(inquiry.narrowed(metric)):
+            found.append(Carried(metric, series))
+        return bool(series)
+
+    inquiry.catalogue.carry(signal, take, lambda metric: bool(inquiry.count(inquiry.narrowed(metric))))
+    return found
+
+
 def _versions(counts: Mapping[str, int]) -> str:
     told = ", ".join(f"{version} ({count:,})" for version, count in sorted(counts.items()))
     return told or "does not tell its version"
 
 
 def _missing(inquiry: Inquiry, spec: SignalSpec) -> Check:
-    names = " or ".join(metric.name for metric in carriers(spec.signal))
+    names = " or ".join(metric.name for metric in inquiry.catalogue.metrics(spec.signal))
     text = f"no series of {names}"
     if spec.needed:
-        unnarrowed = sum(inquiry.count(metric.selector()) for metric in carriers(spec.signal))
+        unnarrowed = sum(
+            inquiry.count(metric.selector()) for metric in inquiry.catalogue.metrics(spec.signal)
+        )
         if inquiry.matchers and unnarrowed:
             text = f"none of the {unnarrowed:,} series of {names} fits prometheus.matchers"
             return inquiry.bad(spec.signal, text, "mend prometheus.matchers")
@@ -126,7 +143,7 @@ def _missing(inquiry: Inquiry, spec: SignalSpec) -> Check:
 
 def _gpus(inquiry: Inquiry) -> bool:
     """Whether a node offers GPUs, under any of the resource names that GPUs go by."""
-    capacity = inquiry.narrowed(carriers(Signal.NODE_CAPACITY)[0])
+    capacity = inquiry.narrowed(inquiry.catalogue.metrics(Signal.NODE_CAPACITY)[0])
     found = inquiry.vector(f"sum by (resource) ({capacity})")
     return any(pieces > 0 and is_gpu(labels.get("resource", "")) for labels, pieces in found)
 

@@ -5,15 +5,19 @@ from dataclasses import dataclass
 
 import requests
 
-from costlab.config.settings import Prometheus
+from costlab.config.settings import Engine, Prometheus
 from costlab.domain.errors import SourceRefused
 from costlab.domain.time import Window
 from costlab.sources import SourceInfo
-from costlab.sources.prometheus.connection import build_info, open_session
-from costlab.sources.prometheus.engine import Engine
+from costlab.sources.prometheus.connection import open_session
+from costlab.sources.prometheus.engine import Engine as ReadsSamples
+from costlab.sources.prometheus.flavour import Product, recognise
 from costlab.sources.prometheus.http import Client
+from costlab.sources.prometheus.probe import Choice, choose
 from costlab.sources.prometheus.query_engine import QueryEngine
+from costlab.sources.prometheus.remote_read import RemoteReadEngine, speaks_remote_read
 from costlab.sources.prometheus.selector import Selector
+from costlab.sources.prometheus.victoria import VictoriaEngine
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +25,7 @@ class Backend:
     """A server that was entered: what it is, and by which engine it is read."""
 
     client: Client
-    engine: Engine
+    engine: ReadsSamples
     info: SourceInfo
 
     def label_values(self, label: str, selector: Selector, window: Window) -> Sequence[str]:
@@ -43,4 +47,14 @@ class Backend:
 def enter(settings: Prometheus, session: requests.Session | None = None) -> Backend:
     """Find out who answers, and choose the engine that the settings ask for. Raises SourceError and ConfigError."""
     client = Client(settings.url, session or open_session(settings), settings.timeout)
-    return Backend(client, QueryEngine(client), build_info(client))
+    product = recognise(client)
+    choice = choose(settings.engine, product, client, speaks_remote_read)
+    return Backend(client, _engine(choice, product, client), product.info(choice.engine))
+
+
+def _engine(choice: Choice, product: Product, client: Client) -> ReadsSamples:
+    if choice.engine is Engine.REMOTE_READ:
+        return RemoteReadEngine(client, product.external_labels, chunks=choice.chunks)
+    if choice.engine is Engine.VICTORIA_EXPORT:
+        return VictoriaEngine(client)
+    return QueryEngine(client, product.form)

@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 
 from costlab.core.remote import MARGIN, Damaged, Malformed, Unchunking, cut, result
 from costlab.domain.errors import SourceError, SourceRefused
-from costlab.sources.prometheus.answer import BrokenOff, QueryTooLarge, Server, refusal
+from costlab.sources.prometheus.answer import BrokenOff, MayPass, QueryTooLarge, Server, refusal
 from costlab.sources.prometheus.http import LARGEST_BODY, Body
-from costlab.sources.prometheus.verdict import MayPass
 
 _PORTION = 2**18
 _GATHERED = 2**20  # bytes to be cut and decoded at once: many for NumPy, few for a cache
@@ -166,7 +165,7 @@ def malformed(server: Server, fault: str, place: int | None = None) -> SourceRef
     )
 
 
-def _unpacked_size(packed: bytes) -> int:
+def _unpacked_size(packed: bytes | bytearray) -> int:
     """The number of bytes that a snappy block says it has; 0 for one that says nothing."""
     size = 0
     for place, byte in enumerate(packed[:5]):

@@ -19,10 +19,11 @@ _WITHOUT_REMOTE_READ = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """An engine, never `auto`, and why it was chosen."""
+    """An engine, never `auto`, and why it was chosen; chunks: whether remote read gives them, and not samples."""
 
     engine: Engine
     why: str
+    chunks: bool = True
 
 
 def choose(wanted: Engine, product: Product, client: Client, speaks_remote_read: SpeaksRemoteRead) -> Choice:
@@ -32,8 +33,16 @@ def choose(wanted: Engine, product: Product, client: Client, speaks_remote_read:
     if wanted is Engine.AUTO:
         return _best(product, client, speaks_remote_read)
     best = _best(product, client, speaks_remote_read)
-    if wanted is best.engine or _speaks(wanted, product, client, speaks_remote_read):
+    if wanted is best.engine:
         return Choice(wanted, "as prometheus.engine says")
+    if wanted is Engine.VICTORIA_EXPORT and product.flavour is Flavour.UNKNOWN and exports(client):
+        return Choice(wanted, "as prometheus.engine says")
+    if (
+        wanted is Engine.REMOTE_READ
+        and product.flavour not in _WITHOUT_REMOTE_READ
+        and speaks_remote_read(client)
+    ):
+        return Choice(wanted, "as prometheus.engine says, in samples: it streams no chunks", chunks=False)
     spoken = "json" if best.engine is Engine.JSON else f"{best.engine} and json"
     raise SourceRefused(
         f"{client.host} ({product.name}) does not speak {wanted}, but {spoken}",
@@ -52,10 +61,3 @@ def _best(product: Product, client: Client, speaks_remote_read: SpeaksRemoteRead
     if spoken == "samples":
         return Choice(Engine.JSON, "its remote read streams no chunks")
     return Choice(Engine.JSON, "it does not answer remote read")
-
-
-def _speaks(wanted: Engine, product: Product, client: Client, speaks_remote_read: SpeaksRemoteRead) -> bool:
-    """Whether it can do what is not its best: remote read without chunks, or the export of an unknown product."""
-    if wanted is Engine.VICTORIA_EXPORT:
-        return product.flavour is Flavour.UNKNOWN and exports(client)
-    return product.flavour not in _WITHOUT_REMOTE_READ and speaks_remote_read(client) is not None
