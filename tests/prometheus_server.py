@@ -27,10 +27,10 @@ def make_blocks(openmetrics: Path, tsdb: Path, folder: Path) -> None:
 
 
 @contextmanager
-def serving(tsdb: Path, folder: Path, *flags: str) -> Iterator[str]:
+def serving(tsdb: Path, folder: Path, *flags: str, settings: str = "global: {}\n") -> Iterator[str]:
     """Base URL of a Prometheus over the blocks."""
     config = tsdb / "prometheus.yml"
-    config.write_text("global: {}\n")
+    config.write_text(settings)
     port = loopback.free_port()
     command = [
         str(folder / "prometheus"), f"--config.file={config}", f"--storage.tsdb.path={tsdb}",

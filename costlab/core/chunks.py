@@ -40,7 +40,7 @@ def decode(
     kept: int64 (n,), how many samples of each chunk were written.
     Times go round at 64 bits, as in Prometheus itself. Nothing is said about the order of what is written.
     """
-    window = np.uint64(start_ms), np.uint64(end_ms - start_ms)
+    window = np.uint64(np.int64(start_ms)), np.uint64(end_ms - start_ms)
     room = min(len(at_ms), len(values))
     count = _0
     for i in range(len(chunks)):

@@ -13,10 +13,10 @@ Ints = NDArray[np.int64]
 
 LARGEST_FRAME = 2**26  # Prometheus makes frames of 1 MiB unless told otherwise
 SOUND, ABSURD, DAMAGED = range(3)
-SIZE, EXTENSION, CONTENT, AFTER, TRAILER, DONE, GARBLED = range(7)
+SIZE, EXTENSION, LINE_END, CONTENT, AFTER, TRAILER, DONE, GARBLED = range(8)
 _LONGEST_LINE = 4096
 _LF, _CR = 0x0A, 0x0D
-_BEHIND_SIZE = (_CR, 0x3B, 0x20, 0x09)  # and ; space tab
+_BEHIND_SIZE = (0x3B, 0x20, 0x09)  # semicolon, space, tab
 _CASTAGNOLI = 0x82F63B78  # the polynomial, bits reflected
 
 
@@ -150,10 +150,14 @@ def unchunk(raw: Bytes, end: int, into: Bytes, at: int, state: Ints) -> int:
             digit = _hexadecimal(byte)
             if digit >= 0 and left < 2**32:
                 left = left * 16 + digit
-            elif length == 1 or digit >= 0 or not (ends or byte in _BEHIND_SIZE):
+            elif length == 1 or digit >= 0 or not (ends or byte == _CR or byte in _BEHIND_SIZE):
                 expected = GARBLED
             else:
-                expected = EXTENSION
+                expected = LINE_END if byte == _CR else EXTENSION
+        elif expected == LINE_END and not ends:
+            expected = GARBLED
+        elif expected == EXTENSION and byte == _CR:
+            expected = LINE_END
         elif expected == AFTER and byte != (_CR if length == 1 else _LF):
             expected = GARBLED
         elif expected == AFTER and ends:
@@ -162,7 +166,7 @@ def unchunk(raw: Bytes, end: int, into: Bytes, at: int, state: Ints) -> int:
             expected, left, length = TRAILER if left else DONE, 0, 0
         elif expected == TRAILER and byte != _CR:
             left = 1
-        if expected == EXTENSION and ends:
+        if expected in (EXTENSION, LINE_END) and ends:
             expected, length = CONTENT if left else TRAILER, 0
     state[0], state[1], state[2] = expected, left, length
     return at

@@ -239,7 +239,7 @@ def read_samples(
 
     series: as `find` has them. The rest is as in `chunks.decode`.
     """
-    start, span = np.uint64(start_ms), np.uint64(end_ms - start_ms)
+    start, span = np.uint64(np.int64(start_ms)), np.uint64(end_ms - start_ms)
     count = 0
     for i in range(len(series)):
         at, end, number = series[i, 0], series[i, 1], series[i, 2]

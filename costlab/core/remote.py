@@ -217,7 +217,8 @@ def _in_order(offsets: Ints, at_ms: Ints, values: Floats) -> tuple[Ints, Ints, F
     """The series with each instant once, in the order of time.
 
     Chunks of a series may overlap where a back end holds them twice. Of several samples at one instant the largest
-    counts, and a NaN only where there is nothing else, as for series that replicas scraped.
+    counts, and a NaN only where there is nothing else, as for series that replicas scraped; of those that are alike
+    the one with the higher bits, so that the order of chunks does not matter.
     """
     rising = at_ms[1:] > at_ms[:-1]
     rising[offsets[1:-1] - 1] = True
@@ -225,7 +226,7 @@ def _in_order(offsets: Ints, at_ms: Ints, values: Floats) -> tuple[Ints, Ints, F
         return offsets, at_ms, values
     series = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
     none = np.isnan(values)
-    order = np.lexsort((np.where(none, 0.0, values), ~none, at_ms, series))
+    order = np.lexsort((values.view(np.uint64), np.where(none, 0.0, values), ~none, at_ms, series))
     series, at_ms, values = series[order], at_ms[order], values[order]
     last = np.ones(len(series), np.bool_)
     last[:-1] = (series[1:] != series[:-1]) | (at_ms[1:] != at_ms[:-1])
