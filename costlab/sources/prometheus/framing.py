@@ -1,7 +1,7 @@
 """Whole frames out of a body that arrives in portions, or its one message; whatever else is there is an error."""
 
 from collections.abc import Iterator
-from io import BufferedIOBase
+from io import BufferedReader
 
 import numpy as np
 import pyarrow as pa
@@ -103,18 +103,19 @@ class _Portions:
 class _Unchunked:
     """A body in HTTP's chunks: Prometheus makes one or two a series, and in Python each takes longer than to decode it."""
 
-    def __init__(self, body: Body, wire: BufferedIOBase) -> None:
+    def __init__(self, body: Body, wire: BufferedReader) -> None:
         self._body = body
         self._wire = wire
         self._unchunking = Unchunking()
         self._raw = np.empty(_PORTION, np.uint8)
+        self._begun = False
 
     def take(self, into: Bytes, at: int) -> int:
         """As that of `_Portions`."""
         begin = at
         while at == begin and not self._unchunking.done:
             with self._body.translated():
-                came = self._wire.readinto1(self._raw.data)
+                came = self._receive()
             try:
                 at = self._unchunking.take(self._raw, came, into, at)
             except Malformed:
@@ -122,6 +123,16 @@ class _Unchunked:
             if not came:
                 raise _broken_off(self._body.server, "without its last chunk")
         return at
+
+    def _receive(self) -> int:
+        """How many bytes came into `_raw`: as many as one look at the socket gives, 0 at its end."""
+        if self._begun:
+            return self._wire.readinto1(self._raw.data)
+        # What came with the head is buffered, and `readinto1` would wait for more behind it.
+        self._begun = True
+        first = self._wire.read1(_PORTION)
+        self._raw[: len(first)] = np.frombuffer(first, np.uint8)
+        return len(first)
 
 
 class Message:

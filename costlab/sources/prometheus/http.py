@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from io import BufferedIOBase
+from io import BufferedReader
 from itertools import count
 
 import requests
@@ -201,7 +201,7 @@ class Body:
             yield portion
 
     @property
-    def chunked(self) -> BufferedIOBase | None:
+    def chunked(self) -> BufferedReader | None:
         """What comes over the wire, where it comes in HTTP's chunks and nothing of it has been read; for `translated`."""
         # The way to it is the one by which requests finds cookies.
         original = getattr(self._response.raw, "_original_response", None)

@@ -157,4 +157,4 @@ def _read_request(connection: socket.socket) -> Request | None:
     headers = {name.lower(): value for name, _, value in (text.partition(": ") for text in rest)}
     while len(body) < int(headers.get("content-length", 0)):
         body += connection.recv(65_536)
-    return Request(line, headers, body.decode())
+    return Request(line, headers, body.decode(errors="surrogateescape"))
