@@ -215,7 +215,7 @@ GOOD = (
 )
 
 
-@pytest.mark.parametrize("body", [GOOD, GOOD.replace(b',"more":7', b"")])
+@pytest.mark.parametrize("body", [GOOD, GOOD.replace(b',"more":7', b"").replace(b'"x"', '"é"'.encode())])
 def test_wherever_it_is_cut_it_is_broken_off(body: bytes) -> None:
     assert len(quickly(body)) == 2
     for end in range(len(body)):
@@ -236,6 +236,7 @@ def mutated(body: bytes, changes: list[tuple[int, int, bytes]]) -> bytes:
 
 
 @given(bodies() | st.just(GOOD), st.lists(mutations, min_size=1, max_size=3))
+@example(GOOD, [(80, 0, b"\x80"), (1, 0, b"\x00")])
 def test_hostile_bytes_end_as_the_general_parser_ends(body: bytes, changes: list[Any]) -> None:
     hostile = mutated(body, changes)
     assert quickly(hostile) == strictly(hostile)

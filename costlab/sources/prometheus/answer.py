@@ -168,12 +168,23 @@ def _decode(body: bytes | bytearray, server: Server) -> Any:
         with collector_paused():
             return orjson.loads(body)
     except orjson.JSONDecodeError as fault:
-        if body.lstrip()[:1] == b"{" and fault.pos >= len(fault.doc) - 1:
+        if body.lstrip()[:1] == b"{" and _ends_early(body, fault):
             raise BrokenOff(
                 f"{server.host}: the answer ends in the middle, after {len(body)} bytes",
                 "a proxy between may limit the size of answers",
             ) from None
         raise _not_prometheus(server, body) from None
+
+
+def _ends_early(body: bytes | bytearray, fault: orjson.JSONDecodeError) -> bool:
+    """Whether a parser stopped because there was no more, be it in the middle of a letter."""
+    if fault.doc:
+        return fault.pos >= len(fault.doc) - 1
+    try:
+        body.decode()
+    except UnicodeDecodeError as letter:
+        return letter.reason == "unexpected end of data"
+    return False
 
 
 def _not_prometheus(server: Server, body: bytes | bytearray) -> SourceRefused:

@@ -137,6 +137,9 @@ class Client:
             if self._clock() >= deadline or isinstance(fault, requests.ReadTimeout):
                 raise late(self.host, self._timeout_s) from None
             raise unreachable(self.host, fault) from None
+        if self._clock() >= deadline:
+            response.close()  # its head may end where time was up
+            raise late(self.host, self._timeout_s)
         with response, cut_off_after(deadline - self._clock(), response):
             body = Body(response, server, deadline, self._timeout_s, self._clock)
             with body.translated():

@@ -6,7 +6,7 @@ import logging
 import socket
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,9 @@ from costlab.sources.prometheus import PrometheusSource
 from costlab.sources.prometheus.answer import Answer, QueryTimedOut, QueryTooLarge
 from costlab.sources.prometheus.connection import Connection, open_session
 from costlab.sources.prometheus.http import Client
+from costlab.sources.prometheus.query_engine import QueryEngine
 from costlab.sources.prometheus.raw import read_raw
+from costlab.sources.prometheus.selector import Selector
 
 CANARY = "c4nary-t0ken-never-shown"
 SHORT = Window(1000, 3000)
@@ -354,11 +356,22 @@ ODD = {
 }  # fmt: skip
 
 
+def in_pieces(client: Client) -> None:
+    read_raw(client, "up", SHORT, 1)
+
+
+def by_engine(client: Client) -> None:
+    assert list(QueryEngine(client).read(Selector("up"), SHORT))
+
+
+@pytest.mark.parametrize("read", [in_pieces, by_engine])
 @pytest.mark.parametrize(("odd", "words"), ODD.values(), ids=ODD)
-def test_an_odd_answer_is_refused_at_once(server: FaultServer, odd: Reply, words: str) -> None:
+def test_an_odd_answer_is_refused_at_once(
+    server: FaultServer, odd: Reply, words: str, read: Callable[[Client], None]
+) -> None:
     server.answers(odd)
     with pytest.raises(SourceRefused) as fault:
-        read_raw(Asking(server.url).client, "up", SHORT, 1)
+        read(Asking(server.url).client)
     assert words in fault.value.message
     assert server.host in fault.value.message
     assert fault.value.hint
