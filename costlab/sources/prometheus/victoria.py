@@ -1,11 +1,9 @@
 """Raw samples of a VictoriaMetrics, through its export."""
 
-import re
 from collections.abc import Iterator, Mapping
 
-from costlab.domain.errors import SourceError, SourceRefused
 from costlab.domain.time import Window
-from costlab.sources import Batch, SourceInfo
+from costlab.sources import Batch
 from costlab.sources.prometheus.batches import cut
 from costlab.sources.prometheus.canonical import blank
 from costlab.sources.prometheus.export_lines import LONGEST_LINE, read_lines, whole_lines
@@ -14,10 +12,7 @@ from costlab.sources.prometheus.selector import Selector
 
 _PATH = "api/v1/export"
 _STREAM = frozenset({"application/stream+json"})
-_TEXT = frozenset({"text/plain"})
 _SERVER_SHARE = 0.9  # of our own patience: the server's refusal arrives before we hang up
-_VERSION = re.compile(rb'^vm_app_version\{.*\bshort_version="v?([^"]+)"', re.MULTILINE)
-_LARGEST_METRICS = 2**22  # bytes; its own metrics name the version
 
 
 class VictoriaEngine:
@@ -73,30 +68,6 @@ class VictoriaEngine:
             "timeout": f"{_SERVER_SHARE * self._client.timeout_s:.3f}",
             **self._further,
         }
-
-
-def recognise(client: Client) -> SourceInfo | None:
-    """VictoriaMetrics and its version, if that is what answers; None for any other product.
-
-    Its build info pretends to be Prometheus or is empty; so it is asked for what it alone has. A version that its
-    own metrics do not tell, or that are not reachable, is empty. Raises SourceUnavailable.
-    """
-    nothing = {"match[]": "costlab_probe", "start": "1", "end": "1"}
-    try:
-        with client.receive(Call(_PATH, nothing, kinds=_STREAM)) as body:
-            body.whole(_LARGEST_METRICS)
-    except SourceRefused:
-        return None
-    return SourceInfo("VictoriaMetrics", _version(client), VictoriaEngine.name)
-
-
-def _version(client: Client) -> str:
-    try:
-        with client.receive(Call("metrics", kinds=_TEXT)) as body:
-            found = _VERSION.search(body.whole(_LARGEST_METRICS))
-    except SourceError:
-        return ""
-    return found[1].decode() if found else ""
 
 
 def _seconds(at_ms: int) -> str:

@@ -12,14 +12,13 @@ from reading import entries
 from costlab.config.settings import Prometheus
 from costlab.domain.errors import SourceError, SourceRefused, SourceUnavailable
 from costlab.domain.time import Window
-from costlab.sources.prometheus.answer import BrokenOff, QueryTimedOut, QueryTooLarge
+from costlab.sources.prometheus.answer import BrokenOff, MayPass, QueryTimedOut, QueryTooLarge
 from costlab.sources.prometheus.connection import open_session
 from costlab.sources.prometheus.engine import Engine
 from costlab.sources.prometheus.http import Client
 from costlab.sources.prometheus.query_engine import QueryEngine
 from costlab.sources.prometheus.selector import Matcher, Operator, Selector
-from costlab.sources.prometheus.verdict import MayPass
-from costlab.sources.prometheus.victoria import VictoriaEngine, recognise
+from costlab.sources.prometheus.victoria import VictoriaEngine
 
 SHORT = Window(1000, 3000)
 UP = Selector("up", (Matcher("pod", Operator.NOT_EQUAL, 'a"b'),))
@@ -109,7 +108,10 @@ def test_no_time_asks_nothing(server: FaultServer, engine: Any) -> None:
             reply("422 No", WORDS + b"cannot select more than -search.maxSamples=1", "text/plain"),
             QueryTooLarge,
         ),
-        (api_error("422 No", "execution", "query processing would load too many samples"), QueryTooLarge),
+        (
+            api_error("422 No", "execution", "query processing would load too many samples into memory"),
+            QueryTooLarge,
+        ),
         (api_error("503 No", "timeout", "query timed out in expression evaluation"), QueryTimedOut),
         (reply("404 Not Found", b"no such page", "text/plain"), SourceRefused),
         (reply(body=b"<html>", kind="text/html"), SourceRefused),
@@ -227,41 +229,3 @@ def test_blank_values_are_remarked(server: FaultServer) -> None:
     engine = VictoriaEngine(client(server.url))
     assert len(found(engine)) == 1
     assert engine.remarks == ()
-
-
-VERSION = b'# HELP\nvm_app_version{version="victoria-metrics-20260801-v1.99.1", short_version="v1.99.1"} 1\n'
-
-
-def test_victoria_is_recognised_by_what_it_alone_has(server: FaultServer) -> None:
-    for metrics, version in (
-        (reply(body=b"up 1\n" * 9 + VERSION, kind="text/plain"), "1.99.1"),
-        (reply(body=VERSION.replace(b"v1.99.1", b""), kind="text/plain"), ""),
-        (reply("404 Not Found", b"no", "text/plain"), ""),
-    ):
-        server.seen.clear()
-        server.answers(stream(b""), metrics)
-        told = recognise(client(server.url))
-        assert told is not None
-        assert (told.product, told.version, told.engine) == ("VictoriaMetrics", version, "victoria-export")
-        assert [request.line.split()[1] for request in server.seen] == ["/api/v1/export", "/metrics"]
-
-
-@pytest.mark.parametrize(
-    "other",
-    [
-        reply("404 Not Found", b"404 page not found", "text/plain"),
-        reply("405 Method Not Allowed", b"no", "text/plain"),
-        reply("302 Found", b"", Location="/login"),
-        reply(body=b"<html>", kind="text/html"),
-        reply(),
-    ],
-)
-def test_what_does_not_export_is_another_product(server: FaultServer, other: Reply) -> None:
-    server.answers(other)
-    assert recognise(client(server.url)) is None
-
-
-def test_nobody_is_no_product(server: FaultServer) -> None:
-    server.answers([Reset()])
-    with pytest.raises(SourceUnavailable):
-        recognise(client(server.url))

@@ -6,7 +6,7 @@ import logging
 import socket
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -33,12 +33,12 @@ from costlab.config.settings import BasicAuth, Prometheus
 from costlab.domain.errors import ConfigError, CostlabError, SourceError, SourceRefused, SourceUnavailable
 from costlab.domain.signals import Signal
 from costlab.domain.time import Window
+from costlab.sources import Batch
 from costlab.sources.prometheus import PrometheusSource
 from costlab.sources.prometheus.answer import Answer, QueryTimedOut, QueryTooLarge
 from costlab.sources.prometheus.connection import Connection, open_session
 from costlab.sources.prometheus.http import Client
 from costlab.sources.prometheus.query_engine import QueryEngine
-from costlab.sources.prometheus.raw import read_raw
 from costlab.sources.prometheus.selector import Selector
 
 CANARY = "c4nary-t0ken-never-shown"
@@ -356,22 +356,15 @@ ODD = {
 }  # fmt: skip
 
 
-def in_pieces(client: Client) -> None:
-    read_raw(client, "up", SHORT, 1)
+def read_up(client: Client) -> list[Batch]:
+    return list(QueryEngine(client).read(Selector("up"), SHORT))
 
 
-def by_engine(client: Client) -> None:
-    assert list(QueryEngine(client).read(Selector("up"), SHORT))
-
-
-@pytest.mark.parametrize("read", [in_pieces, by_engine])
 @pytest.mark.parametrize(("odd", "words"), ODD.values(), ids=ODD)
-def test_an_odd_answer_is_refused_at_once(
-    server: FaultServer, odd: Reply, words: str, read: Callable[[Client], None]
-) -> None:
+def test_an_odd_answer_is_refused_at_once(server: FaultServer, odd: Reply, words: str) -> None:
     server.answers(odd)
     with pytest.raises(SourceRefused) as fault:
-        read(Asking(server.url).client)
+        read_up(Asking(server.url).client)
     assert words in fault.value.message
     assert server.host in fault.value.message
     assert fault.value.hint
@@ -393,7 +386,7 @@ def test_remarks_are_kept_once(server: FaultServer) -> None:
 
 def test_an_empty_warning_and_partial_false_are_whole(server: FaultServer) -> None:
     server.answers(reply(body=GOOD[:-1] + b',"warnings":[],"isPartial":false}'))
-    assert len(read_raw(Asking(server.url).client, "up", SHORT, 1)[0]) == 1
+    assert len(read_up(Asking(server.url).client)) == 1
 
 
 # A21, A22: redirects.
@@ -524,7 +517,7 @@ def test_no_secret_is_ever_shown(
     for fault in faults:
         server.answers(fault)
         with pytest.raises(SourceError) as raised:
-            read_raw(client, "up", SHORT, 1)
+            read_up(client)
         text = shown(raised.value)
         assert CANARY not in text
         assert "bWU6YzRuYXJ5" not in text, "base64 of me:c4nary"
@@ -562,20 +555,6 @@ def test_control_characters_of_a_server_do_not_reach_the_terminal(server: FaultS
         Asking(server.url).query()
     assert fault.value.message.isprintable()
     assert "wrong query" in fault.value.message
-
-
-def test_one_failing_piece_fails_the_whole(server: FaultServer) -> None:
-    empty = success('{"status":"success","data":{"resultType":"matrix","result":[]}}')
-
-    def told(request: Request) -> Reply:
-        asked_s = float(parse_qs(request.body)["time"][0])
-        return empty if asked_s < 8000 else api_error("400 Bad Request", "bad_data", "no")
-
-    server.answers(told)
-    client = Client(server.url, open_session(Prometheus(url=server.url)), 10.0)
-    assert read_raw(client, "up", Window(0, 7_200_000), 2) == ([], [])
-    with pytest.raises(SourceRefused):
-        read_raw(client, "up", Window(0, 40_000_000), 2)
 
 
 # The library's own small questions.

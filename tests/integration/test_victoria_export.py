@@ -9,16 +9,19 @@ import requests
 from reading import Samples, as_samples, read
 from victoria_server import put
 
-from costlab.config.settings import Prometheus
+from costlab.config.settings import Engine, Prometheus
+from costlab.domain.signals import Signal
 from costlab.domain.time import HOUR_MS, MINUTE_MS, Window
 from costlab.sources import RawSeries
+from costlab.sources.prometheus import PrometheusSource
 from costlab.sources.prometheus.answer import QueryTooLarge
 from costlab.sources.prometheus.canonical import STALE_BITS, blank
 from costlab.sources.prometheus.connection import open_session
+from costlab.sources.prometheus.flavour import Flavour, recognise
 from costlab.sources.prometheus.http import Client
 from costlab.sources.prometheus.query_engine import QueryEngine
 from costlab.sources.prometheus.selector import Matcher, Operator, Selector
-from costlab.sources.prometheus.victoria import VictoriaEngine, recognise
+from costlab.sources.prometheus.victoria import VictoriaEngine
 from costlab.sources.synthetic import SyntheticCluster
 
 pytestmark = pytest.mark.victoria
@@ -136,12 +139,27 @@ def one_sample() -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_it_is_told_from_prometheus(synthetic_victoria: str, synthetic_prometheus: str) -> None:
-    # Debian's build carries no version.
     found = recognise(client(synthetic_victoria))
-    assert found is not None
-    assert (found.product, found.engine) == ("VictoriaMetrics", "victoria-export")
-    assert found.version == "" or found.version[0].isdigit()
-    assert recognise(client(synthetic_prometheus)) is None
+    assert found.flavour is Flavour.VICTORIA_METRICS
+    assert found.limits["retentionPeriod"] == "100y"
+    assert recognise(client(synthetic_prometheus)).flavour is Flavour.PROMETHEUS
+
+
+def test_it_is_read_by_its_export_unless_told_otherwise(
+    synthetic_victoria: str, synthetic_cluster: SyntheticCluster
+) -> None:
+    start_ms = synthetic_cluster.days[-1].window.start_ms
+    window = Window(start_ms, start_ms + HOUR_MS)
+    exported = PrometheusSource(Prometheus(url=synthetic_victoria))
+    asked = PrometheusSource(Prometheus(url=synthetic_victoria, engine=Engine.JSON))
+    for signal in (Signal.CPU_SECONDS, Signal.POD_LABELS, Signal.GPU_POWER):
+        wanted = asked.fetch(signal, window)
+        found = exported.fetch(signal, window)
+        assert len(wanted)
+        assert found.labels == wanted.labels
+        np.testing.assert_array_equal(found.at_ms, wanted.at_ms)
+        assert found.values.tobytes() == wanted.values.tobytes()
+    assert (exported.info().engine, asked.info().engine) == ("victoria-export", "json")
 
 
 def remote_write(url: str, labels: dict[str, str], samples: list[tuple[int, float]]) -> None:
