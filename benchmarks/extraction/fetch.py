@@ -10,19 +10,15 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import orjson
-from big_day.cast import DAY_MS
 
 from costlab.config.settings import Prometheus
-from costlab.domain.time import Day, instant
 from costlab.sources.prometheus.backend import enter
 from costlab.sources.prometheus.gate import Gate
 from costlab.sources.prometheus.planning import pieces, series_at_once
 from costlab.sources.prometheus.selector import Selector
 from costlab.sources.prometheus.tasks import Reader, Task
 from costlab.store.spool import Spool
-from extraction.workload import WINDOW, WORKLOADS, Workload
-
-DAY = Day(instant(DAY_MS).date())
+from extraction.workload import DAY, WINDOW, WORKLOADS, Workload
 
 
 def fetch(settings: Prometheus, workload: Workload, spool: Spool) -> int:

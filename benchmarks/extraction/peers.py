@@ -10,10 +10,9 @@ import orjson
 from big_day.day import BigDay
 from big_day.server import Server
 
-from extraction.fetch import DAY
 from extraction.process import Cost, PeerFailed, run
 from extraction.questions import write_questions
-from extraction.workload import FULL, PART, WINDOW, Workload
+from extraction.workload import DAY, FULL, PART, WINDOW, Workload
 
 _CURL = (
     "curl", "--silent", "--show-error", "--fail", "--noproxy", "*", "--write-out", "%{size_download} %{time_total}\n",

@@ -3,13 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from big_day.cast import Scale
+from big_day.cast import DAY_MS, Scale
 from big_day.samples import CPU, NOISY
 
 from costlab.domain.signals import Signal
+from costlab.domain.time import Day, instant
 from costlab.sources.prometheus.catalogue import built_in
 from costlab.sources.prometheus.selector import Matcher, Operator, Selector
 
+DAY = Day(instant(DAY_MS).date())
 WINDOW = Scale().window
 _NAMESPACES = "research-team-03|research-team-11"
 
