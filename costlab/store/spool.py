@@ -36,8 +36,9 @@ _SAMPLES = pa.schema(
     ]
 )
 _SERIES = pa.schema([pa.field("labels", pa.map_(pa.string(), pa.string()), nullable=False)])
-# Measured on a day of 18 M noisy samples: keys and times as differences cost almost nothing, values are split into
-# bytes before they are compressed; a dictionary would only cost time.
+# Measured on a day of 18 M noisy samples. Values are split into bytes before they are compressed; a dictionary would
+# only cost time. Keys and times are stored as differences: where the next series begins, time falls back, and all 128
+# differences of that block become 27 bits wide and the same. LZ4 takes that back at no cost: 4.7 bytes a sample, not 4.9.
 _LAYOUT: dict[str, Any] = {
     "use_dictionary": False,
     "column_encoding": {
@@ -45,7 +46,7 @@ _LAYOUT: dict[str, Any] = {
         "at": "DELTA_BINARY_PACKED",
         "value": "BYTE_STREAM_SPLIT",
     },
-    "compression": {"series": "NONE", "at": "NONE", "value": "ZSTD"},
+    "compression": {"series": "LZ4", "at": "LZ4", "value": "ZSTD"},
     "compression_level": {"value": 1},
     "write_statistics": False,
 }
@@ -199,7 +200,7 @@ class PartWriter:
         first = 0
         with (
             pq.ParquetWriter(samples, _SAMPLES, **_LAYOUT) as values,
-            pq.ParquetWriter(series, _SERIES) as labels,
+            pq.ParquetWriter(series, _SERIES, compression="ZSTD", write_statistics=False) as labels,
         ):
             while (batch := self._queue.get()) is not None:
                 count = len(batch.offsets) - 1
