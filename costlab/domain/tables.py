@@ -314,6 +314,12 @@ _RUNS = _table(
     ),
     Column("signals", _MAP, "", "Samples read of each signal."),
     Column("signal_coverage", _MAP, "ratio", "Observed time / time of occupancy for each usage signal."),
+    Column(
+        "scrape_interval_s",
+        _MAP,
+        "s",
+        "Usual time between two samples of a series (the median), replicas united, for each signal that shows one.",
+    ),
     Column("samples", _I, "samples", "Samples read in all."),
     Column("source", _T, "", "Where they came from: product and version."),
     Column("engine", _T, "", "How they were read."),

@@ -74,6 +74,9 @@ def commit(
         "coverage": facts.coverage,
         "signals": {name: str(count) for name, count in sorted(facts.samples.items())},
         "signal_coverage": {name: f"{share:.6f}" for name, share in sorted(facts.signal_coverage.items())},
+        "scrape_interval_s": {
+            name: f"{interval_s:.10g}" for name, interval_s in sorted(facts.scrape_interval_s.items())
+        },
         "samples": sum(facts.samples.values()),
         "source": facts.source,
         "engine": facts.engine,
@@ -115,6 +118,7 @@ def facts_in(lake: Lake, cluster: str, day: Day) -> Facts | None:
         coverage=run["coverage"],
         signal_coverage={name: float(share) for name, share in run["signal_coverage"].items()},
         samples={name: int(count) for name, count in run["signals"].items()},
+        scrape_interval_s={name: float(text) for name, text in run["scrape_interval_s"].items()},
         source=run["source"],
         engine=run["engine"],
         warnings=tuple(run["warnings"]),

@@ -150,5 +150,6 @@ def _user(series: Series, part: Part) -> int:
 
 def _device(labels: Labels, cluster: str) -> Device:
     uuid, index, node = labels.get("gpu_uuid", ""), labels.get("gpu_index", ""), labels.get("node", "")
-    key = gpu_key(cluster, node, uuid, labels.get("mig_instance", ""), index)
+    # Without UUID and node the scrape target tells the first GPU of one machine from that of another.
+    key = gpu_key(cluster, node or labels.get("instance", ""), uuid, labels.get("mig_instance", ""), index)
     return Device(key, uuid, index, labels.get("mig_profile", ""), labels.get("gpu_model", ""), node)

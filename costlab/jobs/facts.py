@@ -24,6 +24,7 @@ from costlab.jobs.owners import Ownership, registry_of
 from costlab.jobs.pricing import nodes_table
 from costlab.jobs.reading import Reading
 from costlab.jobs.remarks import findings_of
+from costlab.jobs.scrapes import too_seldom
 from costlab.jobs.sharing import sharing_of
 from costlab.sources import Source
 from costlab.store.schema import conform, empty
@@ -36,6 +37,7 @@ class Facts:
     """What was observed on a day: tables by name, findings, and what `runs` tells of the reading.
 
     coverage: observed / occupied time over all signals; signal_coverage: by signal; samples: read, by signal.
+    scrape_interval_s: between two samples of a series, by signal.
     """
 
     tables: Mapping[str, pa.Table]
@@ -43,6 +45,7 @@ class Facts:
     coverage: float
     signal_coverage: Mapping[str, float]
     samples: Mapping[str, int]
+    scrape_interval_s: Mapping[str, float]
     source: str
     engine: str
     warnings: tuple[str, ...]
@@ -59,6 +62,7 @@ def observe_day(
     margin_ms = settings.billing.max_gap_ms
     signals = Reading(source, day.window.widen(margin_ms, margin_ms), step)
     _demand_needed(signals, day)
+    _demand_ratios(signals, day)
     step("observe")
     gap_ms, window, heard = settings.billing.max_gap_ms, day.window, hearing(signals)
     lives = pod_lives(signals, window, cluster, heard)
@@ -87,12 +91,13 @@ def observe_day(
     info = source.info()
     return Facts(
         tables=tables,
-        findings=tuple(findings),
+        findings=(*findings, *too_seldom(signals.intervals_ms, gap_ms)),
         coverage=sum(part for part, _ in shares.values()) / occupied if occupied else 0.0,
         signal_coverage={
             name: part / whole if whole else 0.0 for name, (part, whole) in shares.items() if whole
         },
         samples={signal.value: signals.counts[signal] for signal in Signal if signal in signals.counts},
+        scrape_interval_s={signal.value: ms / 1000 for signal, ms in signals.intervals_ms.items()},
         source=f"{info.product} {info.version}".strip(),
         engine=info.engine,
         warnings=tuple(sorted(set(source.warnings))),
@@ -106,6 +111,17 @@ def _demand_needed(signals: Signals, day: Day) -> None:
             f"{missing[0].exporter} gives nothing for {day}: no samples of {', '.join(spec.signal for spec in missing)}",
             "run costlab doctor; check that the exporter is scraped, and that the day is within Prometheus' retention",
         )
+
+
+def _demand_ratios(signals: Signals, day: Day) -> None:
+    """Raise SourceRefused for a ratio above 1: a percentage that was taken for one would be billed a hundred times."""
+    for signal in (Signal.GPU_UTILIZATION, Signal.GPU_ENGINE_ACTIVE):
+        most = float(np.fmax.reduce(signals[signal].values, initial=0.0))
+        if most > 1:
+            raise SourceRefused(
+                f"{signal} is a ratio, and goes up to {most:g} on {day}",
+                "its metric is in another unit: say unit: percent in accelerators, as docs/exporters.md shows",
+            )
 
 
 def _containers(

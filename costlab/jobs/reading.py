@@ -3,6 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 
+from costlab.core.observe import scrape_interval_ms
 from costlab.domain.signals import Series, Signal
 from costlab.domain.time import Window
 from costlab.sources import Source
@@ -15,12 +16,15 @@ class Reading(Mapping[Signal, Series]):
     """All signals in a window; `step` is told of each that is read.
 
     counts: the samples of each signal that has some; complete once every signal was looked at.
+    intervals_ms: the usual time between two samples of a series, replicas united, of each signal that shows one; as
+        complete.
     """
 
     def __init__(
         self, source: Source, window: Window, step: Callable[[str], None], most_samples: int = MOST_SAMPLES
     ) -> None:
         self.counts: dict[Signal, int] = {}
+        self.intervals_ms: dict[Signal, int] = {}
         self._source = source
         self._window = window
         self._step = step
@@ -34,8 +38,10 @@ class Reading(Mapping[Signal, Series]):
             return self._held[signal]
         self._step(f"read {signal}")
         series = self._source.fetch(signal, self._window)
-        if series.sample_count:
+        if series.sample_count and signal not in self.counts:
             self.counts[signal] = series.sample_count
+            if interval_ms := scrape_interval_ms(series.at_ms, series.offsets, 0):
+                self.intervals_ms[signal] = interval_ms
         self._held[signal] = series
         while (
             len(self._held) > 1

@@ -1,5 +1,6 @@
 """What a person should know of how a day was observed."""
 
+from collections import defaultdict
 from collections.abc import Iterator
 
 import numpy as np
@@ -97,12 +98,16 @@ def _unclaimed_gpus(claims: list[Claim], gpus: DeviceUsage) -> Iterator[Finding]
     asked = {container_key(c.life.key, c.container) for c in claims if c.gpu_share}
     lost = ~np.isin(gpus.container, np.array(sorted(asked), np.int64)) & (gpus.busy > _BUSY)
     hours = (gpus.end_ms - gpus.start_ms) / _HOUR_MS
+    # Devices may share a name: MIG instances of one profile, and GPUs of machines that their exporter does not name.
+    named: dict[str, list[int]] = defaultdict(list)
     for device in gpus.devices:
-        mine = lost & (gpus.gpu == device.key)
+        named[f"{device.node} {device.uuid or device.index} {device.mig_profile}".strip()].append(device.key)
+    for subject, keys in sorted(named.items()):
+        mine = lost & np.isin(gpus.gpu, np.array(keys, np.int64))
         if (busy := float(hours[mine].sum())) >= 0.1:
             nobody = bool((gpus.container[mine] == NOBODY).all())
             yield Finding(
-                "unattributed_gpu", Severity.WARNING, f"{device.node} {device.uuid or device.index} {device.mig_profile}".strip(),
+                "unattributed_gpu", Severity.WARNING, subject,
                 f"it was busy for {busy:.3f} hours "
                 + ("without a living pod to its name" if nobody else "for a container that requests no GPU"),
             )  # fmt: skip

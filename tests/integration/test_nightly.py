@@ -121,6 +121,15 @@ def test_extract_then_compute_is_the_same_day(
     compute_day(stepwise, settings, CLUSTER, day)
     for table in MEASURED:
         assert rows(whole, table, day) == rows(stepwise, table, day), table
+    at_once, by_steps = whole.run(CLUSTER, day), stepwise.run(CLUSTER, day)
+    assert at_once is not None
+    assert by_steps is not None
+    assert at_once["scrape_interval_s"] == by_steps["scrape_interval_s"]
+    told = at_once["scrape_interval_s"]
+    assert (told["pod_info"], told["gpu_power"]) == ("120", "60")
+    assert float(told["cpu_seconds"]) == pytest.approx(
+        60, abs=0.1
+    )  # cAdvisor's samples have their own instants
 
 
 def test_new_prices_change_the_money_and_nothing_else(

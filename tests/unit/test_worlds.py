@@ -236,6 +236,67 @@ def test_the_mark_of_a_series_end_is_no_sample() -> None:
     assert row["end"].isoformat() == "2026-11-20T08:01:00+00:00"
 
 
+def test_the_scrape_interval_is_told_of_each_signal() -> None:
+    world = World().node().pod("a").use("a", step_ms=30_000).gpu("GPU-1", 0.2, "a", step_ms=15_500)
+    world.add(
+        Signal.POD_LABELS,
+        {"namespace": "ns", "pod": "a", "uid": "a-uid"},
+        1,
+        start_ms=at(1),
+        end_ms=at(1) + 1,
+    )
+    day = Measured(world)
+    assert day.facts.scrape_interval_s == {
+        "cpu_seconds": 30.0, "memory_bytes": 30.0, "gpu_utilization": 15.5,
+        **dict.fromkeys(("pod_info", "pod_phase", "pod_scheduled_time", "container_request", "node_capacity",
+                         "node_allocatable"), 60.0),
+    }  # fmt: skip
+    assert day.found() == ["unattributed_gpu"]
+
+
+def test_scrapes_further_apart_than_a_sample_holds_are_a_finding() -> None:
+    day = Measured(World().node().pod("a").use("a", step_ms=10 * MINUTE_MS))
+    assert day.facts.signal_coverage == {"cpu": 0.0, "memory": pytest.approx(0.5, abs=0.01)}
+    (row,) = day.rows("findings", rule="scrape_interval")
+    assert (row["subject"], row["severity"]) == ("cAdvisor", "warning")
+    assert "cpu_seconds, memory_bytes come every 600 s and hold for 300 s" in row["message"]
+    held = Measured(World().node().pod("a").use("a", step_ms=10 * MINUTE_MS), billing={"max_gap": "25m"})
+    assert (held.facts.coverage, held.found()) == (1.0, [])
+
+
+@pytest.mark.parametrize(("minutes", "rules"), [(5, []), (6, ["short_pods_missed"])])
+def test_pods_that_are_told_of_seldom_may_be_missed(minutes: int, rules: list[str]) -> None:
+    world = World().node().pod("a", step_ms=minutes * MINUTE_MS).use("a")
+    assert Measured(world, billing={"max_gap": "25m"}).found() == rules
+
+
+def test_mig_instances_of_one_profile_that_are_nobodys_are_one_finding() -> None:
+    world = World().node(nvidia_com_mig_1g_10gb=7.0).pod("a").use("a")
+    for instance in ("7", "8"):
+        labels = {"gpu_uuid": "GPU-1", "mig_profile": "1g.10gb", "mig_instance": instance, "node": "n1"}
+        world.add(Signal.GPU_ENGINE_ACTIVE, labels, 0.5)
+    (row,) = Measured(world).rows("findings", rule="unattributed_gpu")
+    assert (row["subject"], row["message"][:28]) == ("n1 GPU-1 1g.10gb", "it was busy for 48.000 hours")
+
+
+def test_a_percentage_that_is_taken_for_a_ratio_is_refused() -> None:
+    world = World().node(nvidia_com_gpu=1.0).pod("a").use("a").gpu("GPU-1", 87.0, "a")
+    with pytest.raises(
+        SourceRefused, match=r"gpu_utilization is a ratio, and goes up to 87 on 2026"
+    ) as refused:
+        Measured(world)
+    assert "unit: percent" in refused.value.hint
+
+
+def test_gpus_that_show_neither_uuid_nor_node_are_told_apart_by_their_scrape_targets() -> None:
+    world = World().node(nvidia_com_gpu=2.0).pod("a").use("a")
+    for target, busy in (("10.0.0.1:9400", 0.2), ("10.0.0.2:9400", 0.6)):
+        world.add(Signal.GPU_UTILIZATION, {"gpu_index": "0", "instance": target}, busy)
+    rows = Measured(world).rows("gpus")
+    assert sorted(row["busy_mean"] for row in rows) == pytest.approx([0.2, 0.6])
+    assert {(row["node"], row["gpu_index"]) for row in rows} == {("", "0")}
+
+
 def test_an_empty_cluster_is_refused() -> None:
     world = World().node().pod("a", end_ms=at(-0.5)).use("a").pod("later", start_ms=at(24.05))
     with pytest.raises(SourceRefused, match="no pod occupied a node on 2026-11-20"):
