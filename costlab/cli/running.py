@@ -69,7 +69,8 @@ def extract(
     desk: Desk = ctx.obj
     settings, day, lake = _work(desk, date)
     outcomes = []
-    refuse_open(day, settings, int(desk.now.timestamp() * 1000))
+    for chosen in settings.chosen(cluster):
+        refuse_open(day, settings, chosen, int(desk.now.timestamp() * 1000))
     with lake.locked(), voice(desk) as told:
         for chosen in settings.chosen(cluster):
             source = _sources(settings, told.step)(chosen, day)
@@ -143,8 +144,15 @@ def _sources(settings: "Settings", step: "Callable[[str], None]") -> "Callable[[
 
 
 def _say_due(settings: "Settings", asked: "Asked", desk: Desk) -> None:
+    from costlab.domain.time import instant, milliseconds
+    from costlab.jobs.measure import closes_ms
     from costlab.jobs.nightly import due
     from costlab.store.lake import Lake
+
+    def said(day: "Day", cluster: "Cluster") -> str:
+        closed_ms = closes_ms(day, settings, cluster)
+        too_early = milliseconds(desk.now) < closed_ms
+        return f"{day} (not before {instant(closed_ms):%Y-%m-%d %H:%M} UTC)" if too_early else str(day)
 
     with TemporaryDirectory() as empty:  # stands in for a lake that the first night would make
         there = (settings.lake / "lake.json").exists()
@@ -155,7 +163,7 @@ def _say_due(settings: "Settings", asked: "Asked", desk: Desk) -> None:
         )
         for cluster in settings.chosen():
             days = due(lake, settings, cluster.id, asked, desk.now)
-            typer.echo(f"{cluster.id}: {', '.join(map(str, days)) or 'nothing is due'}")
+            typer.echo(f"{cluster.id}: {', '.join(said(day, cluster) for day in days) or 'nothing is due'}")
 
 
 def _end(outcomes: "list[Outcome]") -> None:

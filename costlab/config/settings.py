@@ -80,6 +80,7 @@ class Prometheus(Section):
     timeout: seconds for one request; signal_timeout: for all requests of one signal of a day, pauses included.
     max_series: of one metric of a day; more are a mistake in the matchers or in an exporter.
     token_command: the program and its arguments; what it prints is the bearer token.
+    settle: how long after a day's end its samples may still come; before, the day is not measured.
     """
 
     url: str
@@ -90,6 +91,7 @@ class Prometheus(Section):
     timeout: Annotated[Number, Field(gt=0, le=3600)] = 120.0
     signal_timeout: Annotated[Number, Field(gt=0, le=86400)] = 1800.0
     max_series: Annotated[Count, Field(ge=1)] = 500_000
+    settle_ms: Annotated[Duration, Field(alias="settle")] = 3_600_000
     headers: Mapping[str, SecretStr] = {}
     bearer_token_file: Where | None = None
     token_command: Annotated[tuple[str, ...], Field(min_length=1)] | None = None

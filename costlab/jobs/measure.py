@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from costlab.config.settings import Settings
+from costlab.config.section import format_duration
+from costlab.config.settings import Cluster, Settings
 from costlab.domain.errors import Busy, ConfigError, ExitCode, WorseDay
 from costlab.domain.time import Day, instant
 from costlab.jobs.charges import charge_day
@@ -107,11 +108,24 @@ def price(facts: Facts, settings: Settings, cluster: str, day: Day) -> Priced:
     return Priced(tables, DayState.COMPLETE if enough else DayState.INCOMPLETE)
 
 
-def refuse_open(day: Day, settings: Settings, now_ms: int) -> None:
-    """Raise Busy while the day, or the margin that its last samples need, is not over."""
-    closed_ms = day.window.end_ms + settings.billing.max_gap_ms
+def refuse_open(day: Day, settings: Settings, cluster: Cluster, now_ms: int) -> None:
+    """Raise Busy while the day is not over, or samples of it may still come."""
+    closed_ms = closes_ms(day, settings, cluster)
     if now_ms < closed_ms:
-        raise Busy(f"{day} is not over yet", f"run it again after {instant(closed_ms):%Y-%m-%d %H:%M} UTC")
+        over = now_ms >= day.window.end_ms
+        raise Busy(
+            f"{day} is over, but samples of it may still come" if over else f"{day} is not over yet",
+            f"run it again after {instant(closed_ms):%Y-%m-%d %H:%M} UTC; prometheus.settle of {cluster.id} is "
+            f"{format_duration(cluster.prometheus.settle_ms)}",
+        )
+
+
+def closes_ms(day: Day, settings: Settings, cluster: Cluster) -> int:
+    """From when on a day can be measured: its samples have come, and those that its last ones need.
+
+    A scrape is there at once; remote write that was cut off, and the window for samples out of order, take longer.
+    """
+    return day.window.end_ms + max(cluster.prometheus.settle_ms, settings.billing.max_gap_ms)
 
 
 @contextmanager

@@ -45,7 +45,7 @@ def nightly(
         for cluster in settings.chosen():
             for day in due(lake, settings, cluster.id, asked, now):
                 try:
-                    refuse_open(day, settings, milliseconds(now))
+                    refuse_open(day, settings, cluster, milliseconds(now))
                     outcome = measure_day(
                         source_of(cluster, day), lake, settings, cluster.id, day, force=asked.force, step=step
                     )

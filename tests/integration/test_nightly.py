@@ -21,8 +21,8 @@ from costlab.domain.errors import (
     WorseDay,
 )
 from costlab.domain.signals import Series, Signal, join_series, no_series
-from costlab.domain.time import Day, Window
-from costlab.jobs.measure import compute_day, extract_day, measure_day
+from costlab.domain.time import Day, Window, milliseconds
+from costlab.jobs.measure import compute_day, extract_day, measure_day, refuse_open
 from costlab.jobs.nightly import Asked, nightly
 from costlab.jobs.outcome import Outcome
 from costlab.sources import Source
@@ -233,12 +233,42 @@ def test_nights_catch_up_and_end_when_nothing_is_missing(
         night(shifted, direct, Asked())
 
 
-def test_a_day_that_is_not_over_is_for_later(
+@pytest.mark.parametrize(
+    ("offset", "now", "settings", "said", "when"),
+    [
+        (1, "03:00", {}, "2026-11-21 is not over yet", "2026-11-22 01:00 UTC"),
+        (0, "00:59", {}, "2026-11-20 is over, but samples of it may still come", "2026-11-21 01:00 UTC"),
+        (0, "00:59", {"settle": "90m"}, "is over, but", "2026-11-21 01:30 UTC; prometheus.settle of test is 90m"),
+        (0, "00:04", {"settle": "1s"}, "is over, but", "2026-11-21 00:05 UTC"),  # what max_gap needs
+        (0, "01:00", {}, None, None),
+        (0, "00:05", {"settle": "1s"}, None, None),
+    ],
+)  # fmt: skip
+def test_a_day_whose_samples_may_still_come_is_for_later(
+    day: Day,
+    tmp_path: Path,
+    offset: int,
+    now: str,
+    settings: dict[str, str],
+    said: str | None,
+    when: str | None,
+) -> None:
+    configured = settings_in(tmp_path, **settings)
+    asked = (configured.clusters[0], milliseconds(datetime.fromisoformat(f"2026-11-21T{now}+00:00")))
+    which = day.next if offset else day
+    if said is None or when is None:
+        refuse_open(which, configured, *asked)
+        return
+    with pytest.raises(Busy, match=said) as caught:
+        refuse_open(which, configured, *asked)
+    assert when in caught.value.hint
+
+
+def test_a_night_that_is_too_early_ends_with_busy(
     synthetic_cluster: SyntheticCluster, day: Day, tmp_path: Path
 ) -> None:
-    with pytest.raises(Busy, match="2026-11-21 is not over yet") as caught:
+    with pytest.raises(Busy, match="2026-11-21 is not over yet"):
         night(settings_in(tmp_path), lambda *_: SyntheticSource(synthetic_cluster), Asked(date=day.next))
-    assert "2026-11-22 00:05 UTC" in caught.value.hint
 
 
 def test_a_dead_prometheus_leaves_the_lake_as_it_was(tmp_path: Path, day: Day) -> None:

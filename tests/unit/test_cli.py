@@ -267,6 +267,9 @@ def test_the_main_job_runs_step_by_step_and_twice(config: Path, monkeypatch: pyt
     story = SyntheticCluster(days=1)
     monkeypatch.setattr("costlab.cli.running._sources", lambda *_: lambda *_: SyntheticSource(story))
     assert run("nightly", "--dry-run").stdout == "prod: 2026-11-20\n"
+    (config / "late.yaml").write_text((config / "costlab.yaml").read_text() + "billing: {max_gap: 2h}\n")
+    early = run("--config", "late.yaml", "nightly", "--dry-run").stdout
+    assert early == "prod: 2026-11-20 (not before 2026-11-21 02:00 UTC)\n"
     assert not (config / "lake").exists()
     extracted = run("extract", "--date", "2026-11-20")
     assert (extracted.exit_code, "extracted" in extracted.stdout) == (0, True), extracted.output
