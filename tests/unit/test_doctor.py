@@ -69,7 +69,7 @@ class FakeProbe:
             return []
         if promql.startswith("sum by (resource)"):
             return [({"resource": "cpu"}, 96.0), ({"resource": "nvidia_com_gpu"}, 8.0)]
-        return [({}, 30.0 if promql.startswith("quantile") else 7.0)]
+        return [({}, 120.0 if promql.startswith("quantile") else 7.0)]
 
     def clock_skew_s(self, now: datetime) -> float:
         assert now == NOW
@@ -108,7 +108,7 @@ def test_all_is_well(examined: Examined) -> None:
         (("kube_pod_info{",), "pod_info", Status.FAIL, "no series of kube_pod_info", "scrape kube-state-metrics"),
         (("container_cpu_usage",), "cpu_seconds", Status.WARN, "use unobserved", "cAdvisor"),
         (GPU_NAMES, "gpu_utilization", Status.WARN, "nobody knows how busy", "DCGM"),
-        ((*GPU_NAMES, "sum by (resource)"), "gpu_utilization", Status.OK, "no node has a GPU", ""),
+        ((*GPU_NAMES, "sum by (resource)"), "gpu_utilization", Status.WARN, "nobody knows how busy", "DCGM"),
         (("kube_pod_labels{",), "pod_labels", Status.WARN, "no team", "--metric-labels-allowlist"),
         (('label_team!=""',), "owners", Status.OK, "7 pods with owner", ""),
         (("label_",), "owners", Status.WARN, "no pod shows a label team or owner", "pods=[team,owner]"),
@@ -122,6 +122,12 @@ def test_what_is_missing_is_told_with_its_mend(
 ) -> None:
     check = examined(FakeProbe(missing=("count(count by", *missing)))[f"prod: {subject}"]
     assert (check.status, found in check.text, mend in check.mend) == (status, True, True), check
+
+
+def test_a_cluster_without_gpus_needs_no_exporter_of_theirs(examined: Examined) -> None:
+    told: Mapping[str, Vector] = {"sum by (resource)": [({"resource": "cpu"}, 96.0)]}
+    check = examined(FakeProbe(("count(count by", *GPU_NAMES), told))["prod: gpu_utilization"]
+    assert (check.status, "no node has a GPU" in check.text) == (Status.OK, True)
 
 
 MANY: Mapping[str, Vector] = {"count(container_memory_working_set_bytes": [({}, 2_000_000.0)]}

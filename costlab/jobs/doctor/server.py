@@ -14,7 +14,6 @@ from costlab.sources.prometheus.tasks import FLOOR_MS
 
 SKEW_S = 30.0
 KEPT_MS = 3 * DAY_MS  # a day, the day that catches it up, and a margin
-_SAMPLE_OF_MS = 15 * MINUTE_MS
 _UNITS_MS = {
     "ms": 1,
     "s": 1000,
@@ -58,7 +57,9 @@ def retention(inquiry: Inquiry) -> Check:
     """Whether yesterday is still there as a whole, and will be the next time."""
     kept = _kept(inquiry.product.limits)
     told = f", and keeps {kept[1]}" if kept else ""
-    mend = "keep at least 3 days: --storage.tsdb.retention.time; a new server only needs time"
+    mend = (
+        "keep at least 3 days (--storage.tsdb.retention.time, -retentionPeriod); a new server only needs time"
+    )
     yesterday = day_of(inquiry.now, inquiry.settings.timezone).previous
     if not inquiry.count(inquiry.pods, yesterday.window.start_ms + inquiry.settings.billing.max_gap_ms):
         return inquiry.odd("retention", f"no pods at the start of {yesterday}{told}", mend)
@@ -75,11 +76,11 @@ def limits(inquiry: Inquiry, carried: Mapping[Signal, Carried]) -> Iterator[Chec
     largest = max(carried.values(), key=lambda one: one.series)
     every_s = _interval_s(inquiry, largest.metric)
     if every_s is None:
-        text = f"nobody knows how often: {largest.metric.name} has no samples in the last 15 minutes"
+        text = f"nobody knows how often: {largest.metric.name} has no samples in the last hour"
         yield inquiry.odd("limits", text, "see whether its targets are up")
         return
     series = sum(one.series for one in carried.values())
-    day = f"a day is about {_short(series * 86_400 / every_s)} samples, one in {every_s:g} s of {series:,} series"
+    day = f"a day is about {_short(series * 86_400 / every_s)} samples, one in {every_s:.0f} s of {series:,} series"
     narrow, told = _too_narrow(inquiry, largest, every_s)
     if narrow:
         yield inquiry.odd("limits", f"{day}; {narrow}", "raise it, or narrow with prometheus.matchers")
@@ -124,10 +125,11 @@ def _parallel(inquiry: Inquiry) -> Iterator[Check]:
 
 
 def _interval_s(inquiry: Inquiry, metric: Metric) -> float | None:
-    """Seconds between two samples, as half of the series have them or more; None without samples."""
-    seconds = _SAMPLE_OF_MS // 1000
-    found = inquiry.vector(f"quantile(0.5, count_over_time({inquiry.narrowed(metric)}[{seconds}s]))")
-    return round(seconds / found[0][1], 1) if found and found[0][1] > 0 else None
+    """Seconds between two samples of series that were there for the last hour; None without samples."""
+    # A second less than the hour: Prometheus 2 counts the samples on both ends of a range.
+    counted = f"count_over_time({inquiry.narrowed(metric)}[3599s])"
+    found = inquiry.vector(f"quantile(0.9, {counted})")
+    return 3600 / found[0][1] if found and found[0][1] > 0 else None
 
 
 def _kept(limits: Mapping[str, str]) -> tuple[int, str] | None:

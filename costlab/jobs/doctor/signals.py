@@ -133,7 +133,7 @@ def _missing(inquiry: Inquiry, spec: SignalSpec) -> Check:
             text = f"none of the {unnarrowed:,} series of {names} fits prometheus.matchers"
             return inquiry.bad(spec.signal, text, "mend prometheus.matchers")
         return inquiry.bad(spec.signal, text, f"let Prometheus scrape {spec.exporter}; check prometheus.url")
-    if spec.exporter is Exporter.GPU and not _gpus(inquiry):
+    if spec.exporter is Exporter.GPU and _without_gpus(inquiry):
         return inquiry.fine(spec.signal, f"{text}; no node has a GPU")
     if spec.signal in _LOST:
         lost, mend = _LOST[spec.signal]
@@ -141,11 +141,11 @@ def _missing(inquiry: Inquiry, spec: SignalSpec) -> Check:
     return inquiry.fine(spec.signal, f"{text}; nothing may need it")
 
 
-def _gpus(inquiry: Inquiry) -> bool:
-    """Whether a node offers GPUs, under any of the resource names that GPUs go by."""
+def _without_gpus(inquiry: Inquiry) -> bool:
+    """Whether the nodes tell what they have, and none of it is a GPU under any of its resource names."""
     capacity = inquiry.narrowed(inquiry.catalogue.metrics(Signal.NODE_CAPACITY)[0])
     found = inquiry.vector(f"sum by (resource) ({capacity})")
-    return any(pieces > 0 and is_gpu(labels.get("resource", "")) for labels, pieces in found)
+    return bool(found) and not any(n > 0 and is_gpu(labels.get("resource", "")) for labels, n in found)
 
 
 def _matcher(inquiry: Inquiry, pods: Metric, total: int, label: str, value: str) -> Check | None:
