@@ -42,6 +42,7 @@ _WORDS = {
     "date_from_datetime_parsing": "must be a date such as 2026-11-22",
     "date_from_datetime_inexact": "must be a date such as 2026-11-22",
     "too_short": "must not be empty",
+    "string_too_short": "must not be empty",
 }  # fmt: skip
 
 

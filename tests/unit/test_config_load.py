@@ -103,7 +103,7 @@ def test_what_init_leaves_commented_out_is_valid_too(tmp_path: Path, name: str) 
     )
     uncommented = re.sub(r"^# (?=\w+:$)", "", uncommented, flags=re.MULTILINE)
     text = re.sub(r": (\[\]|\{\}) *(#.*)?$", ":", uncommented, flags=re.MULTILINE)
-    text = text.replace("basic_auth:", "# basic_auth:")  # instead of the token, not beside it
+    text = re.sub("(token_command|basic_auth|sigv4):", r"# \1:", text)  # instead of the token, not beside it
     path = written(tmp_path, text, name)
     if name == "prices.yaml":
         path = written(tmp_path, "prices: {book: prices.yaml}\n")
@@ -304,6 +304,46 @@ def test_secrets_are_never_shown(tmp_path: Path) -> None:
         assert SECRET not in "".join(
             faults(written(tmp_path, CLUSTER), **{f"COSTLAB_PROMETHEUS__{variable}": value})
         )
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ("bearer_token_file: t, basic_auth: {username: u, password_file: p}",
+         ": takes one way to authenticate, not bearer_token_file and basic_auth"),
+        ("token_command: [a], sigv4: {region: r}, headers: {AUTHORIZATION: x}",
+         ": takes one way to authenticate, not token_command, sigv4 and headers.AUTHORIZATION"),
+        ("client_key: k", ": has a client_key without client_cert"),
+        ("token_command: []", ".token_command: must not be empty"),
+        ("token_command: gcloud auth", ".token_command: must be a list"),
+        ("token_command: [gcloud, 1]", ".token_command[1]: must be text: put it in quotes"),
+        ("sigv4: {profile: p}", ".sigv4.region: is missing"),
+        ("sigv4: {region: ''}", ".sigv4.region: must not be empty"),
+        ("sigv4: {region: r, servce: aps}", ".sigv4.servce: is unknown; did you mean 'service'?"),
+        ("engine: remote", ".engine: must be 'auto', 'remote-read', 'json' or 'victoria-export'"),
+    ],
+)  # fmt: skip
+def test_the_way_in_is_one_and_whole(tmp_path: Path, settings: str, said: str) -> None:
+    path = written(
+        tmp_path, f"clusters:\n  - id: prod\n    prometheus: {{url: 'http://p:9090', {settings}}}\n"
+    )
+    assert faults(path) == [f"costlab.yaml:3: clusters[0].prometheus{said}"]
+
+
+def test_ways_in_that_go_together_are_taken(tmp_path: Path) -> None:
+    more = "      client_cert: c\n      client_key: k\n      ca_file: a\n      headers: {X-Scope-OrgID: t}\n"
+    path = written(tmp_path, CLUSTER + more + "      token_command: [bin/token, 'a b']\n")
+    prometheus = load(path, {}).clusters[0].prometheus
+    assert prometheus.token_command == (str(tmp_path / "bin/token"), "a b"), "beside the file that names it"
+    bare = {
+        "COSTLAB_PROMETHEUS__TOKEN_COMMAND": "[gcloud, auth]",
+        "COSTLAB_PROMETHEUS__ENGINE": "remote-read",
+    }
+    prometheus = load(path, bare).clusters[0].prometheus
+    assert (prometheus.token_command, prometheus.engine) == (("gcloud", "auth"), Engine.REMOTE_READ)
+    signed = load(written(tmp_path, CLUSTER), {"COSTLAB_PROMETHEUS__SIGV4__REGION": "eu-central-1"})
+    assert signed.clusters[0].prometheus.sigv4 is not None
+    assert signed.clusters[0].prometheus.sigv4.service == "aps"
 
 
 def test_the_hash_follows_what_shapes_figures_and_nothing_else(tmp_path: Path) -> None:
