@@ -94,7 +94,7 @@ def test_halving_at_the_servers_limit_changes_nothing(
 def test_what_doctor_asks(synthetic_prometheus: str, synthetic_cluster: SyntheticCluster) -> None:
     settings = Prometheus(url=synthetic_prometheus)
     info = PrometheusSource(settings).info()
-    assert (info.product, info.engine) == ("Prometheus", "json")
+    assert (info.product, info.engine) == ("Prometheus", "remote-read")
     assert info.version[0].isdigit()
     doctor = Connection(settings)
     noon_ms = synthetic_cluster.days[-1].window.start_ms + 12 * HOUR_MS

@@ -26,12 +26,11 @@ from costlab.config.settings import Prometheus
 from costlab.domain.errors import SourceError, SourceRefused, SourceUnavailable
 from costlab.domain.time import Window
 from costlab.sources import Batch
-from costlab.sources.prometheus.answer import BrokenOff, QueryTimedOut, QueryTooLarge
+from costlab.sources.prometheus.answer import BrokenOff, MayPass, QueryTimedOut, QueryTooLarge
 from costlab.sources.prometheus.connection import open_session
 from costlab.sources.prometheus.http import Client
 from costlab.sources.prometheus.remote_read import RemoteReadEngine, external_labels, speaks_remote_read
 from costlab.sources.prometheus.selector import Selector
-from costlab.sources.prometheus.verdict import MayPass
 
 CANARY = "c4nary-t0ken-never-shown"
 CHUNKS = "application/x-streamed-protobuf; proto=prometheus.ChunkedReadResponse"
