@@ -10,8 +10,9 @@ import pytest
 from costlab.config.load import load
 from costlab.config.settings import Engine
 from costlab.domain.errors import SourceRefused, SourceUnavailable
-from costlab.domain.signals import Labels
+from costlab.domain.signals import Labels, Signal
 from costlab.jobs.doctor import Check, Status, examine
+from costlab.sources.prometheus.catalogue import built_in
 from costlab.sources.prometheus.flavour import Flavour, Product
 from costlab.sources.prometheus.probe import Choice
 from costlab.store.lake import Lake
@@ -30,7 +31,7 @@ clusters:
 
 
 Vector = list[tuple[Labels, float]]
-GPU_NAMES = ("gpu_utilization{", "DCGM_FI_DEV_GPU_UTIL", "amd_gpu")
+GPU_NAMES = tuple(metric.name for metric in built_in().metrics(Signal.GPU_UTILIZATION))
 
 
 @dataclass
