@@ -57,4 +57,4 @@ def _engine(choice: Choice, product: Product, client: Client) -> ReadsSamples:
         return RemoteReadEngine(client, product.external_labels, chunks=choice.chunks)
     if choice.engine is Engine.VICTORIA_EXPORT:
         return VictoriaEngine(client)
-    return QueryEngine(client, product.form)
+    return QueryEngine(client, product.form, whole_seconds=product.whole_seconds)

@@ -57,15 +57,15 @@ def joined(batches: Sequence[Batch]) -> Batch:
     )
 
 
-def cut(batch: Batch, window: Window, server: Server, late_ms: int = 0) -> Batch:
+def cut(batch: Batch, window: Window, server: Server, late_ms: int = 0, early_ms: int = 1) -> Batch:
     """The samples in the window; series without any are left out.
 
-    Raises SourceRefused for one that was not asked for: more than 1 ms before the window, or `late_ms` after it.
+    Raises SourceRefused for one that was not asked for: more than `early_ms` before the window, or `late_ms` after it.
     """
     at_ms = batch.at_ms
     inside = (at_ms >= window.start_ms) & (at_ms < window.end_ms)
     if not inside.all():
-        near = (at_ms >= window.start_ms - 1) & (at_ms < window.end_ms + late_ms)
+        near = (at_ms >= window.start_ms - early_ms) & (at_ms < window.end_ms + late_ms)
         if not near.all():
             series = int(np.searchsorted(batch.offsets, np.argmin(near), "right")) - 1
             labels = dict(batch.labels[series].as_py())

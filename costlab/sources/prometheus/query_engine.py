@@ -20,6 +20,7 @@ class QueryEngine:
 
     further: form parameters that a product needs, such as Thanos's partial_response=false.
     largest_body: bytes beyond which an answer counts as too large; it is held in memory as a whole.
+    whole_seconds: for a product that gives nothing at all for an instant with a fraction of a second.
     """
 
     name = "json"
@@ -31,10 +32,13 @@ class QueryEngine:
         client: Client,
         further: Mapping[str, str] | None = None,
         largest_body: int = LARGEST_BODY,
+        *,
+        whole_seconds: bool = False,
     ) -> None:
         self._client = client
         self._further = dict(further or {})
         self._largest_body = largest_body
+        self._whole_seconds = whole_seconds
         self._remarks: dict[str, None] = {}
 
     @property
@@ -50,17 +54,23 @@ class QueryEngine:
         with self._client.receive(call) as body:
             matrix = read_matrix(body.whole(self._largest_body), body.server)
         self._remarks |= dict.fromkeys(matrix.remarks)
-        batch = cut(matrix.batch, window, body.server)
+        early_ms, late_ms = (2000, 1000) if self._whole_seconds else (1, 0)
+        batch = cut(matrix.batch, window, body.server, late_ms, early_ms)
         if len(batch.at_ms):
             yield batch
 
     def _form(self, selector: Selector, window: Window) -> dict[str, str]:
+        query, time = self._whole(selector, window) if self._whole_seconds else self._exact(selector, window)
+        timeout = f"{_SERVER_SHARE * self._client.timeout_s:.3f}"
+        return {"query": query, "time": time, "timeout": timeout, **self._further}
+
+    def _exact(self, selector: Selector, window: Window) -> tuple[str, str]:
         # A range selector of Prometheus 2 holds both of its ends, that of 3 only the later one. So it is asked for
         # (end - 1 ms) - duration = start - 1 ms onwards: 3 gives exactly the window, 2 at most one instant more.
         seconds, rest = divmod(window.end_ms - 1, 1000)
-        return {
-            "query": f"{selector}[{window.duration_ms}ms]",
-            "time": f"{seconds}.{rest:03d}",
-            "timeout": f"{_SERVER_SHARE * self._client.timeout_s:.3f}",
-            **self._further,
-        }
+        return f"{selector}[{window.duration_ms}ms]", f"{seconds}.{rest:03d}"
+
+    def _whole(self, selector: Selector, window: Window) -> tuple[str, str]:
+        # From a full second before the window to the full second after it, whichever ends count.
+        first_s, last_s = window.start_ms // 1000 - 1, -(-window.end_ms // 1000)
+        return f"{selector}[{last_s - first_s}s]", str(last_s)
