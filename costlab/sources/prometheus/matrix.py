@@ -81,10 +81,8 @@ def _quickly(body: bytes | bytearray, server: Server) -> Matrix | None:
 
 def _strictly(answer: Answer) -> Matrix:
     """The matrix of an answer that the general parser read."""
-    data = answer.data
-    result = data.get("result") if isinstance(data, dict) else None
-    histograms = sum("histograms" in entry for entry in result or () if isinstance(entry, dict))
     found = series_of(answer)
+    histograms = sum("histograms" in entry for entry in answer.data["result"])
     names = [name for series in found for name in series.labels]
     values = [value for series in found for value in series.labels.values()]
     batch = Batch(

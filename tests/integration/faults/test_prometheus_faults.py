@@ -314,6 +314,7 @@ ODD = {
     "a vector": (success('{"status":"success","data":{"resultType":"vector","result":[]}}'), "no matrix but vector"),
     "null data": (success('{"status":"success","data":null}'), "no matrix but None"),
     "null result": (success('{"status":"success","data":{"resultType":"matrix","result":null}}'), "no list of series"),
+    "a number as result": (success('{"status":"success","data":{"resultType":"matrix","result":1}}'), "no list of series"),
     "deep": (reply(body=b'{"a":' * 100_000), "did not answer as Prometheus does"),
     "deep lists": (reply(body=b"[" * 100_000), "did not answer as Prometheus does"),
     "data twice": (
