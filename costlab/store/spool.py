@@ -221,10 +221,9 @@ def _files(folder: Path, name: str) -> tuple[Path, Path]:
 def _read_part(folder: Path, name: str) -> Kept:
     samples, series = (pq.read_table(file, memory_map=True) for file in _files(folder, name))
     labels = series.column("labels").combine_chunks()
-    counts = np.bincount(samples.column("series").to_numpy(), minlength=len(labels))
     return Kept(
         labels,
-        np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)]),
-        samples.column("at").to_numpy().astype("datetime64[ms]").view(np.int64),
+        np.searchsorted(samples.column("series").to_numpy(), np.arange(len(labels) + 1)),
+        samples.column("at").cast(pa.int64()).to_numpy(),
         samples.column("value").to_numpy(),
     )

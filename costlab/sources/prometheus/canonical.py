@@ -45,20 +45,18 @@ def canonical_series(
     ordered = [counted[place] for place in order.tolist()]
     lengths = [len(series.at_ms) for series in ordered]
     units = [metrics[series.labels["__name__"]].unit or _OWN for series in ordered]
-    group, at_ms, values = _united(
+    sizes, at_ms, values = _united(
         *_sound(
-            np.repeat(groups[order], lengths),
+            np.bincount(groups[order], lengths).astype(np.int64),
             np.concatenate([series.at_ms for series in ordered]),
             np.concatenate([series.values for series in ordered]),
             _each([unit.factor for unit in units], lengths),
             _each([unit.divisor for unit in units], lengths),
         )
     )
-    counts = np.bincount(group, minlength=len(distinct))
-    labels = tuple(naming.labels(distinct[place]) for place in np.flatnonzero(counts).tolist())
-    return Series(
-        signal, labels, np.concatenate([[0], np.cumsum(counts[counts > 0])]).astype(np.int64), at_ms, values
-    )
+    seen = np.flatnonzero(sizes)
+    labels = tuple(naming.labels(distinct[place]) for place in seen.tolist())
+    return Series(signal, labels, _offsets(sizes[seen]), at_ms, values)
 
 
 def usable(values: Floats) -> NDArray[np.bool_]:
@@ -90,16 +88,29 @@ def _each(sides: list[float], lengths: list[int]) -> Floats:
 
 
 def _sound(
-    group: Ints, at_ms: Ints, values: Floats, factor: Floats, divisor: Floats
+    sizes: Ints, at_ms: Ints, values: Floats, factor: Floats, divisor: Floats
 ) -> tuple[Ints, Ints, Floats]:
-    """The samples that count, in the signal's unit; a group that only ends, and was never seen, is left out."""
+    """The samples that count, in the signal's unit; a group that only ends, and was never seen, is left out.
+
+    sizes: int64 (groups,), how many samples each group has; they stand one group after the other. values: is changed.
+    """
     sound, ended = usable(values), _ended(values)
-    values = np.multiply(values, factor, out=np.full(len(values), np.nan), where=sound & ~ended)
-    values /= divisor
-    seen = np.zeros(group[-1] + 1, np.bool_)
-    seen[group[sound & ~ended]] = True
-    sound &= seen[group]
-    return group[sound], at_ms[sound], values[sound]
+    with np.errstate(invalid="ignore", over="ignore"):  # what does not count may be anything
+        values *= factor
+        values /= divisor
+    values[ended] = np.nan
+    begins = _offsets(sizes)[:-1]
+    seen = _counted(begins, ~sound | ended) < sizes
+    if not seen.all():
+        sound &= np.repeat(seen, sizes)
+    if sound.all():  # nearly always: then nothing is copied
+        return sizes, at_ms, values
+    return sizes - _counted(begins, ~sound), at_ms[sound], values[sound]
+
+
+def _counted(begins: Ints, mask: NDArray[np.bool_]) -> Ints:
+    """How many samples of each group are in the mask, int64 (groups,); quick where few are."""
+    return np.bincount(np.searchsorted(begins, np.flatnonzero(mask), "right") - 1, minlength=len(begins))
 
 
 def _ended(values: Floats) -> NDArray[np.bool_]:
@@ -107,14 +118,22 @@ def _ended(values: Floats) -> NDArray[np.bool_]:
     return ended
 
 
-def _united(group: Ints, at_ms: Ints, values: Floats) -> tuple[Ints, Ints, Floats]:
+def _united(sizes: Ints, at_ms: Ints, values: Floats) -> tuple[Ints, Ints, Floats]:
     """Samples ordered by group and instant, each instant once with its largest value; a marker yields."""
-    same_group = group[1:] == group[:-1]
-    if np.all(~same_group | (at_ms[1:] > at_ms[:-1])):
-        return group, at_ms, values
+    begins = _offsets(sizes)[1:-1]
+    rising = at_ms[1:] > at_ms[:-1]
+    rising[begins[(begins > 0) & (begins < len(at_ms))] - 1] = True
+    if rising.all():
+        return sizes, at_ms, values
+    group = np.repeat(np.arange(len(sizes)), sizes)
     order = np.lexsort((at_ms, group))
     group, at_ms, values = group[order], at_ms[order], values[order]
     fresh = np.ones(len(group), np.bool_)
     fresh[1:] = (group[1:] != group[:-1]) | (at_ms[1:] != at_ms[:-1])
     first = np.flatnonzero(fresh)
-    return group[first], at_ms[first], np.fmax.reduceat(values, first)
+    counts = np.bincount(group[first], minlength=len(sizes))
+    return counts, at_ms[first], np.fmax.reduceat(values, first)
+
+
+def _offsets(sizes: Ints) -> Ints:
+    return np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)])
