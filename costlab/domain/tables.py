@@ -323,6 +323,7 @@ _RUNS = _table(
     Column("samples", _I, "samples", "Samples read in all."),
     Column("source", _T, "", "Where they came from: product and version."),
     Column("engine", _T, "", "How they were read."),
+    Column("limits", _MAP, "", "The server's flags that bound a query, as far as it tells them."),
     Column("warnings", Type.TEXTS, "", "What the source or the run warned of."),
     Column("costlab_version", _T, "", "The version that wrote the day."),
     Column("config_hash", _T, "", "SHA-256 of the configuration that shaped the figures."),

@@ -80,6 +80,7 @@ def commit(
         "samples": sum(facts.samples.values()),
         "source": facts.source,
         "engine": facts.engine,
+        "limits": dict(sorted(facts.limits.items())),
         "warnings": list(facts.warnings),
         "costlab_version": __version__,
         "config_hash": settings.config_hash,
@@ -121,5 +122,6 @@ def facts_in(lake: Lake, cluster: str, day: Day) -> Facts | None:
         scrape_interval_s={name: float(text) for name, text in run["scrape_interval_s"].items()},
         source=run["source"],
         engine=run["engine"],
+        limits=run["limits"],
         warnings=tuple(run["warnings"]),
     )

@@ -48,6 +48,7 @@ class Facts:
     scrape_interval_s: Mapping[str, float]
     source: str
     engine: str
+    limits: Mapping[str, str]
     warnings: tuple[str, ...]
 
 
@@ -100,6 +101,7 @@ def observe_day(
         scrape_interval_s={signal.value: ms / 1000 for signal, ms in signals.intervals_ms.items()},
         source=f"{info.product} {info.version}".strip(),
         engine=info.engine,
+        limits=info.limits,
         warnings=tuple(sorted(set(source.warnings))),
     )
 

@@ -20,9 +20,10 @@ from costlab.sources import Batch
 from costlab.sources.prometheus.answer import QueryTooLarge
 from costlab.sources.prometheus.connection import open_session
 from costlab.sources.prometheus.engine import Engine
+from costlab.sources.prometheus.flavour import external_labels
 from costlab.sources.prometheus.http import Client
 from costlab.sources.prometheus.query_engine import QueryEngine
-from costlab.sources.prometheus.remote_read import RemoteReadEngine, external_labels, speaks_remote_read
+from costlab.sources.prometheus.remote_read import RemoteReadEngine, speaks_remote_read
 from costlab.sources.prometheus.selector import Matcher, Operator, Selector
 from costlab.sources.synthetic import SyntheticCluster
 from costlab.sources.synthetic.openmetrics import write_openmetrics

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from costlab.domain.errors import SourceError, SourceRefused, SourceUnavailable
 from costlab.domain.time import HOUR_MS, MINUTE_MS, Window
 from costlab.sources import Batch
-from costlab.sources.prometheus.answer import BrokenOff, MayPass, QueryTimedOut, QueryTooLarge
+from costlab.sources.prometheus.answer import BrokenOff, MayPass, QueryTimedOut, QueryTooLarge, QueryTooLong
 from costlab.sources.prometheus.gate import Gate
 from costlab.sources.prometheus.selector import Selector
 from costlab.sources.prometheus.tasks import Reader, Task
@@ -161,6 +161,13 @@ def test_below_the_floor_series_are_parted_until_no_label_parts_them() -> None:
         QueryTooLarge, match=re.escape('too much, even for 5 minutes of up{namespace=~"a",pod=~"x"}')
     ):
         read(Server(samples, most=1), window=Window(0, 5 * MINUTE_MS))
+
+
+def test_a_length_that_is_refused_even_at_the_floor_is_not_tried_with_fewer_series() -> None:
+    server = Server({("a", "x"): [0, 1], ("b", "y"): [0, 1]}, most=1, fault=QueryTooLong)
+    with pytest.raises(QueryTooLong):
+        read(server, window=Window(0, 5 * MINUTE_MS))
+    assert len(server.asked) == 1
 
 
 @pytest.mark.parametrize(

@@ -15,12 +15,10 @@ from urllib3.util.retry import Retry
 from costlab.config.settings import Prometheus
 from costlab.domain.errors import ConfigError, SourceRefused
 from costlab.domain.signals import Labels
-from costlab.sources import SourceInfo
 from costlab.sources.prometheus.adapter import PromptAdapter
 from costlab.sources.prometheus.answer import Server
 from costlab.sources.prometheus.credentials import credentials
-from costlab.sources.prometheus.flavour import recognise
-from costlab.sources.prometheus.http import HEADERS, Client
+from costlab.sources.prometheus.http import HEADERS
 from costlab.sources.prometheus.secret import sendable
 from costlab.sources.prometheus.verdict import check_head, host_of, sent_secrets, unreachable
 
@@ -43,11 +41,6 @@ def open_session(settings: Prometheus) -> requests.Session:
     session.mount("http://", PromptAdapter(pool_maxsize=settings.max_in_flight))
     session.mount("https://", PromptAdapter(pool_maxsize=settings.max_in_flight))
     return session
-
-
-def build_info(client: Client) -> SourceInfo:
-    """The product and version behind the query API; raises SourceUnavailable or SourceRefused."""
-    return recognise(client).info("json")
 
 
 class Connection:

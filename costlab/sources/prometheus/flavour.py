@@ -75,6 +75,15 @@ def recognise(client: Client) -> Product:
     return _by_build_info(client, told if isinstance(told, dict) else {})
 
 
+def external_labels(client: Client) -> Mapping[str, str]:
+    """What a server adds to all of its series in remote read; nothing where it does not show. Raises SourceUnavailable."""
+    try:
+        labels = yaml.safe_load(client.ask("api/v1/status/config").data["yaml"])["global"]["external_labels"]
+        return {str(name): str(value) for name, value in labels.items()}
+    except (SourceRefused, yaml.YAMLError, KeyError, TypeError, AttributeError):
+        return {}  # closed, or there are none
+
+
 def exports(client: Client) -> bool:
     """Whether it has VictoriaMetrics' export; raises SourceError when nobody answers."""
     nothing = {"match[]": '{__name__="costlab_asks_for_nothing"}', "start": "1", "end": "2"}
@@ -141,7 +150,7 @@ def _by_build_info(client: Client, told: Mapping[str, Any]) -> Product:
         return Product(Flavour.THANOS, Flavour.THANOS.value, version, _flags(client))
     if "revision" in told:
         name = Flavour.PROMETHEUS
-        return Product(name, name.value, version, _flags(client), _external_labels(client))
+        return Product(name, name.value, version, _flags(client), external_labels(client))
     return Product(Flavour.UNKNOWN, Flavour.UNKNOWN.value, version)
 
 
@@ -155,15 +164,6 @@ def _flags(client: Client) -> Mapping[str, str]:
     return (
         {name: str(flags[name]) for name in sorted(_LIMITS & flags.keys())} if isinstance(flags, dict) else {}
     )
-
-
-def _external_labels(client: Client) -> Mapping[str, str]:
-    told = _open(client, "api/v1/status/config")
-    try:
-        labels = yaml.safe_load(told["yaml"])["global"]["external_labels"]
-        return {str(name): str(value) for name, value in labels.items()}
-    except (yaml.YAMLError, KeyError, TypeError, AttributeError):
-        return {}  # closed, or there are none
 
 
 def _victoria(client: Client) -> Product:

@@ -6,7 +6,6 @@ from typing import Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import yaml
 
 from costlab.core.remote import Columns, LeftOut, Malformed, Texts, find
 from costlab.domain.errors import SourceRefused
@@ -68,16 +67,6 @@ def speaks_remote_read(client: Client) -> Literal["chunks", "samples"] | None:
             return "chunks" if body.kind == CHUNKS else "samples"
     except SourceRefused:
         return None
-
-
-def external_labels(client: Client) -> dict[str, str]:
-    """What a server adds to all of its series here; nothing where it does not show. Raises SourceUnavailable."""
-    try:
-        shown = yaml.safe_load(client.ask("api/v1/status/config").data["yaml"])
-        labels = shown["global"]["external_labels"]
-        return {name: value for name, value in labels.items() if isinstance(value, str)}
-    except (SourceRefused, yaml.YAMLError, KeyError, TypeError, AttributeError):
-        return {}
 
 
 def _batch(columns: Columns, selector: Selector, server: Server) -> Batch:

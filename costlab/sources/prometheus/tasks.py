@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from costlab.domain.errors import SourceError, SourceRefused, SourceUnavailable
 from costlab.domain.time import MINUTE_MS, Window
 from costlab.sources import Batch, Sink
-from costlab.sources.prometheus.answer import BrokenOff, MayPass, QueryTimedOut, QueryTooLarge
+from costlab.sources.prometheus.answer import BrokenOff, MayPass, QueryTimedOut, QueryTooLarge, QueryTooLong
 from costlab.sources.prometheus.engine import Engine
 from costlab.sources.prometheus.gate import Gate
 from costlab.sources.prometheus.selector import Matcher, Operator, Selector
@@ -92,6 +92,8 @@ class Reader:
                 # The windows beside it are as long: they need not be refused first.
                 self._refused_ms[task.selector] = task.window.duration_ms
                 return self._read_halves(task, sink)
+            if isinstance(fault, QueryTooLong):
+                raise  # fewer series would be as long
             return sum(self.read(replace(task, selector=part), sink) for part in self._parted(task, fault))
 
     def _read_halves(self, task: Task, sink: Sink) -> int:

@@ -28,8 +28,9 @@ from costlab.domain.time import Window
 from costlab.sources import Batch
 from costlab.sources.prometheus.answer import BrokenOff, MayPass, QueryTimedOut, QueryTooLarge
 from costlab.sources.prometheus.connection import open_session
+from costlab.sources.prometheus.flavour import external_labels
 from costlab.sources.prometheus.http import Client
-from costlab.sources.prometheus.remote_read import RemoteReadEngine, external_labels, speaks_remote_read
+from costlab.sources.prometheus.remote_read import RemoteReadEngine, speaks_remote_read
 from costlab.sources.prometheus.selector import Selector
 
 CANARY = "c4nary-t0ken-never-shown"
