@@ -356,7 +356,7 @@ def _add_run(rows: Rows, part: dict[str, Any], coverage: float) -> None:
             "scrape_interval_s": [(name, "30" if name in usage else "60") for name in sorted(usage + others)],
             "samples": 1_412_640,
             "source": "Prometheus 2.42.0",
-            "engine": "remote-read",
+            "engine": "json",
             "limits": [("query.max-samples", "50000000")],
             "warnings": [],
             "costlab_version": "0.1.0",
