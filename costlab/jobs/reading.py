@@ -10,6 +10,7 @@ from costlab.sources import Source
 
 # Of samples in memory, 16 bytes each: CPU and memory of 2,000 containers every 30 s, which are looked at side by side.
 MOST_SAMPLES = 12_000_000
+_SMALL = 100_000  # of samples: a signal that is read again in no time, but often
 
 
 class Reading(Mapping[Signal, Series]):
@@ -29,6 +30,7 @@ class Reading(Mapping[Signal, Series]):
         self._window = window
         self._step = step
         self._most_samples = most_samples
+        self._seen: set[Signal] = set()
         self._held: OrderedDict[Signal, Series] = OrderedDict()
 
     def __getitem__(self, signal: Signal) -> Series:
@@ -38,18 +40,20 @@ class Reading(Mapping[Signal, Series]):
             return self._held[signal]
         self._step(f"read {signal}")
         series = self._source.fetch(signal, self._window)
+        self._seen.add(signal)
         if series.sample_count and signal not in self.counts:
             self.counts[signal] = series.sample_count
             if interval_ms := scrape_interval_ms(series.at_ms, series.offsets, 0):
                 self.intervals_ms[signal] = interval_ms
         self._held[signal] = series
-        while (
-            len(self._held) > 1
-            and sum(held.sample_count for held in self._held.values()) > self._most_samples
-        ):
-            # The largest goes: the many small ones are asked for again and again.
-            del self._held[max(self._others(signal), key=lambda other: self._held[other].sample_count)]
+        self._make_room(signal)
         return series
+
+    def read_rest(self) -> None:
+        """Read what was not looked at yet, so that it counts too; raises SourceError."""
+        for signal in Signal:
+            if signal not in self._seen:
+                _ = self[signal]
 
     def __iter__(self) -> Iterator[Signal]:
         return iter(Signal)
@@ -57,5 +61,11 @@ class Reading(Mapping[Signal, Series]):
     def __len__(self) -> int:
         return len(Signal)
 
-    def _others(self, signal: Signal) -> list[Signal]:
-        return [other for other in self._held if other is not signal]
+    def _make_room(self, newest: Signal) -> None:
+        """Let those go that were not looked at for longest, but for what is small and looked at again and again."""
+        sizes = {signal: held.sample_count for signal, held in self._held.items()}
+        for signal, size in sizes.items():
+            if sum(sizes[other] for other in self._held) <= self._most_samples:
+                return
+            if signal is not newest and size > _SMALL:
+                del self._held[signal]

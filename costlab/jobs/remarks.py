@@ -1,7 +1,7 @@
 """What a person should know of how a day was observed."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from costlab.domain.time import Day
 from costlab.jobs.claims import Claim, init_containers
 from costlab.jobs.devices import NOBODY, DeviceUsage
 from costlab.jobs.heard import Hearing, Signals
+from costlab.jobs.reading import Reading
 from costlab.jobs.sharing import Sharing
 from costlab.jobs.usage import Usage
 
@@ -22,11 +23,11 @@ _HOUR_MS = 3_600_000
 
 
 def findings_of(
-    signals: Signals, claims: list[Claim], used: Usage, gpus: DeviceUsage, sharing: Sharing, heard: Hearing, day: Day,
+    signals: Reading, claims: list[Claim], used: Usage, gpus: DeviceUsage, sharing: Sharing, heard: Hearing, day: Day,
     max_gap_ms: int,
 ) -> Iterator[Finding]:  # fmt: skip
     """Everything that was missing, doubled, guessed or nobody's."""
-    yield from _missing(signals)
+    yield from _missing(signals.counts)
     yield from _inventory(signals, heard, day, max_gap_ms)
     if used.homeless > 0:
         yield Finding(
@@ -44,9 +45,9 @@ def findings_of(
     yield from _unclaimed_gpus(claims, gpus)
 
 
-def _missing(signals: Signals) -> Iterator[Finding]:
+def _missing(counts: Mapping[Signal, int]) -> Iterator[Finding]:
     for signal in _EXPECTED:
-        if not signals[signal].sample_count:
+        if signal not in counts:
             spec = SIGNALS[signal]
             yield Finding(
                 "signal_missing",

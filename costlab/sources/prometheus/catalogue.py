@@ -106,6 +106,8 @@ def built_in() -> Catalogue:
 
 # A pod may have owners that do not control it; its charge belongs to the one that does.
 _CONTROLLER = (Matcher("owner_is_controller", Operator.NOT_EQUAL, "false"),)
+# kube-state-metrics tells of all five phases of every pod all the time, 1 or 0; only whether it has ended counts.
+_ENDED = (Matcher("phase", Operator.MATCHES, "Succeeded|Failed"),)
 # container="" is a whole pod or a slice, "POD" is the pause container: with them every sum is twice too large.
 _CONTAINERS = (
     Matcher("container", Operator.NOT_EQUAL, ""),
@@ -141,7 +143,7 @@ def _one_of(label: str, values: tuple[str, ...]) -> Matcher:
 _FIXED: dict[Signal, Metric] = {
     Signal.POD_INFO: Metric("kube_pod_info"),
     Signal.POD_OWNER: Metric("kube_pod_owner", matchers=_CONTROLLER),
-    Signal.POD_PHASE: Metric("kube_pod_status_phase"),
+    Signal.POD_PHASE: Metric("kube_pod_status_phase", matchers=_ENDED),
     Signal.POD_SCHEDULED_TIME: Metric("kube_pod_status_scheduled_time"),
     Signal.POD_START_TIME: Metric("kube_pod_start_time"),
     Signal.POD_COMPLETION_TIME: Metric("kube_pod_completion_time"),
