@@ -11,9 +11,12 @@ import typer.main
 from checkout import ROOT, files, pages
 
 from costlab.cli.app import app
+from costlab.config.accelerator import builtin, in_effect
+from costlab.config.load import load
 from costlab.domain.errors import ExitCode
 from costlab.domain.signals import Signal
 from costlab.domain.tables import TABLES
+from costlab.domain.units import UNITS
 from costlab.sources.prometheus.catalogue import built_in
 
 COMMANDS = sorted(
@@ -27,9 +30,22 @@ COMMANDS = sorted(
 )
 
 
-def test_the_page_of_the_tables_is_made_from_them() -> None:
-    made = runpy.run_path(str(ROOT / "scripts/tables_page.py"))["page"]()
-    assert (ROOT / "docs/tables.md").read_text() == made, "scripts/docs writes it"
+@pytest.mark.parametrize("name", ["tables", "exporters"])
+def test_a_page_that_is_made_from_the_code_is_as_the_code_makes_it(name: str) -> None:
+    made = runpy.run_path(str(ROOT / f"scripts/{name}_page.py"))["page"]()
+    assert (ROOT / f"docs/{name}.md").read_text() == made, "scripts/docs writes it"
+
+
+def test_the_entries_that_the_page_of_exporters_shows_are_taken(tmp_path: Path) -> None:
+    (shown,) = re.findall(
+        r"```yaml\n(accelerators:.*?)```", (ROOT / "docs/exporters.md").read_text(), re.DOTALL
+    )
+    (tmp_path / "costlab.yaml").write_text(shown)
+    entries = {entry.name: entry for entry in in_effect(load(tmp_path / "costlab.yaml", {}).accelerators)}
+    assert entries["plain"].unit(Signal.GPU_MEMORY_USED) == UNITS["bytes"]
+    assert entries["amd"].names(Signal.GPU_UTILIZATION) == ("amd_gpu_gfx_activity",)
+    assert entries["tpu"].names(Signal.GPU_MEMORY_USED) == ()
+    assert entries["npu"].names(Signal.GPU_POWER) == ("npu_power_watts",)
 
 
 @pytest.mark.parametrize(("line", "page"), COMMANDS)
@@ -47,6 +63,7 @@ def test_a_command_that_a_page_shows_is_understood(line: str, page: str) -> None
 
 def test_metrics_are_called_as_the_catalogue_calls_them() -> None:
     known = {metric.name for signal in Signal for metric in built_in().metrics(signal)}
+    known |= {name for entry in builtin() for names in entry.labels.values() for name in names}
     ours = set(TABLES) | {column.name for table in TABLES.values() for column in table.columns}
     said = {
         (name, str(path))

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 import requests
 
-from costlab.config.settings import Prometheus, Settings
+from costlab.config.settings import Engine, Prometheus, Settings
 from costlab.domain.signals import Signal
 from costlab.domain.time import HOUR_MS, MINUTE_MS, Window
 from costlab.sources.prometheus import PrometheusSource
@@ -85,7 +85,7 @@ def test_only_exporters_that_somebody_runs_are_asked_for(prometheus: str) -> Non
     def listen(response: requests.Response, *_: object, **__: object) -> None:
         asked.append(f"{response.request.url} {response.request.body!r}")
 
-    settings = Prometheus(url=prometheus)
+    settings = Prometheus(url=prometheus, engine=Engine.JSON)  # whose questions can be read
     session = open_session(settings)
     session.hooks["response"] = [listen]
     assert busy(PrometheusSource(settings, session), BOTH_DAY) == {"GPU-1": {0.5}, "AMD-1": {0.4}}
