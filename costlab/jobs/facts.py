@@ -86,8 +86,8 @@ def observe_day(
     }
     shares = coverage_of(claims, used, gpus)
     occupied = sum(whole for _, whole in shares.values())
-    findings = findings_of(signals, claims, used, gpus, sharing, heard, day, gap_ms)
     signals.read_rest()
+    findings = findings_of(signals, claims, used, gpus, sharing, heard, day, gap_ms)
     info = source.info()
     return Facts(
         tables=tables,
