@@ -31,7 +31,11 @@ some nodes may hold NVIDIA's devices, and others AMD's. An exporter that stands 
 any device, under any signal: it would show the same devices under other names.
 
 A device is told apart by `gpu_uuid` (and `mig_instance`); without it by `node` and `gpu_index`; without a node by the
-scrape target. A busy device without pod and container is nobody's: a finding, and its money is in idle.
+scrape target. A busy device without a pod is nobody's: a finding, and its money is in idle. Where a pod is named and no
+container, the device is that of the pod's only container that requests one.
+
+Observed is what any of these show; billed as GPUs are requests for `nvidia.com/gpu`, its shares and MIG instances, and
+for `amd.com/gpu`. Gaudi, Neuron and TPU nodes are priced as a whole too, but by cores and memory.
 """
 
 # What the entries themselves cannot say.

@@ -1,14 +1,17 @@
 """What GPUs were seen to do, and for whom: the exporter's series of each device and user, as one truth."""
 
+from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from costlab.core.kernels import Floats, Ints
 from costlab.core.observe import Stretches, combine, held, nearest_rank, side_by_side
-from costlab.domain.identity import container_key, gpu_key
+from costlab.domain.identity import PodKey, container_key, gpu_key
 from costlab.domain.signals import Labels, Series, Signal
 from costlab.domain.time import Window
+from costlab.jobs.claims import Claim
 from costlab.jobs.heard import Signals
 from costlab.jobs.lives import Life
 from costlab.jobs.residents import Part, Residents, cut
@@ -70,21 +73,24 @@ class DeviceDay:
 
 
 def device_usage(
-    signals: Signals, lives: list[Life], window: Window, cluster: str, max_gap_ms: int
+    signals: Signals, lives: list[Life], claims: list[Claim], window: Window, cluster: str, max_gap_ms: int
 ) -> DeviceUsage:
     """Busy ratio, memory and power of every device, by the container that the exporter names while that one lives.
 
-    Busy is the engine-active ratio where the exporter has it, else utilisation. Several series of one device and user
-    (another driver version, a second exporter) are one: the maximum.
+    Where it names a pod only, the user is that container of the pod which alone requests GPUs. Busy is the
+    engine-active ratio where the exporter has it, else utilisation. Several series of one device and user (another
+    driver version, a second exporter) are one: the maximum.
     """
-    residents = Residents(lives, window)
+    residents, alone = Residents(lives, window), _alone(claims)
     parts = {signal: residents.parts(signals[signal]) for signal in _SIGNALS}
     devices: dict[int, Device] = {}
     pairs: dict[Signal, list[tuple[int, int]]] = {}
     for signal in _SIGNALS:
         named = [_device(labels, cluster) for labels in signals[signal].labels]
         devices |= {device.key: device for device in named}
-        pairs[signal] = [(named[part.series].key, _user(signals[signal], part)) for part in parts[signal]]
+        pairs[signal] = [
+            (named[part.series].key, _user(signals[signal], part, alone)) for part in parts[signal]
+        ]
     order = {pair: i for i, pair in enumerate(sorted({pair for of in pairs.values() for pair in of}))}
 
     def one_truth(signal: Signal) -> Stretches:
@@ -143,9 +149,20 @@ def _by_device(usage: DeviceUsage, device: Ints, values: Floats) -> Stretches:
     return combine(single, device[known], len(usage.devices), add=False)
 
 
-def _user(series: Series, part: Part) -> int:
-    container = series.labels[part.series].get("container", "")
-    return NOBODY if part.life is None else container_key(part.life.key, container)
+def _alone(claims: list[Claim]) -> dict[PodKey, str]:
+    """The container of each pod that requests GPUs, where there is only one."""
+    asking: dict[PodKey, set[str]] = defaultdict(set)
+    for claim in claims:
+        if claim.container and claim.gpu_share:
+            asking[claim.life.key].add(claim.container)
+    return {key: min(containers) for key, containers in asking.items() if len(containers) == 1}
+
+
+def _user(series: Series, part: Part, alone: Mapping[PodKey, str]) -> int:
+    if part.life is None:
+        return NOBODY
+    container = series.labels[part.series].get("container") or alone.get(part.life.key, "")
+    return container_key(part.life.key, container)
 
 
 def _device(labels: Labels, cluster: str) -> Device:

@@ -76,7 +76,7 @@ def observe_day(
     machines = machines_of(signals, window, lives, sharing, heard, gap_ms)
     claims = claims_of(signals, lives, usage.containers_seen(signals, lives, window), sharing, gap_ms)
     used = usage.usage_of(signals, lives, window, gap_ms)
-    gpus = devices.device_usage(signals, lives, window, cluster, gap_ms)
+    gpus = devices.device_usage(signals, lives, claims, window, cluster, gap_ms)
     tables = {
         "containers": _containers(claims, signals, settings, cluster, day),
         "nodes": nodes_table(machines, settings, cluster, day),

@@ -63,6 +63,7 @@ def test_a_command_that_a_page_shows_is_understood(line: str, page: str) -> None
 
 def test_metrics_are_called_as_the_catalogue_calls_them() -> None:
     known = {metric.name for signal in Signal for metric in built_in().metrics(signal)}
+    known |= {signal.value for signal in Signal}
     known |= {name for entry in builtin() for names in entry.labels.values() for name in names}
     ours = {*TABLES, *Signal} | {column.name for table in TABLES.values() for column in table.columns}
     said = {

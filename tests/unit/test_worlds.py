@@ -279,6 +279,20 @@ def test_mig_instances_of_one_profile_that_are_nobodys_are_one_finding() -> None
     assert (row["subject"], row["message"][:28]) == ("n1 GPU-1 1g.10gb", "it was busy for 48.000 hours")
 
 
+@pytest.mark.parametrize(("asking", "used"), [(("app",), 30.0), (("app", "side"), 0.0)])
+def test_an_exporter_that_names_a_pod_only_means_its_only_container_with_a_gpu(
+    asking: tuple[str, ...], used: float
+) -> None:
+    world = World().node(nvidia_com_gpu=2.0).pod("a").use("a").use("a", container="side").gpu("GPU-2", 0.0)
+    labels = {"namespace": "ns", "pod": "a", "uid": "a-uid", "resource": "nvidia_com_gpu"}
+    for container in asking:
+        world.add(Signal.CONTAINER_REQUEST, {**labels, "container": container}, 1.0)
+    world.add(Signal.GPU_UTILIZATION, {"gpu_uuid": "GPU-1", "node": "n1", "namespace": "ns", "pod": "a"}, 0.5)
+    day = Measured(world)
+    assert day.total("cost_used", resource="gpu", kind="workload") == pytest.approx(used)
+    assert ("unattributed_gpu" in day.found()) == (used == 0)
+
+
 def test_a_percentage_that_is_taken_for_a_ratio_is_refused() -> None:
     world = World().node(nvidia_com_gpu=1.0).pod("a").use("a").gpu("GPU-1", 87.0, "a")
     with pytest.raises(
