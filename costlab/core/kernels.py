@@ -60,6 +60,37 @@ def rate(
 
 
 @kernel
+def late(values: Floats, source: Ints, offsets: Ints) -> NDArray[np.bool_]:
+    """Which samples of a counter that several sources tell came late, bool (n,): a fall, but no reset.
+
+    source: int64 (n,), from 0 on and of one group each. A source came late where its own samples rose while another
+    told of more; where it tells of the last reset after another did; and where the next sample is back up, unless it
+    is the source itself that fell and rose.
+    """
+    found = np.zeros(len(values), np.bool_)
+    last = np.full(source.max() + 1 if len(source) else 0, -1, np.int64)
+    for group in range(len(offsets) - 1):
+        end = offsets[group + 1]
+        level, since, reset = np.nan, offsets[group], offsets[group]
+        for i in range(offsets[group], end):
+            if np.isnan(values[i]):
+                level = np.nan
+                continue
+            own = last[source[i]]
+            last[source[i]] = i
+            if values[i] < level:
+                explained = own >= 0 and (values[own] <= values[i] or own < reset)
+                news = i + 1 < end and (own < 0 or source[i + 1] != source[i])
+                undone = news and values[i + 1] >= level
+                if undone or (explained and own < since):
+                    found[i] = True
+                    continue
+                reset = i
+            level, since = values[i], i
+    return found
+
+
+@kernel
 def overlay(
     start_ms: Ints, end_ms: Ints, values: Floats, offsets: Ints, add: bool
 ) -> tuple[Ints, Ints, Floats, Ints]:

@@ -1,6 +1,7 @@
 """The NumPy twins of `kernels`: the meaning of every result, written to be read. Slow, and held equal by the tests."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from costlab.core.kernels import Floats, Ints
 
@@ -28,6 +29,32 @@ def rate(
     rise = np.where(values >= before, values - before, values)
     seconds = np.where(known, lasted, 1) / 1000.0
     return np.where(known, before_ms, at_ms), np.where(known, rise / seconds, np.nan)
+
+
+def late(values: Floats, source: Ints, offsets: Ints) -> NDArray[np.bool_]:
+    """Which samples of a counter that several sources tell came late, bool (n,): a fall, but no reset."""
+    found = np.zeros(len(values), bool)
+    for low, high in zip(offsets[:-1].tolist(), offsets[1:].tolist(), strict=True):
+        kept: list[int] = []  # since the last marker
+        reset = low
+        for i in (low + np.flatnonzero(~np.isnan(values[low:high]))).tolist():
+            if i > low and np.isnan(values[i - 1]):
+                kept = []
+            before = low + np.flatnonzero((source[low:i] == source[i]) & ~np.isnan(values[low:i]))
+            if kept and values[i] < values[kept[-1]]:
+                own = int(before[-1]) if len(before) else None
+                news = i + 1 < high and (own is None or source[i + 1] != source[i])
+                if news and values[i + 1] >= values[kept[-1]]:
+                    found[i] = True
+                elif own is not None and own < reset:
+                    found[i] = True  # the reset that another source told first
+                elif own is not None and own < kept[-1]:
+                    found[i] = values[own] <= values[i]
+                if not found[i]:
+                    reset = i
+            if not found[i]:
+                kept.append(i)
+    return found
 
 
 def overlay(

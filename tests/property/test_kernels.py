@@ -91,6 +91,15 @@ def test_rate(series: tuple[Ints, Floats, Ints], data: st.DataObject) -> None:
     same(kernels.rate(*series, began, GAP_MS, 60_000), reference.rate(*series, began, GAP_MS, 60_000))
 
 
+@given(samples(), st.data())
+def test_late(series: tuple[Ints, Floats, Ints], data: st.DataObject) -> None:
+    _, values, offsets = series
+    group = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+    who = data.draw(st.lists(st.integers(0, 2), min_size=len(values), max_size=len(values)))
+    source = 3 * group + np.array(who, np.int64)
+    same(kernels.late(values, source, offsets), reference.late(values, source, offsets))
+
+
 @given(stretches(3, disjoint=False), st.booleans())
 def test_overlay(intervals: tuple[Ints, Ints, Floats, Ints], add: bool) -> None:
     same(kernels.overlay(*intervals, add), reference.overlay(*intervals, add))

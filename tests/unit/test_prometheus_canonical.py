@@ -130,6 +130,25 @@ def test_at_the_same_instant_the_largest_counts_and_a_marker_yields() -> None:
     np.testing.assert_array_equal(found.values, [7.0, 3.0, 1.0, np.nan])
 
 
+def test_a_replica_that_comes_late_is_no_reset_of_a_counter() -> None:
+    own = {"__name__": "container_cpu_usage_seconds_total", "pod": "p", "container": "c", "id": "/p/c"}
+    minutes = [60_000 * i for i in range(4)]
+    first = series(own | {"prometheus_replica": "r0"}, {at: 1e6 + at / 1000 for at in minutes})
+    late = series(own | {"prometheus_replica": "r1"}, {at + 1: 1e6 + at / 1000 - 0.01 for at in minutes})
+    found = canonical_series(Signal.CPU_SECONDS, [first, late], REPLICA)
+    assert (found.at_ms.tolist(), found.values.tolist()) == (minutes, first.values.tolist())
+
+
+def test_what_one_replica_tells_alone_is_never_late() -> None:
+    own = {"__name__": "container_cpu_usage_seconds_total", "pod": "p", "container": "c", "id": "/p/c"}
+    shown = {1: 7.0, 2: 3.0, 3: 8.0, 4: 1.0}
+    pieces = [
+        series(own, {at: value for at, value in shown.items() if (at < 3) == low}) for low in (True, False)
+    ]
+    found = canonical_series(Signal.CPU_SECONDS, pieces, REPLICA)
+    assert found.values.tolist() == list(shown.values())
+
+
 def test_a_label_that_tells_replicas_apart_may_be_one_of_ours() -> None:
     raw = [series({"__name__": "kube_pod_info", "pod": "p", "instance": i}, {1: 1.0}) for i in ("a", "b")]
     assert len(canonical_series(Signal.POD_INFO, raw, ())) == 2

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from costlab.domain.signals import Series, Signal, no_series
+from costlab.core.kernels import late
+from costlab.domain.signals import SIGNALS, Kind, Series, Signal, no_series
 from costlab.domain.units import Unit
 from costlab.sources import RawSeries
 from costlab.sources.prometheus.catalogue import Metric
@@ -25,8 +26,8 @@ def canonical_series(
     """The signal that these series carry, sorted by label values; the same for any order of `raw`.
 
     Series that differ in replica labels, or in labels that the signal does not have, become one: the union of
-    their samples, the largest of those at the same instant. The `__name__` of each must be one of the
-    `carriers` (KeyError).
+    their samples, the largest of those at the same instant, and of a counter those that came in order. The
+    `__name__` of each must be one of the `carriers` (KeyError).
     """
     metrics = {metric.name: metric for metric in carriers}
     counted = [
@@ -41,17 +42,22 @@ def canonical_series(
     distinct = sorted(set(keys))
     number = {key: place for place, key in enumerate(distinct)}
     groups = np.fromiter((number[key] for key in keys), np.int64, len(keys))
-    order = np.argsort(groups, kind="stable")
-    ordered = [counted[place] for place in order.tolist()]
+    tellers = _tellers(counted, groups) if SIGNALS[signal].kind is Kind.COUNTER else None
+    order = np.argsort(groups, kind="stable") if tellers is None else np.lexsort((tellers, groups))
+    ordered, groups = [counted[place] for place in order.tolist()], groups[order]
     lengths = [len(series.at_ms) for series in ordered]
     units = [metrics[series.labels["__name__"]].unit or _OWN for series in ordered]
-    sizes, at_ms, values = _united(
-        *_sound(
-            np.bincount(groups[order], lengths).astype(np.int64),
-            np.concatenate([series.at_ms for series in ordered]),
-            np.concatenate([series.values for series in ordered]),
-            _each([unit.factor for unit in units], lengths),
-            _each([unit.divisor for unit in units], lengths),
+    told_by = None if tellers is None else np.repeat(tellers[order], lengths)
+    sizes, at_ms, values = _in_order(
+        *_united(
+            *_sound(
+                np.bincount(groups, lengths).astype(np.int64),
+                np.concatenate([series.at_ms for series in ordered]),
+                np.concatenate([series.values for series in ordered]),
+                _each([unit.factor for unit in units], lengths),
+                _each([unit.divisor for unit in units], lengths),
+                told_by,
+            )
         )
     )
     seen = np.flatnonzero(sizes)
@@ -87,12 +93,27 @@ def _each(sides: list[float], lengths: list[int]) -> Floats:
     return np.array(sides[:1]) if len(set(sides)) == 1 else np.repeat(sides, lengths)
 
 
+def _tellers(series: Sequence[RawSeries], groups: Ints) -> Ints | None:
+    """Who tells each series, a number for each set of exporter's labels; None where no group has more than one."""
+    first: dict[int, RawSeries] = {}
+    alone = all(
+        first.setdefault(group, one).labels == one.labels
+        for group, one in zip(groups.tolist(), series, strict=True)
+    )
+    if alone:
+        return None
+    names = [tuple(sorted(one.labels.items())) for one in series]
+    number = {name: place for place, name in enumerate(sorted(set(names)))}
+    return np.fromiter((number[name] for name in names), np.int64, len(names))
+
+
 def _sound(
-    sizes: Ints, at_ms: Ints, values: Floats, factor: Floats, divisor: Floats
-) -> tuple[Ints, Ints, Floats]:
+    sizes: Ints, at_ms: Ints, values: Floats, factor: Floats, divisor: Floats, told_by: Ints | None
+) -> tuple[Ints, Ints, Floats, Ints | None]:
     """The samples that count, in the signal's unit; a group that only ends, and was never seen, is left out.
 
     sizes: int64 (groups,), how many samples each group has; they stand one group after the other. values: is changed.
+    told_by: int64 (n,), who tells each sample, where that matters.
     """
     sound, ended = usable(values), _ended(values)
     with np.errstate(invalid="ignore", over="ignore"):  # what does not count may be anything
@@ -104,8 +125,9 @@ def _sound(
     if not seen.all():
         sound &= np.repeat(seen, sizes)
     if sound.all():  # nearly always: then nothing is copied
-        return sizes, at_ms, values
-    return sizes - _counted(begins, ~sound), at_ms[sound], values[sound]
+        return sizes, at_ms, values, told_by
+    kept = None if told_by is None else told_by[sound]
+    return sizes - _counted(begins, ~sound), at_ms[sound], values[sound], kept
 
 
 def _counted(begins: Ints, mask: NDArray[np.bool_]) -> Ints:
@@ -118,21 +140,32 @@ def _ended(values: Floats) -> NDArray[np.bool_]:
     return ended
 
 
-def _united(sizes: Ints, at_ms: Ints, values: Floats) -> tuple[Ints, Ints, Floats]:
+def _united(
+    sizes: Ints, at_ms: Ints, values: Floats, told_by: Ints | None
+) -> tuple[Ints, Ints, Floats, Ints | None]:
     """Samples ordered by group and instant, each instant once with its largest value; a marker yields."""
     begins = _offsets(sizes)[1:-1]
     rising = at_ms[1:] > at_ms[:-1]
     rising[begins[(begins > 0) & (begins < len(at_ms))] - 1] = True
     if rising.all():
-        return sizes, at_ms, values
+        return sizes, at_ms, values, told_by
     group = np.repeat(np.arange(len(sizes)), sizes)
-    order = np.lexsort((at_ms, group))
-    group, at_ms, values = group[order], at_ms[order], values[order]
-    fresh = np.ones(len(group), np.bool_)
-    fresh[1:] = (group[1:] != group[:-1]) | (at_ms[1:] != at_ms[:-1])
-    first = np.flatnonzero(fresh)
-    counts = np.bincount(group[first], minlength=len(sizes))
-    return counts, at_ms[first], np.fmax.reduceat(values, first)
+    order = np.lexsort((np.where(np.isnan(values), -1.0, values), at_ms, group))
+    group, at_ms = group[order], at_ms[order]
+    largest = np.ones(len(group), np.bool_)
+    largest[:-1] = (group[1:] != group[:-1]) | (at_ms[1:] != at_ms[:-1])
+    chosen = order[largest]
+    counts = np.bincount(group[largest], minlength=len(sizes))
+    return counts, at_ms[largest], values[chosen], None if told_by is None else told_by[chosen]
+
+
+def _in_order(sizes: Ints, at_ms: Ints, values: Floats, told_by: Ints | None) -> tuple[Ints, Ints, Floats]:
+    """The samples without those that came late by another's clock; they matter in counters that several tell."""
+    if told_by is None:
+        return sizes, at_ms, values
+    offsets = _offsets(sizes)
+    behind = late(values, told_by, offsets)
+    return sizes - _counted(offsets[:-1], behind), at_ms[~behind], values[~behind]
 
 
 def _offsets(sizes: Ints) -> Ints:
