@@ -40,7 +40,8 @@ class Residents:
     def parts(self, series: Series) -> list[Part]:
         """Every series cut up among the lives that it tells of; together the parts are the whole day.
 
-        A series is of the pod whose uid its cgroup names, else of all pods of that name, each while it lived.
+        A series is of the pod whose uid its cgroup names, or of pods of that name whose uid is not known; where the
+        cgroup names none, of all pods of that name. Each while it lived.
         """
         found = []
         at = {id(labels): index for index, labels in enumerate(series.labels)}
@@ -55,11 +56,12 @@ class Residents:
         return [part for part in found if part.start_ms < part.end_ms]
 
     def _of(self, labels: Labels) -> list[Life]:
-        if (match := _UID.search(labels.get("id", ""))) and (
-            life := self._by_uid.get(match[1].replace("_", "-"))
-        ):
-            return [life]
-        return self._by_name.get((labels.get("namespace", ""), labels.get("pod", "")), [])
+        named = self._by_name.get((labels.get("namespace", ""), labels.get("pod", "")), [])
+        if match := _UID.search(labels.get("id", "")):
+            life = self._by_uid.get(match[1].replace("_", "-"))
+            # Yesterday's pod of the same name shows itself for minutes after its end: it is none of today's.
+            return [life] if life else [other for other in named if not other.key.uid]
+        return named
 
 
 def cut(stretches: Stretches, parts: list[Part]) -> Stretches:

@@ -186,6 +186,23 @@ def test_a_cgroup_that_two_jobs_scrape_is_one_cgroup() -> None:
     assert Measured(world).total("used_quantity", resource="cpu", kind="workload") == pytest.approx(12)
 
 
+def test_a_cgroup_of_yesterdays_pod_is_not_that_of_todays() -> None:
+    uids = [f"{i}0000000-0000-4000-8000-000000000000" for i in (1, 2)]
+    world = World().node().pod("web-0", uid=uids[1], requests={"cpu": 0.1})
+    for uid, cores in zip(uids, (1.0, 0.25), strict=True):
+        world.use("web-0", cpu=cores, memory=cores * GIB, id=f"/kubepods/pod{uid}/c")
+    day = Measured(world)
+    assert day.total("used_quantity", resource="cpu", pod="web-0") == pytest.approx(6)
+    assert day.total("used_quantity", resource="memory", pod="web-0") == pytest.approx(6)
+    assert "usage_without_pod" in day.found()
+
+
+def test_a_cgroup_with_a_uid_is_that_of_a_pod_whose_uid_nobody_tells() -> None:
+    world = World().node().pod("a", uid="")
+    day = Measured(world.use("a", id="/kubepods/pod10000000-0000-4000-8000-000000000000/c"))
+    assert day.total("used_quantity", resource="cpu", pod="a") == pytest.approx(12)
+
+
 def test_a_resize_within_the_day_is_billed_by_its_parts() -> None:
     world = World().node().pod("a", requests={"cpu": shift(1.0, 2.0)}).use("a", cpu=0.1)
     day = Measured(world)
