@@ -313,7 +313,7 @@ _RUNS = _table(
         "coverage", _F, "ratio", "Observed time / time of occupancy over all containers and their resources."
     ),
     Column("signals", _MAP, "", "Samples read of each signal."),
-    Column("signal_coverage", _MAP, "ratio", "Observed time / time of occupancy for each usage signal."),
+    Column("signal_coverage", _MAP, "ratio", "Observed time / time of occupancy of cpu, memory and gpu."),
     Column(
         "scrape_interval_s",
         _MAP,

@@ -7,6 +7,7 @@ of a day is dropped when the day is in the lake.
 
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Queue
@@ -100,6 +101,9 @@ class Spool:
     def drop(self) -> None:
         """Forget the day: it is in the lake, or has to be asked for again."""
         shutil.rmtree(self._path, ignore_errors=True)
+        with suppress(OSError):  # another day's, or another cluster's, is still in there
+            for folder in (self._path.parent, self._path.parent.parent):
+                folder.rmdir()
 
     def _mark(self, signal: str) -> dict[str, Any]:
         try:
@@ -129,7 +133,9 @@ class SignalRoom:
 
         One of which nothing was found does not: asking again is cheap, and it may have been missing only then.
         """
-        asked = asked if self._parts else ""
+        if not self._parts:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            return
         mark = {"format": FORMAT, "asked": asked, "parts": sorted(self._parts)}
         with translated(self._folder):
             for name in self._parts:

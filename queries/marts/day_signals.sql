@@ -16,6 +16,15 @@ with read as (
 select
     entry.key as signal,
     try_cast(entry.value as bigint) as samples,
-    try_cast(signal_coverage[entry.key] as double) as coverage
+    try_cast(
+        signal_coverage[
+            case entry.key
+                when 'cpu_seconds' then 'cpu'
+                when 'memory_bytes' then 'memory'
+                when 'gpu_engine_active' then 'gpu'
+                when 'gpu_utilization' then 'gpu'
+            end
+        ] as double
+    ) as coverage
 from read
 order by signal

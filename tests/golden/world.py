@@ -352,7 +352,7 @@ def _add_run(rows: Rows, part: dict[str, Any], coverage: float) -> None:
             "status": "complete" if coverage > 0.9 else "incomplete",
             "coverage": coverage,
             "signals": [(name, str(172800 + 1440 * len(name))) for name in sorted(usage + others)],
-            "signal_coverage": [(name, str(coverage)) for name in usage],
+            "signal_coverage": [(name, str(coverage)) for name in ("cpu", "memory", "gpu")],
             "scrape_interval_s": [(name, "30" if name in usage else "60") for name in sorted(usage + others)],
             "samples": 1_412_640,
             "source": "Prometheus 2.42.0",
