@@ -14,13 +14,14 @@ from costlab.config.shape import keys_at, type_at
 
 PREFIX = "COSTLAB_"
 
-# Variables with a meaning of their own: the file, errors in full, and three for the tests.
+# Variables with a meaning of their own: the file, errors in full, three for the tests and one for the benchmarks.
 NOT_SETTINGS = {
     "COSTLAB_CONFIG",
     "COSTLAB_DEBUG",
     "COSTLAB_PROMETHEUS_DIR",
     "COSTLAB_VICTORIA_METRICS_DIR",
     "COSTLAB_GOLDEN",
+    "COSTLAB_BENCH_DIR",
 }
 
 # `COSTLAB_PROMETHEUS__…` speaks of the only cluster's.

@@ -97,16 +97,16 @@ def _init_usage(signals: Signals, claims: list[Claim], used: Usage) -> Iterator[
 def _unclaimed_gpus(claims: list[Claim], gpus: DeviceUsage) -> Iterator[Finding]:
     """GPUs that were busy for nobody who asked for one: their money is inside idle."""
     asked = {container_key(c.life.key, c.container) for c in claims if c.gpu_share}
-    lost = ~np.isin(gpus.container, np.array(sorted(asked), np.int64)) & (gpus.busy > _BUSY)
-    hours = (gpus.end_ms - gpus.start_ms) / _HOUR_MS
+    lost = np.flatnonzero(~np.isin(gpus.container, np.array(sorted(asked), np.int64)) & (gpus.busy > _BUSY))
+    lost_gpu, hours = gpus.gpu[lost], (gpus.end_ms - gpus.start_ms)[lost] / _HOUR_MS
     # Devices may share a name: MIG instances of one profile, and GPUs of machines that their exporter does not name.
     named: dict[str, list[int]] = defaultdict(list)
     for device in gpus.devices:
         named[f"{device.node} {device.uuid or device.index} {device.mig_profile}".strip()].append(device.key)
     for subject, keys in sorted(named.items()):
-        mine = lost & np.isin(gpus.gpu, np.array(keys, np.int64))
+        mine = np.isin(lost_gpu, np.array(keys, np.int64))
         if (busy := float(hours[mine].sum())) >= 0.1:
-            nobody = bool((gpus.container[mine] == NOBODY).all())
+            nobody = bool((gpus.container[lost][mine] == NOBODY).all())
             yield Finding(
                 "unattributed_gpu", Severity.WARNING, subject,
                 f"it was busy for {busy:.3f} hours "

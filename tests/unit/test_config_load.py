@@ -259,6 +259,7 @@ def test_variables_lie_over_the_file_and_the_option_over_all(tmp_path: Path) -> 
         "COSTLAB_PROMETHEUS_DIR": "/x",
         "COSTLAB_VICTORIA_METRICS_DIR": "/x",
         "COSTLAB_GOLDEN": "1",
+        "COSTLAB_BENCH_DIR": "/x",
     }
     settings = load(path, environ, folder=tmp_path / "cwd")
     assert settings.prices.gpu_hour == 3.0

@@ -62,6 +62,39 @@ def test_a_series_without_a_group_is_left_out() -> None:
     assert rows(combine(both, ints(-1, 0), 1, add=True)) == [(60, 200, 5.0)]
 
 
+@given(
+    st.lists(
+        st.tuples(st.integers(-1, 2), st.lists(st.tuples(st.integers(0, 6), st.integers(1, 5)), max_size=4)),
+        min_size=1,
+        max_size=6,
+    ),
+    st.booleans(),
+)
+def test_series_in_any_order_are_one_truth_at_any_instant(
+    series: list[tuple[int, list[tuple[int, int]]]], add: bool
+) -> None:
+    told = []
+    for place, (_, steps) in enumerate(series):
+        now = 0
+        for pause, length in steps:
+            told.append((place, now + pause, now + pause + length, float(place + 1)))
+            now += pause + length
+    sizes = [len(steps) for _, steps in series]
+    columns = np.array(told).reshape(-1, 4)
+    every = Stretches(
+        columns[:, 1].astype(np.int64), columns[:, 2].astype(np.int64), columns[:, 3],
+        np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
+    )  # fmt: skip
+    got = combine(every, ints(*(group for group, _ in series)), 3, add=add)
+    for group in range(3):
+        low, high = got.offsets[group], got.offsets[group + 1]
+        mine = [(start, end, value) for place, start, end, value in told if series[place][0] == group]
+        for at in range(50):
+            values = [value for start, end, value in mine if start <= at < end]
+            held_by = [value for start, end, value in rows(got)[low:high] if start <= at < end]
+            assert held_by == ([sum(values) if add else max(values)] if values else [])
+
+
 def test_clipping_cuts_to_the_life_of_each_group() -> None:
     both = Stretches(ints(0, 0), ints(100, 100), np.array([1.0, 2.0]), ints(0, 1, 2))
     assert rows(clipped(both, ints(10, 200), ints(50, 300))) == [(10, 50, 1.0)]
