@@ -1,6 +1,7 @@
 """What containers were seen to use: cAdvisor's series of every cgroup, as one truth a container."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,8 @@ from costlab.jobs.lives import Life, PodId
 from costlab.jobs.residents import Part, Residents, cut
 
 _SIGNALS = (Signal.CPU_SECONDS, Signal.MEMORY_BYTES)
+_HOLDER = ("namespace", "pod", "container")
+_Cgroup = tuple[tuple[str, ...], str]  # whose, and its path
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +68,18 @@ def _rising(
 ) -> tuple[Stretches, float]:
     """CPU in cores by container, and the core-seconds of no known container.
 
-    A cgroup that two jobs scrape is one cgroup: the maximum of its series, before cgroups are added.
+    A cgroup that two jobs scrape is one cgroup, and so are cgroups within it: the maximum of their series, before
+    cgroups are added.
     """
     cpu = signals[Signal.CPU_SECONDS]
     step_ms = scrape_interval_ms(cpu.at_ms, cpu.offsets, MINUTE_MS)
     began = _began(cpu, signals[Signal.CONTAINER_START_TIME])
     rising = cut(rates(cpu.at_ms, cpu.values, cpu.offsets, began, max_gap_ms, step_ms), parts)
-    cgroups: dict[tuple[int | None, str], int] = {}
+    cgroups: dict[tuple[int | None, _Cgroup], int] = {}
+    outer = _outermost(cpu.labels)
     own = [
-        cgroups.setdefault((key, _id(cpu, part)), len(cgroups)) for key, part in zip(keys, parts, strict=True)
+        cgroups.setdefault((key, outer[part.series]), len(cgroups))
+        for key, part in zip(keys, parts, strict=True)
     ]
     once = combine(rising, np.array(own, np.int64), len(cgroups), add=False)
     homeless = (
@@ -91,9 +97,31 @@ def _container(series: Series, part: Part) -> str:
     return series.labels[part.series].get("container", "")
 
 
-def _id(series: Series, part: Part) -> str:
-    """The cgroup; of a series that names none, the series itself."""
-    return series.labels[part.series].get("id") or str(part.series)
+def _outermost(named: Sequence[Labels]) -> list[_Cgroup]:
+    """The cgroup that each series counts in; of a series that names none, the series itself.
+
+    A container that runs an init system or a kubelet of its own shows cgroups within its cgroup, and a node that is
+    itself a container shows each twice, by its path and by the path that the host has for it.
+    """
+    holders = [tuple(labels.get(name, "") for name in _HOLDER) for labels in named]
+    paths = [labels.get("id") or str(index) for index, labels in enumerate(named)]
+    known: dict[tuple[str, ...], set[str]] = defaultdict(set)
+    for holder, path in zip(holders, paths, strict=True):
+        known[holder].add(path)
+    return [
+        (holder, _around(path, known[holder]) if len(known[holder]) > 1 else path)
+        for holder, path in zip(holders, paths, strict=True)
+    ]
+
+
+def _around(path: str, known: set[str]) -> str:
+    """The shortest path that is known of the same cgroup, or of one around it."""
+    while True:
+        cuts = [i for i, character in enumerate(path) if character == "/" and i]
+        other = [cut for i in cuts for cut in (path[:i], path[i:]) if cut in known]
+        if not other:
+            return path
+        path = min(other, key=lambda cut: (len(cut), cut))
 
 
 def _ranks(keys: list[int | None], order: dict[int, int]) -> Ints:

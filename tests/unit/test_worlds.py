@@ -186,6 +186,34 @@ def test_a_cgroup_that_two_jobs_scrape_is_one_cgroup() -> None:
     assert Measured(world).total("used_quantity", resource="cpu", kind="workload") == pytest.approx(12)
 
 
+@pytest.mark.parametrize(
+    "paths",
+    [
+        pytest.param(["/kubepods/pod1/c1.scope/kubepods/pod1/c1.scope"], id="within"),
+        pytest.param(["/docker/f00/kubepods/pod1/c1.scope"], id="as the host calls it"),
+        pytest.param(
+            ["/docker/f00/kubepods/pod1/c1.scope", "/docker/f00/kubepods/pod1/c1.scope/init.scope"], id="both"
+        ),
+    ],
+)
+def test_a_cgroup_within_another_of_its_container_counts_once(paths: list[str]) -> None:
+    world = World().node().pod("a").use("a", id="/kubepods/pod1/c1.scope")
+    for path in paths:
+        world.use("a", id=path)
+    # The container before, whose path only begins with the same letters, is another cgroup: it is added.
+    day = Measured(world.use("a", cpu=0.25, id="/kubepods/pod1/c1"))
+    assert day.total("used_quantity", resource="cpu", kind="workload") == pytest.approx(18)
+    assert day.total("used_quantity", resource="memory", kind="workload") == pytest.approx(12)
+
+
+def test_cgroups_within_one_that_nobody_knows_count_once_too() -> None:
+    world = World().node().pod("a").use("a")
+    for path in ("/kubepods/pod1/c1.scope", "/kubepods/pod1/c1.scope/init.scope"):
+        world.use("gone", id=path)
+    (message,) = (row["message"] for row in Measured(world).rows("findings", rule="usage_without_pod"))
+    assert message.startswith("12.000 core-hours")
+
+
 def test_a_cgroup_of_yesterdays_pod_is_not_that_of_todays() -> None:
     uids = [f"{i}0000000-0000-4000-8000-000000000000" for i in (1, 2)]
     world = World().node().pod("web-0", uid=uids[1], requests={"cpu": 0.1})
