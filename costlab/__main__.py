@@ -1,14 +1,11 @@
 """`costlab` and `python -m costlab`."""
 
-import sys
-
 from costlab.cli.app import app
-from costlab.cli.frame import on_terminate, unexpected
+from costlab.cli.frame import on_terminate
 
 
 def main() -> None:
     """Run the command line and end the process with its exit code."""
-    sys.excepthook = unexpected
     on_terminate()
     app(prog_name="costlab")
 

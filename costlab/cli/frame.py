@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -20,6 +20,8 @@ from costlab.domain.errors import CostlabError, ExitCode
 
 if TYPE_CHECKING:  # read by pydantic and numpy, which `--help` does without
     from costlab.config.settings import Settings
+
+_PACKAGE = Path(__file__).parents[1]
 
 # Options that stand anywhere on the line, and whether a value follows them.
 COMMON = {
@@ -70,6 +72,8 @@ class Front(TyperGroup):
                 )
         except typer.Abort:
             code = ExitCode.INTERRUPTED
+        except Exception as fault:  # noqa: BLE001 - the outermost frame: typer has its own hook, which shows a traceback
+            code = unexpected(fault, debug=wants_traceback(given))
         if code == ExitCode.INTERRUPTED:
             print("interrupted", file=sys.stderr)  # noqa: T201 - the last words of the process
         sys.exit(int(code or ExitCode.DONE))
@@ -118,15 +122,16 @@ def complain(message: str, hint: str, code: ExitCode) -> ExitCode:
     return code
 
 
-def unexpected(kind: type[BaseException], fault: BaseException, where: TracebackType | None) -> None:
-    """Say that costlab itself is at fault; its words stay out, as they may hold a secret, unless asked for."""
-    if wants_traceback(sys.argv[1:]):
-        traceback.print_exception(kind, fault, where)
-        return
-    frames = [frame for frame in traceback.extract_tb(where) if "costlab" in Path(frame.filename).parts]
-    place = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
-    complain(
-        f"unexpected {kind.__name__}{place}",
+def unexpected(fault: Exception, *, debug: bool) -> ExitCode:
+    """Say that costlab itself is at fault; its words stay out, as they may hold a secret, unless `debug` asks for them."""
+    if debug:
+        traceback.print_exception(fault)
+        return ExitCode.UNEXPECTED
+    frames = traceback.extract_tb(fault.__traceback__)
+    ours = [frame for frame in frames if Path(frame.filename).is_relative_to(_PACKAGE)]
+    place = f" at {Path(ours[-1].filename).name}:{ours[-1].lineno}" if ours else ""
+    return complain(
+        f"unexpected {type(fault).__name__}{place}",
         "this is a fault of costlab: run it again with --debug and report what it says",
         ExitCode.UNEXPECTED,
     )
