@@ -194,7 +194,7 @@ def _same_labels(data: Bytes, labels: Offsets, before: int, first: int, after: i
         for side in range(2, -1, -2):
             a0, a1 = labels[one, side], labels[one, side + 1]
             b0, b1 = labels[other, side], labels[other, side + 1]
-            if a1 - a0 != b1 - b0 or _compare(data, a0, a1, data, b0, b1) != 0:
+            if _compare(data, a0, a1, data, b0, b1) != 0:
                 return False
     return True
 

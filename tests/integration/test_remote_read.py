@@ -110,26 +110,21 @@ def test_matchers_and_nothing(synthetic_prometheus: str, synthetic_cluster: Synt
     assert rows(RemoteReadEngine(client).read(Selector("kube_pod_info"), Window(5, 5))) == {}
 
 
-def test_batches_are_small_and_one_engine_serves_threads(
+def test_one_engine_serves_several_threads(
     synthetic_prometheus: str, synthetic_cluster: SyntheticCluster
 ) -> None:
     engine, day = RemoteReadEngine(client_of(synthetic_prometheus)), synthetic_cluster.days[-1].window
-    selectors = [
-        Selector("kube_pod_status_phase"),
-        Selector("kube_pod_info"),
-        Selector("kube_node_status_capacity"),
-    ]
+    selectors = [Selector("kube_pod_status_phase"), Selector("kube_pod_info")]
 
     def read(selector: Selector) -> list[Batch]:
         return list(engine.read(selector, day))
 
-    with ThreadPoolExecutor(3) as pool:
+    with ThreadPoolExecutor(2) as pool:
         together = list(pool.map(read, selectors))
     for selector, batches in zip(selectors, together, strict=True):
         assert all(0 < len(batch.at_ms) < 400_000 for batch in batches)
         assert all(len(batch.labels) == len(batch.offsets) - 1 for batch in batches)
         assert rows(batches) == rows(read(selector)) != {}
-    assert len(together[0]) > 1
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import math
 import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import chain
+from itertools import chain, permutations
 
 import numpy as np
 import pytest
@@ -251,6 +251,22 @@ def test_chunks_that_overlap_become_one_series(parts: list[list[Sample]]) -> Non
     assert found == ({tuple(UP.items()): wanted} if wanted else {})
 
 
+@pytest.mark.parametrize(
+    ("bits", "counts"),
+    [
+        ([bits_of(-3.0), STALE, bits_of(float("nan")), bits_of(-7.0)], bits_of(-3.0)),
+        ([STALE, bits_of(float("-inf"))], bits_of(float("-inf"))),
+        ([STALE, bits_of(float("nan"))], bits_of(float("nan"))),
+        ([bits_of(0.0), bits_of(-0.0), STALE], bits_of(-0.0)),
+    ],
+)
+def test_of_several_values_at_one_instant_the_same_one_counts_in_any_order(
+    bits: list[int], counts: int
+) -> None:
+    for order in permutations(bits):
+        assert one([xor_chunk([(5, value)]) for value in order]) == [(5, counts)]
+
+
 names = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), min_size=1, max_size=6)
 labelled = st.dictionaries(names, st.text(max_size=6), max_size=6).map(lambda labels: UP | labels)
 
@@ -374,3 +390,83 @@ def test_labels_that_no_prometheus_has_are_an_error(labels: Sequence[tuple[str, 
 def test_many_labels_that_are_sorted_are_as_good_as_few() -> None:
     labels = {f"{place:04d}": "x" for place in range(2000)}
     assert read(frame(chunked_series(labels, [xor_chunk([(1, 2)])]))) == {tuple(labels.items()): [(1, 2)]}
+
+
+# Messages that are not what they say.
+
+LABEL = bytes_field(1, b"__name__") + bytes_field(2, b"up")
+CHUNK = chunk_message(xor_chunk([(1, 2)]))
+SAMPLE = b"\x09" + struct.pack("<Q", 5) + number_field(2, 3)
+FIXED = [
+    varint(9 * 8 + 1) + bytes(8),
+    varint(9 * 8 + 5) + bytes(4),
+    number_field(9, 300),
+    bytes_field(9, b"abc"),
+]
+
+
+def message_of(
+    *, label: bytes = LABEL, part: bytes = CHUNK, series: bytes = b"", payload: bytes = b""
+) -> bytes:
+    return bytes_field(1, bytes_field(1, label) + bytes_field(2, part) + series) + payload
+
+
+def streamed(message: bytes) -> Rows:
+    return read(frame(message))
+
+
+def sampled(message: bytes) -> Rows:
+    data = padded(bytes_field(1, message))[:-MARGIN].copy()
+    return rows(find(data, result(data), LeftOut.of({}), chunked=False).columns(ALWAYS))
+
+
+@pytest.mark.parametrize("field", FIXED)
+@pytest.mark.parametrize("where", ["label", "part", "series", "payload"])
+def test_a_field_that_goes_on_behind_its_message_is_an_error(where: str, field: bytes) -> None:
+    before = {"label": LABEL, "part": CHUNK, "series": b"", "payload": b""}
+    in_samples = {**before, "part": SAMPLE}
+    assert streamed(message_of(**{where: before[where] + field})) == {(("__name__", "up"),): [(1, 2)]}
+    assert sampled(message_of(**{"part": SAMPLE, where: in_samples[where] + field})) == {
+        (("__name__", "up"),): [(3, 5)]
+    }
+    for length in range(1, len(field)):
+        with pytest.raises(Malformed, match=r"does not end where it should|unknown kind"):
+            streamed(message_of(**{where: before[where] + field[:length]}))
+        with pytest.raises(Malformed, match="does not end where it should"):
+            sampled(message_of(**{"part": SAMPLE, where: in_samples[where] + field[:length]}))
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        *(b"\x4a" + varint(2**64 - back) for back in (1, 5, 11, 40)),
+        *(b"\x4a" + varint(length) for length in (2**31, 2**32, 2**62, 2**63)),
+        b"\x48" + b"\xff" * 9 + b"\x02",
+        b"\x48" + b"\xff" * 10 + b"\x01",
+        b"\x48" + b"\x80" * 11,
+        b"\x00\x01",
+        b"\x07" + bytes(8),
+        b"\x0b\x0c",
+        varint(2**32) + b"\x01",
+        varint(2**64 - 8) + b"\x01",
+    ],
+)
+@pytest.mark.parametrize("where", ["label", "part", "series", "payload"])
+def test_a_field_that_cannot_be_is_an_error_and_no_endless_loop(where: str, field: bytes) -> None:
+    before = {"label": LABEL, "part": CHUNK, "series": b"", "payload": b""}[where]
+    for wrong in (before + field, field + before):
+        with pytest.raises(Malformed):
+            streamed(message_of(**{where: wrong}))
+        with pytest.raises(Malformed):
+            sampled(message_of(**{"part": SAMPLE, where: wrong}))
+
+
+@pytest.mark.parametrize("data", [b"", b"\x00"])
+def test_a_chunk_without_its_number_of_samples_is_an_error(data: bytes) -> None:
+    # Behind it is an empty frame, five zeros, which would read as no samples.
+    with pytest.raises(Malformed, match="unknown kind, or has more"):
+        read(frame(message_of(part=chunk_message(data))) + frame(b""))
+
+
+def test_a_chunk_may_have_no_samples() -> None:
+    assert streamed(message_of(part=chunk_message(b"\0\0"))) == {}

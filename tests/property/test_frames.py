@@ -126,6 +126,8 @@ def test_extensions_trailers_and_either_case_of_digits(portions: list[int]) -> N
         + b"\r\n000\r\nTrailer: value\r\nOther:\r\n\r\n"
     )
     assert unchunked(coded, portions) == (b"x" * 26 + b"y" * 10, True)
+    for missing in (1, 2, 3, 10, 30):
+        assert unchunked(coded[:-missing], portions) == (b"x" * 26 + b"y" * 10, False)
 
 
 @given(st.lists(st.binary(min_size=1, max_size=30), max_size=4), st.data())
