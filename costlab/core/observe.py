@@ -3,7 +3,7 @@
 docs/methods.md, "From samples to values", defines the rules; `kernels` holds the loops.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -40,6 +40,8 @@ class Stretches:
 
     def keep(self, mask: np.ndarray) -> "Stretches":
         """Only the intervals where `mask` (bool, (n,)) is true."""
+        if mask.all():
+            return self
         return Stretches(
             self.start_ms[mask],
             self.end_ms[mask],
@@ -85,15 +87,33 @@ def combine(stretches: Stretches, group: Ints, groups: int, *, add: bool) -> Str
     return Stretches(*kernels.overlay(start_ms, end_ms, values, offsets, add))
 
 
-def clipped(stretches: Stretches, start_ms: Ints, end_ms: Ints) -> Stretches:
-    """Only what lies within [start_ms[g], end_ms[g]) of each group g."""
-    group = stretches.group
-    cut = replace(
-        stretches,
-        start_ms=np.maximum(stretches.start_ms, start_ms[group]),
-        end_ms=np.minimum(stretches.end_ms, end_ms[group]),
-    )
-    return cut.keep(cut.start_ms < cut.end_ms)
+def clipped(stretches: Stretches, series: Ints, start_ms: Ints, end_ms: Ints) -> Stretches:
+    """What lies within [start_ms[i], end_ms[i]) of series[i], as group i; a series may be named several times.
+
+    The intervals of a series do not overlap.
+    """
+    bounds = zip(series.tolist(), start_ms.tolist(), end_ms.tolist(), strict=True)
+    begin = stretches.offsets.tolist()
+    rows = np.array(
+        [
+            (
+                begin[one] + np.searchsorted(stretches.end_ms[begin[one] : begin[one + 1]], low, "right"),
+                begin[one] + np.searchsorted(stretches.start_ms[begin[one] : begin[one + 1]], high, "left"),
+            )
+            for one, low, high in bounds
+        ],
+        np.int64,
+    ).reshape(-1, 2)
+    sizes = np.maximum(rows[:, 1] - rows[:, 0], 0)
+    offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)])
+    row = np.repeat(rows[:, 0] - offsets[:-1], sizes) + np.arange(offsets[-1])
+    starts, ends, values = stretches.start_ms[row], stretches.end_ms[row], stretches.values[row]
+    # Only the first and the last interval can reach beyond.
+    some = np.flatnonzero(sizes)
+    first, last = offsets[some], offsets[some + 1] - 1
+    starts[first] = np.maximum(starts[first], start_ms[some])
+    ends[last] = np.minimum(ends[last], end_ms[some])
+    return Stretches(starts, ends, values, offsets)
 
 
 def side_by_side(sides: tuple[Stretches, ...]) -> tuple[Ints, Ints, tuple[Floats, ...], Ints]:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from costlab.core.kernels import Ints
 from costlab.core.observe import Stretches, clipped
 from costlab.domain.signals import Labels, Series
 from costlab.domain.time import Window
@@ -67,5 +66,4 @@ class Residents:
 def cut(stretches: Stretches, parts: list[Part]) -> Stretches:
     """The stretches of each part, as a group of its own."""
     table = np.array([(part.series, part.start_ms, part.end_ms) for part in parts], np.int64).reshape(-1, 3)
-    whole: Ints = table[:, 0]
-    return clipped(stretches.of(whole), table[:, 1], table[:, 2])
+    return clipped(stretches, table[:, 0], table[:, 1], table[:, 2])

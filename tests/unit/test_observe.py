@@ -96,8 +96,11 @@ def test_series_in_any_order_are_one_truth_at_any_instant(
 
 
 def test_clipping_cuts_to_the_life_of_each_group() -> None:
-    both = Stretches(ints(0, 0), ints(100, 100), np.array([1.0, 2.0]), ints(0, 1, 2))
-    assert rows(clipped(both, ints(10, 200), ints(50, 300))) == [(10, 50, 1.0)]
+    both = Stretches(ints(0, 0, 60), ints(100, 50, 100), np.array([1.0, 2.0, 3.0]), ints(0, 1, 3))
+    got = clipped(both, ints(0, 1, 0, 1), ints(10, 40, 100, 50), ints(50, 70, 200, 60))
+    assert rows(got) == [(10, 50, 1.0), (40, 50, 2.0), (60, 70, 3.0)]
+    assert got.offsets.tolist() == [0, 1, 3, 3, 3]
+    assert rows(both) == [(0, 100, 1.0), (0, 50, 2.0), (60, 100, 3.0)]
 
 
 def test_quantities_meet_on_common_stretches() -> None:
