@@ -23,7 +23,7 @@ _CURL, _FRESH, _COMPILED = (
     "costlab, in a fresh process",
     "costlab, kernels compiled",
 )
-_JSON, _NAIVE = "costlab by JSON", "prometheus-api-client"
+_JSON, _NAIVE = "costlab by JSON, compiled", "prometheus-api-client"
 _HEADINGS = (
     "seconds", "M samples/s", "of curl", "× naive", "CPU s", "peak MiB", "server CPU s", "MiB before", "peak", "after",
     "bytes/sample",
@@ -42,10 +42,10 @@ def main() -> None:
         for reading in _round(day):
             readings[reading.peer, reading.workload].append(reading)
     figures = Figures(readings)
-    print(f"{'':36}{'workload':>10}" + "".join(f"{heading:>{_width(heading)}}" for heading in _HEADINGS))
+    print(f"{'':30}{'workload':>10}" + "".join(f"{heading:>{_width(heading)}}" for heading in _HEADINGS))
     for peer, workload in readings:
         cells = zip(_HEADINGS, figures.row(peer, workload), strict=True)
-        print(f"{peer:36}{workload:>10}" + "".join(f"{cell:>{_width(heading)}}" for heading, cell in cells))
+        print(f"{peer:30}{workload:>10}" + "".join(f"{cell:>{_width(heading)}}" for heading, cell in cells))
     print("\nmust reach")
     for words, reached, bound, enough in figures.verdicts():
         print(f"  {words:58}{reached:9.1f}  {'reached' if enough else 'missed':8} ({bound})")

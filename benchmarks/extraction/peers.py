@@ -56,7 +56,7 @@ def peers() -> tuple[Callable[[Round], Iterator[Reading]], ...]:
 
 def _first_curl(round_: Round) -> Iterator[Reading]:
     """The first to read a day has the server map its blocks."""
-    yield _served(round_, FULL, "curl, which the server maps its blocks for")
+    yield _served(round_, FULL, "curl, first of all")
 
 
 def _curl(round_: Round) -> Iterator[Reading]:
@@ -76,14 +76,15 @@ def _served(round_: Round, workload: Workload, name: str) -> Reading:
 
 
 def _remote_read(round_: Round) -> Iterator[Reading]:
-    names = ("costlab, in a fresh process", "costlab, kernels compiled")
-    yield from _fetched(round_, "remote-read", FULL, names)
-    yield from _fetched(round_, "remote-read", PART, names)
+    for workload in (FULL, PART):
+        yield from _fetched(
+            round_, "remote-read", workload, ("costlab, in a fresh process", "costlab, kernels compiled")
+        )
 
 
 def _json(round_: Round) -> Iterator[Reading]:
-    yield from _fetched(round_, "json", PART, ("costlab by JSON",))
-    yield from _fetched(round_, "json", FULL, ("costlab by JSON",))
+    for workload in (PART, FULL):
+        yield from _fetched(round_, "json", workload, ("costlab by JSON, fresh", "costlab by JSON, compiled"))
 
 
 def _fetched(round_: Round, engine: str, workload: Workload, names: tuple[str, ...]) -> Iterator[Reading]:
@@ -107,7 +108,7 @@ def _extract(round_: Round) -> Iterator[Reading]:
         raise PeerFailed(f"costlab extract: {printed}")
     size = sum(file.stat().st_size for file in lake.rglob("*.parquet"))
     samples = int(counted[1].replace(",", ""))
-    yield Reading("costlab extract, the whole command", "everything", samples, cost.wall_s, size, cost)
+    yield Reading("costlab extract, all of it", "everything", samples, cost.wall_s, size, cost)
 
 
 def _naive(round_: Round) -> Iterator[Reading]:
