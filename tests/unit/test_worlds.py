@@ -139,6 +139,14 @@ def test_two_slices_of_one_device_are_covered_by_it() -> None:
     assert day.facts.signal_coverage["gpu"] == 1.0
 
 
+def test_a_container_is_as_busy_as_those_of_its_gpus_that_were_seen() -> None:
+    world = World().node(nvidia_com_gpu=2.0).pod("a", requests={"nvidia_com_gpu": 2.0}).use("a")
+    world.gpu("GPU-1", 0.1, "a").gpu("GPU-2", 0.5, "a", end_ms=at(12) - 4 * MINUTE_MS)
+    (row,) = Measured(world).rows("charges", resource="gpu", kind="workload")
+    assert (row["coverage"], row["cost_unobserved"]) == (pytest.approx(0.75, abs=0.001), 0)
+    assert float(row["cost_used"]) == pytest.approx(2 * 12 * (0.3 + 0.1) * 2.5, rel=0.001)
+
+
 @pytest.mark.parametrize("hours", [(11.5, 12.5), (-0.5, 0.5), (23.5, 24.5)])
 def test_a_silence_of_kube_state_metrics_ends_nothing(hours: tuple[float, float]) -> None:
     world = World()
