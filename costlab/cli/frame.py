@@ -86,9 +86,7 @@ class Front(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         """Run the command; `costlab … | head` ends quietly."""
         with _ends_quietly():
-            result = super().invoke(ctx)
-            sys.stdout.flush()
-            return result
+            return super().invoke(ctx)
 
 
 def hoisted(args: list[str]) -> list[str]:
@@ -160,8 +158,18 @@ def _printable(text: str) -> str:
 def _ends_quietly() -> Iterator[None]:
     """Whoever read our output has had enough: end, and do not complain."""
     try:
-        yield
+        try:
+            yield
+        except typer.Exit:  # help was shown; doctor has found a FAIL
+            sys.stdout.flush()
+            raise
+        sys.stdout.flush()
     except BrokenPipeError:
         # What is still buffered has nowhere to go; without this the interpreter complains at its exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(ExitCode.DONE) from None
+    except SystemExit as ended:
+        if not isinstance(ended.__context__, BrokenPipeError):
+            raise
+        # rich, which draws help and tables, has seen to the buffer, and would end with 1.
         raise typer.Exit(ExitCode.DONE) from None

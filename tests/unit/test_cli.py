@@ -331,6 +331,23 @@ def test_a_reader_that_has_had_enough_is_no_fault(demo: Path) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "range\n", "")
 
 
+@pytest.mark.parametrize(
+    "args", [["--help"], ["cost", "--help"], ["config"], ["--version"], ["queries", "-o", "csv"]]
+)
+def test_a_reader_that_has_gone_is_no_fault(args: list[str], tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with open(writer, "wb") as nowhere:  # noqa: PTH123 - a descriptor
+        done = subprocess.run(
+            [sys.executable, "-m", "costlab", *args],
+            stdout=nowhere,
+            stderr=subprocess.PIPE,
+            check=False,
+            cwd=tmp_path,
+        )
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
 def test_off_a_terminal_nothing_is_coloured_or_cut(demo: Path) -> None:
     done = shell(
         f"costlab cost --lake {demo / 'lake'} --window 2026-11 --by workload", COLUMNS="40", TERM="xterm"
