@@ -1,13 +1,20 @@
 """`costlab` and `python -m costlab`."""
 
-from costlab.cli.app import app
-from costlab.cli.frame import on_terminate
+import sys
 
 
 def main() -> None:
     """Run the command line and end the process with its exit code."""
-    on_terminate()
-    app(prog_name="costlab")
+    try:
+        # Imported here: an interruption while they are is one like any other.
+        from costlab.cli.app import app  # noqa: PLC0415
+        from costlab.cli.frame import on_terminate  # noqa: PLC0415
+
+        on_terminate()
+        app(prog_name="costlab")
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)  # noqa: T201 - the last words of the process
+        sys.exit(130)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from costlab.domain.errors import CostlabError, ExitCode
 if TYPE_CHECKING:  # read by pydantic and numpy, which `--help` does without
     from costlab.config.settings import Settings
 
+_TERMINATED = 128 + signal.SIGTERM
 _PACKAGE = Path(__file__).parents[1]
 
 # Options that stand anywhere on the line, and whether a value follows them.
@@ -32,6 +33,8 @@ COMMON = {
     "--verbose": False,
     "--debug": False,
 }
+# Signals that came: a library that was at work may have made another error of what their handler raised.
+_stopped_by: set[int] = set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,8 @@ class Front(TyperGroup):
             code = ExitCode.INTERRUPTED
         except Exception as fault:  # noqa: BLE001 - the outermost frame: typer has its own hook, which shows a traceback
             code = unexpected(fault, debug=wants_traceback(given))
+        if _stopped_by:
+            code = _TERMINATED
         if code == ExitCode.INTERRUPTED:
             print("interrupted", file=sys.stderr)  # noqa: T201 - the last words of the process
         sys.exit(int(code or ExitCode.DONE))
@@ -144,7 +149,8 @@ def on_terminate() -> None:
     """End on SIGTERM as on an error, so that locks are freed and half-written files removed."""
 
     def end(number: int, _: FrameType | None) -> None:
-        sys.exit(128 + number)
+        _stopped_by.add(number)
+        sys.exit(_TERMINATED)
 
     signal.signal(signal.SIGTERM, end)
 

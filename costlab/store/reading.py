@@ -1,6 +1,8 @@
 """Reads the lake's Parquet files by DuckDB, from explicit lists: never from a pattern, which would match junk."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
@@ -28,6 +30,19 @@ _SETTINGS = {
     "allow_community_extensions": "false",
     "python_enable_replacements": "false",
 }
+# All that DuckDB leaves of what a signal's handler raised while it ran, or while it asked Python about an Arrow table.
+_STOPPED = re.compile(r"Query interrupted|.* registered as '.*' failed: (KeyboardInterrupt|SystemExit): .*")
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Inside the block a signal that ends the process ends DuckDB too, by KeyboardInterrupt, and is no fault of a query."""
+    try:
+        yield
+    except (duckdb.Error, RuntimeError) as error:
+        if _STOPPED.fullmatch(str(error)):
+            raise KeyboardInterrupt from error
+        raise
 
 
 def connect() -> duckdb.DuckDBPyConnection:
@@ -45,7 +60,7 @@ def read_files(table: str, files: Sequence[Path]) -> pa.Table:
     if not files:
         return empty(table)
     try:
-        with connect() as connection:
+        with interruptible(), connect() as connection:
             rows = connection.sql(select_files(table, files)).to_arrow_table()
     except duckdb.Error as error:
         raise LakeError(

@@ -15,7 +15,7 @@ from costlab import shipped
 from costlab.domain.errors import ConfigError
 from costlab.domain.tables import TABLES
 from costlab.store.lake import Lake
-from costlab.store.reading import connect, name, select_files, text
+from costlab.store.reading import connect, interruptible, name, select_files, text
 from costlab.store.schema import empty
 
 FOLDERS = ("staging", "marts", "checks")
@@ -42,6 +42,7 @@ class Warehouse:
         self._connection = connection
 
     @classmethod
+    @interruptible()
     def over(cls, lake: Lake) -> "Warehouse":
         """A warehouse over the days that are complete, or committed as incomplete."""
         connection, files = connect(), lake.readable_files()
@@ -50,6 +51,7 @@ class Warehouse:
         return cls._closed(connection, [file for listed in files.values() for file in listed])
 
     @classmethod
+    @interruptible()
     def over_tables(cls, tables: Mapping[str, pa.Table]) -> "Warehouse":
         """A warehouse over rows that are not committed; the lake's other tables are there, and empty."""
         connection = connect()
@@ -84,8 +86,9 @@ class Warehouse:
         Raises ConfigError, with what DuckDB says, when it cannot be run.
         """
         try:
-            relation: Any = self._connection.sql(statement, params=dict(params) if params else None)
-            return pa.table({}) if relation is None else relation.to_arrow_table()
+            with interruptible():
+                relation: Any = self._connection.sql(statement, params=dict(params) if params else None)
+                return pa.table({}) if relation is None else relation.to_arrow_table()
         except duckdb.Error as error:
             said = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
             raise ConfigError(

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -391,6 +392,43 @@ def test_an_unexpected_fault_is_two_lines_without_its_words() -> None:
     )
     assert (told.returncode, "Traceback" in told.stderr, "token =" in told.stderr) == (1, True, False)
     assert "ValueError: s3cret-canary" in told.stderr
+
+
+INTERRUPTED_IMPORT = """
+import os, signal, sys
+class Interrupts:
+    def find_spec(self, name, *_):
+        if name == "typer":
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Interrupts())
+from costlab import __main__
+__main__.main()
+"""
+
+
+def test_an_interruption_while_costlab_starts() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED_IMPORT], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "interrupted\n")
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "said"), [(signal.SIGINT, 130, "interrupted\n"), (signal.SIGTERM, 143, "")]
+)
+def test_a_signal_ends_a_query_with_its_own_code(
+    demo: Path, number: signal.Signals, code: int, said: str
+) -> None:
+    endless = "select count(*) from range(1000000000000) as r(n) where hash(n) % 7 = 3"
+    script = (
+        "import os, sys, threading; from costlab import __main__\n"
+        f"threading.Timer(2.5, os.kill, (os.getpid(), {int(number)})).start(); __main__.main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, "sql", endless, "--lake", demo / "lake"],
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (code, "", said)
 
 
 def test_sigterm_unwinds_and_ends_with_143() -> None:

@@ -1,5 +1,11 @@
 """The warehouse answers from the lake's files, and from nothing else."""
 
+import os
+import signal
+from threading import Timer
+from typing import Any, cast
+
+import duckdb
 import pyarrow as pa
 import pytest
 from hypothesis import given
@@ -40,6 +46,31 @@ def test_a_wrong_name_is_answered_with_the_right_one(warehouse: Warehouse) -> No
         warehouse.query("headline")
     with pytest.raises(ConfigError, match=r"do not fit: .*\$week"):
         warehouse.query("headline", cluster="c", day="2026-11-22", week="w")
+
+
+ENDLESS = "select count(*) from range(1000000000000) as r(n) where hash(n) % 7 = 3"
+
+
+def test_an_interruption_is_no_fault_of_the_query(warehouse: Warehouse) -> None:
+    interruption = Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
+    interruption.start()
+    with pytest.raises(KeyboardInterrupt):
+        warehouse.sql(ENDLESS)
+    interruption.join()
+
+
+@pytest.mark.parametrize("raised", ["KeyboardInterrupt: ", "SystemExit: 143"])
+def test_an_interruption_while_duckdb_asks_for_rows_is_none_either(raised: str) -> None:
+    """Too quick to be hit by a real signal: these are DuckDB's words when one in a thousand was."""
+
+    class Interrupted:
+        def sql(self, *_: object, **__: object) -> None:
+            raise duckdb.InvalidInputException(
+                f"Invalid Input Error: counting the rows of the object registered as 't' failed: {raised}"
+            )
+
+    with pytest.raises(KeyboardInterrupt):
+        Warehouse(cast("Any", Interrupted())).sql("from t")
 
 
 def test_every_check_passes_on_nothing(warehouse: Warehouse) -> None:
