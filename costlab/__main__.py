@@ -8,9 +8,9 @@ def main() -> None:
     try:
         # Imported here: an interruption while they are is one like any other.
         from costlab.cli.app import app  # noqa: PLC0415
-        from costlab.cli.frame import on_terminate  # noqa: PLC0415
+        from costlab.cli.frame import on_signals  # noqa: PLC0415
 
-        on_terminate()
+        on_signals()
         app(prog_name="costlab")
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)  # noqa: T201 - the last words of the process

@@ -21,7 +21,6 @@ from costlab.domain.errors import CostlabError, ExitCode
 if TYPE_CHECKING:  # read by pydantic and numpy, which `--help` does without
     from costlab.config.settings import Settings
 
-_TERMINATED = 128 + signal.SIGTERM
 _PACKAGE = Path(__file__).parents[1]
 
 # Options that stand anywhere on the line, and whether a value follows them.
@@ -34,7 +33,7 @@ COMMON = {
     "--debug": False,
 }
 # Signals that came: a library that was at work may have made another error of what their handler raised.
-_stopped_by: set[int] = set()
+_stopped_by: list[int] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +75,10 @@ class Front(TyperGroup):
         except typer.Abort:
             code = ExitCode.INTERRUPTED
         except Exception as fault:  # noqa: BLE001 - the outermost frame: typer has its own hook, which shows a traceback
-            code = unexpected(fault, debug=wants_traceback(given))
+            # A compiler that a signal stops, for one, raises a SystemError.
+            code = ExitCode.INTERRUPTED if _stopped_by else unexpected(fault, debug=wants_traceback(given))
         if _stopped_by:
-            code = _TERMINATED
+            code = 128 + _stopped_by[0]
         if code == ExitCode.INTERRUPTED:
             print("interrupted", file=sys.stderr)  # noqa: T201 - the last words of the process
         sys.exit(int(code or ExitCode.DONE))
@@ -145,14 +145,18 @@ def wants_traceback(args: Sequence[str]) -> bool:
     return "--debug" in args or bool(os.environ.get("COSTLAB_DEBUG"))
 
 
-def on_terminate() -> None:
-    """End on SIGTERM as on an error, so that locks are freed and half-written files removed."""
+def on_signals() -> None:
+    """End on SIGINT and SIGTERM as on an error, so that locks are freed and half-written files removed."""
 
     def end(number: int, _: FrameType | None) -> None:
-        _stopped_by.add(number)
-        sys.exit(_TERMINATED)
+        _stopped_by.append(number)
+        if number == signal.SIGINT:
+            raise KeyboardInterrupt
+        sys.exit(128 + number)
 
     signal.signal(signal.SIGTERM, end)
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # as a shell tells those that it starts with &
+        signal.signal(signal.SIGINT, end)
 
 
 def _printable(text: str) -> str:

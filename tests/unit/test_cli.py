@@ -431,9 +431,32 @@ def test_a_signal_ends_a_query_with_its_own_code(
     assert (done.returncode, done.stdout, done.stderr) == (code, "", said)
 
 
+STOPPED = """
+import os, signal, sys
+from costlab import __main__
+from costlab.config import load
+def compiles(*_, **__):
+    try:
+        os.kill(os.getpid(), NUMBER)
+        signal.pause()
+    except BaseException as stopped:
+        raise SystemError("as numba does") from stopped
+load.load = compiles
+sys.argv = ["costlab", "config", "check", *sys.argv[1:]]
+__main__.main()
+"""
+
+
+@pytest.mark.parametrize(("number", "code", "said"), [(2, 130, "interrupted\n"), (15, 143, "")])
+def test_a_signal_of_which_a_library_makes_an_error_of_its_own(number: int, code: int, said: str) -> None:
+    script = STOPPED.replace("NUMBER", str(number))
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (code, "", said)
+
+
 def test_sigterm_unwinds_and_ends_with_143() -> None:
     script = (
-        "import os, signal; from costlab.cli.frame import on_terminate; on_terminate()\n"
+        "import os, signal; from costlab.cli.frame import on_signals; on_signals()\n"
         "try: os.kill(os.getpid(), signal.SIGTERM); signal.pause()\n"
         "finally: print('unwound')"
     )
