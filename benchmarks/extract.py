@@ -23,7 +23,7 @@ _CURL, _FRESH, _COMPILED = (
     "costlab, in a fresh process",
     "costlab, kernels compiled",
 )
-_JSON, _NAIVE = "costlab by JSON, compiled", "prometheus-api-client"
+_JSON, _NAIVE = "costlab by JSON", "prometheus-api-client"
 _HEADINGS = (
     "seconds", "M samples/s", "of curl", "× naive", "CPU s", "peak MiB", "server CPU s", "MiB before", "peak", "after",
     "bytes/sample",
@@ -91,7 +91,7 @@ class Figures:
         compiled, fresh = (100 * self.rate(peer, "full") / curl for peer in (_COMPILED, _FRESH))
         times = self.rate(_COMPILED, "full") / naive
         json = min(self.rate(_JSON, workload) for workload in ("full", "part")) / naive
-        peak = self._median(_COMPILED, "full", lambda r: r.cost.peak_mib)
+        peak = max(self._median(peer, "full", lambda r: r.cost.peak_mib) for peer in (_COMPILED, _JSON))
         grew = self._median(_COMPILED, "full", lambda r: r.cost.server_grew_mib)
         size = self._median(_COMPILED, "full", lambda r: r.bytes) / self._samples["full"]
         return [
@@ -99,9 +99,14 @@ class Figures:
             ("% of the server's own rate, in a fresh process", fresh, "at least 30", fresh >= 30),
             ("times prometheus-api-client, by remote read", times, "at least 60", times >= 60),
             ("times prometheus-api-client, by JSON", json, "at least 10", json >= 10),
-            ("MiB of client memory at most", peak, "under 500 MB", peak * 2**20 < 500e6),
-            ("MiB by which the server grew at most", grew, "within 50 MB", grew * 2**20 <= 50e6),
-            ("bytes a sample on the disk", size, "at most 5", size <= 5),
+            ("MiB of client memory at most, by either way", peak, "under 500 MB", peak * 2**20 < 500e6),
+            (
+                "MiB by which the server grew at most, by remote read",
+                grew,
+                "within 50 MB",
+                grew * 2**20 <= 50e6,
+            ),
+            ("bytes a sample on the disk, by remote read", size, "at most 5", size <= 5),
         ]
 
     def _median(self, peer: str, workload: str, figure: Callable[[Reading], float]) -> float:

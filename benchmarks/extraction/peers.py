@@ -83,8 +83,8 @@ def _remote_read(round_: Round) -> Iterator[Reading]:
 
 
 def _json(round_: Round) -> Iterator[Reading]:
-    for workload in (PART, FULL):
-        yield from _fetched(round_, "json", workload, ("costlab by JSON, fresh", "costlab by JSON, compiled"))
+    yield from _fetched(round_, "json", PART, ("costlab by JSON, fresh", "costlab by JSON"))
+    yield from _fetched(round_, "json", FULL, ("costlab by JSON",))
 
 
 def _fetched(round_: Round, engine: str, workload: Workload, names: tuple[str, ...]) -> Iterator[Reading]:
