@@ -13,6 +13,7 @@ import orjson
 from filelock import FileLock, Timeout
 
 from costlab.domain.errors import Busy
+from costlab.store.faults import translated
 
 LOCK = ".lock"
 HOLDER = ".lock.holder"
@@ -22,18 +23,21 @@ HOLDER = ".lock.holder"
 def held(lake: Path) -> Iterator[None]:
     """The lake is this process's alone to write, until the block ends or the process dies, however it dies.
 
-    Raises Busy at once, naming the holder, when another process (or another block of this one) has it.
+    Raises Busy at once, naming the holder, when another process (or another block of this one) has it; LakeError when
+    it cannot be locked, such as one that this user may only read.
     """
     lock = FileLock(lake / LOCK, timeout=0)
+    with translated(lake / LOCK):
+        try:
+            lock.acquire()
+        except Timeout:
+            raise Busy(
+                f"the lake at {lake} is in use{_holder(lake)}",
+                "run the same command again when that run has ended; a run that dies frees the lake by itself",
+            ) from None
     try:
-        lock.acquire()
-    except Timeout:
-        raise Busy(
-            f"the lake at {lake} is in use{_holder(lake)}",
-            "run the same command again when that run has ended; a run that dies frees the lake by itself",
-        ) from None
-    try:
-        _sign(lake)
+        with translated(lake / HOLDER):
+            _sign(lake)
         yield
     finally:
         with suppress(OSError):

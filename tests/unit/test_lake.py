@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pyarrow as pa
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 
 from costlab.domain.errors import Busy, ConfigError, LakeError, LakeFull
 from costlab.domain.time import Day
-from costlab.store import durable
+from costlab.store import durable, locking
 from costlab.store.lake import DayState, Lake
 from costlab.store.schema import conform, empty
 from costlab.store.warehouse import Warehouse
@@ -152,6 +153,59 @@ def test_a_second_run_is_told_who_holds_the_lake(lake: Lake) -> None:
         with pytest.raises(Busy, match=f"by process {other.pid} on "), lake.locked():
             pass
         other.kill()
+    with lake.locked():
+        pass
+
+
+AS_A_READER = """
+import os, sys
+from pathlib import Path
+from costlab.domain.errors import LakeError
+from costlab.store.lake import Lake
+lake = Lake.open(Path(sys.argv[1]))
+with Lake.create(Path(sys.argv[2])).locked(): pass  # everything is imported
+if os.getuid() == 0:  # root writes everywhere
+    os.setgroups([]), os.setgid(65534), os.setuid(65534)
+lake.path.stat()
+try:
+    with lake.locked(): print("in")
+except LakeError as fault:
+    print(int(fault.exit_code), fault.message, fault.hint, sep="\\n")
+"""
+
+
+@pytest.mark.parametrize("unwritable", [".lock", ""])
+def test_a_lake_that_may_only_be_read_cannot_be_locked(tmp_path: Path, unwritable: str) -> None:
+    with TemporaryDirectory() as folder:  # that of a fixture is open to its owner alone
+        Path(folder).chmod(0o755)
+        lake = Lake.create(Path(folder) / "lake")
+        with lake.locked():
+            pass
+        (lake.path / ".lock").chmod(0o444 if unwritable == ".lock" else 0o666)
+        if not unwritable:  # its lock can be taken, but nobody can sign for it
+            lake.path.chmod(0o555)
+        done = subprocess.run(
+            [sys.executable, "-c", AS_A_READER, str(lake.path), str(tmp_path)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        lake.path.chmod(0o755)
+    assert done.returncode == 0, done.stderr
+    code, said, hint = done.stdout.splitlines()
+    name = unwritable or ".lock.holder"
+    assert (code, said) == ("6", f"{lake.path / name} cannot be written: Permission denied")
+    assert "let this user write there" in hint
+
+
+def test_a_disk_that_is_full_before_a_run_is_said(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(locking, "_sign", full)
+    with pytest.raises(LakeFull, match="no space left"), lake.locked():
+        pass
+    monkeypatch.undo()
     with lake.locked():
         pass
 
