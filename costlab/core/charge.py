@@ -9,6 +9,8 @@ from costlab.core import kernels
 from costlab.core.grid import Grid
 from costlab.core.kernels import Floats, Ints
 
+_FAR = np.int64(2**62)
+
 
 class Rule(Enum):
     """(bill by request, bill by usage, usage is a share of the request)."""
@@ -44,6 +46,23 @@ class Levels:
         hours = (self.end_ms - self.start_ms) / 3_600_000
         return float(np.sum(self.capacity * self.price * hours))
 
+    @property
+    def there(self) -> tuple[Ints, Ints]:
+        """When the node has any of the resource: start_ms, end_ms, both int64 (m,), apart from each other and ordered."""
+        some = np.flatnonzero(self.capacity > 0)
+        some = some[np.argsort(self.start_ms[some], kind="stable")]
+        start_ms, end_ms = self.start_ms[some], self.end_ms[some]
+        parted = start_ms[1:] > end_ms[:-1]
+        return start_ms[np.append(True, parted)[: len(some)]], end_ms[np.append(parted, True)[: len(some)]]
+
+    @property
+    def unbounded(self) -> "Levels":
+        """The same prices, capacity unknown: what was asked for while there was nothing is worth that, and not scaled."""
+        some = self.capacity > 0
+        known = some if some.any() else np.ones(len(some), bool)
+        nothing = np.full(np.count_nonzero(known), np.nan)
+        return Levels(self.start_ms[known], self.end_ms[known], nothing, nothing, self.price[known])
+
 
 @dataclass(frozen=True, slots=True)
 class Claims:
@@ -62,6 +81,20 @@ class Claims:
     used_start_ms: Ints
     used_end_ms: Ints
     used: Floats
+
+    def within(self, start_ms: Ints, end_ms: Ints) -> "Claims":
+        """What lies within any of these spans, int64 (m,), which are apart from each other."""
+        asked, asked_start_ms, asked_end_ms = _cut(self.asked_start_ms, self.asked_end_ms, start_ms, end_ms)
+        used, used_start_ms, used_end_ms = _cut(self.used_start_ms, self.used_end_ms, start_ms, end_ms)
+        return Claims(
+            self.rows,
+            self.asked_row[asked], asked_start_ms, asked_end_ms, self.asked[asked],
+            self.used_row[used], used_start_ms, used_end_ms, self.used[used],
+        )  # fmt: skip
+
+    def beyond(self, start_ms: Ints, end_ms: Ints) -> "Claims":
+        """What lies outside all of these spans, int64 (m,), which are apart from each other and ordered."""
+        return self.within(np.append(-_FAR, end_ms), np.append(start_ms, _FAR))
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,10 +162,19 @@ def _cells(grid: Grid, levels: Levels) -> tuple[Floats, Floats, Floats]:
     weight = known if levels.bounded else np.ones(len(known))
     weighted = grid.level(start_ms, end_ms, weight * np.nan_to_num(levels.price))
     total = grid.level(start_ms, end_ms, weight)
+    unpriced = grid.level(start_ms, end_ms, np.isnan(levels.price).astype(np.float64)) > 0
     price = np.divide(weighted, total, out=np.zeros(grid.cells), where=total > 0)
+    price[unpriced] = np.nan
     if not levels.bounded and 0 < np.count_nonzero(total) < grid.cells:
         # A pod may outlive what is known of its node's price: the nearest one holds.
         there = np.flatnonzero(total > 0)
         price = price[there[np.abs(np.arange(grid.cells)[:, None] - there).argmin(axis=1)]]
-    unpriced = grid.level(start_ms, end_ms, np.isnan(levels.price).astype(np.float64)) > 0
-    return capacity, allocatable, np.where(unpriced, np.nan, price)
+    return capacity, allocatable, price
+
+
+def _cut(start_ms: Ints, end_ms: Ints, from_ms: Ints, to_ms: Ints) -> tuple[Ints, Ints, Ints]:
+    """The parts of some intervals within some spans: index of the interval, start and end."""
+    low = np.maximum(start_ms, from_ms[:, None])
+    high = np.minimum(end_ms, to_ms[:, None])
+    span, index = np.nonzero(low < high)
+    return index, low[span, index], high[span, index]

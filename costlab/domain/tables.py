@@ -223,8 +223,9 @@ _CHARGES = _table(
            null="idle or system"),
     *(Column(c.name, c.type, c.unit, c.doc, null=c.null or "idle or system") for c in _OWNER),
     Column("unit", _T, "", "Unit of the quantities: core_hour, gib_hour, gpu_hour."),
-    Column("requested_quantity", _F, "`unit`", "Requested over the time of occupancy.", null="idle or system"),
-    Column("used_quantity", _F, "`unit`", "Used over the observed time. NaN: never observed.", null="idle or system"),
+    Column("requested_quantity", _F, "`unit`", "Requested over the time that is charged.", null="idle or system"),
+    Column("used_quantity", _F, "`unit`", "Used over the observed part of that time. NaN: never observed.",
+           null="idle or system"),
     Column("billed_quantity", _F, "`unit`", "What the charge is for."),
     Column("unit_price", _F, "currency per `unit`", "Mean unit price, weighted by what was billed.",
            null="no price known"),
@@ -234,7 +235,7 @@ _CHARGES = _table(
     Column("cost_unobserved", _MONEY, "currency", "The part whose usage was not observed.",
            null="idle or system, or no price known"),
     Column("currency", _T, "", "Currency of all money in the row."),
-    Column("coverage", _F, "ratio", "Observed time / time of occupancy.", null="idle or system"),
+    Column("coverage", _F, "ratio", "Observed time / time that is charged.", null="idle or system"),
 )  # fmt: skip
 _PROFILES = _table(
     "profiles",

@@ -23,7 +23,11 @@ _RULES = {Basis.MAX: Rule.MAX, Basis.REQUEST: Rule.REQUEST, Basis.USAGE: Rule.US
 
 @dataclass(frozen=True, slots=True)
 class NodeBill:
-    """One resource of one node, billed. micros: three parts a container, idle, system; None without a price."""
+    """One resource of one node, billed. micros: three parts a container, idle, system; None without a price.
+
+    groups: the rows of each container that is charged. beyond: what containers would have been billed, at the nearest
+    price known, for the time in which their node had none of the resource; None where there was no such time.
+    """
 
     node: str
     resource: Resource
@@ -31,6 +35,7 @@ class NodeBill:
     groups: list[list[dict[str, Any]]]
     bill: Bill
     micros: Ints | None
+    beyond: Bill | None
 
     @property
     def usual_price(self) -> float:
@@ -76,8 +81,19 @@ def bill_resource(
     if not groups and not np.nansum(levels.capacity) > 0:
         return None
     rule = Rule.SHARE if resource is Resource.GPU else _RULES[basis]
-    bill = bill_node(grid, levels, _claims(groups, resource, observed), rule)
-    return NodeBill(node, resource, levels, groups, bill, _micros(bill, levels, lives, node, resource))
+    claims, beyond = _claims(groups, resource, observed), None
+    if levels.bounded:
+        # What is not there cannot be occupied: else a node's last cell would look contended, and the pods that
+        # outlive it billed nothing in silence.
+        outside = claims.beyond(*levels.there)
+        beyond = bill_node(grid, levels.unbounded, outside, rule) if len(outside.asked) else None
+        charged = sorted(set(claims.within(*levels.there).asked_row.tolist()))
+        groups = [groups[row] for row in charged]
+        claims = _claims(groups, resource, observed).within(*levels.there)
+    bill = bill_node(grid, levels, claims, rule)
+    return NodeBill(
+        node, resource, levels, groups, bill, _micros(bill, levels, lives, node, resource), beyond
+    )
 
 
 def by_node(table: pa.Table) -> dict[str, list[dict[str, Any]]]:

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from costlab.config.settings import Settings
 from costlab.core.grid import grid_of
+from costlab.core.money import to_micros
 from costlab.domain.findings import Finding, Severity
 from costlab.domain.tables import TABLES
 from costlab.domain.time import Day
@@ -36,6 +37,7 @@ COMPUTE_RULES = (
     "capacity_unknown",
     "price_unknown",
     "contention",
+    "outside_node_life",
     "unobserved_usage",
     "allocatable_exceeds_capacity",
 )
@@ -76,7 +78,7 @@ def charge_day(
         )
         if split is not None:
             _add(rows, split, settings.prices.currency)
-            findings += _remarks(split)
+            findings += _remarks(split, settings.billing.max_gap_ms)
     if not rows.columns:
         return empty("charges"), findings
     return _table(rows, cluster, day), findings
@@ -113,7 +115,7 @@ def _add(rows: _Rows, split: NodeBill, currency: str) -> None:
             )  # fmt: skip
 
 
-def _remarks(split: NodeBill) -> Iterator[Finding]:
+def _remarks(split: NodeBill, max_gap_ms: int) -> Iterator[Finding]:
     """What a person should know of a bill."""
     bill, levels, micros = split.bill, split.levels, split.micros
     subject, unit = f"{split.node} {split.resource.value}", split.resource.hours
@@ -131,6 +133,14 @@ def _remarks(split: NodeBill) -> Iterator[Finding]:
         yield Finding(
             "contention", Severity.INFO, subject,
             f"in {bill.contended_cells} cells more was asked or used than the node has; bills are scaled to its price",
+        )  # fmt: skip
+    if split.beyond is not None and bool(np.any(split.beyond.occupied_s > max_gap_ms / 1000)):
+        amount = float(split.beyond.parts_amount.sum())
+        yield Finding(
+            "outside_node_life", Severity.WARNING, subject,
+            f"pods occupied {float(split.beyond.parts_quantity.sum()):.3f} {unit} while the node was not there or had "
+            "none; nothing is billed for them",
+            None if np.isnan(amount) else Decimal(to_micros(amount)).scaleb(-6),
         )  # fmt: skip
     if levels.bounded and bool(np.any(levels.allocatable > levels.capacity)):
         yield Finding(

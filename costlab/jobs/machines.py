@@ -57,7 +57,7 @@ def machines_of(
 ) -> list[Machine]:
     """Every node of the day in stretches of constant capacity, ordered by name and time.
 
-    A node that only its pods tell of has no known capacity, and lives as long as they do.
+    A node that on this day only its pods tell of has no known capacity, and lives as long as they do.
     """
     named = {
         node: own_labels(labels)
@@ -72,7 +72,9 @@ def machines_of(
     found = []
     for node in sorted(told.keys() | {life.node for life in lives}):
         at_ms = told.get(node)
-        stays = _stays(at_ms, heard, window, max_gap_ms) if at_ms is not None else _stay_of_pods(node, lives)
+        stays = _stays(at_ms, heard, window, max_gap_ms) if at_ms is not None else []
+        if not stays:
+            stays, at_ms = _stay_of_pods(node, lives), None
         for start_ms, end_ms in stays:
             has = {
                 name: bridged(runs, at_ms, start_ms, end_ms)
@@ -146,7 +148,7 @@ def _stays(at_ms: np.ndarray, heard: Hearing, window: Window, max_gap_ms: int) -
 
 def _stay_of_pods(node: str, lives: list[Life]) -> list[tuple[int, int]]:
     here = [life for life in lives if life.node == node]
-    return [(min(life.start_ms for life in here), max(life.end_ms for life in here))]
+    return [(min(life.start_ms for life in here), max(life.end_ms for life in here))] if here else []
 
 
 def _cut(start_ms: int, end_ms: int, edges: set[int]) -> list[tuple[int, int]]:

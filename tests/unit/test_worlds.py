@@ -1,6 +1,7 @@
 """Days of small clusters, each with one thing in it that is easily counted twice, too long, or not at all."""
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -277,6 +278,73 @@ def test_a_node_without_a_known_capacity_is_billed_for_what_runs_on_it() -> None
     assert day.total("cost", resource="cpu") == pytest.approx(2.40)
     assert day.rows("charges", kind="idle") == []
     assert "capacity_unknown" in day.found()
+
+
+def test_what_a_pod_occupies_outside_its_nodes_life_is_a_finding_with_its_money() -> None:
+    world = World().node(end_ms=at(10)).node("n2").pod("a").use("a").pod("b", node="n2").use("b")
+    day = Measured(world)
+    assert day.total("cost", node="n1") == pytest.approx(DEFAULT * 10 / 24)
+    assert day.total("billed_quantity", resource="cpu", pod="a") == pytest.approx(10)
+    (row,) = day.rows("charges", resource="cpu", pod="a")
+    assert (row["requested_quantity"], row["coverage"]) == (pytest.approx(10), 1.0)
+    found = {row["subject"]: row for row in day.rows("findings")}
+    assert [(row["rule"], row["amount"]) for row in found.values()] == [
+        ("outside_node_life", Decimal("1.400000")),
+        ("outside_node_life", Decimal("0.700000")),
+    ]
+    assert found["n1 cpu"]["message"].startswith(
+        "pods occupied 14.000 core-hours while the node was not there"
+    )
+
+
+def test_money_outside_a_nodes_life_is_at_the_nearest_price() -> None:
+    book = {"gpu_models": {"H100": 10.0}}
+    world = World().node(nvidia_com_gpu=1.0, start_ms=at(6), end_ms=at(12)).pod("x", node="n2").node("n2")
+    world.pod("a", requests={"nvidia_com_gpu": 1.0}).use("a")
+    world.add(Signal.GPU_UTILIZATION, {"gpu_uuid": "GPU-1", "node": "n1", "gpu_model": "H100"}, 0.5)
+    day = Measured(world, book=book)
+    (lost,) = day.rows("findings", rule="outside_node_life", subject="n1 gpu")
+    assert lost["amount"] == Decimal("180.000000")
+    unpriced = Measured(world, prices={"gpu_hour": None})
+    (lost,) = unpriced.rows("findings", rule="outside_node_life", subject="n1 gpu")
+    assert lost["amount"] is None
+    assert lost["message"].startswith("pods occupied 18.000 GPU-hours")
+
+
+def test_gpus_that_a_node_loses_are_not_contended_but_gone() -> None:
+    world = World().node(nvidia_com_gpu=1.0, end_ms=at(6)).node(start_ms=at(6))
+    for signal in (Signal.NODE_CAPACITY, Signal.NODE_ALLOCATABLE):
+        world.add(signal, {"node": "n1", "resource": "nvidia_com_gpu"}, 0.0, start_ms=at(6))
+    day = Measured(world.pod("a", requests={"nvidia_com_gpu": 1.0}).use("a").gpu("GPU-1", 0.5, "a"))
+    assert day.total("cost", resource="gpu") == pytest.approx(6 * 2.5)
+    assert [(row["rule"], row["subject"], row["amount"]) for row in day.rows("findings")] == [
+        ("outside_node_life", "n1 gpu", Decimal("45.000000"))
+    ]
+
+
+def test_the_first_and_last_cell_of_a_node_are_not_contended() -> None:
+    half = MINUTE_MS // 2
+    world = World().node("n2").pod("x", node="n2").use("x")
+    world.node(start_ms=at(6) + half, end_ms=at(9) + half)
+    stays: When = {"start_ms": at(6) - MINUTE_MS, "end_ms": at(9) + 3 * MINUTE_MS}
+    world.pod("a", requests={"cpu": 4.0}, **stays).use("a", **stays)
+    day = Measured(world)
+    assert day.total("cost", node="n1", resource="cpu") == pytest.approx(3 * 4 * 0.1)
+    assert day.total("cost", node="n1", pod="a", resource="cpu") == pytest.approx(3 * 4 * 0.1)
+    assert day.found() == []
+
+
+def test_more_than_a_node_has_is_contended_still() -> None:
+    day = Measured(World().node().pod("a", requests={"cpu": 6.0}).use("a"))
+    assert day.found() == ["contention"]
+    assert day.total("cost", resource="cpu") == pytest.approx(9.60)
+
+
+def test_a_node_that_left_before_the_day_is_one_that_only_its_pods_tell_of() -> None:
+    world = World().node(end_ms=at(-0.05)).node("n2").pod("a").use("a").pod("b", node="n2").use("b")
+    day = Measured(world)
+    assert day.total("cost", node="n1", resource="cpu") == pytest.approx(2.40)
+    assert set(day.found()) == {"capacity_unknown"}
 
 
 def test_the_mark_of_a_series_end_is_no_sample() -> None:
