@@ -32,14 +32,14 @@ class RemoteReadEngine:
         self, client: Client, external_labels: Mapping[str, str] | None = None, *, chunks: bool = True
     ) -> None:
         self.most_samples: int | None = None if chunks else 2_000_000
-        self.remarks: list[str] = []
+        self._histograms: dict[str, int] = {}
         self._client = client
         self._left_out = LeftOut.of(external_labels or {})
         self._chunks = chunks
-        self._remarking = Lock()
+        self._counting = Lock()
 
     def read(self, selector: Selector, window: Window) -> Iterator[Batch]:
-        """As `Engine.read`. Stale markers stay; native histograms are left out with a remark."""
+        """As `Engine.read`. Stale markers stay; native histograms are left out and counted."""
         if not window.duration_ms:
             return
         with self._client.receive(read_call(selector, window, chunks=self._chunks)) as body:
@@ -47,17 +47,23 @@ class RemoteReadEngine:
             for data, spans in pieces:
                 try:
                     found = find(data, spans, self._left_out, chunked=body.kind == CHUNKS)
-                    if found.histograms:
-                        self._remark(f"{selector.metric}: native histograms were left out")
+                    self._leave_out(selector.metric, found.histograms)
                     for columns in found.columns(window):
                         yield _batch(columns, selector, body.server)
                 except Malformed as fault:
                     raise malformed(body.server, fault.reason, pieces.passed + fault.place) from None
 
-    def _remark(self, text: str) -> None:
-        with self._remarking:
-            if text not in self.remarks:
-                self.remarks.append(text)
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What was left out so far, a line for each metric."""
+        with self._counting:
+            return tuple(f"{metric}: {count:,} chunks of native histograms were left out"
+                         for metric, count in sorted(self._histograms.items()))  # fmt: skip
+
+    def _leave_out(self, metric: str, histograms: int) -> None:
+        if histograms:
+            with self._counting:
+                self._histograms[metric] = self._histograms.get(metric, 0) + histograms
 
 
 def speaks_remote_read(client: Client) -> Literal["chunks", "samples"] | None:
