@@ -16,23 +16,13 @@ Key = TypeVar("Key", bound=Hashable)
 
 @dataclass(frozen=True, slots=True)
 class Hearing:
-    """When kube-state-metrics was heard: its first and last sample around the day, and its scrape interval.
+    """When kube-state-metrics was heard, in the day and its margins, and its scrape interval.
 
     at_ms: int64 (n,), every instant at which it told of a pod, ordered.
     """
 
     at_ms: np.ndarray
     step_ms: int
-
-    def begin(self, first_ms: int, window: Window) -> int:
-        """When a thing first told of at `first_ms` began: if nothing at all was heard before, at the day's edge."""
-        nothing_before = first_ms < int(self.at_ms[0]) + self.step_ms
-        return min(first_ms, window.start_ms) if nothing_before else first_ms
-
-    def end(self, last_ms: int, window: Window) -> int:
-        """When a thing last told of at `last_ms` ended: one scrape on, or at the day's edge if nothing was heard after."""
-        nothing_after = last_ms > int(self.at_ms[-1]) - self.step_ms
-        return max(last_ms + self.step_ms, window.end_ms) if nothing_after else last_ms + self.step_ms
 
 
 def hearing(signals: Signals) -> Hearing:

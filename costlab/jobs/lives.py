@@ -33,8 +33,8 @@ class Life:
 def pod_lives(signals: Signals, window: Window, cluster: str, heard: Hearing) -> list[Life]:
     """The lives that touch the day, cut to it, ordered by name.
 
-    A pod occupies its node from when it was bound until it ended; its series vanishing is an end one scrape later,
-    unless kube-state-metrics fell silent as a whole. Without a node it occupies nothing.
+    A pod occupies its node from when it was bound until it ended; its series vanishing is an end one scrape later.
+    Without a node it occupies nothing.
     """
     scheduled, started = latest(signals[Signal.POD_SCHEDULED_TIME]), latest(signals[Signal.POD_START_TIME])
     completed, ended = latest(signals[Signal.POD_COMPLETION_TIME]), _ended_at(signals[Signal.POD_PHASE])
@@ -43,8 +43,8 @@ def pod_lives(signals: Signals, window: Window, cluster: str, heard: Hearing) ->
         _seen(signals[Signal.POD_INFO]).items(), key=lambda i: i[0]
     ):
         bound_s = scheduled.get(pod, started.get(pod))
-        start_ms = heard.begin(first_ms, window) if bound_s is None else min(first_ms, round(bound_s * 1000))
-        end_ms = heard.end(last_ms, window)
+        start_ms = first_ms if bound_s is None else min(first_ms, round(bound_s * 1000))
+        end_ms = last_ms + heard.step_ms
         if pod in ended:
             end_ms = min(ended[pod], round(completed[pod] * 1000)) if pod in completed else ended[pod]
         start_in, end_in = max(start_ms, window.start_ms), min(end_ms, window.end_ms)

@@ -137,8 +137,6 @@ def _stays(at_ms: np.ndarray, heard: Hearing, window: Window, max_gap_ms: int) -
         (int(at_ms[low + 1]), int(at_ms[high]) + heard.step_ms)
         for low, high in zip(bounds, bounds[1:], strict=False)
     ]
-    stays[0] = (heard.begin(stays[0][0], window), stays[0][1])
-    stays[-1] = (stays[-1][0], heard.end(int(at_ms[-1]), window))
     return [
         (start_ms, end_ms)
         for start_ms, end_ms in stays

@@ -2,13 +2,14 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from costlab.domain.findings import Finding, Severity
 from costlab.domain.identity import container_key
 from costlab.domain.signals import SIGNALS, Exporter, Signal
-from costlab.domain.time import Day
+from costlab.domain.time import HOUR_MS, MINUTE_MS, Day, instant
 from costlab.jobs.claims import Claim, init_containers
 from costlab.jobs.devices import NOBODY, DeviceUsage
 from costlab.jobs.heard import Hearing, Signals
@@ -19,7 +20,6 @@ from costlab.jobs.usage import Usage
 # What a day is poorer without; a cluster without GPUs has no GPU exporter.
 _EXPECTED = (Signal.CPU_SECONDS, Signal.MEMORY_BYTES, Signal.NODE_CAPACITY, Signal.NODE_ALLOCATABLE)
 _BUSY = 0.01  # below this a GPU does nothing to speak of
-_HOUR_MS = 3_600_000
 
 
 def findings_of(
@@ -64,16 +64,35 @@ def _inventory(signals: Signals, heard: Hearing, day: Day, max_gap_ms: int) -> I
             "duplicate_kube_state_metrics", Severity.INFO, ", ".join(sorted(told)),
             f"{len(told)} instances of {Exporter.KUBE_STATE_METRICS} answered; each object counts once",
         )  # fmt: skip
-    window = day.window
-    inside = heard.at_ms[(heard.at_ms >= window.start_ms) & (heard.at_ms < window.end_ms)]
-    silences = np.diff(np.concatenate([[window.start_ms], inside, [window.end_ms]]))
-    away_ms = int(silences[silences > max_gap_ms].sum())
+    yield from _silences(heard, day, max_gap_ms)
+
+
+def _silences(heard: Hearing, day: Day, max_gap_ms: int) -> Iterator[Finding]:
+    """Within the day things are taken to have stayed; before the first word and after the last one nothing is known."""
+    window, exporter = day.window, Exporter.KUBE_STATE_METRICS
+    first_ms, last_ms = int(heard.at_ms[0]), int(heard.at_ms[-1]) + heard.step_ms
+    steps = np.diff(np.clip(heard.at_ms, window.start_ms, window.end_ms))
+    away_ms = int(steps[steps > max_gap_ms].sum())
     if away_ms:
         yield Finding(
-            "inventory_gap", Severity.WARNING, Exporter.KUBE_STATE_METRICS.value,
-            f"nothing was heard for {away_ms // 60_000} minutes: what was there before is taken to have stayed, "
-            "and pods that lived only then are missing",
+            "inventory_gap", Severity.WARNING, exporter.value,
+            f"nothing was heard for {away_ms // MINUTE_MS} minutes: what was there before and after is taken to have "
+            "stayed, and pods that lived only then are missing",
         )  # fmt: skip
+    if first_ms > window.start_ms + max_gap_ms:
+        yield Finding(
+            "inventory_begins_late", Severity.WARNING, exporter.value,
+            f"it told of no pod before {_clock(first_ms, day)}: nothing is billed for what was there and not told of",
+        )  # fmt: skip
+    if last_ms < window.end_ms - max_gap_ms:
+        yield Finding(
+            "inventory_ends_early", Severity.WARNING, exporter.value,
+            f"it told of no pod after {_clock(last_ms, day)}: nothing is billed for what was there and not told of",
+        )  # fmt: skip
+
+
+def _clock(at_ms: int, day: Day) -> str:
+    return f"{instant(at_ms).astimezone(ZoneInfo(day.timezone)):%H:%M} {day.timezone}"
 
 
 def _init_usage(signals: Signals, claims: list[Claim], used: Usage) -> Iterator[Finding]:
@@ -85,7 +104,7 @@ def _init_usage(signals: Signals, claims: list[Claim], used: Usage) -> Iterator[
         for name in init.get(life.pod_id, ())
     }
     mine = np.isin(used.key, np.array(sorted(keys), np.int64)) & ~np.isnan(used.cpu_cores)
-    hours = float((used.cpu_cores * (used.end_ms - used.start_ms))[mine].sum()) / _HOUR_MS
+    hours = float((used.cpu_cores * (used.end_ms - used.start_ms))[mine].sum()) / HOUR_MS
     if hours >= 1:
         yield Finding(
             "init_container_usage", Severity.WARNING, Exporter.CADVISOR.value,
@@ -98,7 +117,7 @@ def _unclaimed_gpus(claims: list[Claim], gpus: DeviceUsage) -> Iterator[Finding]
     """GPUs that were busy for nobody who asked for one: their money is inside idle."""
     asked = {container_key(c.life.key, c.container) for c in claims if c.gpu_share}
     lost = np.flatnonzero(~np.isin(gpus.container, np.array(sorted(asked), np.int64)) & (gpus.busy > _BUSY))
-    lost_gpu, hours = gpus.gpu[lost], (gpus.end_ms - gpus.start_ms)[lost] / _HOUR_MS
+    lost_gpu, hours = gpus.gpu[lost], (gpus.end_ms - gpus.start_ms)[lost] / HOUR_MS
     # Devices may share a name: MIG instances of one profile, and GPUs of machines that their exporter does not name.
     named: dict[str, list[int]] = defaultdict(list)
     for device in gpus.devices:

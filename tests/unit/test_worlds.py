@@ -148,10 +148,9 @@ def test_a_container_is_as_busy_as_those_of_its_gpus_that_were_seen() -> None:
     assert float(row["cost_used"]) == pytest.approx(2 * 12 * (0.3 + 0.1) * 2.5, rel=0.001)
 
 
-@pytest.mark.parametrize("hours", [(11.5, 12.5), (-0.5, 0.5), (23.5, 24.5)])
-def test_a_silence_of_kube_state_metrics_ends_nothing(hours: tuple[float, float]) -> None:
+def test_a_silence_of_kube_state_metrics_within_the_day_ends_nothing() -> None:
     world = World()
-    heard: list[When] = [{"end_ms": at(hours[0])}, {"start_ms": at(hours[1])}]
+    heard: list[When] = [{"end_ms": at(11.5)}, {"start_ms": at(12.5)}]
     for when in heard:
         world.node(**when).pod("a", **when)
     world.use("a")
@@ -162,7 +161,36 @@ def test_a_silence_of_kube_state_metrics_ends_nothing(hours: tuple[float, float]
     day = Measured(world)
     assert day.total("cost") == pytest.approx(DEFAULT)
     assert day.total("billed_quantity", resource="cpu", kind="workload") == pytest.approx(24)
-    assert "inventory_gap" in day.found()
+    assert day.found() == ["inventory_gap"]
+
+
+def test_a_cluster_that_is_first_heard_in_the_evening_is_billed_from_then_on() -> None:
+    day = Measured(World().node(start_ms=at(18)).pod("a", start_ms=at(18)).use("a", start_ms=at(18)))
+    assert day.total("cost") == pytest.approx(DEFAULT / 4)
+    assert [(row["start"].hour, row["end"].hour) for row in day.rows("nodes")] == [(18, 0)]
+    (finding,) = day.rows("findings")
+    assert finding["rule"] == "inventory_begins_late"
+    assert "no pod before 18:00 UTC" in finding["message"]
+
+
+def test_what_was_bound_before_the_cluster_was_heard_is_a_finding_with_its_money() -> None:
+    world = World().node(start_ms=at(18)).use("a").pod("a", start_ms=at(18))
+    world._series[Signal.POD_SCHEDULED_TIME].clear()  # noqa: SLF001 - it was bound the day before
+    labels = {"namespace": "ns", "pod": "a", "uid": "a-uid"}
+    world.add(Signal.POD_SCHEDULED_TIME, labels, BEFORE / 1000, start_ms=at(18))
+    day = Measured(world)
+    assert day.total("cost") == pytest.approx(DEFAULT / 4)
+    lost = {row["subject"]: row["amount"] for row in day.rows("findings", rule="outside_node_life")}
+    assert lost == {"n1 cpu": Decimal("1.800000"), "n1 memory": Decimal("0.900000")}
+
+
+def test_a_silence_that_lasts_beyond_the_day_is_not_bridged() -> None:
+    day = Measured(World().node(end_ms=at(18)).pod("a", end_ms=at(18)).use("a"))
+    assert day.total("cost") == pytest.approx(DEFAULT * 18 / 24)
+    found = {row["rule"]: row["message"] for row in day.rows("findings")}
+    assert set(found) == {"inventory_ends_early", "usage_without_pod"}
+    assert "no pod after 18:00 UTC" in found["inventory_ends_early"]
+    assert found["usage_without_pod"].startswith("3.000 core-hours")
 
 
 def test_a_pod_that_vanishes_while_others_stay_has_ended() -> None:
