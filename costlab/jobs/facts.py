@@ -26,6 +26,7 @@ from costlab.jobs.reading import Reading
 from costlab.jobs.remarks import findings_of
 from costlab.jobs.scrapes import too_seldom
 from costlab.jobs.sharing import sharing_of
+from costlab.jobs.stays import stays_of
 from costlab.sources import Source
 from costlab.store.schema import conform, empty
 
@@ -72,8 +73,9 @@ def observe_day(
             f"no pod occupied a node on {day}",
             "check prometheus.matchers, and that the day is within its retention",
         )
-    sharing = sharing_of(signals)
-    machines = machines_of(signals, window, lives, sharing, heard, gap_ms)
+    stays = stays_of(signals, window, lives, heard, gap_ms)
+    sharing = sharing_of(signals, stays)
+    machines = machines_of(signals, window, stays, sharing, gap_ms)
     claims = claims_of(signals, lives, usage.containers_seen(signals, lives, window), sharing, gap_ms)
     used = usage.usage_of(signals, lives, window, gap_ms)
     gpus = devices.device_usage(signals, lives, claims, window, cluster, gap_ms)

@@ -1,6 +1,6 @@
 """When, and by which labels, the source told of something."""
 
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -42,9 +42,14 @@ def spans(series: Series) -> Iterator[tuple[Labels, int, int]]:
 
 def newest(series: Series, key_of: Callable[[Labels], Key], window: Window) -> dict[Key, Labels]:
     """The labels under which each object was last told of within the day, or nearest to it."""
+    return newest_of(((key_of(labels), labels, first, last) for labels, first, last in spans(series)), window)
+
+
+def newest_of(told: Iterable[tuple[Key, Labels, int, int]], window: Window) -> dict[Key, Labels]:
+    """The same of (object, labels, first and last sample under them)."""
     found: dict[Key, tuple[tuple[bool, int], Labels]] = {}
-    for labels, first_ms, last_ms in spans(series):
-        key, rank = key_of(labels), (first_ms < window.end_ms, min(last_ms, window.end_ms))
+    for key, labels, first_ms, last_ms in told:
+        rank = (first_ms < window.end_ms, min(last_ms, window.end_ms))
         if key not in found or rank >= found[key][0]:
             found[key] = (rank, labels)
     return {key: labels for key, (_, labels) in found.items()}

@@ -95,12 +95,7 @@ def _amount(name: str, machine: Machine, priced: PricedWindow) -> float | None:
 
 
 def _same(a: Machine, b: Machine) -> bool:
-    return (a.node, a.capacity, a.allocatable, a.gpu_model) == (
-        b.node,
-        b.capacity,
-        b.allocatable,
-        b.gpu_model,
-    )
+    return replace(a, start_ms=b.start_ms, end_ms=b.end_ms) == b
 
 
 def _floats(values: list[float | None]) -> pa.Array:

@@ -36,7 +36,8 @@ def findings_of(
             "does not place on a node at that time",
         )  # fmt: skip
     yield from _init_usage(signals, claims, used)
-    for node, replicas in sorted(sharing.guessed.items()):
+    for node, counts in sorted(sharing.guessed().items()):
+        replicas = ", then ".join(map(str, counts))
         yield Finding(
             "gpu_sharing_guessed", Severity.WARNING, node,
             f"it advertises {replicas} times the GPUs that its exporter shows, so each is taken for shared by {replicas}; "

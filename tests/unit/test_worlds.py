@@ -53,6 +53,56 @@ def test_a_node_that_comes_back_without_its_gpus() -> None:
     assert day.total("cost", resource="gpu") == pytest.approx(4 * 6 * 2.5)
 
 
+def made_anew(**sizes: Any) -> World:
+    """A node until 06:00 and, from 12:00, another one of its name; `n2` goes on all day."""
+    world = World().node(end_ms=at(6), **sizes).node(start_ms=at(12), **sizes).node("n2")
+    return world.pod("a", node="n2").use("a")
+
+
+def test_a_node_made_anew_is_priced_by_what_it_is_then() -> None:
+    rules = [
+        {"match": {"type": "old"}, "hourly": 10.0},
+        {"match": {"type": "new"}, "hourly": 20.0, "capacity_type": "on-demand"},
+    ]
+    world = made_anew()
+    labels = {"node": "n1", "label_karpenter_sh_capacity_type": "spot"}
+    world.add(Signal.NODE_LABELS, {**labels, "label_type": "old"}, 1, end_ms=at(6))
+    world.add(Signal.NODE_LABELS, {"node": "n1", "label_type": "new"}, 1, start_ms=at(12))
+    day = Measured(world, book={"nodes": rules})
+    assert day.total("cost", node="n1") == pytest.approx(6 * 10 + 12 * 20)
+    assert [row["capacity_type"] for row in day.rows("nodes", node="n1")] == ["spot", "on-demand"]
+
+
+def test_a_node_made_anew_has_the_gpus_that_it_has_then() -> None:
+    world = made_anew(nvidia_com_gpu=1.0)
+    for model, when in (("T4", {"end_ms": at(6)}), ("H100", {"start_ms": at(12)})):
+        labels = {"gpu_uuid": f"GPU-{model}", "gpu_model": model, "node": "n1"}
+        world.add(Signal.GPU_UTILIZATION, labels, 0.5, **when)
+    day = Measured(world, book={"gpu_models": {"T4": 1.0, "H100": 10.0}})
+    assert [row["gpu_model"] for row in day.rows("nodes", node="n1")] == ["T4", "H100"]
+    assert day.total("cost", resource="gpu") == pytest.approx(6 * 1 + 12 * 10)
+
+
+def test_a_node_made_anew_does_not_share_its_gpus_as_before() -> None:
+    world = World().node(nvidia_com_gpu=8.0, end_ms=at(6)).node(nvidia_com_gpu=4.0, start_ms=at(12))
+    world.node("n2").pod("a", node="n2").use("a").gpu("GPU-new", 0.1, start_ms=at(12))
+    labels = {"node": "n1", "label_nvidia_com_gpu_replicas": "2"}
+    day = Measured(world.add(Signal.NODE_LABELS, labels, 1, end_ms=at(6)))
+    assert [row["gpu_capacity"] for row in day.rows("nodes", node="n1")] == [4.0, 1.0]
+    assert day.total("cost", resource="gpu") == pytest.approx((6 * 4 + 12 * 1) * 2.5)
+    (guess,) = day.rows("findings", rule="gpu_sharing_guessed")
+    assert "advertises 4 times" in guess["message"]
+
+
+def test_a_pod_bound_before_its_node_is_told_of_has_that_nodes_gpus() -> None:
+    world = World().node(nvidia_com_gpu=2.0, end_ms=at(6)).node(nvidia_com_gpu=4.0, start_ms=at(12))
+    world.node("n2").pod("a", node="n2").use("a")
+    for replicas, when in (("2", {"end_ms": at(6)}), ("4", {"start_ms": at(12)})):
+        world.add(Signal.NODE_LABELS, {"node": "n1", "label_nvidia_com_gpu_replicas": replicas}, 1, **when)
+    world.pod("b", requests={"nvidia_com_gpu": 1.0}, start_ms=at(12) - MINUTE_MS)
+    assert Measured(world).rows("containers", pod="b")[0]["gpu_share"] == 0.25
+
+
 def test_time_slicing_that_is_turned_on_at_noon() -> None:
     world = World().node(nvidia_com_gpu=1.0, end_ms=at(12)).node(nvidia_com_gpu=4.0, start_ms=at(12))
     labelled: dict[str, When] = {"1": {"end_ms": at(12)}, "4": {"start_ms": at(12)}}
