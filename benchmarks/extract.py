@@ -1,8 +1,8 @@
 """Fetching a big day into Parquet, beside the server's own serving rate and the client that most begin with.
 
 A Prometheus holds a day at 30 s of 2,000 containers and 400 GPUs with churn. `part` is one metric of two namespaces:
-more than that prometheus-api-client cannot hold, at 1.6 KB a sample. Three rounds, a server each, every peer in a
-process of its own; the table has the medians. $COSTLAB_BENCH_DIR keeps the day for the next time.
+prometheus-api-client takes 1.6 KB of memory a sample, which would be 29 GB for the day. Three rounds, a server each,
+every peer in a process of its own; the table has the medians. $COSTLAB_BENCH_DIR keeps the day for the next time.
 """
 
 import statistics
