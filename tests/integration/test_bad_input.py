@@ -123,21 +123,30 @@ def refused(folder: Path, code: int, error: str, hint: str, *command: str) -> No
 
 
 @pytest.mark.parametrize(
-    ("reply", "error"),
+    ("reply", "error", "hint"),
     [
-        pytest.param(Reply(404, "text/plain", b"404 page not found"), "404", id="not Prometheus"),
-        pytest.param(Reply(200, "text/html", LOGIN), "login page", id="a login page"),
-        pytest.param(Reply(after_s=4.0), "2", id="too slow"),
-        pytest.param(Reply(), "kube-state-metrics gives nothing for 2026-11-20", id="an empty answer"),
-        pytest.param(Reply(body=b'{"status":"succ'), "", id="cut off"),
-        pytest.param(Reply(401, "text/plain", b"who are you"), "401", id="not let in"),
+        pytest.param(
+            Reply(404, "text/plain", b"404 page not found"), "refused the query (404)", "prometheus.url",
+            id="not Prometheus",
+        ),
+        pytest.param(Reply(200, "text/html", LOGIN), "a login page?", "prometheus.url", id="a login page"),
+        pytest.param(Reply(after_s=4.0), "did not answer within 2 s", "prometheus.timeout", id="too slow"),
+        pytest.param(
+            Reply(), "kube-state-metrics gives nothing for 2026-11-20", "costlab doctor", id="an empty answer"
+        ),
+        pytest.param(
+            Reply(body=b'{"status":"succ'), "the answer ends in the middle, after 15 bytes", "proxy", id="cut off"
+        ),
+        pytest.param(
+            Reply(401, "text/plain", b"who are you"), "refused access (401)", "bearer_token_file", id="not let in"
+        ),
     ],
-)
+)  # fmt: skip
 def test_a_source_that_cannot_be_used(
-    folder: Path, serve: Callable[[Reply], str], reply: Reply, error: str
+    folder: Path, serve: Callable[[Reply], str], reply: Reply, error: str, hint: str
 ) -> None:
     configure(folder, serve(reply))
-    refused(folder, 3, error, "")
+    refused(folder, 3, error, hint)
 
 
 def test_a_source_that_is_not_there(folder: Path) -> None:

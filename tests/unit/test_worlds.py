@@ -9,7 +9,7 @@ from small_world import AFTER, BEFORE, DAY, Measured, World, at
 
 from costlab.domain.errors import SourceRefused
 from costlab.domain.signals import Signal
-from costlab.domain.time import HOUR_MS, MINUTE_MS
+from costlab.domain.time import HOUR_MS, MINUTE_MS, Day
 from costlab.domain.units import GIB
 
 DEFAULT = 4 * 24 * 0.1 + 16 * 24 * 0.05  # the small node's price of a day
@@ -188,6 +188,74 @@ def test_two_slices_of_one_device_are_covered_by_it() -> None:
     (row,) = day.rows("charges", resource="gpu", kind="workload")
     assert (row["coverage"], row["billed_quantity"]) == (1.0, pytest.approx(12))
     assert day.facts.signal_coverage["gpu"] == 1.0
+
+
+def test_busy_is_the_engines_own_word_and_utilisation_only_where_it_has_none() -> None:
+    world = World().node(nvidia_com_gpu=1.0).pod("a", requests={"nvidia_com_gpu": 1.0}).use("a")
+    world.gpu("GPU-1", 0.9, "a")
+    user = {"namespace": "ns", "pod": "a", "container": "app"}
+    labels = {"gpu_uuid": "GPU-1", "node": "n1", **user}
+    world.add(Signal.GPU_ENGINE_ACTIVE, labels, 0.25, end_ms=at(12) - 4 * MINUTE_MS)
+    used = Measured(world).total("cost_used", resource="gpu")
+    assert used == pytest.approx((12 * 0.25 + 12 * 0.9) * 2.5, rel=0.001)
+
+
+@pytest.mark.parametrize(("model", "whole"), [("NVIDIA A30", 4 / 4), ("NVIDIA A100-SXM4-40GB", 4 / 7)])
+def test_a_slice_is_a_part_of_what_its_model_is_cut_into(model: str, whole: float) -> None:
+    world = World().node(nvidia_com_mig_1g_6gb=4.0).pod("a", requests={"nvidia_com_mig_1g_6gb": 2.0}).use("a")
+    labels = {"gpu_uuid": "GPU-1", "gpu_model": model, "mig_profile": "1g.6gb", "node": "n1"}
+    day = Measured(world.add(Signal.GPU_MEMORY_USED, labels, 1.0))
+    assert [row["gpu_capacity"] for row in day.rows("nodes")] == [pytest.approx(whole)]
+    assert [row["gpu_share"] for row in day.rows("containers")] == [pytest.approx(whole / 2)]
+
+
+def test_the_overhead_of_a_runtime_class_is_reserved_beyond_the_containers() -> None:
+    world = World().node().pod("a").use("a", cpu=1.0, memory=GIB)
+    labels = {"namespace": "ns", "pod": "a", "uid": "a-uid"}
+    world.add(Signal.POD_OVERHEAD_CPU, labels, 0.25).add(Signal.POD_OVERHEAD_MEMORY, labels, 2.0 * GIB)
+    day = Measured(world)
+    for resource, hours in (("cpu", 0.25 * 24), ("memory", 2 * 24)):
+        (beyond,) = day.rows("charges", resource=resource, container="")
+        assert beyond["billed_quantity"] == pytest.approx(hours)
+        assert beyond["cost_unused"] == beyond["cost"]
+
+
+def test_what_began_before_midnight_is_seen_from_midnight_on() -> None:
+    half = MINUTE_MS // 2
+    day = Measured(World().node().pod("a").use("a", start_ms=BEFORE + half))
+    assert day.facts.coverage == 1.0
+    assert day.total("used_quantity", resource="cpu", kind="workload") == pytest.approx(12)
+
+
+def test_a_container_is_seen_from_its_start_and_not_from_its_first_sample() -> None:
+    half = MINUTE_MS // 2
+    world = World().node().pod("x").use("x").pod("a", start_ms=at(6))
+    cgroup = {"namespace": "ns", "pod": "a", "container": "app", "id": "/a/app"}
+    # Busy while it starts: 60 core-seconds in the first half minute, half a core from then on.
+    world.add(Signal.CPU_SECONDS, cgroup, lambda t: 45 + (t - at(6)) / 2000, start_ms=at(6) + half)
+    world.add(Signal.CONTAINER_START_TIME, cgroup, at(6) / 1000, start_ms=at(6) + half)
+    day = Measured(world)
+    assert day.total("used_quantity", resource="cpu", pod="a") == pytest.approx((18 * 1800 + 45) / 3600)
+    assert day.rows("charges", resource="cpu", pod="a")[0]["coverage"] == 1.0
+
+
+def test_a_pod_is_there_no_later_than_it_is_told_of() -> None:
+    world = World().node().pod("x").use("x").pod("a", start_ms=at(6)).use("a", start_ms=at(6))
+    labels = {"namespace": "ns", "pod": "a", "uid": "a-uid"}
+    world._series[Signal.POD_SCHEDULED_TIME].clear()  # noqa: SLF001 - by a clock that is half an hour fast
+    world.add(Signal.POD_SCHEDULED_TIME, labels, at(6.5) / 1000, start_ms=at(6))
+    (row,) = Measured(world).rows("containers", pod="a")
+    assert (row["start"].hour, row["start"].minute) == (6, 0)
+
+
+def test_a_price_holds_from_midnight_where_the_lake_is() -> None:
+    berlin = Day(DAY.date, "Europe/Berlin")
+    world = World().node().pod("a").use("a").add(Signal.NODE_LABELS, {"node": "n1", "label_pool": "cpu"}, 1)
+    rule = {"match": {"pool": "cpu"}}
+    rules = [{**rule, "hourly": 1.0, "valid_to": DAY.date}, {**rule, "hourly": 2.0, "valid_from": DAY.date}]
+    day = Measured(world, berlin, timezone=berlin.timezone, book={"nodes": rules})
+    assert day.total("cost") == pytest.approx(48)
+    assert len(day.rows("nodes")) == 1
 
 
 def test_a_container_is_as_busy_as_those_of_its_gpus_that_were_seen() -> None:
