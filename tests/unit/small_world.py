@@ -20,9 +20,19 @@ START = DAY.window.start_ms
 BEFORE, AFTER = START - HOUR_MS, START + 25 * HOUR_MS
 
 
+DEFAULT = 4 * 24 * 0.1 + 16 * 24 * 0.05  # the small node's price of a day
+
+When = dict[str, Any]
+
+
 def at(hours: float) -> int:
     """Epoch milliseconds of an hour of the day."""
     return START + round(hours * HOUR_MS)
+
+
+def shift(low: float, high: float, hour: float = 12) -> Callable[[int], float]:
+    """A level that changes at an hour."""
+    return lambda t: low if t < at(hour) else high
 
 
 class World:
