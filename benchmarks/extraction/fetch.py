@@ -27,7 +27,11 @@ def fetch(settings: Prometheus, workload: Workload, spool: Spool) -> int:
     gate = Gate(settings.max_in_flight)
     reader = Reader(backend.engine, gate, backend, settings.max_series)
     most_samples = backend.engine.most_samples
-    known = series_at_once(backend.client, list(workload.selectors), (), WINDOW) if most_samples else {}
+    known = (
+        series_at_once(backend.client, list(workload.selectors), workload.matchers, WINDOW)
+        if most_samples
+        else {}
+    )
 
     def read_one(metric: str, selector: Selector) -> int:
         room, deadline = spool.room(metric), time.monotonic() + settings.signal_timeout

@@ -13,15 +13,16 @@ from costlab.sources.prometheus.selector import Matcher, Operator, Selector
 
 DAY = Day(instant(DAY_MS).date())
 WINDOW = Scale().window
-_NAMESPACES = "research-team-03|research-team-11"
+_NAMESPACES = Matcher("namespace", Operator.MATCHES, "research-team-03|research-team-11")
 
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """Selectors by metric, each of which is one request of remote read."""
+    """Selectors by metric, each of which is one request of remote read; `matchers` are those that all of them share."""
 
     name: str
     selectors: Mapping[str, Selector]
+    matchers: tuple[Matcher, ...] = ()
 
 
 def _full() -> Mapping[str, Selector]:
@@ -31,7 +32,5 @@ def _full() -> Mapping[str, Selector]:
 
 
 FULL = Workload("full", _full())
-PART = Workload(
-    "part", {CPU: FULL.selectors[CPU].narrowed(Matcher("namespace", Operator.MATCHES, _NAMESPACES))}
-)
+PART = Workload("part", {CPU: FULL.selectors[CPU].narrowed(_NAMESPACES)}, (_NAMESPACES,))
 WORKLOADS = {workload.name: workload for workload in (FULL, PART)}
