@@ -64,13 +64,18 @@ def commit(
     lake: Lake, cluster: str, day: Day, tables: Mapping[str, pa.Table], facts: Facts, settings: Settings,
     state: DayState, force: str | None = None,
 ) -> bool:  # fmt: skip
-    """Write the tables that changed, then `runs`. True when anything was committed."""
+    """Write the tables that changed, then `runs`. True when anything was committed; whatever fails leaves the lake as it was."""
     before = lake.run(cluster, day)
-    written = {name: lake.write(name, cluster, day, rows, before) for name, rows in sorted(tables.items())}
-    changed = any(table.changed for table in written.values())
-    forced = force or (before["forced"] if before and not changed else None)
-    run: dict[str, Any] = {
-        "status": state.value,
+    with lake.replacing(cluster, day, tables, before) as written:
+        changed = any(table.changed for table in written.values())
+        forced = force or (before["forced"] if before and not changed else None)
+        run = {**_run_of(facts, settings), "status": state.value, "forced": forced}
+        return lake.commit_run(cluster, day, run, written, before) or changed
+
+
+def _run_of(facts: Facts, settings: Settings) -> dict[str, Any]:
+    """What `runs` says of how a day was observed and priced."""
+    return {
         "coverage": facts.coverage,
         "signals": {name: str(count) for name, count in sorted(facts.samples.items())},
         "signal_coverage": {name: f"{share:.6f}" for name, share in sorted(facts.signal_coverage.items())},
@@ -85,9 +90,7 @@ def commit(
         "costlab_version": __version__,
         "config_hash": settings.config_hash,
         "prices_hash": prices_hash(settings.prices, settings.book),
-        "forced": forced,
     }
-    return lake.commit_run(cluster, day, run, written, before) or changed
 
 
 def findings_table(findings: list[Finding], cluster: str, day: Day) -> pa.Table:

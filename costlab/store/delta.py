@@ -66,10 +66,9 @@ class DeltaFolder:
     def replace(self, cluster: str, day: date, rows: pa.Table) -> Snapshot:
         """The table with these rows, and no others, for the day; they are on the disk when this returns.
 
-        Raises LakeFull when the disk has no space (for rows that do not compress at all: the library
-        would print the traces of a panic when it finds out by itself), LakeError, or Busy.
+        Raises LakeFull when the disk has no space, LakeError, or Busy.
         """
-        self._check_space(rows)
+        check_space(self.path.parent, rows.nbytes)
         with translated(self.path):
             # What `snapshot` has opened is still good: Delta refuses a commit on top of a version that is gone.
             table = self._seen or (self._open() if self._exists() else self._create())
@@ -85,6 +84,14 @@ class DeltaFolder:
             snapshot = self._snapshot(table)
             self.sync(cluster, day, snapshot)
         return snapshot
+
+    def restore(self, version: int) -> Snapshot:
+        """The table as it was at an earlier version, which is now its newest. Raises LakeError."""
+        with translated(self.path):
+            table = self._open()
+            table.restore(version, post_commithook_properties=_NO_HOOKS)
+            table.update_incremental()
+        return self._snapshot(table)
 
     def sync(self, cluster: str, day: date, snapshot: Snapshot) -> None:
         """The day's files, then the log, are on the disk with all their folders."""
@@ -160,12 +167,50 @@ class DeltaFolder:
             files[cluster, day] = (*files.get((cluster, day), ()), path)
         return Snapshot(table.version(), files)
 
-    def _check_space(self, rows: pa.Table) -> None:
-        needed = rows.nbytes + _SLACK_BYTES
-        with translated(self.path):
-            free = shutil.disk_usage(self.path.parent).free
-        if free < needed:
-            raise full(self.path, needed)
+
+class Mark:
+    """A day of a table as it is now, to come back to when the writing of it or of another table fails.
+
+    Coming back is one more version, as for any reader of Delta Lake; only of a table that was not there nothing stays.
+    """
+
+    def __init__(self, folder: DeltaFolder, cluster: str, day: date, snapshot: Snapshot) -> None:
+        self._folder = folder
+        self._cluster, self._day = cluster, day
+        self._version = snapshot.version
+        self._files = self._present()
+
+    def restore(self) -> None:
+        """The table's version is again that of the mark, or one of the same content; on the disk. Raises LakeError."""
+        if self._version < 0:
+            with translated(self._folder.path):
+                if self._folder.path.exists():
+                    shutil.rmtree(self._folder.path)
+                    durable.sync_folder(self._folder.path.parent)
+            return
+        if self._folder.snapshot().version > self._version:
+            self._folder.sync(self._cluster, self._day, self._folder.restore(self._version))
+
+    def sweep(self) -> None:
+        """The day's files that came after the mark are gone. Raises LakeError."""
+        with translated(self._folder.path):
+            for file in self._present() - self._files:
+                file.unlink()
+
+    def _present(self) -> set[Path]:
+        return set(self._folder.path.glob(f"cluster={self._cluster}/date={self._day}/*"))
+
+
+def check_space(lake: Path, rows_bytes: int) -> None:
+    """Raise LakeFull when the disk of a lake may have no space for rows, even if they do not compress at all.
+
+    The library would print the traces of a panic when it finds out by itself.
+    """
+    needed = rows_bytes + _SLACK_BYTES
+    with translated(lake):
+        free = shutil.disk_usage(lake).free
+    if free < needed:
+        raise full(lake, needed)
 
 
 def _writer_properties(table: str) -> WriterProperties:

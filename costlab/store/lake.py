@@ -1,8 +1,8 @@
 """The lake: one Delta table a folder, partitioned by cluster and date; a day is replaced, and `runs` comes last."""
 
 import re
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -12,12 +12,12 @@ from typing import Any
 import orjson
 import pyarrow as pa
 
-from costlab.domain.errors import ConfigError, LakeError
+from costlab.domain.errors import ConfigError, CostlabError, LakeError
 from costlab.domain.tables import PARTITION, TABLES, Type
 from costlab.domain.time import Day
 from costlab.store import durable, locking
 from costlab.store.content import content_hash
-from costlab.store.delta import DeltaFolder, Snapshot
+from costlab.store.delta import DeltaFolder, Mark, Snapshot, check_space
 from costlab.store.faults import newer, translated
 from costlab.store.reading import read_files
 from costlab.store.schema import conform
@@ -50,6 +50,45 @@ class Written:
     changed: bool
     files: str
     version: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    """Rows of a day that are about to be written. held: what the table lists of the day now."""
+
+    folder: DeltaFolder
+    cluster: str
+    day: date
+    rows: pa.Table
+    snapshot: Snapshot
+    held: str
+    content: str
+    same: bool
+
+    @classmethod
+    def of(
+        cls, lake: Path, table: str, cluster: str, day: Day, rows: pa.Table, before: Run | None
+    ) -> "_Pending":
+        if not _CLUSTER.fullmatch(cluster):
+            raise ConfigError(
+                f"{cluster!r} is no cluster id", "it has 1 to 63 letters a-z, digits and dashes"
+            )
+        content, folder = content_hash(rows), DeltaFolder(lake, table)
+        snapshot = folder.snapshot()
+        held = _listed(snapshot, cluster, day.date)
+        same = bool(before and before["content"].get(table) == content and before["files"].get(table) == held)
+        return cls(folder, cluster, day.date, rows, snapshot, held, content, same)
+
+    @property
+    def differs(self) -> bool:
+        """Whether anything has to be written: not what stands already, and not nothing in the place of nothing."""
+        return not self.same and bool(self.rows.num_rows or self.held)
+
+    def write(self) -> Written:
+        if not self.differs:
+            return Written(self.content, not self.same, self.held, self.snapshot.version)
+        snapshot = self.folder.replace(self.cluster, self.day, self.rows)
+        return Written(self.content, True, _listed(snapshot, self.cluster, self.day), snapshot.version)
 
 
 class Lake:
@@ -110,23 +149,46 @@ class Lake:
         """Keep every other run out of the lake for the block; raises Busy when one is in it."""
         return locking.held(self.path)
 
+    @contextmanager
+    def replacing(
+        self, cluster: str, day: Day, tables: Mapping[str, pa.Table], before: Run | None = None
+    ) -> Iterator[dict[str, Written]]:
+        """Replace a day of these tables, for a block that ends with `commit_run`: all of it stands then, or nothing does.
+
+        before: the day's `runs` row, or None; rows that it vouches for are not written again. Whatever fails, in the
+        block as well, leaves every table and `runs` as they were. Raises LakeFull before anything is written when there
+        may be no space for all of it; LakeError; Busy.
+        """
+        runs = DeltaFolder(self.path, "runs")
+        waiting = [
+            _Pending.of(self.path, name, cluster, day, rows, before) for name, rows in sorted(tables.items())
+        ]
+        check_space(self.path, sum(each.rows.nbytes for each in waiting if each.differs))
+        marks = [Mark(each.folder, cluster, day.date, each.snapshot) for each in waiting if each.differs]
+        last = Mark(runs, cluster, day.date, runs.snapshot())
+        try:
+            yield {each.folder.table: each.write() for each in waiting}
+        except BaseException as fault:
+            try:
+                last.restore()  # first of all: from here on no reader looks for the new rows
+                for mark in marks:
+                    mark.sweep()  # what comes next needs a little space
+                for mark in reversed(marks):
+                    mark.restore()
+                last.sweep()
+            except CostlabError as another:
+                raise LakeError(
+                    f"{day} of cluster {cluster} is half written, and cannot be taken back: {another.message}",
+                    f"mend the disk, then measure the day again: costlab nightly --date {day}",
+                ) from fault
+            raise
+
     def write(self, table: str, cluster: str, day: Day, rows: pa.Table, before: Run | None = None) -> Written:
         """Replace one day of one table; rows that `before`, the day's `runs` row, vouches for are not written again.
 
         Raises LakeError when they cannot be written: the old rows then still stand.
         """
-        if not _CLUSTER.fullmatch(cluster):
-            raise ConfigError(
-                f"{cluster!r} is no cluster id", "it has 1 to 63 letters a-z, digits and dashes"
-            )
-        content, folder = content_hash(rows), DeltaFolder(self.path, table)
-        snapshot = folder.snapshot()
-        held = _listed(snapshot, cluster, day.date)
-        same = before and before["content"].get(table) == content and before["files"].get(table) == held
-        if same or not (rows.num_rows or held):
-            return Written(content, not same, held, snapshot.version)
-        snapshot = folder.replace(cluster, day.date, rows)
-        return Written(content, True, _listed(snapshot, cluster, day.date), snapshot.version)
+        return _Pending.of(self.path, table, cluster, day, rows, before).write()
 
     def commit_run(
         self, cluster: str, day: Day, run: Run, written: Mapping[str, Written], before: Run | None = None

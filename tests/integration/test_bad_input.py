@@ -92,10 +92,14 @@ def configure(folder: Path, url: str = "http://127.0.0.1:9", more: str = "", lak
 
 
 def state(folder: Path) -> dict[str, bytes]:
-    files = (
-        path for path in (folder / "lake").rglob("*") if path.is_file() and not path.name.startswith(".lock")
-    )
-    return {str(path): path.read_bytes() for path in files}
+    """The lake's files; the lock is none of them, nor is what was fetched for the next attempt."""
+    lake = folder / "lake"
+    files = (path for path in lake.rglob("*") if path.is_file())
+    return {
+        str(path): path.read_bytes()
+        for path in files
+        if path.relative_to(lake).parts[0] not in {".lock", ".lock.holder", "_fetched"}
+    }
 
 
 def run(folder: Path, *command: str) -> tuple[int, list[str]]:
@@ -199,8 +203,13 @@ def test_a_second_run_while_one_is_under_way(folder: Path) -> None:
         refused(folder, 5, f"process {os.getpid()}", "again")
 
 
-def test_a_disk_that_fills_up_during_a_commit(one_day: Path, tmp_path: Path) -> None:
-    """The demo's next day, on a file system that has room for half of it."""
+@pytest.mark.parametrize(
+    ("nth", "billing"), [(-2, {}), (-1, {"max_gap": "4m"})], ids=["another day", "the same day again"]
+)
+def test_a_disk_that_fills_up_during_a_commit(
+    one_day: Path, tmp_path: Path, nth: int, billing: dict[str, str]
+) -> None:
+    """A day of the demo, on a file system that has room for half of it."""
     small = tmp_path / "small"
     small.mkdir()
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=6m", "none", str(small)], check=False)
@@ -209,21 +218,24 @@ def test_a_disk_that_fills_up_during_a_commit(one_day: Path, tmp_path: Path) -> 
     try:
         subprocess.run(["cp", "-r", f"{one_day}/.", str(small)], check=True)
         code = (
-            "import sys; from pathlib import Path; from real_world import *; "
+            "import sys, json; from pathlib import Path; from real_world import *; "
             "from costlab.jobs.measure import measure_day; "
             "from costlab.sources.synthetic import SyntheticCluster, SyntheticSource; "
             "from costlab.store.lake import Lake; from costlab.domain.errors import LakeFull\n"
-            "settings = settings_in(Path(sys.argv[1])); cluster = SyntheticCluster()\n"
-            "try: measure_day(SyntheticSource(cluster), Lake.open(settings.lake), settings, CLUSTER, cluster.days[-2])\n"
+            "settings = settings_in(Path(sys.argv[1]), billing=json.loads(sys.argv[3])); cluster = SyntheticCluster()\n"
+            "day = cluster.days[int(sys.argv[2])]\n"
+            "try: measure_day(SyntheticSource(cluster), Lake.open(settings.lake), settings, CLUSTER, day)\n"
             "except LakeFull as full: print(full.exit_code, full.message)"
         )
+        before = state(small)
         room = os.statvfs(small)
-        (small / "ballast").write_bytes(b"x" * (room.f_bavail * room.f_bsize - 1_500_000))
+        (small / "ballast").write_bytes(b"x" * (room.f_bavail * room.f_bsize - 2_000_000))
         done = subprocess.run(
-            [sys.executable, "-c", code, str(small)],
+            [sys.executable, "-c", code, str(small), str(nth), json.dumps(billing)],
             cwd=Path(__file__).parent, capture_output=True, text=True, timeout=120, check=True,
         )  # fmt: skip
         assert done.stdout.startswith("5 no space left"), done.stdout + done.stderr
+        assert state(small) == before
         days = Lake.open(small / "lake").days(CLUSTER)
         assert {str(day): state for day, state in days.items()} == {DAY: "complete"}
     finally:

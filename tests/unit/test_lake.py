@@ -2,14 +2,18 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import SimpleNamespace
 from typing import Any
 
+import deltalake
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -17,7 +21,8 @@ from hypothesis import strategies as st
 
 from costlab.domain.errors import Busy, ConfigError, LakeError, LakeFull
 from costlab.domain.time import Day
-from costlab.store import durable, locking
+from costlab.store import delta, durable, locking
+from costlab.store import lake as lake_module
 from costlab.store.lake import DayState, Lake
 from costlab.store.schema import conform, empty
 from costlab.store.warehouse import Warehouse
@@ -226,52 +231,169 @@ def test_everything_new_is_synced_before_a_write_returns(lake: Lake, monkeypatch
     assert str(lake.path) in synced
 
 
+def usage(*watts: int, day: Day = DAY) -> pa.Table:
+    n = len(watts)
+    columns = {
+        "cluster": ["prod"] * n, "date": [day.date] * n, "gpu_key": list(range(n)), "container_key": [None] * n,
+        "ts": pa.array([0] * n, pa.timestamp("us", tz="UTC")), "dt_s": pa.array([60] * n, pa.float32()),
+        "busy_ratio": pa.array([0.5] * n, pa.float32()), "memory_used_bytes": [0.0] * n,
+        "power_watts": pa.array(watts, pa.float32()),
+    }  # fmt: skip
+    return conform("gpu_usage", columns)
+
+
+def replace_day(lake: Lake, tables: dict[str, pa.Table], day: Day = DAY, **changes: Any) -> None:
+    before = lake.run("prod", day)
+    with lake.replacing("prod", day, tables, before) as written:
+        lake.commit_run("prod", day, run_row(**changes), written, before)
+
+
+def old(day: Day = DAY) -> dict[str, pa.Table]:
+    return {"findings": findings("a", "b", day=day), "gpu_usage": usage(1, 2, 3, day=day)}
+
+
+NEW = {"findings": findings("c"), "gpu_usage": usage(4, 5)}
+
+
+def told(lake: Lake) -> dict[str, Any]:
+    """All that a reader can learn of the lake, and which files lie in it beside the logs."""
+    tables = ("findings", "gpu_usage", "runs")
+    return {
+        "states": lake.states(),
+        "readable": lake.readable_files(),
+        "rows": [lake.read(table, "prod", day).to_pylist() for table in tables for day in (DAY, DAY.next)],
+        "run": lake.run("prod", DAY),
+        "files": sorted(lake.path.rglob("*.parquet")),
+    }
+
+
+@pytest.mark.parametrize("when", ["before it is written", "after it is written"])
+@pytest.mark.parametrize("nth", [0, 1, 2])
+@pytest.mark.parametrize("held", ["the day", "another day", "nothing"])
+@pytest.mark.parametrize("fault", [OSError(28, "No space left on device"), KeyboardInterrupt()], ids=repr)
+def test_whichever_write_of_a_day_fails_the_lake_is_as_it_was(
+    lake: Lake, held: str, nth: int, when: str, fault: BaseException, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two tables and `runs` are three writes; each fails once, with nothing or with all of it on the disk."""
+    if held != "nothing":
+        held_day = DAY if held == "the day" else DAY.next
+        replace_day(lake, old(held_day), held_day)
+    before, calls, real = told(lake), iter(range(1000)), deltalake.write_deltalake
+
+    def fails(*args: Any, **options: Any) -> None:
+        mine = next(calls) == nth
+        if not mine or when == "after it is written":
+            real(*args, **options)
+        if mine:
+            raise fault
+
+    monkeypatch.setattr(delta, "write_deltalake", fails)
+    with pytest.raises((LakeFull, KeyboardInterrupt)):
+        replace_day(lake, NEW)
+    assert told(lake) == before
+    replace_day(lake, NEW)
+    assert rules(lake) == (["a", "b", "c"] if held == "another day" else ["c"])
+
+
 @pytest.mark.parametrize(("fault", "kind"), [(28, LakeFull), (13, LakeError), (5, LakeError)])
-def test_a_failing_disk_leaves_the_committed_day(
+def test_whichever_sync_fails_the_lake_is_as_it_was(
     lake: Lake, fault: int, kind: type[LakeError], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whichever sync fails, the day is seen as it was, or under repair, and the next run mends it."""
-    commit(lake, findings("a"))
-    for nth in range(40):
+    replace_day(lake, old())
+    before = told(lake)
+    for nth in range(60):
         calls = iter(range(1000))
-        real = durable._sync  # noqa: SLF001 - the one operation under every durable write
 
-        def fail(
-            path: Path, flags: int, nth: int = nth, calls: Iterator[int] = calls, real: Any = real
-        ) -> None:
+        def fail(*_: object, nth: int = nth, calls: Iterator[int] = calls) -> None:
             if next(calls) == nth:
                 raise OSError(fault, os.strerror(fault))
-            real(path, flags)
 
         with monkeypatch.context() as broken:
             broken.setattr(durable, "_sync", fail)
             try:
-                commit(lake, findings("b", str(nth)))
+                replace_day(lake, NEW)
             except LakeError as error:
-                assert type(error) is kind  # noqa: PT017 - the commit may also succeed
+                assert type(error) is kind  # noqa: PT017 - the commit also succeeds, in the end
+                assert told(lake) == before
             else:
-                assert nth > 5, "every operation was made to fail once"
+                assert nth > 15, "every operation was made to fail once"
                 break
-        seen = rules(lake)
-        assert seen in ([], ["a"], sorted(["b", str(nth)]))
-        commit(lake, findings("a"))
-        assert rules(lake) == ["a"]
     else:
         pytest.fail("a commit syncs more often than it was made to fail")
+    assert rules(lake) == ["c"]
 
 
-def test_a_full_disk_for_real(tmp_path: Path) -> None:
+def test_a_disk_that_stays_broken_is_said_and_the_next_run_mends_the_day(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replace_day(lake, old())
+    calls = iter(range(1000))
+
+    def fail(*_: object) -> None:
+        if next(calls) >= 8:
+            raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(durable, "_sync", fail)
+        with pytest.raises(
+            LakeError, match=r"half written, and cannot be taken back: .*Input/output"
+        ) as caught:
+            replace_day(lake, NEW)
+    assert "costlab nightly --date 2026-11-22" in caught.value.hint
+    assert "nothing was committed" not in caught.value.message
+    assert rules(lake) in ([], ["a", "b"])
+    replace_day(lake, NEW)
+    assert rules(lake) == ["c"]
+
+
+def test_space_for_all_tables_is_asked_for_before_the_first_is_written(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replace_day(lake, old())
+    before = {path: path.stat().st_mtime_ns for path in lake.path.rglob("*")}
+    many = {"findings": findings(*map(str, range(30_000))), "gpu_usage": usage(*range(30_000))}
+    room = max(table.nbytes for table in many.values()) + 2**20 + 1000
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=room))
+    for table in many.values():
+        delta.check_space(lake.path, table.nbytes)  # each alone has room
+    with pytest.raises(LakeFull, match="nothing was committed"):
+        replace_day(lake, many)
+    assert {path: path.stat().st_mtime_ns for path in lake.path.rglob("*")} == before
+
+
+def test_a_full_disk_for_real(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However much room there is for the replacement of a day: it stands whole, or the lake is as it was."""
     mount = tmp_path / "small"
     mount.mkdir()
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "none", str(mount)], check=False).returncode:
         pytest.skip("a small file system can only be mounted by root")
+    noise = {
+        "findings": findings(*(os.urandom(500).hex() for _ in range(40))),
+        "gpu_usage": usage(*np.random.default_rng(1).integers(0, 2**20, 4000)),
+    }
+    ends: set[type[LakeError] | None] = set()
     try:
         lake = Lake.create(mount / "lake")
-        commit(lake, findings("a"))
-        (mount / "ballast").write_bytes(b"x" * (2 * 2**20 - 400_000))
+        replace_day(lake, old())
         with pytest.raises(LakeFull, match="no space left"):
-            commit(lake, findings(*(os.urandom(500).hex() for _ in range(2000))))
-        assert rules(lake) == ["a"]
+            replace_day(lake, {"findings": findings(*(os.urandom(500).hex() for _ in range(2000)))})
+        # As if another program took the space after it was looked at.
+        monkeypatch.setattr(lake_module, "check_space", lambda *_: None)
+        monkeypatch.setattr(delta, "check_space", lambda *_: None)
+        before = told(lake)
+        for room in range(0, 160, 4):
+            free = os.statvfs(mount)
+            (mount / "ballast").write_bytes(bytes(free.f_bavail * free.f_bsize - room * 1024))
+            try:
+                replace_day(lake, noise)
+            except LakeError as full:
+                ends.add(type(full))
+                (mount / "ballast").unlink()
+                assert told(lake) == before, room
+            else:
+                ends.add(None)
+                break
+        assert ends == {LakeFull, None}
     finally:
         subprocess.run(["umount", "-l", str(mount)], check=True)
 
