@@ -4,12 +4,14 @@ from costlab.render import figures
 from costlab.render.cells import Row, bar, blank, total_of
 from costlab.render.context import Cell, Column, Part, Section, Table
 from costlab.render.names import visible
+from costlab.render.wording import DayCost
 
 GPUS_SHOWN = 10
 
 
-def models(rows: list[Row], currency: str) -> Section:
+def models(rows: list[Row], day: DayCost) -> Section:
     """GPUs by model."""
+    currency = day.currency
     cost, total = figures.column([row["total_cost"] for row in rows])
     unused, all_unused = figures.column([row["unused_cost"] for row in rows])
     idle, all_idle = figures.column([row["idle_cost"] for row in rows])
@@ -43,7 +45,8 @@ def models(rows: list[Row], currency: str) -> Section:
         total=(Cell("All GPUs"), Cell(hours), *blank(2), Cell(total), Cell(all_unused), Cell(all_idle)),
     )
     lead = "Allocated: reserved by pods. Busy: what the devices themselves report, whoever ran on them."
-    return Section("gpus", "GPUs", lead, table, "This cluster has no GPUs.")
+    none = "This cluster has no GPUs." if day.capacity_known else "What the nodes have is not known."
+    return Section("gpus", "GPUs", lead, table, none)
 
 
 def idle(rows: list[Row], currency: str) -> Section:

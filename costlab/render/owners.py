@@ -172,7 +172,7 @@ def _beside(answers: Mapping[str, list[Row]], hidden: list[Row], day: DayCost) -
         ("system", Cell("System", "not for pods")),
     ):
         before = total_of([row for row in answers["cost_changes"] if row["kind"] == kind], "usual_cost")
-        cost = answers["headline"][0][f"{kind}_cost"]
+        cost = answers["headline"][0][f"{kind}_cost"] if day.capacity_known else None
         beside.append((name, _Line(cost, None if day.usual is None else before, None)))
     return beside
 

@@ -2,19 +2,15 @@
 
 from calendar import monthrange
 from collections.abc import Mapping
-from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from costlab.render import devices, evidence, figures, owners, trends, wording
-from costlab.render.context import Notice, Part, Report, Split, Tile
+from costlab.render import devices, evidence, figures, owners, quality, trends, wording
+from costlab.render.context import Part, Report, Split, Tile
 from costlab.render.names import visible
 
 Row = dict[str, Any]
 Answers = Mapping[str, list[Row]]
-
-# A bill with more than this share unowned or unobserved is worth a line above the figures.
-NOTABLE = Decimal("0.02")
 
 
 def build(answers: Answers, currency: str, downloads: tuple[tuple[str, str], ...] = ()) -> Report:
@@ -23,7 +19,7 @@ def build(answers: Answers, currency: str, downloads: tuple[tuple[str, str], ...
     currency: of a day without any charge. downloads: (title, file name) of what lies beside the report.
     `headline` and `day_run` have one row each.
     """
-    day = _day_cost(answers["headline"][0], currency)
+    day = _day_cost(answers["headline"][0], currency, capacity_known=quality.capacity_known(answers))
     cause = None
     if day.change is not None:
         cause = wording.find_cause(map(_contribution, answers["cost_changes"]), day.change)
@@ -33,7 +29,7 @@ def build(answers: Answers, currency: str, downloads: tuple[tuple[str, str], ...
         date=day.when,
         day=figures.long_date(day.when),
         headline=wording.headline(day, cause),
-        notices=_notices(answers, day.currency),
+        notices=quality.notices(answers, day.currency),
         tiles=_tiles(answers, day),
         daily=trends.daily_chart(answers["daily_costs"], day.currency),
         month=trends.month_chart(answers["month_costs"], day.when, day.currency),
@@ -41,7 +37,7 @@ def build(answers: Answers, currency: str, downloads: tuple[tuple[str, str], ...
             owners.teams(answers, day),
             owners.workloads(answers["workloads"], day.currency),
             owners.unused(answers["unused_workloads"], day.currency),
-            devices.models(answers["gpu_models"], day.currency),
+            devices.models(answers["gpu_models"], day),
             devices.idle(answers["idle_gpus"], day.currency),
             evidence.findings(answers["day_findings"], day.currency),
             evidence.reconciliation(answers["reconciliation"], day.currency),
@@ -52,7 +48,7 @@ def build(answers: Answers, currency: str, downloads: tuple[tuple[str, str], ...
     )
 
 
-def _day_cost(row: Row, currency: str) -> wording.DayCost:
+def _day_cost(row: Row, currency: str, *, capacity_known: bool) -> wording.DayCost:
     return wording.DayCost(
         cluster=row["cluster"],
         when=row["date"],
@@ -64,6 +60,7 @@ def _day_cost(row: Row, currency: str) -> wording.DayCost:
         complete=row["status"] == "complete",
         coverage=row["coverage"],
         unpriced_nodes=row["unpriced_nodes"],
+        capacity_known=capacity_known,
     )
 
 
@@ -101,21 +98,24 @@ def _tiles(answers: Answers, day: wording.DayCost) -> tuple[Tile, ...]:
             + (f", {figures.share(float(unused_gpu / parts[Part.UNUSED]))} of it GPUs" if unused_gpu else ""),
             _split({Part.UNUSED: parts[Part.UNUSED]}, total),
         ),
-        _gpu_tile(answers["gpu_models"]),
+        _gpu_tile(answers["gpu_models"], day),
         _month_tile(answers["month_costs"], day),
         Tile(
             "Idle capacity",
             figures.money(parts[Part.IDLE], day.currency),
             f"{_of_total(parts[Part.IDLE], total)}, given to no pod",
             _split({Part.IDLE: parts[Part.IDLE]}, total),
-        ),
+        )
+        if day.capacity_known
+        else Tile("Idle capacity", figures.NONE, "what the nodes have is not known"),
     )
 
 
-def _gpu_tile(models: list[Row]) -> Tile:
+def _gpu_tile(models: list[Row], day: wording.DayCost) -> Tile:
     capacity = sum(row["capacity_hours"] for row in models)
     if not capacity:
-        return Tile("GPUs", figures.NONE, "no GPU capacity in this cluster")
+        none = "no GPU capacity in this cluster" if day.capacity_known else "what the nodes have is not known"
+        return Tile("GPUs", figures.NONE, none)
     allocated = sum(row["allocated_hours"] for row in models) / capacity
     observed = sum(row["observed_hours"] for row in models)
     hours = f"{figures.quantity(capacity)} GPU hours"
@@ -158,57 +158,6 @@ def _month_tile(rows: list[Row], day: wording.DayCost) -> Tile:
     days = monthrange(day.when.year, day.when.month)[1]
     elapsed = Split(((Part.SYSTEM, last["day_of_month"] / days),))
     return Tile(f"{figures.month(day.when)} so far", value, note, elapsed)
-
-
-def _notices(answers: Answers, currency: str) -> tuple[Notice, ...]:
-    row, run = answers["headline"][0], answers["day_run"][0]
-    total = row["total_cost"] or Decimal(0)
-    notices = []
-    if any(r["difference"] for r in answers["reconciliation"]):
-        notices.append(
-            Notice("error", "The charges do not add up to the price of the nodes: see Reconciliation.")
-        )
-    if row["status"] != "complete":
-        notices.append(
-            Notice(
-                "error",
-                f"Incomplete day: usage was observed for {figures.share(row['coverage'])} of the time.",
-            )
-        )
-    if row["unpriced_nodes"]:
-        nodes = figures.counted(row["unpriced_nodes"], "node")
-        notices.append(
-            Notice("warning", f"No price is known for a resource of {nodes}; it is not in the total.")
-        )
-    if total and row["unobserved_cost"] > NOTABLE * total:
-        amount = figures.money(row["unobserved_cost"], currency)
-        notices.append(
-            Notice("warning", f"{amount} could not be split into used and not used: usage was not observed.")
-        )
-    unowned = sum(
-        (r["total_cost"] or Decimal(0) for r in answers["teams"] if r["team"] == wording.UNALLOCATED),
-        Decimal(0),
-    )
-    if total and unowned > NOTABLE * total:
-        notices.append(Notice("info", f"{figures.money(unowned, currency)} of workloads belongs to no team."))
-    notices += _gaps(answers["daily_costs"])
-    if run["forced"]:
-        notices.append(Notice("warning", f"The day was replaced by force: {visible(run['forced'])}"))
-    notices += [Notice("warning", visible(text)) for text in run["warnings"] or []]
-    return tuple(notices)
-
-
-def _gaps(days: list[Row]) -> list[Notice]:
-    missing: list[date] = [row["date"] for row in trends.since_the_first(days) if row["status"] == "missing"]
-    if not missing:
-        return []
-    named = ", ".join(map(figures.short_date, missing[:5])) + (" and more" if len(missing) > 5 else "")
-    verb = "is" if len(missing) == 1 else "are"
-    return [
-        Notice(
-            "info", f"{figures.counted(len(missing), 'day')} of the last {len(days)} {verb} missing: {named}."
-        )
-    ]
 
 
 def _provenance(run: Row, day: wording.DayCost) -> tuple[tuple[str, str], ...]:

@@ -20,6 +20,7 @@ class DayCost:
 
     total: None when nothing on the day had a price. usual: the mean of the same weekdays before, None without any.
     previous: the day before, None when it is not in the lake. first: the lake's first day of this cluster.
+    capacity_known: whether the nodes told what they have; without it nothing is idle or the system's.
     """
 
     cluster: str
@@ -32,6 +33,7 @@ class DayCost:
     complete: bool
     coverage: float
     unpriced_nodes: int
+    capacity_known: bool = True
 
     @property
     def change(self) -> Decimal | None:
@@ -207,6 +209,8 @@ def _reservations(day: DayCost) -> list[str]:
         said.append(
             f"The day is incomplete: usage was observed for only {figures.share(day.coverage)} of the time."
         )
+    if not day.capacity_known:
+        said.append("Idle capacity is not in it: what the nodes have is not known.")
     if day.unpriced_nodes and day.total is not None:
         nodes = figures.counted(day.unpriced_nodes, "node")
         verb = "has" if day.unpriced_nodes == 1 else "have"

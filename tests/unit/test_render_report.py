@@ -134,6 +134,65 @@ def test_what_is_not_clean_is_said_above_the_figures(rows: dict[str, list[dict[s
         assert any(part in text for text in texts), part
 
 
+def finding(rule: str, severity: str, subject: str, message: str) -> dict[str, Any]:
+    return {
+        "rule": rule,
+        "severity": severity,
+        "subject": subject,
+        "message": message,
+        "amount": None,
+        "currency": "USD",
+    }
+
+
+def test_errors_and_guesses_among_the_findings_are_said_above_the_figures(
+    rows: dict[str, list[dict[str, Any]]],
+) -> None:
+    found = [
+        finding("signal_missing", "error", "cpu_seconds", "cAdvisor gave no sample of it"),
+        finding("signal_missing", "error", "memory_bytes", "cAdvisor gave no sample of it"),
+        finding("price_unknown", "error", "gpu-1 gpu", "24.000 GPU hours have no price"),
+        finding("gpu_sharing_guessed", "warning", "gpu-1", "each is taken for shared by 4"),
+        finding("gpu_sharing_guessed", "warning", "gpu-2", "each is taken for shared by 4"),
+        finding("contention", "info", "gpu-2", "more was asked than the node has"),
+        finding("usage_without_pod", "warning", "cAdvisor", "1 core-hour"),
+    ]
+    whole = [{**row, "status": "complete"} for row in rows["daily_costs"]]
+    report = build({**rows, "daily_costs": whole, "day_findings": found}, "USD")
+    assert [(notice.level, notice.text) for notice in report.notices] == [
+        ("error", "cpu_seconds: cAdvisor gave no sample of it"),
+        ("error", "memory_bytes: cAdvisor gave no sample of it"),
+        ("warning", "gpu-1: each is taken for shared by 4 (1 more: see Findings)"),
+    ]
+
+
+def test_capacity_that_nobody_told_of_is_not_taken_for_none(rows: dict[str, list[dict[str, Any]]]) -> None:
+    """Without it there is neither idle nor GPU capacity in the lake, and the page must not say that there was none."""
+    head = {**rows["headline"][0], "idle_cost": Decimal(0), "system_cost": Decimal(0)}
+    lost = finding("signal_missing", "error", "node_capacity", "kube-state-metrics gave no sample of it")
+    each = finding("capacity_unknown", "warning", "n1 cpu", "its capacity is not known")
+    without = {**rows, "headline": [head], "gpu_models": [], "idle_gpus": [], "reconciliation": []}
+    report = build({**without, "day_findings": [lost, each]}, "USD")
+    assert "Idle capacity is not in it: what the nodes have is not known." in report.headline
+    tiles = {tile.label: (tile.value, tile.note) for tile in report.tiles}
+    assert (
+        tiles["Idle capacity"]
+        == tiles["GPUs"]
+        == (
+            "–",
+            "what the nodes have is not known",
+        )
+    )
+    idle, system = (row for row in section(report, "teams").table.rest if row[0].text != "1 other team")
+    assert idle[1].text == system[1].text == "–"
+    assert section(report, "gpus").empty == "What the nodes have is not known."
+    assert [n.level for n in report.notices if "node_capacity" in n.text] == ["error"]
+    assert not [n for n in report.notices if n.text.startswith("n1")]
+    known = build({**without, "day_findings": []}, "USD")
+    assert known.tiles[2].note == "no GPU capacity in this cluster"
+    assert known.tiles[4].value == "$0.00"
+
+
 def test_an_empty_day_is_a_page_too(rows: dict[str, list[dict[str, Any]]]) -> None:
     head = {
         key: None if key in {"currency", "usual_cost"} else value
