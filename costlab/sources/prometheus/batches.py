@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Sequence
+from itertools import islice
 
 import numpy as np
 import orjson
@@ -13,26 +14,19 @@ from costlab.domain.time import Window
 from costlab.sources import Batch
 from costlab.sources.prometheus.answer import Server, distinct
 
+_PORTION = 20_000  # label sets that are Python objects at the same time: each takes about 1 KB
+
 
 def label_maps(objects: Iterable[bytes]) -> pa.MapArray:
     """The labels of each compact JSON object, without the empty ones.
 
     Raises ValueError for what is no object of distinct names with texts as values.
     """
-    names: list[str] = []
-    values: list[str] = []
-    offsets = [0]
-    for text in objects:
-        labels = orjson.loads(text)
-        # A colon between quotes is counted once a pair at least. Where texts have more, every name is looked at.
-        if text.count(b'":"') != len(labels) and _has_a_name_twice(text):
-            raise ValueError("a label twice")
-        if "" in labels.values():
-            labels = {name: value for name, value in labels.items() if value != ""}
-        names += labels
-        values += labels.values()
-        offsets.append(len(names))
-    return maps_of(names, values, offsets)
+    rest = iter(objects)
+    parts = [_label_maps(islice(rest, _PORTION))]
+    while len(parts[-1]) == _PORTION:
+        parts.append(_label_maps(islice(rest, _PORTION)))
+    return parts[0] if len(parts) == 1 else pa.concat_arrays(parts)
 
 
 def maps_of(names: Sequence[str], values: Sequence[str], offsets: Sequence[int]) -> pa.MapArray:
@@ -73,6 +67,23 @@ def cut(batch: Batch, window: Window, server: Server, late_ms: int = 0, early_ms
                 server, f"a sample lies outside of the window asked for: {server.quoted(labels, 120)}"
             )
     return _kept(batch, inside)
+
+
+def _label_maps(objects: Iterable[bytes]) -> pa.MapArray:
+    names: list[str] = []
+    values: list[str] = []
+    offsets = [0]
+    for text in objects:
+        labels = orjson.loads(text)
+        # A colon between quotes is counted once a pair at least. Where texts have more, every name is looked at.
+        if text.count(b'":"') != len(labels) and _has_a_name_twice(text):
+            raise ValueError("a label twice")
+        if "" in labels.values():
+            labels = {name: value for name, value in labels.items() if value != ""}
+        names += labels
+        values += labels.values()
+        offsets.append(len(names))
+    return maps_of(names, values, offsets)
 
 
 def _has_a_name_twice(text: bytes) -> bool:
