@@ -82,11 +82,11 @@ def bill_resource(
         return None
     rule = Rule.SHARE if resource is Resource.GPU else _RULES[basis]
     claims, beyond = _claims(groups, resource, observed), None
-    if levels.bounded:
+    outside = claims.beyond(*levels.there) if levels.bounded else None
+    if outside is not None and len(outside.asked):
         # What is not there cannot be occupied: else a node's last cell would look contended, and the pods that
         # outlive it billed nothing in silence.
-        outside = claims.beyond(*levels.there)
-        beyond = bill_node(grid, levels.unbounded, outside, rule) if len(outside.asked) else None
+        beyond = bill_node(grid, levels.unbounded, outside, rule)
         charged = sorted(set(claims.within(*levels.there).asked_row.tolist()))
         groups = [groups[row] for row in charged]
         claims = _claims(groups, resource, observed).within(*levels.there)
