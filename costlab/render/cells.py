@@ -5,7 +5,7 @@ from typing import Any
 
 from costlab.render import figures
 from costlab.render.context import Cell, Part, Split
-from costlab.render.names import visible
+from costlab.render.names import named
 
 Row = dict[str, Any]
 
@@ -25,8 +25,8 @@ def total_of(rows: list[Row], name: str) -> Decimal:
 
 def workload(row: Row) -> Cell:
     """A workload's name over its kind, namespace and class."""
-    kind, place, purpose = visible(row["workload_kind"]), visible(row["namespace"]), visible(row["class"])
-    return Cell(visible(row["workload"]), f"{kind} in {place}, {purpose}")
+    kind, place, purpose = named(row["workload_kind"]), named(row["namespace"]), named(row["class"])
+    return Cell(named(row["workload"]), f"{kind} in {place}, {purpose}")
 
 
 def priced(text: str, row: Row) -> Cell:

@@ -3,7 +3,7 @@
 from costlab.render import figures
 from costlab.render.cells import Row, bar, blank, total_of
 from costlab.render.context import Cell, Column, Part, Section, Table
-from costlab.render.names import visible
+from costlab.render.names import named
 from costlab.render.wording import DayCost
 
 GPUS_SHOWN = 10
@@ -30,7 +30,7 @@ def models(rows: list[Row], day: DayCost) -> Section:
         tuple(
             (
                 Cell(
-                    visible(row["gpu_model"]) if row["gpu_model"] else "unknown model",
+                    named(row["gpu_model"]) if row["gpu_model"] else "unknown model",
                     figures.counted(row["nodes"], "node"),
                 ),
                 Cell(figures.quantity(row["capacity_hours"])),
@@ -69,7 +69,7 @@ def idle(rows: list[Row], currency: str) -> Section:
         tuple(
             (
                 _name(row),
-                Cell(visible(row["model"])),
+                Cell(named(row["model"])),
                 Cell(row["state"]),
                 Cell(figures.quantity(row["allocated_hours"])),
                 bar(row["busy_mean"], Part.USED),
@@ -90,6 +90,4 @@ def idle(rows: list[Row], currency: str) -> Section:
 
 def _name(row: Row) -> Cell:
     parts = [row["node"], row["gpu_index"], row["mig_profile"]]
-    return Cell(
-        " · ".join(visible(part) for part in parts if part), visible(row["uuid"]) if row["uuid"] else ""
-    )
+    return Cell(" · ".join(named(part) for part in parts if part), named(row["uuid"]) if row["uuid"] else "")

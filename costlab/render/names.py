@@ -1,9 +1,9 @@
-"""Names from the cluster as text that cannot mislead: nothing invisible, nothing endless, no formula."""
+"""Text from the cluster as text that cannot mislead: nothing invisible, no endless name, no formula."""
 
 import re
 import unicodedata
 
-LONGEST = 96
+LONGEST = 253  # of a name in Kubernetes: only what is none of its names is ever shortened
 
 # What Excel, LibreOffice and Google Sheets take for the beginning of a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -12,7 +12,7 @@ _MARKDOWN = re.compile(r"[\\`*_\[\]<>#|~&@]|\$(?!\d)|:(?=//)|(?<=www)\.")
 
 
 def visible(text: str | None) -> str:
-    """A name as it can be shown: control and direction-changing characters written out, shortened in the middle.
+    """Text as it can be shown, all of it: control and direction-changing characters written out.
 
     >>> visible(" "), visible("train" + chr(10) + "llm")
     ('(empty)', 'train␊llm')
@@ -20,12 +20,14 @@ def visible(text: str | None) -> str:
     if text is None:
         return "\N{EN DASH}"
     shown = "".join(_written(character) for character in text)
-    if not shown.strip():
-        return "(empty)"
-    if len(shown) > LONGEST:
-        half = (LONGEST - 1) // 2
-        return f"{shown[:half]}…{shown[-half:]}"
-    return shown
+    return shown if shown.strip() else "(empty)"
+
+
+def named(name: str | None) -> str:
+    """A name as a page shows it: visible, and an endless one shortened in the middle."""
+    shown = visible(name)
+    half = (LONGEST - 1) // 2
+    return shown if len(shown) <= LONGEST else f"{shown[:half]}…{shown[-half:]}"
 
 
 def cell(text: str) -> str:

@@ -8,7 +8,7 @@ from decimal import Decimal
 from costlab.render import figures
 from costlab.render.cells import RESOURCES, ZERO, Row, bar, blank, priced, total_of, used, workload
 from costlab.render.context import Cell, Column, Part, Section, Spark, Table
-from costlab.render.names import visible
+from costlab.render.names import named
 from costlab.render.wording import FLAT, DayCost
 
 TEAMS_SHOWN = 15
@@ -63,7 +63,7 @@ def teams(answers: Mapping[str, list[Row]], day: DayCost) -> Section:
         ),
         tuple(
             (
-                Cell(visible(row["team"]), figures.counted(row["workloads"], "workload")),
+                Cell(named(row["team"]), figures.counted(row["workloads"], "workload")),
                 priced(cost[i], row),
                 changes[i],
                 Cell("", mark=_spark(answers, row["team"], day)),
@@ -114,7 +114,7 @@ def workloads(rows: list[Row], currency: str) -> Section:
         tuple(
             (
                 workload(row),
-                Cell(visible(row["team"])),
+                Cell(named(row["team"])),
                 priced(cost[i], row),
                 used(row),
                 Cell(unused[i]),
@@ -145,7 +145,7 @@ def unused(rows: list[Row], currency: str) -> Section:
         tuple(
             (
                 workload(row),
-                Cell(visible(row["team"])),
+                Cell(named(row["team"])),
                 Cell(RESOURCES.get(row["resource"], str(row["resource"]))),
                 Cell(f"{figures.quantity(row['requested_quantity'])} {_UNITS.get(row['unit'], row['unit'])}"),
                 bar(row["used_ratio"], Part.USED),
@@ -189,5 +189,5 @@ def _spark(answers: Mapping[str, list[Row]], team: str, day: DayCost) -> Spark:
     days = [day.when - timedelta(days=ago) for ago in reversed(range(SPARK_DAYS))]
     return Spark(
         tuple(float(costs.get(each) or 0) if each in held else None for each in days),
-        f"cost of {visible(team)} over {SPARK_DAYS} days",
+        f"cost of {named(team)} over {SPARK_DAYS} days",
     )

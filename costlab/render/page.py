@@ -7,7 +7,7 @@ from typing import Any
 
 from costlab.render import devices, evidence, figures, owners, quality, trends, wording
 from costlab.render.context import Part, Report, Split, Tile
-from costlab.render.names import visible
+from costlab.render.names import named, visible
 
 Row = dict[str, Any]
 Answers = Mapping[str, list[Row]]
@@ -24,8 +24,8 @@ def build(answers: Answers, currency: str, downloads: tuple[tuple[str, str], ...
     if day.change is not None:
         cause = wording.find_cause(map(_contribution, answers["cost_changes"]), day.change)
     return Report(
-        title=f"{visible(day.cluster)}, {figures.long_date(day.when)}",
-        cluster=visible(day.cluster),
+        title=f"{named(day.cluster)}, {figures.long_date(day.when)}",
+        cluster=named(day.cluster),
         date=day.when,
         day=figures.long_date(day.when),
         headline=wording.headline(day, cause),

@@ -6,7 +6,7 @@ from datetime import date
 from decimal import Decimal
 
 from costlab.render import figures
-from costlab.render.names import visible
+from costlab.render.names import named
 
 _NOTHING = Decimal(0)
 FLAT = Decimal("0.02")  # a change below 2 % is what one quiet day differs from another by
@@ -136,7 +136,7 @@ def change_note(day: DayCost) -> str:
 
 
 def _sentence(day: DayCost, cause: Cause | None) -> str:
-    where, when, weekday = visible(day.cluster), figures.long_date(day.when), figures.weekday(day.when)
+    where, when, weekday = named(day.cluster), figures.long_date(day.when), figures.weekday(day.when)
     if day.total is None:
         return f"What cluster {where} cost on {when} is not known: none of its nodes has a price."
     cost = figures.money(day.total, day.currency, to=day.step) if day.total else "nothing"
@@ -190,9 +190,9 @@ def _name(cause: Cause) -> str:
 def _owner(cause: Cause) -> str:
     owned = cause.team != UNALLOCATED
     if not cause.workload:
-        return f"team {visible(cause.team)}" if owned else "workloads without a team"
-    workload = f"{visible(cause.workload_kind)} {visible(cause.workload)}"
-    return f"{visible(cause.team)}'s {workload}" if owned else workload
+        return f"team {named(cause.team)}" if owned else "workloads without a team"
+    workload = f"{named(cause.workload_kind)} {named(cause.workload)}"
+    return f"{named(cause.team)}'s {workload}" if owned else workload
 
 
 def _news(cause: Cause) -> str:

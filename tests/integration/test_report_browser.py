@@ -8,7 +8,7 @@ import chromium
 import pytest
 from answers import HOSTILE, files
 
-from costlab.render.names import visible
+from costlab.render.names import named
 
 pytestmark = pytest.mark.browser
 
@@ -64,7 +64,7 @@ def test_hostile_names_are_text_to_the_browser(tab: chromium.Tab, tmp_path: Path
             tab.evaluate("JSON.stringify([...document.querySelectorAll('bdi')].map(e => e.textContent))")
         )
     )
-    shown = [name for name in HOSTILE if visible(name) in texts]
+    shown = [name for name in HOSTILE if named(name) in texts]
     assert len(shown) >= 20, "the tables show the first ones"
     assert tab.evaluate("document.querySelectorAll('h1').length") == 1
 

@@ -359,6 +359,19 @@ def test_off_a_terminal_nothing_is_coloured_or_cut(demo: Path) -> None:
     assert len({line.index("Deployment") for line in done.stdout.splitlines() if "Deployment" in line}) == 1
 
 
+def test_off_a_terminal_no_sentence_is_cut(tmp_path: Path) -> None:
+    told = json.loads(run("queries", "-o", "json").stdout)["rows"]
+    drawn = run("queries").stdout
+    texts = [row[name] for row in told for name in ("answers", "one_row_is", "units")]
+    assert max(map(len, texts)) > 96
+    assert [text for text in texts if text not in drawn] == []
+    far = tmp_path / ("a" * 60) / ("b" * 60)
+    far.mkdir(parents=True)
+    (far / "costlab.yaml").write_text(CONFIG)
+    done = run("doctor", "--config", far / "costlab.yaml")
+    assert str(far / "costlab.yaml") in done.stdout
+
+
 def test_data_is_utf_8_whatever_the_locale(demo: Path) -> None:
     done = shell(
         f"costlab sql --lake {demo / 'lake'} \"select 'é–␊' as a\" -o csv",

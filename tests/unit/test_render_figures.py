@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from costlab.render import figures
-from costlab.render.names import LONGEST, cell, markdown, visible
+from costlab.render.names import LONGEST, cell, markdown, named, visible
 from costlab.render.text import rows_csv
 
 AMOUNTS = st.decimals(min_value=-100_000, max_value=1_000_000, places=6)
@@ -90,10 +90,18 @@ def test_quantities_and_dates() -> None:
 
 
 @given(st.text())
-def test_shown_names_are_short_and_hide_nothing(name: str) -> None:
-    shown = visible(name)
-    assert 0 < len(shown) <= LONGEST
+def test_shown_text_hides_nothing(text: str) -> None:
+    shown = visible(text)
+    assert shown
+    assert len(shown) >= len(text), "and nothing is left out"
     assert not any(ord(character) < 0x20 or "\u202a" <= character <= "\u202e" for character in shown)
+
+
+def test_only_a_name_is_shortened_and_none_of_kubernetes() -> None:
+    assert named("x" * 253) == "x" * 253
+    assert named("start" + "x" * 10_000 + "end").startswith("startx")
+    assert (len(named("x" * 10_000)), named("x" * 10_000).count("…")) == (LONGEST, 1)
+    assert visible("x" * 10_000) == "x" * 10_000
 
 
 def test_harmless_names_are_shown_as_they_are() -> None:

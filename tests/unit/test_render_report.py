@@ -9,7 +9,7 @@ from answers import CLUSTER, HOSTILE, answers, files
 
 from costlab.render.context import Part, Report, Section, Spark
 from costlab.render.html import report_html
-from costlab.render.names import visible
+from costlab.render.names import named
 from costlab.render.page import build
 from costlab.render.text import report_markdown
 
@@ -166,6 +166,17 @@ def test_errors_and_guesses_among_the_findings_are_said_above_the_figures(
     ]
 
 
+def test_a_finding_is_never_cut(rows: dict[str, list[dict[str, Any]]]) -> None:
+    sentence = "its exporter shows what nobody else does: " + "and more of it, " * 40 + "to the end"
+    path = "/var/lib/" + "very-long/" * 40 + "lake"
+    report = build({**rows, "day_findings": [finding("signal_missing", "error", path, sentence)]}, "USD")
+    page, text = report_html(report).decode(), report_markdown(report).decode()
+    for told in (page, text):
+        assert sentence in told
+        assert path in told
+    assert f"{path}: {sentence}" in [notice.text for notice in report.notices]
+
+
 def test_capacity_that_nobody_told_of_is_not_taken_for_none(rows: dict[str, list[dict[str, Any]]]) -> None:
     """Without it there is neither idle nor GPU capacity in the lake, and the page must not say that there was none."""
     head = {**rows["headline"][0], "idle_cost": Decimal(0), "system_cost": Decimal(0)}
@@ -240,7 +251,7 @@ def test_hostile_names_are_text() -> None:
     page = Page(files(hostile=True)["index.html"].decode())
     text = "\n".join(page.texts)
     assert not {tag for tag, _ in page.elements} & {"script", "img", "iframe"}
-    shown = [name for name in HOSTILE if visible(name) in text]
+    shown = [name for name in HOSTILE if named(name) in text]
     assert len(shown) >= 20, "the tables show the first ones"
     assert CLUSTER in text
 
