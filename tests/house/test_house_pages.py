@@ -108,3 +108,19 @@ def test_every_version_says_whether_numbers_changed() -> None:
     assert versions
     for version in versions:
         assert re.search(r"^### Numbers changed\n\n- \w", version, re.MULTILINE), version.partition("\n")[0]
+
+
+def test_every_fault_names_tests_that_are_there() -> None:
+    rows = [line for line in (ROOT / "docs" / "faults.md").read_text().splitlines() if line.startswith("| ")][
+        1:
+    ]
+    there = {
+        name
+        for file in (ROOT / "tests").rglob("test_*.py")
+        for name in re.findall(r"^def (test_\w+)", file.read_text(), re.MULTILINE)
+    }
+    assert len(rows) > 30
+    for row in rows:
+        named = re.findall(r"`(test_\w+)`", row)
+        assert named, row
+        assert set(named) <= there, row

@@ -21,7 +21,7 @@ from costlab.domain.errors import (
     WorseDay,
 )
 from costlab.domain.signals import Series, Signal, join_series, no_series
-from costlab.domain.time import Day, Window, milliseconds
+from costlab.domain.time import HOUR_MS, Day, Window, milliseconds
 from costlab.jobs.measure import compute_day, extract_day, measure_day, refuse_open
 from costlab.jobs.nightly import Asked, nightly
 from costlab.jobs.outcome import Outcome
@@ -181,6 +181,33 @@ def test_a_day_is_never_replaced_by_a_worse_one(
     run = lake.run(CLUSTER, day)
     assert run is not None
     assert (run["forced"], run["status"]) == ("the kubelet was gone", "incomplete")
+
+
+def test_samples_that_came_late_make_the_day_anew(
+    synthetic_cluster: SyntheticCluster, day: Day, tmp_path: Path
+) -> None:
+    class Early(SyntheticSource):
+        """It was asked when a quarter of the day had not arrived."""
+
+        def fetch(self, signal: Signal, window: Window) -> Series:
+            arrived = Window(window.start_ms, window.end_ms - 6 * HOUR_MS)
+            usage = signal in (Signal.CPU_SECONDS, Signal.MEMORY_BYTES)
+            return super().fetch(signal, arrived if usage else window)
+
+    settings, lake = settings_in(tmp_path), Lake.create(tmp_path / "lake")
+    assert (
+        measure_day(Early(synthetic_cluster), lake, settings, CLUSTER, day).exit_code is ExitCode.INCOMPLETE
+    )
+    early = lake.run(CLUSTER, day)
+    measure_day(SyntheticSource(synthetic_cluster), lake, settings, CLUSTER, day)
+    late = lake.run(CLUSTER, day)
+    measure_day(SyntheticSource(synthetic_cluster), Lake.create(tmp_path / "other"), settings, CLUSTER, day)
+    whole = Lake.open(tmp_path / "other").run(CLUSTER, day)
+    assert early is not None
+    assert late is not None
+    assert whole is not None
+    assert early["coverage"] < late["coverage"]
+    assert late["content"] == whole["content"] != early["content"]
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,25 @@ labels = st.fixed_dictionaries(
 raw_series = st.builds(series, labels, samples)
 
 
+def test_a_replica_label_that_nobody_configured_doubles_nothing() -> None:
+    cpu = {
+        "__name__": "container_cpu_usage_seconds_total",
+        "namespace": "ns",
+        "pod": "p",
+        "container": "c",
+        "id": "/p",
+    }
+    both = [
+        series({**cpu, "monitor": name}, {at + shift: float(at) for at in (0, 10, 20)})
+        for name, shift in (("a", 0), ("b", 3))
+    ]
+    found = canonical_series(Signal.CPU_SECONDS, both, ())
+    assert [dict(one) for one in found.labels] == [
+        {name: cpu[name] for name in ("namespace", "pod", "container", "id")}
+    ]
+    assert found.at_ms.tolist() == [0, 3, 10, 13, 20, 23]
+
+
 @settings(deadline=None)
 @given(st.lists(raw_series, max_size=8).flatmap(lambda raw: st.tuples(st.just(raw), st.permutations(raw))))
 def test_the_order_of_series_does_not_matter(both: tuple[list[RawSeries], list[RawSeries]]) -> None:

@@ -213,6 +213,13 @@ def test_pods_that_are_told_of_seldom_may_be_missed(minutes: int, rules: list[st
     assert Measured(world, billing={"max_gap": "25m"}).found() == rules
 
 
+def test_a_pod_without_a_node_costs_nothing_until_it_has_one() -> None:
+    waiting = World().node().pod("waits", node="", phase="Pending", end_ms=at(6)).pod("runs")
+    day = Measured(waiting)
+    assert {row["pod"] for row in day.rows("containers")} == {"runs"}
+    assert day.total("cost") == pytest.approx(DEFAULT)
+
+
 def test_an_empty_cluster_is_refused() -> None:
     world = World().node().pod("a", end_ms=at(-0.5)).use("a").pod("later", start_ms=at(24.05))
     with pytest.raises(SourceRefused, match="no pod occupied a node on 2026-11-20"):

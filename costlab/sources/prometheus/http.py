@@ -18,6 +18,7 @@ from costlab.sources.prometheus.answer import Answer, BrokenOff, MayPass, QueryT
 from costlab.sources.prometheus.verdict import (
     JSON,
     PLAIN,
+    ahead_s,
     check_head,
     host_of,
     kind_of,
@@ -69,6 +70,7 @@ class Client:
         timeout_s: float,
         *,
         clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
         jitter: Callable[[], float] = random.random,
         largest_body: int = LARGEST_BODY,
@@ -78,6 +80,9 @@ class Client:
         self._session = session
         self._timeout_s = timeout_s
         self._clock = clock
+        self._wall = wall
+        self.skew_s = 0.0
+        """How far the server's clock was ahead of ours at its last answer, as far as it told; whole seconds."""
         self._sleep = sleep
         self._jitter = jitter
         self._largest_body = largest_body
@@ -133,6 +138,7 @@ class Client:
             prepared = self._session.prepare_request(request)
             response = self._send(prepared, deadline)
             server = Server(self.host, sent_secrets(response))
+            self.skew_s = ahead_s(response, self._wall())
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as fault:
             if self._clock() >= deadline or isinstance(fault, requests.ReadTimeout):
                 raise late(self.host, self._timeout_s) from None

@@ -20,6 +20,8 @@ from costlab.sources.prometheus.planning import metrics_there, pieces, series_at
 from costlab.sources.prometheus.selector import Matcher, Operator
 from costlab.sources.prometheus.tasks import Reader, Task
 
+MOST_SKEW_S = 60  # beyond it, nobody knows whose midnight a day ended at
+
 
 class PrometheusSource:
     """Reads raw samples by the engine that suits the server; `session` replaces the one made from the settings.
@@ -107,6 +109,8 @@ class PrometheusSource:
                 backend.client.abort()
                 raise
         self._note(backend.engine.remarks)
+        if abs(backend.client.skew_s) > MOST_SKEW_S:
+            self._note([f"the server's clock is {backend.client.skew_s:+.0f} s from ours: let NTP keep both"])
 
     def series(self, signal: Signal, raw: Sequence[RawSeries]) -> Series:
         """The signal that these series carry; remarks what was left out."""

@@ -107,6 +107,14 @@ def unreachable(host: str, fault: Exception) -> SourceUnavailable:
     return MayPass(f"{host} is not reachable: {reason}", "check prometheus.url, and that it runs")
 
 
+def ahead_s(response: requests.Response, now_s: float) -> float:
+    """How far the server's clock is ahead of `now_s`, epoch seconds, by its Date; 0 where it tells none."""
+    try:
+        return parsedate_to_datetime(response.headers["Date"]).timestamp() - now_s
+    except (KeyError, ValueError, TypeError):
+        return 0.0
+
+
 def host_of(url: str) -> str:
     """Host and port of an address, never the user name and password in it."""
     try:

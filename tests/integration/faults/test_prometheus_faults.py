@@ -8,6 +8,7 @@ import time
 import traceback
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from email.utils import formatdate
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -29,7 +30,7 @@ from fault_server import (
 )
 from pydantic import SecretStr
 
-from costlab.config.settings import BasicAuth, Prometheus
+from costlab.config.settings import BasicAuth, Engine, Prometheus
 from costlab.domain.errors import ConfigError, CostlabError, SourceError, SourceRefused, SourceUnavailable
 from costlab.domain.signals import Signal
 from costlab.domain.time import Window
@@ -548,6 +549,19 @@ def test_values_that_are_no_numbers_are_left_out_and_remarked(server: FaultServe
     assert found.values.tolist() == [1, 2]
     assert found.at_ms.tolist() == [1000, 1080]
     assert source.warnings == ["kube_pod_info: samples that are not finite, negative or blank were left out"]
+
+
+# A31: whose midnight?
+@pytest.mark.parametrize(("ahead_s", "remarked"), [(3600, True), (-3600, True), (20, False)])
+def test_a_clock_that_is_off_is_remarked(server: FaultServer, ahead_s: int, remarked: bool) -> None:
+    pods = GOOD.replace(b'"up"', b'"kube_pod_info"')
+    server.answers(lambda _: reply(body=pods, Date=formatdate(time.time() + ahead_s, usegmt=True)))
+    source = PrometheusSource(Prometheus(url=server.url, engine=Engine.JSON))
+    source.fetch(Signal.POD_INFO, SHORT)
+    told = [warning for warning in source.warnings if "clock is" in warning]
+    assert len(told) == remarked
+    if remarked:
+        assert abs(float(told[0].split()[4]) - ahead_s) < 5
 
 
 def test_control_characters_of_a_server_do_not_reach_the_terminal(server: FaultServer) -> None:
