@@ -84,7 +84,8 @@ def _rounded(column: pa.ChunkedArray) -> list[str]:
     """The cells of a bill's column, its total last."""
     *parts, total = column.to_pylist()
     if pa.types.is_decimal(column.type) and total is not None:
-        cells, last = figures.column(parts, total=total)
+        # To the hundredth, as in the report's reconciliation: the same sum is never a whole unit apart there.
+        cells, last = figures.column(parts, total=total, to=figures.CENT)
         return [*cells, last]
     if pa.types.is_floating(column.type):
         return [figures.quantity(value) for value in (*parts, total)]

@@ -59,12 +59,16 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One cell: its text, a quieter note under it, a mark beside it, a tone (good, bad, quiet)."""
+    """One cell: its text, a quieter note under it, a mark beside it, a tone (good, bad, quiet).
+
+    minor_note: the note gives way on a phone.
+    """
 
     text: str
     note: str = ""
     mark: Mark | None = None
     tone: str = ""
+    minor_note: bool = False
 
 
 @dataclass(frozen=True, slots=True)

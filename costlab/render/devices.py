@@ -89,5 +89,10 @@ def idle(rows: list[Row], currency: str) -> Section:
 
 
 def _name(row: Row) -> Cell:
+    """Node, index and MIG profile, over the UUID, which on a phone is three lines and says no more."""
     parts = [row["node"], row["gpu_index"], row["mig_profile"]]
-    return Cell(" · ".join(named(part) for part in parts if part), named(row["uuid"]) if row["uuid"] else "")
+    return Cell(
+        " · ".join(named(part) for part in parts if part),
+        named(row["uuid"]) if row["uuid"] else "",
+        minor_note=bool(row["gpu_index"]),
+    )

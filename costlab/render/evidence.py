@@ -8,6 +8,7 @@ from costlab.render.context import Cell, Column, Part, Section, Table
 from costlab.render.names import visible
 
 FINDINGS_SHOWN = 20
+RECONCILIATION = "Do the numbers add up?"
 
 _SEVERITY = {"error": "✕\N{NO-BREAK SPACE}error", "warning": "▲\N{NO-BREAK SPACE}warning", "info": "info"}
 
@@ -64,9 +65,7 @@ def reconciliation(rows: list[Row], currency: str) -> Section:
     if unbounded:
         amount = figures.money(unbounded, currency)
         lead += f" {amount} more was charged on nodes whose capacity or price is not known."
-    return Section(
-        "reconciliation", "Do the numbers add up?", lead, table, "There was no node with a known price."
-    )
+    return Section("reconciliation", RECONCILIATION, lead, table, "There was no node with a known price.")
 
 
 def signals(rows: list[Row]) -> Section:
@@ -93,19 +92,42 @@ def signals(rows: list[Row]) -> Section:
 def _addition(rows: list[Row]) -> tuple[list[list[Decimal]], list[Decimal]]:
     """Amounts by part, and the sums, in hundredths; each line ends with its total.
 
-    Rounded so that the printed figures add up both ways: each resource's parts give its nodes by largest remainder,
-    and totals are sums of what is printed. Where a day does not add up, nothing is made to look as if it did.
+    Rounded so that the printed figures add up both ways: the nodes' prices and the parts' totals give the price of all,
+    by largest remainder, and so do the amounts between them. Where a day does not add up, nothing is made to look as if
+    it did.
     """
-    node_total = sum((row["node_cost"] for row in rows), ZERO).quantize(figures.CENT)
+    node_total = total_of(rows, "node_cost").quantize(figures.CENT)
     nodes = figures.apportion([row["node_cost"] for row in rows], figures.CENT, node_total)
-    columns = [
-        [row[f"{part}_cost"].quantize(figures.CENT) for part in Part]
-        if row["difference"]
-        else figures.apportion([row[f"{part}_cost"] for part in Part], figures.CENT, total)
-        for row, total in zip(rows, nodes, strict=True)
-    ]
+    exact = [[row[f"{part}_cost"] for part in Part] for row in rows]
+    if any(row["difference"] for row in rows):
+        columns = [[amount.quantize(figures.CENT) for amount in column] for column in exact]
+    else:
+        columns = [figures.apportion(c, figures.CENT, n) for c, n in zip(exact, nodes, strict=True)]
+        totals = [total_of(rows, f"{part}_cost") for part in Part]
+        _shift(columns, exact, figures.apportion(totals, figures.CENT, node_total) if rows else [])
     lines = [[column[i] for column in columns] for i in range(len(Part))]
     return [[*line, sum(line, ZERO)] for line in lines], [*nodes, node_total]
+
+
+def _shift(columns: list[list[Decimal]], exact: list[list[Decimal]], wanted: list[Decimal]) -> None:
+    """Move hundredths between the lines of a column, where it hurts least, until lines add up to what is wanted.
+
+    An amount of nothing stays nothing; where no column can give and take, the lines stay as they are.
+    """
+    while True:
+        over = [sum((c[i] for c in columns), ZERO) - want for i, want in enumerate(wanted)]
+        moves = [
+            (abs(column[down] - figures.CENT - truth[down]) + abs(column[up] + figures.CENT - truth[up]), n, down, up)
+            for n, (column, truth) in enumerate(zip(columns, exact, strict=True))
+            for down, more in enumerate(over)
+            for up, less in enumerate(over)
+            if more > 0 > less and column[down] and truth[up]
+        ]  # fmt: skip
+        if not moves:
+            return
+        _, n, down, up = min(moves)
+        columns[n][down] -= figures.CENT
+        columns[n][up] += figures.CENT
 
 
 def _amounts(amounts: list[Decimal]) -> tuple[Cell, ...]:

@@ -37,16 +37,20 @@ def money(amount: Decimal, currency: str, *, signed: bool = False, to: Decimal |
 
 
 def column(
-    amounts: Sequence[Decimal | None], *, signed: bool = False, total: Decimal | None = None
+    amounts: Sequence[Decimal | None],
+    *,
+    signed: bool = False,
+    total: Decimal | None = None,
+    to: Decimal | None = None,
 ) -> tuple[list[str], str]:
     """The cells of a money column and of its total row, rounded so that the printed parts give the printed total.
 
-    All cells are rounded to what suits the total, by largest remainder; an amount that is not nothing but rounds to
+    All cells are rounded to `to`, else to what suits the total, by largest remainder; an amount that is not nothing but rounds to
     it is written <1 or <0.01 (in a signed column 0). None stays a dash. `total` is the printed total when another place has rounded it.
     """
     known = [amount for amount in amounts if amount is not None]
     whole = sum(known, Decimal(0)) if total is None else total
-    to = step(max([whole, *known], key=abs))
+    to = step(max([whole, *known], key=abs)) if to is None else to
     printed = iter(apportion(known, to, whole.quantize(to, rounding=ROUND_HALF_EVEN)))
     cells = [
         NONE if amount is None else _cell(amount, next(printed), to, signed=signed) for amount in amounts

@@ -44,6 +44,7 @@ def _fill(part: Part, at: float, width: float, height: float) -> str:
 
 
 def _spark(spark: Spark) -> str:
+    """Over a line at zero, so that its height can be seen."""
     known = [value for value in spark.values if value is not None]
     if not known:
         return ""
@@ -61,7 +62,8 @@ def _spark(spark: Spark) -> str:
     end = points[-1]
     dot = f'<circle cx="{end[0]:.1f}" cy="{end[1]:.1f}" r="2.2"/>' if end else ""
     name = f'role="img" aria-label="{escape(spark.label)}"' if spark.label else 'aria-hidden="true"'
-    return f'<svg class="spark" viewBox="0 0 {_WIDTH} {_SPARK_HEIGHT}" {name}><path d="{path}"/>{dot}</svg>'
+    zero = f'<path class="zero" d="M3,{_SPARK_HEIGHT - 3}H{_WIDTH - 3}"/>'
+    return f'<svg class="spark" viewBox="0 0 {_WIDTH} {_SPARK_HEIGHT}" {name}>{zero}<path d="{path}"/>{dot}</svg>'
 
 
 def _every(gap: float, start: float, end: float) -> list[float]:

@@ -9,6 +9,7 @@ from costlab.domain.signals import Signal
 from costlab.render import figures, trends, wording
 from costlab.render.cells import Row
 from costlab.render.context import Notice
+from costlab.render.evidence import RECONCILIATION
 from costlab.render.names import visible
 
 # A bill with more than this share unowned or unobserved is worth a line above the figures.
@@ -46,7 +47,8 @@ def _sums(answers: Mapping[str, list[Row]], currency: str) -> Iterator[Notice]:
     row = answers["headline"][0]
     total = row["total_cost"] or Decimal(0)
     if any(r["difference"] for r in answers["reconciliation"]):
-        yield Notice("error", "The charges do not add up to the price of the nodes: see Reconciliation.")
+        where = f"see \N{LEFT DOUBLE QUOTATION MARK}{RECONCILIATION}\N{RIGHT DOUBLE QUOTATION MARK}"
+        yield Notice("error", f"The charges do not add up to the price of the nodes: {where}")
     if row["status"] != "complete":
         share = figures.share(row["coverage"])
         yield Notice("error", f"Incomplete day: usage was observed for {share} of the time.")

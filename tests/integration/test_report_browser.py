@@ -76,6 +76,21 @@ def test_the_page_never_scrolls_sideways(tab: chromium.Tab, page: Path, width: i
     assert tab.evaluate("document.documentElement.scrollWidth") <= width
 
 
+def test_a_phone_shows_the_whole_reconciliation_and_names_of_one_line(tab: chromium.Tab, page: Path) -> None:
+    tab.emulate(390)
+    tab.open(page)
+    table = "document.querySelector('[aria-labelledby=reconciliation] .scroll')"
+    assert tab.evaluate(f"{table}.scrollWidth - {table}.clientWidth") == 0
+    uuids = "[...document.querySelectorAll('[aria-labelledby=idle-gpus] tbody .note')]"
+    heights = (
+        f"{uuids}.filter(e => e.textContent.startsWith('GPU-')).map(e => e.getBoundingClientRect().height)"
+    )
+    assert max(tab.evaluate(heights), default=0) == 0
+    tab.emulate(1280)
+    tab.open(page)
+    assert min(tab.evaluate(heights), default=1) > 0
+
+
 def test_one_drawing_serves_light_and_dark(tab: chromium.Tab, page: Path) -> None:
     colours = []
     for scheme in ("light", "dark"):

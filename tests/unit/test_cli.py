@@ -82,6 +82,30 @@ def test_cost_gives_the_envelope_and_a_total_that_the_rows_give(demo: Path) -> N
     assert Decimal(sold.stdout.splitlines()[1]) == Decimal(total["cost"])
 
 
+def test_cost_and_the_report_round_alike(demo: Path) -> None:
+    page = (demo / "reports" / "demo" / "latest" / "report.md").read_text()
+    said = dict(
+        re.findall(
+            r"^\| \+? ?(Used|Reserved, not used|Not observed|Idle|System) \|.* ([\d,.]+) \|$",
+            page,
+            re.MULTILINE,
+        )
+    )
+    drawn = run("cost", "--lake", demo / "lake", "--by", "kind", "--window", "yesterday").stdout
+    cells = {line.split()[0]: line.split()[1:] for line in drawn.splitlines()[2:]}
+    assert cells["(total)"][1:4] == [said["Used"], said["Reserved, not used"], said["Not observed"]]
+    for name, part in (
+        ("idle", "Idle"),
+        ("system", "System"),
+    ):  # parts of another sum, and so a cent apart at most
+        assert abs(amount(cells[name][0]) - amount(said[part])) <= Decimal("0.01")
+    assert f"**{amount(cells['workload'][0]):,.0f}**" in page
+
+
+def amount(text: str) -> Decimal:
+    return Decimal(text.replace(",", ""))
+
+
 def test_cost_warns_of_days_that_are_not_there(demo: Path) -> None:
     done = run("cost", "--lake", demo / "lake", "--window", "7d")
     assert done.exit_code == 0

@@ -106,8 +106,8 @@ def test_marks_are_drawn_to_scale() -> None:
 def test_a_spark_breaks_at_a_missing_day() -> None:
     drawn = marks.draw(Spark((1.0, 2.0, None, 3.0, 0.0), 'of "<x>"'))
     root = ET.fromstring(drawn)  # noqa: S314 - drawn here
-    path = root.find("path")
-    assert path is not None
+    zero, path = root.findall("path")
+    assert zero.get("class") == "zero"
     assert len(re.findall("M", path.get("d", ""))) == 2
     assert root.get("aria-label") == 'of "<x>"'
     assert marks.draw(Spark((None, None))) == ""

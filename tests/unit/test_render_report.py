@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 from answers import CLUSTER, HOSTILE, answers, files
+from hypothesis import given
+from hypothesis import strategies as st
 
+from costlab.render import evidence, figures
 from costlab.render.context import Part, Report, Section, Spark
 from costlab.render.html import report_html
 from costlab.render.names import named
@@ -67,10 +70,50 @@ def test_the_reconciliation_adds_up_both_ways(report: Report) -> None:
     assert sum(nodes[:-1]) == nodes[-1]
 
 
+CENT = figures.CENT
+some = st.integers(10_000, 10**10)
+
+
+def resources(micros: st.SearchStrategy[int]) -> st.SearchStrategy[list[list[int]]]:
+    """Each part of one to three resources."""
+    return st.lists(st.lists(micros, min_size=len(Part), max_size=len(Part)), min_size=1, max_size=3)
+
+
+def added_up(amounts: list[list[int]]) -> tuple[list[list[Decimal]], list[list[Decimal]]]:
+    """The printed lines, each with its total last, and the exact ones; the columns give what is printed below them."""
+    columns = [[Decimal(micro).scaleb(-6) for micro in column] for column in amounts]
+    rows = [
+        {"resource": f"r{i}", "node_cost": sum(column), "difference": Decimal(0), "unbounded_cost": None}
+        | {f"{part}_cost": amount for part, amount in zip(Part, column, strict=True)}
+        for i, column in enumerate(columns)
+    ]
+    table = evidence.reconciliation(rows, "USD").table
+    lines = [[number(cell.text) for cell in row[1:]] for row in table.rows]
+    assert [sum(column) for column in zip(*lines, strict=True)] == [number(c.text) for c in table.total[1:]]
+    assert all(sum(line[:-1]) == line[-1] for line in lines)
+    return lines, [[*line, sum(line, Decimal(0))] for line in zip(*columns, strict=True)]
+
+
+@given(resources(some))
+def test_the_totals_of_a_reconciliation_are_those_of_a_column_by_itself(amounts: list[list[int]]) -> None:
+    lines, exact = added_up(amounts)
+    alone, _ = figures.column([line[-1] for line in exact], to=CENT)
+    assert [f"{line[-1]:,}" for line in lines] == alone
+
+
+@given(resources(st.just(0) | some | st.integers(0, 10_000)))
+def test_a_reconciliation_adds_up_and_leaves_nothing_nothing(amounts: list[list[int]]) -> None:
+    lines, exact = added_up(amounts)
+    for printed, truths in zip(lines, exact, strict=True):
+        assert all(abs(a - b) < 2 * CENT for a, b in zip(printed[:-1], truths[:-1], strict=True))
+        assert all(a == 0 for a, b in zip(printed[:-1], truths[:-1], strict=True) if b == 0)
+
+
 def test_a_day_that_does_not_add_up_is_not_made_to_look_as_if(rows: dict[str, list[dict[str, Any]]]) -> None:
     broken = [{**rows["reconciliation"][0], "idle_cost": Decimal(1), "difference": Decimal("-1511.008921")}]
     report = build({**rows, "reconciliation": broken}, "USD")
     assert report.notices[0].level == "error"
+    assert f"see “{section(report, 'reconciliation').title}”" in report.notices[0].text
     assert section(report, "reconciliation").table.rest[0][1].text == "-1511.008921"
 
 
