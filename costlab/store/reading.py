@@ -49,6 +49,7 @@ def connect() -> duckdb.DuckDBPyConnection:
     """A private DuckDB in memory, in UTC."""
     connection = duckdb.connect(":memory:", config=dict(_SETTINGS))
     connection.execute("set TimeZone = 'UTC'")  # an extension's setting: not known until it is connected
+    connection.execute("set enable_progress_bar = false")  # else it draws one on stdout after two seconds
     return connection
 
 

@@ -456,10 +456,11 @@ def test_an_interruption_while_costlab_starts() -> None:
 def test_a_signal_ends_a_query_with_its_own_code(
     demo: Path, number: signal.Signals, code: int, said: str
 ) -> None:
+    # After two seconds DuckDB would draw how far it is.
     endless = "select count(*) from range(1000000000000) as r(n) where hash(n) % 7 = 3"
     script = (
         "import os, sys, threading; from costlab import __main__\n"
-        f"threading.Timer(2.5, os.kill, (os.getpid(), {int(number)})).start(); __main__.main()"
+        f"threading.Timer(6, os.kill, (os.getpid(), {int(number)})).start(); __main__.main()"
     )
     done = subprocess.run(
         [sys.executable, "-c", script, "sql", endless, "--lake", demo / "lake"],
