@@ -146,7 +146,7 @@ def _sources(settings: "Settings", step: "Callable[[str], None]") -> "Callable[[
 def _say_due(settings: "Settings", asked: "Asked", desk: Desk) -> None:
     from costlab.domain.time import instant, milliseconds
     from costlab.jobs.measure import closes_ms
-    from costlab.jobs.nightly import due
+    from costlab.jobs.nightly import due, unreported
     from costlab.store.lake import Lake
 
     def said(day: "Day", cluster: "Cluster") -> str:
@@ -162,8 +162,11 @@ def _say_due(settings: "Settings", asked: "Asked", desk: Desk) -> None:
             else Lake.create(Path(empty), settings.timezone)
         )
         for cluster in settings.chosen():
-            days = due(lake, settings, cluster.id, asked, desk.now)
-            typer.echo(f"{cluster.id}: {', '.join(said(day, cluster) for day in days) or 'nothing is due'}")
+            days = [said(day, cluster) for day in due(lake, settings, cluster.id, asked, desk.now)]
+            days += [
+                f"{day} (only its report)" for day in unreported(lake, settings, cluster.id, asked, desk.now)
+            ]
+            typer.echo(f"{cluster.id}: {', '.join(sorted(days)) or 'nothing is due'}")
 
 
 def _end(outcomes: "list[Outcome]") -> None:

@@ -1,20 +1,26 @@
 """The main job: measure every day that is missing, and write its report."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
 
 from costlab.config.settings import Cluster, Settings
-from costlab.domain.errors import CostlabError, ExitCode, ReconcileError, SourceError
+from costlab.domain.errors import CostlabError, ReconcileError, SourceError
 from costlab.domain.time import Day, day_of, days_between, milliseconds
 from costlab.jobs.measure import measure_day, refuse_open
 from costlab.jobs.outcome import Outcome
-from costlab.jobs.report import write_report
+from costlab.jobs.report import reported, write_report
+from costlab.publish.files import make_room
 from costlab.sources import Source
-from costlab.store.lake import READABLE, Lake
+from costlab.store.lake import READABLE, DayState, Lake
 
 # How far back a night looks by itself; --since reaches further.
 CATCH_UP_DAYS = 7
+
+# How the days of a night end, in the order in which its last line tells them, and how many of each it names.
+_ENDS = ("not measured", "in the lake without a report", "not tried", "in the lake")
+_NAMED = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,30 +43,18 @@ def nightly(
 ) -> Outcome:
     """Measure the days that are due in every cluster, and report them; one cluster's failure does not stop the others.
 
-    Raises the first error after every cluster had its turn.
+    Raises the error of the only day there was; of several days, after all had their turn, an error of the first one's
+    kind that says which are in the lake and which are not.
     """
     lake = Lake.create(settings.lake, settings.timezone)
-    worst, faults = Outcome("nothing was due", ExitCode.DONE), list[CostlabError]()
     with lake.locked():
-        for cluster in settings.chosen():
-            for day in due(lake, settings, cluster.id, asked, now):
-                try:
-                    refuse_open(day, settings, cluster, milliseconds(now))
-                    outcome = measure_day(
-                        source_of(cluster, day), lake, settings, cluster.id, day, force=asked.force, step=step
-                    )
-                    write_report(lake, settings, cluster.id, day, settings.report.out)
-                except CostlabError as fault:
-                    say(f"{cluster.id} {day}: {fault.message}")
-                    faults.append(fault)
-                    if isinstance(fault, SourceError | ReconcileError):
-                        continue  # that day's own fault: the next may be sound
-                    break
-                say(outcome.line)
-                worst = outcome if outcome.exit_code >= worst.exit_code else worst
-    if faults:
-        raise faults[0]
-    return worst
+        night = _Night(settings, asked, lake, milliseconds(now), source_of, say, step)
+        clusters = settings.chosen()
+        tasks = {cluster.id: _tasks(lake, settings, cluster.id, asked, now) for cluster in clusters}
+        night.count = sum(map(len, tasks.values()))
+        for cluster in clusters:
+            night.spend(cluster, tasks[cluster.id])
+        return night.outcome()
 
 
 def due(lake: Lake, settings: Settings, cluster: str, asked: Asked, now: datetime) -> tuple[Day, ...]:
@@ -71,13 +65,108 @@ def due(lake: Lake, settings: Settings, cluster: str, asked: Asked, now: datetim
     """
     if asked.date:
         return (asked.date,)
-    yesterday = day_of(now, settings.timezone).previous
     held = lake.days(cluster)
+    whole = {day for day, state in held.items() if state in READABLE and not asked.force}
+    return tuple(day for day in _within_reach(held, settings, asked, now) if day.date not in whole)
+
+
+def unreported(lake: Lake, settings: Settings, cluster: str, asked: Asked, now: datetime) -> tuple[Day, ...]:
+    """The days within the same reach that are whole and have no report, oldest first: a night broke off before it."""
+    if asked.date or asked.force:
+        return ()
+    held, out = lake.days(cluster), settings.report.out
+    whole = {day for day, state in held.items() if state in READABLE}
+    days = _within_reach(held, settings, asked, now)
+    return tuple(day for day in days if day.date in whole and not reported(out, cluster, day))
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """A day to measure and report, or only to report."""
+
+    day: Day
+    measured: bool = False
+
+
+def _tasks(lake: Lake, settings: Settings, cluster: str, asked: Asked, now: datetime) -> tuple[_Task, ...]:
+    tasks = [_Task(day) for day in due(lake, settings, cluster, asked, now)]
+    tasks += [_Task(day, measured=True) for day in unreported(lake, settings, cluster, asked, now)]
+    return tuple(sorted(tasks, key=lambda task: task.day.date))
+
+
+@dataclass(slots=True)
+class _Night:
+    """What a night does, and how far it has come; `count` days are to be done."""
+
+    settings: Settings
+    asked: Asked
+    lake: Lake
+    now_ms: int
+    source_of: Callable[[Cluster, Day], Source]
+    say: Callable[[str], None]
+    step: Callable[[str], None]
+    count: int = 0
+    worst: Outcome = field(default=Outcome("nothing was due"))
+    faults: list[CostlabError] = field(default_factory=list)
+    days: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+
+    def spend(self, cluster: Cluster, tasks: Sequence[_Task]) -> None:
+        """Do one cluster's days; what is not the fault of a day alone ends them."""
+        out = self.settings.report.out
+        for place, task in enumerate(tasks):
+            name = f"{cluster.id} {task.day}"
+            committed = task.measured
+            try:
+                make_room(out / cluster.id)  # before hours are spent on what could not be told
+                outcome = Outcome(f"{name}: its report was missing")
+                if not task.measured:
+                    outcome = self._measure(cluster, task.day)
+                    committed = True
+                self.say(outcome.line)
+                write_report(self.lake, self.settings, cluster.id, task.day, out)
+            except CostlabError as fault:
+                self.faults.append(fault)
+                self.days["in the lake without a report" if committed else "not measured"].append(name)
+                if self.count > 1:  # the only one's fault is said at the end
+                    self.say(f"{name}: {fault.message}")
+                if isinstance(fault, SourceError | ReconcileError):
+                    continue  # that day's own fault: the next may be sound
+                self.days["not tried"] += [f"{cluster.id} {later.day}" for later in tasks[place + 1 :]]
+                return
+            self.days["in the lake"].append(name)
+            self.worst = outcome if outcome.exit_code >= self.worst.exit_code else self.worst
+
+    def outcome(self) -> Outcome:
+        """The gravest outcome. Raises what `nightly` does."""
+        if not self.faults:
+            return self.worst
+        first = self.faults[0]
+        if self.count == 1:
+            raise first
+        told = [f"{what}: {_listed(self.days[what])}" for what in _ENDS if self.days[what]]
+        raise type(first)("; ".join(told), first.hint) from first
+
+    def _measure(self, cluster: Cluster, day: Day) -> Outcome:
+        refuse_open(day, self.settings, cluster, self.now_ms)
+        source = self.source_of(cluster, day)
+        return measure_day(
+            source, self.lake, self.settings, cluster.id, day, force=self.asked.force, step=self.step
+        )
+
+
+def _listed(names: list[str]) -> str:
+    more = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def _within_reach(
+    held: Mapping[date, DayState], settings: Settings, asked: Asked, now: datetime
+) -> tuple[Day, ...]:
+    yesterday = day_of(now, settings.timezone).previous
     first = asked.since or yesterday
     if held and not asked.since:
         first = max(Day(min(held), settings.timezone), _back(yesterday, CATCH_UP_DAYS - 1))
-    whole = {day for day, state in held.items() if state in READABLE and not asked.force}
-    return tuple(day for day in days_between(first, yesterday) if day.date not in whole)
+    return days_between(first, yesterday)
 
 
 def _back(day: Day, count: int) -> Day:

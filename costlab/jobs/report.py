@@ -46,6 +46,8 @@ DOWNLOADS = {
     "daily_costs": (f"{DAYS} days", "days.csv"),
 }
 
+FILES = ("index.html", "report.md", *(file for _, file in DOWNLOADS.values()))
+
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
@@ -61,6 +63,11 @@ def write_report(lake: Lake, settings: Settings, cluster_id: str, day: Day, out:
     if not any(_DATE.fullmatch(other.name) and other.name > str(day) for other in home.iterdir()):
         written += [put(home / "latest" / name, content) for name, content in files.items()]
     return written
+
+
+def reported(out: Path, cluster_id: str, day: Day) -> bool:
+    """Whether every file of the day's report is there."""
+    return all((out / cluster_id / str(day) / name).is_file() for name in FILES)
 
 
 def render_report(warehouse: Warehouse, currency: str, cluster_id: str, day: Day) -> dict[str, bytes]:

@@ -1,6 +1,9 @@
 """Files that people read: each is replaced as a whole, and left alone when nothing in it changed."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from costlab.domain.errors import ConfigError
 from costlab.store import durable
@@ -11,14 +14,28 @@ def put(path: Path, content: bytes) -> Path:
 
     Raises ConfigError when the file cannot be written; the old one is then still there.
     """
-    try:
+    with _said(path):
         if path.is_file() and path.read_bytes() == content:
             return path
         path.parent.mkdir(parents=True, exist_ok=True)
         durable.write_atomically(path, content)
+    return path
+
+
+def make_room(folder: Path) -> None:
+    """The folder is there, and a file can be written into it. Raises ConfigError when not."""
+    with _said(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+
+
+@contextmanager
+def _said(path: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise ConfigError(
             f"the report cannot be written to {path}: {error.strerror}",
             "name another folder with report.out in the configuration or --out",
         ) from error
-    return path

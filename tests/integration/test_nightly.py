@@ -61,9 +61,11 @@ def stamps(folder: Path) -> dict[Path, int]:
     return {path: path.stat().st_mtime_ns for path in files}
 
 
-def night(settings: Settings, source_of: SourceOf, asked: Asked) -> tuple[Outcome, list[str]]:
+def night(
+    settings: Settings, source_of: SourceOf, asked: Asked, said: list[str] | None = None
+) -> tuple[Outcome, list[str]]:
     """How the night of 21 November ends, and what it said of each day."""
-    said: list[str] = []
+    said = [] if said is None else said
     now = datetime(2026, 11, 21, 3, tzinfo=UTC)
     return nightly(settings, asked, now=now, source_of=source_of, say=said.append), said
 
@@ -346,13 +348,72 @@ def test_a_day_that_cannot_be_measured_does_not_stop_the_next(
         source: Source, lake: Lake, settings: Settings, cluster: str, day: Day, **more: Any
     ) -> Outcome:
         if day == days[-2]:
-            raise ReconcileError("its parts are not its price")
+            raise ReconcileError("its parts are not its price", "report it")
         return measure_day(source, lake, settings, cluster, day, **more)
 
     monkeypatch.setattr("costlab.jobs.nightly.measure_day", broken)
-    with pytest.raises(ReconcileError):
-        night(settings, lambda *_: SyntheticSource(synthetic_cluster), Asked(since=days[-3]))
+    said: list[str] = []
+    with pytest.raises(ReconcileError) as caught:
+        night(settings, lambda *_: SyntheticSource(synthetic_cluster), Asked(since=days[-3]), said)
     assert list(Lake.open(settings.lake).days(CLUSTER)) == [days[-3].date, days[-1].date]
+    # What failed is said when it does, and once; the last line tells what became of every day.
+    failed = "its parts are not its price"
+    assert [failed in line for line in said] == [False, True, False]
+    assert caught.value.message == (
+        f"not measured: {CLUSTER} 2026-11-19; in the lake: {CLUSTER} 2026-11-18, {CLUSTER} 2026-11-20"
+    )
+    assert caught.value.hint == "report it"
+
+
+def test_what_is_wrong_with_all_days_ends_the_cluster(tmp_path: Path, day: Day) -> None:
+    settings, said = settings_in(tmp_path), list[str]()
+    with pytest.raises(ConfigError) as caught:
+        night(settings, no_source, Asked(since=day.previous), said)
+    assert caught.value.message == f"not measured: {CLUSTER} 2026-11-19; not tried: {CLUSTER} 2026-11-20"
+    assert said == [f"{CLUSTER} 2026-11-19: its token cannot be read"]
+
+
+def no_source(*_: object) -> Source:
+    raise ConfigError("its token cannot be read", "write the token")
+
+
+def test_the_fault_of_the_only_day_is_said_once(tmp_path: Path, day: Day) -> None:
+    said: list[str] = []
+    with pytest.raises(ConfigError, match=r"^its token cannot be read$"):
+        night(settings_in(tmp_path), no_source, Asked(date=day), said)
+    assert said == []
+
+
+def test_a_report_that_failed_is_due_and_the_day_is_not_measured_again(
+    synthetic_cluster: SyntheticCluster, day: Day, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise ConfigError("the report cannot be written", "make room")
+
+    settings, said = settings_in(tmp_path), list[str]()
+    with monkeypatch.context() as broken:
+        broken.setattr("costlab.jobs.nightly.write_report", full)
+        with pytest.raises(ConfigError, match="the report cannot be written"):
+            night(settings, lambda *_: SyntheticSource(synthetic_cluster), Asked(), said)
+    assert ["committed" in line for line in said] == [True]
+    lake = stamps(settings.lake)
+    outcome, said = night(settings, no_source, Asked())
+    assert (outcome.line, outcome.exit_code) == (f"{CLUSTER} {day}: its report was missing", ExitCode.DONE)
+    assert stamps(settings.lake) == lake
+    page = tmp_path / "reports" / CLUSTER / str(day) / "index.html"
+    assert page.is_file()
+    page.with_name("teams.csv").unlink()
+    assert night(settings, no_source, Asked())[0].line == outcome.line
+    assert night(settings, no_source, Asked())[0].line == "nothing was due"
+
+
+def test_nothing_is_read_for_a_report_that_cannot_be_written(day: Day, tmp_path: Path) -> None:
+    settings = settings_in(tmp_path)
+    (tmp_path / "reports").write_text("a file where the folder should be")
+    with pytest.raises(ConfigError, match=r"the report cannot be written to .*reports") as caught:
+        night(settings, no_source, Asked(date=day))
+    assert "report.out" in caught.value.hint
+    assert Lake.open(settings.lake).days(CLUSTER) == {}
 
 
 def test_prices_there_and_back_leave_no_trace(
