@@ -14,13 +14,15 @@ from costlab.config.shape import keys_at, type_at
 
 PREFIX = "COSTLAB_"
 
-# Variables with a meaning of their own: the file, errors in full, three for the tests and one for the benchmarks.
+# Variables with a meaning of their own: the file, errors in full; then those of the tests and of the benchmarks, which
+# may be set while costlab runs.
 NOT_SETTINGS = {
     "COSTLAB_CONFIG",
     "COSTLAB_DEBUG",
     "COSTLAB_PROMETHEUS_DIR",
     "COSTLAB_VICTORIA_METRICS_DIR",
     "COSTLAB_GOLDEN",
+    "COSTLAB_SHARED_DATA",
     "COSTLAB_BENCH_DIR",
 }
 
