@@ -11,8 +11,8 @@ FUZZERS = sorted(Path(__file__).parent.glob("fuzz_*.py"))
 SECONDS = 10
 
 pytestmark = pytest.mark.skipif(
-    (sys.platform, platform.machine()) != ("linux", "x86_64"),
-    reason="atheris is built for Linux on x86_64 only",
+    (sys.platform, platform.machine()) != ("linux", "x86_64") or sys.version_info >= (3, 14),
+    reason="atheris is built for Linux on x86_64 only, and up to Python 3.13",
 )
 
 
