@@ -160,6 +160,7 @@ class PartWriter:
         self._fault: BaseException | None = None
         self._thread = Thread(target=self._write, name=f"spool {folder.name}", daemon=True)
         self._began = False
+        self._ended = False
 
     def add(self, batch: Any) -> None:
         """Take a batch (labels, offsets, at_ms, values); waits while the writer is behind. Raises LakeError."""
@@ -198,8 +199,14 @@ class PartWriter:
                 self._write_batches()
         except BaseException as fault:  # noqa: BLE001 - raised again in the thread that adds
             self._fault = fault
-            while self._queue.get() is not None:
+            while not self._ended and self._next() is not None:
                 pass
+
+    def _next(self) -> Any:
+        """The next batch, or None for the end, which comes once."""
+        batch = self._queue.get()
+        self._ended = batch is None
+        return batch
 
     def _write_batches(self) -> None:
         samples, series = self._files
@@ -208,7 +215,7 @@ class PartWriter:
             pq.ParquetWriter(samples, _SAMPLES, **_LAYOUT) as values,
             pq.ParquetWriter(series, _SERIES, compression="ZSTD", write_statistics=False) as labels,
         ):
-            while (batch := self._queue.get()) is not None:
+            while (batch := self._next()) is not None:
                 count = len(batch.offsets) - 1
                 number = np.repeat(np.arange(first, first + count, dtype=np.int32), np.diff(batch.offsets))
                 columns = [number, batch.at_ms.view("datetime64[ms]"), batch.values]

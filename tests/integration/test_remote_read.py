@@ -15,8 +15,10 @@ from scrape_target import exposing, scraping
 
 from costlab.config.settings import Prometheus
 from costlab.domain.errors import SourceRefused
+from costlab.domain.signals import Signal
 from costlab.domain.time import HOUR_MS, MINUTE_MS, Window
 from costlab.sources import Batch
+from costlab.sources.prometheus import PrometheusSource
 from costlab.sources.prometheus.answer import QueryTooLarge
 from costlab.sources.prometheus.connection import open_session
 from costlab.sources.prometheus.engine import Engine
@@ -205,3 +207,19 @@ def test_the_head_while_it_is_written(prometheus_folder: Path, tmp_path: Path) -
         # Stored as Prometheus's own NaN; JSON says no more than that it is one.
         (odd,) = rows(RemoteReadEngine(client).read(Selector("odd"), window)).values()
         assert {bits for _, bits in odd} == {0x7FF8_0000_0000_0001}
+
+
+def test_another_tenant_or_engine_is_another_question() -> None:
+    def asks(**settings: object) -> str:
+        told = Prometheus.model_validate({"url": "http://prometheus:9090", **settings})
+        return PrometheusSource(told).asks(Signal.CPU_SECONDS, Window(0, 1))
+
+    asked = [
+        asks(),
+        asks(headers={"X-Scope-OrgID": "ml"}),
+        asks(headers={"X-Scope-OrgID": "hpc"}),
+        asks(engine="json"),
+    ]
+    assert len(set(asked)) == len(asked)
+    assert asks(headers={"X-Scope-OrgID": "ml"}) == asked[1]
+    assert "X-Scope-OrgID" not in asked[1]

@@ -130,6 +130,23 @@ def test_a_full_disk_is_told_to_the_reader_and_leaves_nothing(
     assert files(tmp_path) == []
 
 
+def test_a_disk_that_is_full_when_the_file_is_closed_ends_in_the_error_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class FullAtTheEnd(pq.ParquetWriter):  # type: ignore[misc]  # pyarrow ships no types
+        def close(self) -> None:
+            super().close()
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    part = Spool(tmp_path, "prod", DAY).room("cpu_seconds").part()
+    monkeypatch.setattr(pq, "ParquetWriter", FullAtTheEnd)
+    part.add(one_batch())
+    with pytest.raises(LakeFull, match="no space left"):
+        part.keep()
+    part.drop()
+    assert files(tmp_path) == []
+
+
 def test_a_damaged_file_is_named_and_fetched_anew(tmp_path: Path) -> None:
     spool = Spool(tmp_path, "prod", DAY)
     fetch(spool, "cpu_seconds", one_batch())

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from hashlib import sha256
 from threading import Lock
 
 import orjson
@@ -55,7 +56,8 @@ class PrometheusSource:
             ]
             for group in self._catalogue.groups(signal)
         ]
-        return orjson.dumps([self._settings.url, window.start_ms, window.end_ms, selectors]).decode()
+        asked = [self._settings.url, self._asker(), window.start_ms, window.end_ms, selectors]
+        return orjson.dumps(asked).decode()
 
     def read(
         self,
@@ -133,6 +135,13 @@ class PrometheusSource:
 
     def settled(self) -> None:
         """Nothing is kept."""
+
+    def _asker(self) -> str:
+        """A hash of what else decides what is seen: tenants and other headers, the user, the engine; it shows no secret."""
+        settings = self._settings
+        headers = {name: value.get_secret_value() for name, value in sorted(settings.headers.items())}
+        user = settings.basic_auth.username if settings.basic_auth else ""
+        return sha256(orjson.dumps([headers, user, settings.engine.value])).hexdigest()
 
     def _backend(self) -> Backend:
         """The way in, tried out once."""
