@@ -155,11 +155,12 @@ def test_it_is_read_by_its_export_unless_told_otherwise(
     asked = PrometheusSource(Prometheus(url=synthetic_victoria, engine=Engine.JSON))
     for signal in (Signal.CPU_SECONDS, Signal.POD_LABELS, Signal.GPU_POWER):
         # It goes on to merge what it was just given: both ways are asked again until it is done.
-        for _ in range(10):
-            wanted, found = asked.fetch(signal, window), exported.fetch(signal, window)
-            if np.array_equal(wanted.at_ms, found.at_ms):
-                break
+        tries = 10
+        wanted, found = asked.fetch(signal, window), exported.fetch(signal, window)
+        while tries and not np.array_equal(wanted.at_ms, found.at_ms):
             time.sleep(1)
+            wanted, found = asked.fetch(signal, window), exported.fetch(signal, window)
+            tries -= 1
         assert len(wanted)
         assert found.labels == wanted.labels
         np.testing.assert_array_equal(found.at_ms, wanted.at_ms)
