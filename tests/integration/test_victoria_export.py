@@ -1,7 +1,6 @@
 """A real VictoriaMetrics: the synthetic cluster comes back, within what decimal numbers keep of it."""
 
 import struct
-import time
 from collections.abc import Callable
 
 import numpy as np
@@ -23,7 +22,7 @@ from costlab.sources.prometheus.http import Client
 from costlab.sources.prometheus.query_engine import QueryEngine
 from costlab.sources.prometheus.selector import Matcher, Operator, Selector
 from costlab.sources.prometheus.victoria import VictoriaEngine
-from costlab.sources.synthetic import SyntheticCluster
+from costlab.sources.synthetic import SyntheticCluster, SyntheticSource
 
 pytestmark = pytest.mark.victoria
 
@@ -154,18 +153,30 @@ def test_it_is_read_by_its_export_unless_told_otherwise(
     exported = PrometheusSource(Prometheus(url=synthetic_victoria))
     asked = PrometheusSource(Prometheus(url=synthetic_victoria, engine=Engine.JSON))
     for signal in (Signal.CPU_SECONDS, Signal.POD_LABELS, Signal.GPU_POWER):
-        # It goes on to merge what it was just given: both ways are asked again until it is done.
-        tries = 10
         wanted, found = asked.fetch(signal, window), exported.fetch(signal, window)
-        while tries and not np.array_equal(wanted.at_ms, found.at_ms):
-            time.sleep(1)
-            wanted, found = asked.fetch(signal, window), exported.fetch(signal, window)
-            tries -= 1
         assert len(wanted)
         assert found.labels == wanted.labels
         np.testing.assert_array_equal(found.at_ms, wanted.at_ms)
         assert found.values.tobytes() == wanted.values.tobytes()
     assert (exported.info().engine, asked.info().engine) == ("victoria-export", "json")
+
+
+def test_no_series_has_anothers_samples_whoever_else_asks(
+    victoria_server: Callable[..., str], synthetic_cluster: SyntheticCluster
+) -> None:
+    start_ms = synthetic_cluster.days[-1].window.start_ms
+    window = Window(start_ms, start_ms + HOUR_MS)
+    wanted = SyntheticSource(synthetic_cluster).fetch(Signal.CPU_SECONDS, window)
+    url = victoria_server()
+    for metric in synthetic_cluster.metrics():
+        put(url, synthetic_cluster.raw(metric, synthetic_cluster.days[-1].window.widen(HOUR_MS, HOUR_MS)))
+    exported = PrometheusSource(Prometheus(url=url))
+    asked = PrometheusSource(Prometheus(url=url, engine=Engine.JSON))
+    # With reduce_mem_usage 1.79 gives samples under the labels of other series, when it is asked in other ways as well.
+    for _ in range(60):
+        for found in (asked.fetch(Signal.CPU_SECONDS, window), exported.fetch(Signal.CPU_SECONDS, window)):
+            assert found.labels == wanted.labels
+            np.testing.assert_array_equal(found.at_ms, wanted.at_ms)
 
 
 def remote_write(url: str, labels: dict[str, str], samples: list[tuple[int, float]]) -> None:

@@ -81,7 +81,6 @@ def test_what_the_export_engine_sends(server: FaultServer) -> None:
         "start": ["1.000"],
         "end": ["2.9995"],
         "nocache": ["1"],
-        "reduce_mem_usage": ["1"],
         "timeout": ["18.000"],
         "extra_label": ["team=a"],
     }
