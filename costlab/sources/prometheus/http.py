@@ -12,7 +12,7 @@ import requests
 import urllib3
 
 from costlab import __version__
-from costlab.domain.errors import SourceError, SourceUnavailable
+from costlab.domain.errors import SourceError, SourceRefused, SourceUnavailable
 from costlab.sources.prometheus.adapter import PromptAdapter
 from costlab.sources.prometheus.answer import Answer, BrokenOff, MayPass, QueryTooLarge, Server, read_answer
 from costlab.sources.prometheus.verdict import (
@@ -215,6 +215,15 @@ class Body:
         # The way to it is the one by which requests finds cookies.
         original = getattr(self._response.raw, "_original_response", None)
         return original.fp if original is not None and original.chunked else None
+
+    def must_show_its_end(self) -> None:
+        """Raises SourceRefused where only the end of the connection ends it: a cut between two records would look whole."""
+        headers = self._response.headers
+        if "Content-Length" not in headers and headers.get("Transfer-Encoding", "").lower() != "chunked":
+            raise SourceRefused(
+                f"{self.server.host} sends a stream that does not show where it ends",
+                "let the proxy in front of it speak HTTP/1.1 (nginx: proxy_http_version 1.1), or set prometheus.engine: json",
+            )
 
     def whole(self, largest: int) -> bytearray:
         """All bytes; raises QueryTooLarge if there are more than `largest`, and as `portions`."""

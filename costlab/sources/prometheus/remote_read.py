@@ -43,6 +43,8 @@ class RemoteReadEngine:
         if not window.duration_ms:
             return
         with self._client.receive(read_call(selector, window, chunks=self._chunks)) as body:
+            if body.kind == CHUNKS:
+                body.must_show_its_end()
             pieces = Frames(body) if body.kind == CHUNKS else Message(body)
             for data, spans in pieces:
                 try:
@@ -70,6 +72,8 @@ def speaks_remote_read(client: Client) -> Literal["chunks", "samples"] | None:
     """How a server answers remote read, asked for nothing; None where it refuses. Raises SourceUnavailable."""
     try:
         with client.receive(read_call(Selector("costlab_asks_for_nothing"), Window(0, 1))) as body:
+            if body.kind == CHUNKS:
+                body.must_show_its_end()
             return "chunks" if body.kind == CHUNKS else "samples"
     except SourceRefused:
         return None

@@ -47,6 +47,7 @@ class VictoriaEngine:
             return
         call = Call(_PATH, self._form(selector, window), {"Accept": "application/stream+json"}, _STREAM)
         with self._client.receive(call) as body:
+            body.must_show_its_end()
             for text in whole_lines(body, longest=self._longest_line):
                 batch = cut(read_lines(text, body.server), window, body.server, late_ms=1)
                 if blank(batch.values).any():

@@ -43,7 +43,7 @@ def labels_of(batch: str, place: int) -> dict[str, str]:
 def chunks() -> Iterator[bytes]:
     """A stream of remote read; every frame has pods of its own."""
     yield (
-        b"HTTP/1.1 200 OK\r\nConnection: close\r\n"
+        b"HTTP/1.1 200 OK\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n"
         b"Content-Type: application/x-streamed-protobuf; proto=prometheus.ChunkedReadResponse\r\n\r\n"
     )
     chunk = xor_chunk([(AT_MS, bits_of(1.0))])
@@ -51,7 +51,9 @@ def chunks() -> Iterator[bytes]:
     for batch in range(SERIES // A_FRAME):
         payload = template.replace(b"#####", b"%05d" % batch)
         checksum = int(crc32c(np.frombuffer(payload, np.uint8), 0, len(payload)))
-        yield varint(len(payload)) + struct.pack(">I", checksum) + payload
+        frame = varint(len(payload)) + struct.pack(">I", checksum) + payload
+        yield f"{len(frame):x}\r\n".encode() + frame + b"\r\n"
+    yield b"0\r\n\r\n"
 
 
 def matrix() -> Iterator[bytes]:

@@ -194,6 +194,15 @@ BROKEN: dict[str, tuple[bytes, type[SourceError], str]] = {
 }  # fmt: skip
 
 
+@pytest.mark.parametrize("came", [b"", LINE, LINE + LINE], ids=["nothing", "a line of two", "all"])
+def test_an_export_that_does_not_show_its_end_is_refused(server: FaultServer, came: bytes) -> None:
+    server.answers(
+        [b"HTTP/1.1 200 OK\r\nContent-Type: application/stream+json\r\nConnection: close\r\n\r\n" + came]
+    )
+    with pytest.raises(SourceRefused, match="does not show where it ends"):
+        found(VictoriaEngine(client(server.url)))
+
+
 @pytest.mark.parametrize(("body", "kind", "words"), BROKEN.values(), ids=BROKEN)
 def test_a_broken_export_is_an_error(
     server: FaultServer, body: bytes, kind: type[SourceError], words: str

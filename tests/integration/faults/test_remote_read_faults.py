@@ -81,7 +81,6 @@ SOUND = {
     "in chunks": streamed(FIRST, SECOND),
     "in chunks of a byte": streamed(*(bytes([byte]) for byte in FIRST + SECOND)),
     "with a length": sized(FIRST + SECOND),
-    "until it is closed": [f"HTTP/1.1 200 OK\r\nContent-Type: {CHUNKS}\r\n\r\n".encode() + FIRST + SECOND],
     "in pieces": [in_chunks(), *drip(http_chunks([FIRST, SECOND]), 11, 0.002)],
     "as samples": packed(bytes_field(1, sampled_series(UP, TWO) + sampled_series(UP | {"pod": "q"}, TWO))),
 }
@@ -275,6 +274,17 @@ def test_samples_outside_of_the_window_are_left_out(server: FaultServer) -> None
         assert batch.at_ms.tolist() == [1000, 2000]
         assert batch.offsets.tolist() == [0, 2]
         assert np.array_equal(batch.values, [1.0, 2.0])
+
+
+@pytest.mark.parametrize("came", [b"", FIRST, FIRST + SECOND], ids=["nothing", "one frame of two", "all"])
+def test_a_stream_that_does_not_show_its_end_is_refused(server: FaultServer, came: bytes) -> None:
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: {CHUNKS}\r\nConnection: close\r\n\r\n".encode()
+    server.answers([head + came])
+    with pytest.raises(SourceRefused, match="does not show where it ends") as refused:
+        read(server)
+    assert "HTTP/1.1" in refused.value.hint
+    # So it is not chosen, either.
+    assert speaks_remote_read(client_of(server)) is None
 
 
 # Who speaks it.
