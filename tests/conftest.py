@@ -52,7 +52,7 @@ def victoria_folder() -> Path:
 
 
 def unpacked(binaries: Callable[[], Path]) -> Path:
-    """A server's folder; without one a test fails in CI and is skipped elsewhere."""
+    """Where a server's programs are, or a browser; without them a test fails in CI and is skipped elsewhere."""
     try:
         return binaries()
     except NotThere as missing:

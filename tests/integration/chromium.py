@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from loopback import NotThere
+
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--hide-scrollbars",
@@ -18,9 +20,12 @@ _FLAGS = (
 )  # fmt: skip
 
 
-def program() -> str | None:
-    """Path of the browser, None when there is none."""
-    return next((found for name in PROGRAMS if (found := shutil.which(name))), None)
+def program() -> Path:
+    """Path of the browser; raises loopback.NotThere when there is none."""
+    for name in PROGRAMS:
+        if found := shutil.which(name):
+            return Path(found)
+    raise NotThere("no Chromium on the PATH: as root, scripts/chromium installs one on Debian")
 
 
 class Tab:
@@ -95,7 +100,7 @@ class Tab:
 
 
 @contextmanager
-def tab(browser: str) -> Iterator[Tab]:
+def tab(browser: Path) -> Iterator[Tab]:
     """A tab of a browser of its own, which ends with it."""
     to_browser, from_us = os.pipe()
     to_us, from_browser = os.pipe()
@@ -103,7 +108,16 @@ def tab(browser: str) -> Iterator[Tab]:
         # Chromium reads commands from descriptor 3 and writes answers to 4; bash puts the pipes there.
         wiring = f'exec "$@" 3<&{to_browser} 4>&{from_browser}'
         running = subprocess.Popen(
-            ["bash", "-c", wiring, "bash", browser, *_FLAGS, f"--user-data-dir={profile}", "about:blank"],
+            [
+                "bash",
+                "-c",
+                wiring,
+                "bash",
+                str(browser),
+                *_FLAGS,
+                f"--user-data-dir={profile}",
+                "about:blank",
+            ],
             pass_fds=(to_browser, from_browser),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

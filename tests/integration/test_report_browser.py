@@ -7,6 +7,7 @@ from pathlib import Path
 import chromium
 import pytest
 from answers import HOSTILE, files
+from conftest import unpacked
 
 from costlab.render.names import named
 
@@ -22,10 +23,7 @@ LOUD = {
 
 @pytest.fixture(scope="module")
 def tab() -> Iterator[chromium.Tab]:
-    browser = chromium.program()
-    if browser is None:
-        pytest.skip("no Chromium on the PATH: apt-get install chromium")
-    with chromium.tab(browser) as opened:
+    with chromium.tab(unpacked(chromium.program)) as opened:
         yield opened
 
 
