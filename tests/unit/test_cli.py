@@ -82,6 +82,18 @@ def test_cost_gives_the_envelope_and_a_total_that_the_rows_give(demo: Path) -> N
     assert Decimal(sold.stdout.splitlines()[1]) == Decimal(total["cost"])
 
 
+README = Path(__file__).parents[2] / "README.md"
+
+
+@pytest.mark.parametrize(
+    "line", re.findall(r"^ {4}\.venv/bin/costlab (.+)$", README.read_text(), re.MULTILINE)
+)
+def test_the_demo_is_asked_as_the_readme_says(demo: Path, line: str) -> None:
+    done = run(*shlex.split(line.replace("costlab-demo", shlex.quote(str(demo)))))
+    assert done.exit_code == 0, done.stderr
+    assert len(done.stdout.splitlines()) > 5
+
+
 def test_cost_and_the_report_round_alike(demo: Path) -> None:
     page = (demo / "reports" / "demo" / "latest" / "report.md").read_text()
     said = dict(
