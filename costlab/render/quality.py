@@ -23,18 +23,21 @@ TELLING = {
     "inventory_ends_early",
     "outside_node_life",
 }
+_LEVELS = tuple(severity.value for severity in (Severity.ERROR, Severity.WARNING, Severity.INFO))
+
 # The strip says these in its own words.
 _SAID = {"price_unknown"}
 
 
 def notices(answers: Mapping[str, list[Row]], currency: str) -> tuple[Notice, ...]:
-    """A line for each thing that a reader of the figures must know, the gravest first within each kind."""
-    return (
+    """A line for each thing that a reader of the figures must know, the gravest first."""
+    said = [
         *_sums(answers, currency),
         *_findings(answers["day_findings"], known=capacity_known(answers)),
         *_gaps(answers["daily_costs"]),
         *_run(answers["day_run"][0]),
-    )
+    ]
+    return tuple(sorted(said, key=lambda notice: _LEVELS.index(notice.level)))
 
 
 def capacity_known(answers: Mapping[str, list[Row]]) -> bool:

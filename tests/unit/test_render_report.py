@@ -200,12 +200,12 @@ def test_errors_and_guesses_among_the_findings_are_said_above_the_figures(
         finding("contention", "info", "gpu-2", "more was asked than the node has"),
         finding("usage_without_pod", "warning", "cAdvisor", "1 core-hour"),
     ]
-    whole = [{**row, "status": "complete"} for row in rows["daily_costs"]]
-    report = build({**rows, "daily_costs": whole, "day_findings": found}, "USD")
+    report = build({**rows, "day_findings": found}, "USD")
     assert [(notice.level, notice.text) for notice in report.notices] == [
         ("error", "cpu_seconds: cAdvisor gave no sample of it"),
         ("error", "memory_bytes: cAdvisor gave no sample of it"),
         ("warning", "gpu-1: each is taken for shared by 4 (1 more: see Findings)"),
+        ("info", "1 day of the last 30 is missing: 4 Nov."),
     ]
 
 
