@@ -67,7 +67,9 @@ def due(lake: Lake, settings: Settings, cluster: str, asked: Asked, now: datetim
         return (asked.date,)
     held = lake.days(cluster)
     whole = {day for day, state in held.items() if state in READABLE and not asked.force}
-    return tuple(day for day in _within_reach(held, settings, asked, now) if day.date not in whole)
+    days = _within_reach(held, settings, asked, now)
+    # A day that the calendar left out has no hours: Samoa had no 30 December 2011.
+    return tuple(day for day in days if day.date not in whole and day.window.duration_ms)
 
 
 def unreported(lake: Lake, settings: Settings, cluster: str, asked: Asked, now: datetime) -> tuple[Day, ...]:

@@ -120,7 +120,11 @@ def test_every_fault_names_tests_that_are_there() -> None:
         for name in re.findall(r"^def (test_\w+)", file.read_text(), re.MULTILINE)
     }
     assert len(rows) > 30
+    faults = [row.split(" | ")[0] for row in rows]
+    assert len(set(faults)) == len(faults)
     for row in rows:
+        codes = re.findall(r"\d+", row.split(" | ")[2])
+        assert set(map(int, codes)) <= set(ExitCode), row
         named = re.findall(r"`(test_\w+)`", row)
         assert named, row
         assert set(named) <= there, row

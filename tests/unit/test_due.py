@@ -23,3 +23,11 @@ def test_a_night_looks_back_a_week_and_no_further(tmp_path: Path) -> None:
     assert week == days_between(Day(date(2026, 12, 13)), YESTERDAY)
     month = due(lake, settings, "test", Asked(since=DAY), NIGHT)
     assert month == days_between(DAY.next, YESTERDAY)
+
+
+def test_a_day_that_the_calendar_left_out_is_not_due(tmp_path: Path) -> None:
+    settings = Settings.model_validate({"timezone": "Pacific/Apia"})
+    lake = Lake.create(tmp_path / "lake", settings.timezone)
+    since = Asked(since=Day(date(2011, 12, 28), settings.timezone))
+    night = datetime(2012, 1, 1, 12, tzinfo=UTC)
+    assert [day.date.day for day in due(lake, settings, "test", since, night)] == [28, 29, 31, 1]

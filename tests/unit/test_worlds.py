@@ -25,6 +25,20 @@ def test_init_containers_do_not_lift_coverage() -> None:
     assert day.found().count("init_container_usage") == 1
 
 
+def test_a_container_that_was_put_in_for_debugging_is_billed_by_what_it_uses() -> None:
+    """kube-state-metrics tells nothing of ephemeral containers: only their usage shows that they are there."""
+    world = World().node().pod("a").use("a")
+    world.use("a", container="debugger", cpu=0.25, memory=GIB / 4, start_ms=at(6), end_ms=at(18))
+    day = Measured(world)
+    assert day.total("cost") == pytest.approx(DEFAULT)
+    assert day.total("billed_quantity", container="app", resource="cpu") == pytest.approx(24)
+    for resource, used in (("cpu", 0.25), ("memory", 0.25)):
+        of = {"container": "debugger", "resource": resource}
+        assert day.total("billed_quantity", **of) == pytest.approx(12 * used, rel=0.01)
+        assert day.total("cost_unused", **of) == 0
+    assert day.found() == []
+
+
 def test_the_overhead_of_a_runtime_class_is_reserved_beyond_the_containers() -> None:
     world = World().node().pod("a").use("a", cpu=1.0, memory=GIB)
     labels = {"namespace": "ns", "pod": "a", "uid": "a-uid"}

@@ -1,5 +1,7 @@
 """Days of small clusters whose GPUs are cut up, shared, replaced, or named in ways of their own."""
 
+from math import isnan
+
 import pytest
 from small_world import Measured, When, World, at, shift
 
@@ -69,6 +71,18 @@ def test_a_gpu_of_one_pod_does_not_cover_anothers() -> None:
     assert day.facts.signal_coverage["gpu"] == 0
     assert day.total("cost_unobserved", resource="gpu") == pytest.approx(60)
     assert "unattributed_gpu" in day.found()
+
+
+def test_without_an_exporter_of_gpus_they_are_billed_by_request_and_nothing_is_known_of_their_use() -> None:
+    world = World().node(nvidia_com_gpu=2.0).pod("a", requests={"nvidia_com_gpu": 1.0}).use("a")
+    day = Measured(world)
+    (row,) = day.rows("charges", resource="gpu", kind="workload")
+    assert isnan(row["used_quantity"])
+    assert row["coverage"] == 0
+    assert float(row["cost_unobserved"]) == float(row["cost"]) == pytest.approx(60)
+    assert day.total("cost", resource="gpu", kind="idle") == pytest.approx(60)
+    assert day.rows("gpus") == day.rows("gpu_usage") == []
+    assert day.facts.signal_coverage["gpu"] == 0
 
 
 def test_two_slices_of_one_device_are_covered_by_it() -> None:

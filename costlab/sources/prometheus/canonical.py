@@ -21,13 +21,20 @@ Floats = NDArray[np.float64]
 
 
 def canonical_series(
-    signal: Signal, carriers: Iterable[Metric], raw: Sequence[RawSeries], replica_labels: Iterable[str]
+    signal: Signal,
+    carriers: Iterable[Metric],
+    raw: Sequence[RawSeries],
+    replica_labels: Iterable[str],
+    apart: dict[str, set[str]] | None = None,
 ) -> Series:
     """The signal that these series carry, sorted by label values; the same for any order of `raw`.
 
     Series that differ in replica labels, or in labels that the signal does not have, become one: the union of
     their samples, the largest of those at the same instant, and of a counter those that came in order. The
     `__name__` of each must be one of the `carriers` (KeyError).
+
+    apart: takes up the labels, and their values, that alone told series of one object apart at the same time and are no
+        replica label.
     """
     metrics = {metric.name: metric for metric in carriers}
     counted = [
@@ -37,11 +44,14 @@ def canonical_series(
     ]
     if not counted:
         return no_series(signal)
-    naming = Naming(signal, metrics, counted, frozenset(replica_labels))
+    replicas = frozenset(replica_labels)
+    naming = Naming(signal, metrics, counted, replicas)
     keys = [naming.key(series.labels) for series in counted]
     distinct = sorted(set(keys))
     number = {key: place for place, key in enumerate(distinct)}
     groups = np.fromiter((number[key] for key in keys), np.int64, len(keys))
+    if apart is not None:
+        _note_apart(apart, counted, groups, replicas)
     tellers = _tellers(counted, groups) if SIGNALS[signal].kind is Kind.COUNTER else None
     order = np.argsort(groups, kind="stable") if tellers is None else np.lexsort((tellers, groups))
     ordered, groups = [counted[place] for place in order.tolist()], groups[order]
@@ -91,6 +101,24 @@ def note_left_out(warnings: list[str], raw: Sequence[RawSeries]) -> None:
 def _each(sides: list[float], lengths: list[int]) -> Floats:
     """One number a sample; a single one where all are the same, as they nearly always are."""
     return np.array(sides[:1]) if len(set(sides)) == 1 else np.repeat(sides, lengths)
+
+
+def _note_apart(
+    apart: dict[str, set[str]], series: Sequence[RawSeries], groups: Ints, replicas: frozenset[str]
+) -> None:
+    """Adds each label in which alone a series differs from its group's first while both were told of."""
+    first: dict[int, RawSeries] = {}
+    for group, one in zip(groups.tolist(), series, strict=True):
+        other = first.setdefault(group, one)
+        if other.labels == one.labels or one.at_ms[0] > other.at_ms[-1] or other.at_ms[0] > one.at_ms[-1]:
+            continue  # a piece of the same series, or what one was before
+        pairs = other.labels.items() ^ one.labels.items()
+        names = {name for name, _ in pairs} - replicas - {"__name__"}
+        if len(names) == 1:
+            (name,) = names
+            apart.setdefault(name, set()).update(
+                side.labels[name] for side in (other, one) if name in side.labels
+            )
 
 
 def _tellers(series: Sequence[RawSeries], groups: Ints) -> Ints | None:

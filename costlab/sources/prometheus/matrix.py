@@ -47,6 +47,8 @@ def series_of(answer: Answer) -> list[RawSeries]:
 
 def number(text: str) -> float:
     """The double of a text; NaN if it is no decimal number: such a sample is left out."""
+    if not text.isascii() or "_" in text:  # 1_0, and digits of other scripts, are numbers to Python alone
+        return float("nan")
     try:
         return float(text)
     except ValueError:
@@ -120,8 +122,5 @@ def _samples(pairs: Any) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     at_ms = np.rint(np.array(seconds, np.float64) * 1000)
     if not (np.abs(at_ms) < 2**53).all():
         raise OverflowError
-    try:
-        values = np.fromiter(map(float, texts), np.float64, len(texts))
-    except ValueError:
-        values = np.fromiter(map(number, texts), np.float64, len(texts))
+    values = np.fromiter(map(number, texts), np.float64, len(texts))
     return at_ms.astype(np.int64), values

@@ -43,6 +43,7 @@ class PrometheusSource:
         self._session = session
         self._entered: Backend | None = None
         self._entering = Lock()
+        self._apart: set[str] = set()  # labels of which it was said
         self._matchers = tuple(
             Matcher(label, Operator.EQUAL, value) for label, value in sorted(settings.matchers.items())
         )
@@ -115,10 +116,15 @@ class PrometheusSource:
             self._note([f"the server's clock is {backend.client.skew_s:+.0f} s from ours: let NTP keep both"])
 
     def series(self, signal: Signal, raw: Sequence[RawSeries]) -> Series:
-        """The signal that these series carry; remarks what was left out."""
+        """The signal that these series carry; remarks what was left out, and what else may tell replicas apart."""
         note_left_out(self.warnings, raw)
-        carriers = self._catalogue.metrics(signal)
-        return canonical_series(signal, carriers, raw, self._settings.replica_labels)
+        carriers, apart = self._catalogue.metrics(signal), dict[str, set[str]]()
+        found = canonical_series(signal, carriers, raw, self._settings.replica_labels, apart)
+        for label, values in apart.items():
+            if label not in self._apart:
+                self._apart.add(label)
+                self._note([_taken_for_one(label, values)])
+        return found
 
     def fetch(self, signal: Signal, window: Window) -> Series:
         """All samples with window.start_ms <= t < window.end_ms, in memory.
@@ -152,6 +158,14 @@ class PrometheusSource:
 
     def _note(self, remarks: Iterable[str]) -> None:
         self.warnings.extend(remark for remark in dict.fromkeys(remarks) if remark not in self.warnings)
+
+
+def _taken_for_one(label: str, values: set[str]) -> str:
+    some = ", ".join(sorted(values)[:3]) + (", …" if len(values) > 3 else "")
+    return (
+        f"series that differ in {label} alone ({some}) are taken for one: if it tells replicas apart, add it to "
+        "prometheus.replica_labels; if clusters, choose one with prometheus.matchers"
+    )
 
 
 def _all_done(futures: Sequence["Future[None]"]) -> None:

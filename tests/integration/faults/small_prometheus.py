@@ -45,14 +45,25 @@ def a_day(start_ms: int, hours: float = 24.0) -> list[Told]:
     for phase in ("Running", "Succeeded", "Failed"):
         add("kube_pod_status_phase", float(phase == "Running"), phase=phase, **pod)
     add("kube_pod_status_scheduled_time", start_ms / 1000 - 7200, **pod)
-    sizes = {"cpu": (4.0, 1.0), "memory": (16 * GIB, GIB), "nvidia_com_gpu": (2.0, 1.0)}
+    sizes = {"cpu": (4.0, 1.0), "memory": (16 * GIB, GIB), "nvidia_com_gpu": (1.0, 1.0)}
     for resource, (size, asked) in sizes.items():
         for metric in ("kube_node_status_capacity", "kube_node_status_allocatable"):
             add(metric, size, node="n1", resource=resource)
         add(
-            "kube_pod_container_resource_requests", asked, container="app", resource=resource, node="n1", **pod
+            "kube_pod_container_resource_requests",
+            asked,
+            container="app",
+            resource=resource,
+            node="n1",
+            **pod,
         )
-    cgroup = {"namespace": "ml", "pod": "train-0", "container": "app", "id": "/kubepods/pod1/app", "node": "n1"}
+    cgroup = {
+        "namespace": "ml",
+        "pod": "train-0",
+        "container": "app",
+        "id": "/kubepods/pod1/app",
+        "node": "n1",
+    }
     add("container_cpu_usage_seconds_total", lambda at: (at - times[0]) / 1000 * 0.5, **cgroup)
     add("container_memory_working_set_bytes", GIB / 2, **cgroup)
     add("container_start_time_seconds", start_ms / 1000 - 7200, **cgroup)
@@ -72,12 +83,12 @@ class SmallPrometheus:
 
     def __call__(self, request: Request) -> Reply:
         path = request.line.split()[1].partition("?")[0]
-        if path == "/api/v1/status/buildinfo":
-            return self._success({"version": "2.42.0", "revision": "r"})
-        if path == "/api/v1/label/__name__/values":
-            return self._success([metric for metric, _ in self._by_metric()])
-        if path.startswith("/api/v1/label/"):
-            return self._success(["one"])  # nothing can be parted by it
+        simple = {
+            "/api/v1/status/buildinfo": {"version": "2.42.0", "revision": "r"},
+            "/api/v1/label/__name__/values": [metric for metric, _ in self._by_metric()],
+        }
+        if path in simple or path.startswith("/api/v1/label/"):
+            return self._success(simple.get(path, ["one"]))  # nothing can be parted by a label
         if path == "/api/v1/read":
             return self._read(request)
         query = parse_qs(request.body).get("query", [""])[0]
@@ -149,4 +160,3 @@ def _length(packed: bytes) -> int:
         if byte < 0x80:
             break
     return found
-
