@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import parse_qs
 
 import pyarrow as pa
-from fault_server import Reply, Request, Teller, reply, success
+from fault_server import Reply, Request, reply, success
 from plain_wire import bits_of, bytes_field, chunk_message, frame, label_fields, xor_chunk
 
 Labels = Mapping[str, str]
@@ -74,10 +74,13 @@ def a_day(start_ms: int, hours: float = 24.0) -> list[Told]:
 
 
 class SmallPrometheus:
-    """Tells a fault server what to answer; `fault` takes the place of every answer with samples."""
+    """Tells a fault server what to answer; `fault` takes the place of each answer with samples.
+
+    One that is asked may give None: then the answer is the true one.
+    """
 
     def __init__(self, told: Sequence[Told]) -> None:
-        self.fault: Reply | Teller | None = None
+        self.fault: Reply | Callable[[Request], Reply | None] | None = None
         self._told = told
         self._frames = {metric: list(_frames(found)) for metric, found in self._by_metric()}
 

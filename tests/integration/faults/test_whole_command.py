@@ -62,7 +62,8 @@ class Installed:
         """Every file of the lake and the reports, with the instant of its last change; not the lock."""
         return {
             path: (path.read_bytes(), path.stat().st_mtime_ns)
-            for path in self.folder.rglob("*")
+            for written in ("lake", "reports")
+            for path in (self.folder / written).rglob("*")
             if path.is_file() and not path.name.startswith(".lock")
         }
 
@@ -208,3 +209,26 @@ def test_a_server_that_has_forgotten_the_day_does_not_empty_it(installed: Instal
     without_usage = [one for one in a_day(START_MS) if not one.metric.startswith("container_")]
     installed.server.answers(SmallPrometheus(without_usage))
     refused(installed, "would become worse", "cpu_seconds is gone", "--force REASON")
+
+
+def test_what_was_fetched_whole_beside_a_fault_is_all_that_stays_for_the_next_run(
+    installed: Installed,
+) -> None:
+    installed.recover()
+    before = installed.files()
+
+    def no_memory(request: Request) -> Reply | None:
+        return echo("400 Bad Request")(request) if "container_memory_working" in request.body else None
+
+    installed.prometheus.fault = no_memory
+    done = installed.nightly()
+    assert (done.exit_code, CANARY in done.output) == (3, False)
+    after = installed.files()
+    spool = installed.folder / "lake" / "_fetched"
+    kept = {path for path in after if path.is_relative_to(spool)}
+    assert {path: after[path] for path in after.keys() - kept} == before
+    assert all((path.parent / "fetched.json").is_file() for path in kept)
+    assert CANARY.encode() not in b"".join(after[path][0] for path in kept)
+    installed.recover()
+    assert installed.nightly().exit_code == 0
+    assert installed.files() == before
