@@ -156,5 +156,8 @@ def _read_request(connection: socket.socket) -> Request | None:
     line, *rest = head.decode("latin-1").split("\r\n")
     headers = {name.lower(): value for name, _, value in (text.partition(": ") for text in rest)}
     while len(body) < int(headers.get("content-length", 0)):
-        body += connection.recv(65_536)
+        more = connection.recv(65_536)
+        if not more:
+            return None  # whoever asked hung up in the middle of it
+        body += more
     return Request(line, headers, body.decode(errors="surrogateescape"))
