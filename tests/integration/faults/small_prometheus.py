@@ -8,7 +8,7 @@ from urllib.parse import parse_qs
 
 import pyarrow as pa
 from fault_server import Reply, Request, reply, success
-from plain_wire import bits_of, bytes_field, chunk_message, frame, label_fields, xor_chunk
+from plain_wire import bits_of, bytes_field, chunk_message, frame, http_chunks, label_fields, xor_chunk
 
 Labels = Mapping[str, str]
 Value = float | str
@@ -137,8 +137,8 @@ class SmallPrometheus:
         named = re.search(rb"__name__\x1a(.)", asked, re.DOTALL)
         metric = asked[named.end() : named.end() + named[1][0]].decode() if named else ""
         fault = self._faulty(request) if metric in self._frames else None
-        head = f"HTTP/1.1 200 OK\r\nContent-Type: {CHUNKS}\r\nConnection: close\r\n\r\n".encode()
-        return fault or [head, *self._frames.get(metric, ())]
+        head = f"HTTP/1.1 200 OK\r\nContent-Type: {CHUNKS}\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+        return fault or [head.encode(), http_chunks(self._frames.get(metric, ()))]
 
 
 def _frames(told: Sequence[Told]) -> Iterator[bytes]:
