@@ -5,6 +5,7 @@ CostlabError              1  unexpected
 ├── SourceError           3  the source failed, nothing was committed
 │   ├── SourceUnavailable 3  not reachable, too slow, or it broke off
 │   ├── SourceRefused     3  it answered, and said no
+│   │   └── NoDay         3  it answered in full, and no day can be made of it
 │   └── WorseDay          3  it now knows less than the lake already holds
 ├── Busy                  5  a lock is held: try again
 ├── LakeError             6  the lake is damaged, cannot be written, or is not one this version reads
@@ -60,6 +61,10 @@ class SourceUnavailable(SourceError):
 
 class SourceRefused(SourceError):
     """The source answered with an error, a partial answer, or something that is not Prometheus."""
+
+
+class NoDay(SourceRefused):
+    """The source gave all it has, and no day can be made of it."""
 
 
 class WorseDay(SourceError):

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from costlab.config.settings import Settings
-from costlab.domain.errors import SourceRefused
+from costlab.domain.errors import NoDay
 from costlab.domain.findings import Finding
 from costlab.domain.identity import container_key
 from costlab.domain.signals import SIGNALS, Signal
@@ -69,7 +69,7 @@ def observe_day(
     gap_ms, window, heard = settings.billing.max_gap_ms, day.window, hearing(signals)
     lives = pod_lives(signals, window, cluster, heard)
     if not lives:
-        raise SourceRefused(
+        raise NoDay(
             f"no pod occupied a node on {day}",
             "check prometheus.matchers, and that the day is within its retention",
         )
@@ -110,18 +110,18 @@ def observe_day(
 def _demand_needed(signals: Signals, day: Day) -> None:
     missing = [spec for signal, spec in SIGNALS.items() if spec.needed and not signals[signal].sample_count]
     if missing:
-        raise SourceRefused(
+        raise NoDay(
             f"{missing[0].exporter} gives nothing for {day}: no samples of {', '.join(spec.signal for spec in missing)}",
             "run costlab doctor; check that the exporter is scraped, and that the day is within Prometheus' retention",
         )
 
 
 def _demand_ratios(signals: Signals, day: Day) -> None:
-    """Raise SourceRefused for a ratio above 1: a percentage that was taken for one would be billed a hundred times."""
+    """Raise NoDay for a ratio above 1: a percentage that was taken for one would be billed a hundred times."""
     for signal in (Signal.GPU_UTILIZATION, Signal.GPU_ENGINE_ACTIVE):
         most = float(np.fmax.reduce(signals[signal].values, initial=0.0))
         if most > 1:
-            raise SourceRefused(
+            raise NoDay(
                 f"{signal} is a ratio, and goes up to {most:g} on {day}",
                 "its metric is in another unit: say unit: percent in accelerators, as docs/exporters.md shows",
             )

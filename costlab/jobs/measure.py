@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from costlab.config.section import format_duration
 from costlab.config.settings import Cluster, Settings
-from costlab.domain.errors import Busy, ConfigError, ExitCode, WorseDay
+from costlab.domain.errors import Busy, ConfigError, ExitCode, NoDay, ReconcileError, WorseDay
 from costlab.domain.time import Day, instant
 from costlab.jobs.charges import charge_day
 from costlab.jobs.commit import check, commit, facts_in, findings_table, refuse_worse
@@ -38,8 +38,8 @@ def extract_day(
     step: Step = _silent,
 ) -> Outcome:  # fmt: skip
     """Read a day into the lake; `compute_day` then charges it. Raises SourceError, WorseDay and what the lake raises."""
-    facts = observe_day(source, settings, cluster, day, step)
-    with _settling(source):
+    with _settling(source, force):
+        facts = observe_day(source, settings, cluster, day, step)
         return _keep(facts, lake, settings, cluster, day, force)
 
 
@@ -79,8 +79,8 @@ def measure_day(
     step: Step = _silent,
 ) -> Outcome:  # fmt: skip
     """Read and charge a day, and commit it whole: what does not reconcile leaves the lake as it was."""
-    facts = observe_day(source, settings, cluster, day, step)
-    with _settling(source):
+    with _settling(source, force):
+        facts = observe_day(source, settings, cluster, day, step)
         return settle_day(facts, lake, settings, cluster, day, force, step)
 
 
@@ -129,11 +129,16 @@ def closes_ms(day: Day, settings: Settings, cluster: Cluster) -> int:
 
 
 @contextmanager
-def _settling(source: Source) -> Iterator[None]:
-    """Let the source forget the day once it is in the lake; also when it was refused, so that it is asked anew."""
+def _settling(source: Source, force: str | None) -> Iterator[None]:
+    """Let the source forget the day once it is in the lake.
+
+    Also before it is forced, and when what it gave was refused: what was fetched may be what was wrong.
+    """
+    if force:
+        source.settled()
     try:
         yield
-    except WorseDay:
+    except (NoDay, WorseDay, ReconcileError):
         source.settled()
         raise
     source.settled()
