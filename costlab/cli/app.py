@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from costlab import __version__
-from costlab.cli import asking, configuring, running, setting_up
+from costlab.cli import asking, configuring, exporting, running, setting_up
 from costlab.cli.frame import Desk, Front
 from costlab.cli.options import LogFormat
 from costlab.domain.errors import ExitCode
@@ -59,7 +59,7 @@ def front(
     )
 
 
-SET_UP, MAIN_JOB, ASK = "Set-up", "Main job", "Ask"
+SET_UP, MAIN_JOB, ASK, ACT = "Set-up", "Main job", "Ask", "Act"
 
 app.command(rich_help_panel=SET_UP)(setting_up.init)
 app.command(rich_help_panel=SET_UP)(setting_up.doctor)
@@ -73,6 +73,7 @@ app.command(rich_help_panel=ASK)(asking.cost)
 app.command(rich_help_panel=ASK)(asking.sql)
 app.command(rich_help_panel=ASK)(asking.queries)
 app.command(rich_help_panel=ASK)(asking.tables)
+app.add_typer(exporting.app, name="export", rich_help_panel=ACT)
 
 
 @app.command(rich_help_panel=SET_UP)

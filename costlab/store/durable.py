@@ -1,8 +1,10 @@
 """What survives a power cut: files and folders that were synced, in this order."""
 
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 
 def sync_file(path: Path) -> None:
@@ -17,13 +19,20 @@ def sync_folder(path: Path) -> None:
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Readers see the old file or the new one, also after a power cut; on an error the old one stays."""
+    with replacing(path) as file:
+        file.write(content)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A file that takes the path's place once the block has ended well; else the old one stays, and nothing beside it."""
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with beside.open("wb") as file:
-            file.write(content)
+            yield file
         sync_file(beside)
         beside.replace(path)
-    except OSError:
+    except BaseException:
         with suppress(OSError):
             beside.unlink()
         raise

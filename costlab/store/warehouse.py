@@ -2,7 +2,8 @@
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -18,7 +19,8 @@ from costlab.store.lake import Lake
 from costlab.store.reading import connect, interruptible, name, select_files, text
 from costlab.store.schema import empty
 
-FOLDERS = ("staging", "marts", "checks")
+_ROWS_AT_ONCE = 65_536
+FOLDERS = ("staging", "marts", "exports", "checks")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,32 +75,40 @@ class Warehouse:
 
     def query(self, wanted: str, **params: Any) -> pa.Table:
         """The rows of a named query. Raises ConfigError for an unknown name, and parameters that do not fit."""
-        query = find_query(wanted)
-        if params.keys() != query.params:
-            odd = ", ".join(f"${param}" for param in sorted(params.keys() ^ query.params))
-            takes = ", ".join(f"${param}" for param in sorted(query.params)) or "no parameter"
-            raise ConfigError(f"query {query.name} and its parameters do not fit: {odd}", f"it takes {takes}")
-        return self.sql(query.text, params)
+        return self.sql(_fitting(wanted, params).text, params)
+
+    def stream(self, wanted: str, **params: Any) -> pa.RecordBatchReader:
+        """The rows of a named query as they come, for answers that are too large for memory; raises as `query` does."""
+        query = _fitting(wanted, params)
+        with _told():
+            return self._connection.sql(query.text, params=params).to_arrow_reader(_ROWS_AT_ONCE)
 
     def sql(self, statement: str, params: Mapping[str, Any] | None = None) -> pa.Table:
         """The rows of a SELECT; of a statement without rows, an empty table.
 
         Raises ConfigError, with what DuckDB says, when it cannot be run.
         """
-        try:
-            with interruptible():
-                relation: Any = self._connection.sql(statement, params=dict(params) if params else None)
-                return pa.table({}) if relation is None else relation.to_arrow_table()
-        except duckdb.Error as error:
-            said = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
-            raise ConfigError(
-                f"SQL: {said[:300]}", "costlab tables lists the tables and their columns"
-            ) from error
+        with _told():
+            relation: Any = self._connection.sql(statement, params=dict(params) if params else None)
+            return pa.table({}) if relation is None else relation.to_arrow_table()
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """What DuckDB says of a statement that cannot be run, as a ConfigError."""
+    try:
+        with interruptible():
+            yield
+    except duckdb.Error as error:
+        said = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        raise ConfigError(
+            f"SQL: {said[:300]}", "costlab tables lists the tables and their columns"
+        ) from error
 
 
 @cache
 def queries() -> dict[str, Query]:
-    """Every query that ships with costlab by name, staging first, then marts and checks."""
+    """Every query that ships with costlab by name, folder by folder."""
     folder = shipped.folder("queries")
     return {file.stem: _read(file) for floor in FOLDERS for file in sorted((folder / floor).glob("*.sql"))}
 
@@ -110,6 +120,15 @@ def find_query(wanted: str) -> Query:
         hint = f"did you mean {close[0]}?" if close else "costlab queries lists them"
         raise ConfigError(f"there is no query {wanted!r}", hint)
     return queries()[wanted]
+
+
+def _fitting(wanted: str, params: Mapping[str, Any]) -> Query:
+    query = find_query(wanted)
+    if params.keys() != query.params:
+        odd = ", ".join(f"${param}" for param in sorted(params.keys() ^ query.params))
+        takes = ", ".join(f"${param}" for param in sorted(query.params)) or "no parameter"
+        raise ConfigError(f"query {query.name} and its parameters do not fit: {odd}", f"it takes {takes}")
+    return query
 
 
 def _read(file: Path) -> Query:
