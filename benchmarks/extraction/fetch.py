@@ -24,9 +24,10 @@ from extraction.workload import DAY, WINDOW, WORKLOADS, Workload
 def fetch(settings: Prometheus, workload: Workload, spool: Spool) -> int:
     """Fetch the workload into the spool, as `PrometheusSource` reads signals; how many samples there were."""
     backend = enter(settings)
+    engine = backend.engine()
     gate = Gate(settings.max_in_flight)
-    reader = Reader(backend.engine, gate, backend, settings.max_series)
-    most_samples = backend.engine.most_samples
+    reader = Reader(engine, gate, backend, settings.max_series)
+    most_samples = engine.most_samples
     known = (
         series_at_once(backend.client, list(workload.selectors), workload.matchers, WINDOW)
         if most_samples

@@ -64,16 +64,20 @@ def extract(
 ) -> None:
     """Read a day out of Prometheus into the lake; `costlab compute` then charges it."""
     from costlab.cli.logs import voice
+    from costlab.domain.time import milliseconds
     from costlab.jobs.measure import extract_day, refuse_open
+    from costlab.store.spool import sweep
 
     desk: Desk = ctx.obj
     settings, day, lake = _work(desk, date)
-    outcomes = []
+    outcomes, now_ms = [], milliseconds(desk.now)
     for chosen in settings.chosen(cluster):
-        refuse_open(day, settings, chosen, int(desk.now.timestamp() * 1000))
+        refuse_open(day, settings, chosen, now_ms)
     with lake.locked(), voice(desk) as told:
+        sweep(settings.lake, now_ms)
         for chosen in settings.chosen(cluster):
             source = _sources(settings, told.step)(chosen, day)
+            refuse_open(day, settings, chosen, now_ms, source.ahead_s())
             outcomes.append(extract_day(source, lake, settings, chosen.id, day, force=force, step=told.step))
     _end(outcomes)
 
@@ -126,19 +130,17 @@ def _day(text: str | None, desk: Desk, settings: "Settings") -> "Day | None":
 
 
 def _sources(settings: "Settings", step: "Callable[[str], None]") -> "Callable[[Cluster, Day], Source]":
-    """How a day's samples are read: out of the cluster's Prometheus, which is entered once, by way of the spool."""
+    """How a day's samples are read: out of the cluster's Prometheus, entered anew for each, by way of the spool."""
     from costlab.jobs.fetch import SpooledSource
     from costlab.sources.prometheus import PrometheusSource
     from costlab.sources.prometheus.catalogue import Catalogue
     from costlab.store.spool import Spool
 
     catalogue = Catalogue(settings.accelerators)
-    entered: dict[str, PrometheusSource] = {}
 
     def source_of(cluster: "Cluster", day: "Day") -> "Source":
-        if cluster.id not in entered:
-            entered[cluster.id] = PrometheusSource(cluster.prometheus, catalogue=catalogue)
-        return SpooledSource(entered[cluster.id], Spool(settings.lake, cluster.id, day), step)
+        stream = PrometheusSource(cluster.prometheus, catalogue=catalogue)
+        return SpooledSource(stream, Spool(settings.lake, cluster.id, day), step)
 
     return source_of
 

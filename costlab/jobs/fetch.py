@@ -1,6 +1,6 @@
 """A day out of a stream, by way of the spool: fetched once, also when a run breaks off, and read from there."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from costlab.domain.signals import Series, Signal
 from costlab.domain.time import Window
@@ -16,11 +16,16 @@ class SpooledSource:
         self._spool = spool
         self._step = step
         self._fetched: Window | None = None
+        self._remarks: dict[str, None] = {}
 
     @property
     def warnings(self) -> list[str]:
-        """Harmless remarks collected while reading, each once."""
-        return self._stream.warnings
+        """Harmless remarks of what was fetched, each once; also of what a run before this one fetched."""
+        return list(dict.fromkeys((*self._remarks, *self._stream.warnings)))
+
+    def ahead_s(self) -> float:
+        """How far the source's clock is ahead of this machine's; raises SourceError."""
+        return self._stream.ahead_s()
 
     def fetch(self, signal: Signal, window: Window) -> Series:
         """All samples with window.start_ms <= t < window.end_ms; raises SourceError and LakeError."""
@@ -42,6 +47,8 @@ class SpooledSource:
     def _fetch_all(self, window: Window) -> None:
         asked = {signal: self._stream.asks(signal, window) for signal in Signal}
         missing = [signal for signal in Signal if not self._spool.holds(signal, asked[signal])]
+        for signal in asked.keys() - missing:
+            self._remarks |= dict.fromkeys(self._spool.remarks(signal))
         rooms: dict[Signal, SignalRoom] = {}
 
         def room(signal: Signal) -> SignalRoom:
@@ -49,5 +56,9 @@ class SpooledSource:
             rooms[signal] = self._spool.room(signal)
             return rooms[signal]
 
-        self._stream.read(missing, window, room, lambda signal: rooms[signal].commit(asked[signal]))
+        def done(signal: Signal, remarks: Sequence[str]) -> None:
+            self._remarks |= dict.fromkeys(remarks)
+            rooms[signal].commit(asked[signal], remarks)
+
+        self._stream.read(missing, window, room, done)
         self._fetched = window

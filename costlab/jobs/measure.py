@@ -108,15 +108,24 @@ def price(facts: Facts, settings: Settings, cluster: str, day: Day) -> Priced:
     return Priced(tables, DayState.COMPLETE if enough else DayState.INCOMPLETE)
 
 
-def refuse_open(day: Day, settings: Settings, cluster: Cluster, now_ms: int) -> None:
-    """Raise Busy while the day is not over, or samples of it may still come."""
-    closed_ms = closes_ms(day, settings, cluster)
+def refuse_open(
+    day: Day, settings: Settings, cluster: Cluster, now_ms: int, ahead_s: float | None = None
+) -> None:
+    """Raise Busy while the day is not over, or samples of it may still come.
+
+    ahead_s: how far the clock of the cluster's Prometheus is ahead of ours; the day is then judged by that one.
+    """
+    closed_ms, now_ms = closes_ms(day, settings, cluster), now_ms + round(1000 * (ahead_s or 0.0))
     if now_ms < closed_ms:
         over = now_ms >= day.window.end_ms
+        what = f"{day} is over, but samples of it may still come" if over else f"{day} is not over yet"
+        when = f"run it again after {instant(closed_ms):%Y-%m-%d %H:%M} UTC"
+        if ahead_s is None:
+            settle = format_duration(cluster.prometheus.settle_ms)
+            raise Busy(what, f"{when}; prometheus.settle of {cluster.id} is {settle}")
         raise Busy(
-            f"{day} is over, but samples of it may still come" if over else f"{day} is not over yet",
-            f"run it again after {instant(closed_ms):%Y-%m-%d %H:%M} UTC; prometheus.settle of {cluster.id} is "
-            f"{format_duration(cluster.prometheus.settle_ms)}",
+            f"{what} by the clock of {cluster.id}'s Prometheus, which is {ahead_s:+.0f} s from ours",
+            f"{when} by that clock; let NTP keep both machines' time",
         )
 
 

@@ -14,6 +14,7 @@ from costlab.jobs.report import reported, write_report
 from costlab.publish.files import make_room
 from costlab.sources import Source
 from costlab.store.lake import READABLE, DayState, Lake
+from costlab.store.spool import sweep
 
 # How far back a night looks by itself; --since reaches further.
 CATCH_UP_DAYS = 7
@@ -48,6 +49,7 @@ def nightly(
     """
     lake = Lake.create(settings.lake, settings.timezone)
     with lake.locked():
+        sweep(settings.lake, milliseconds(now))
         night = _Night(settings, asked, lake, milliseconds(now), source_of, say, step)
         clusters = settings.chosen()
         tasks = {cluster.id: _tasks(lake, settings, cluster.id, asked, now) for cluster in clusters}
@@ -151,6 +153,7 @@ class _Night:
     def _measure(self, cluster: Cluster, day: Day) -> Outcome:
         refuse_open(day, self.settings, cluster, self.now_ms)
         source = self.source_of(cluster, day)
+        refuse_open(day, self.settings, cluster, self.now_ms, source.ahead_s())
         return measure_day(
             source, self.lake, self.settings, cluster.id, day, force=self.asked.force, step=self.step
         )

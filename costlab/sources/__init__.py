@@ -27,7 +27,11 @@ class Source(Protocol):
 
     @property
     def warnings(self) -> list[str]:
-        """Harmless remarks collected while reading, each once."""
+        """Harmless remarks of what was fetched, each once."""
+        ...
+
+    def ahead_s(self) -> float:
+        """How far its clock is ahead of this machine's; raises SourceError."""
         ...
 
     def fetch(self, signal: Signal, window: Window) -> Series:
@@ -112,7 +116,11 @@ class Stream(Protocol):
 
     @property
     def warnings(self) -> list[str]:
-        """Harmless remarks collected while reading, each once."""
+        """Harmless remarks of itself, and of what it made sense of, each once; not those that `done` is told."""
+        ...
+
+    def ahead_s(self) -> float:
+        """How far its clock is ahead of this machine's; raises SourceError."""
         ...
 
     def asks(self, signal: Signal, window: Window) -> str:
@@ -124,10 +132,11 @@ class Stream(Protocol):
         signals: Sequence[Signal],
         window: Window,
         sink_of: Callable[[Signal], Sink],
-        done: Callable[[Signal], None],
+        done: Callable[[Signal, Sequence[str]], None],
     ) -> None:
         """Put all samples of the signals in the window into their sinks; `done` when one is there as a whole.
 
+        It is told the remarks that were made while the signal was read, and that its samples alone do not show.
         Raises SourceError when any of them cannot be read; those that were done stay so.
         """
         ...

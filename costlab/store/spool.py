@@ -2,11 +2,11 @@
 
 One folder a signal, and in it a pair of Parquet files for each request: samples, and the labels of their series. A
 signal counts as fetched once its `fetched.json` stands, which is written last; anything else is swept away. The spool
-of a day is dropped when the day is in the lake.
+of a day is dropped when the day is in the lake, and swept away when nobody went on with it.
 """
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,11 +21,13 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from costlab.domain.errors import LakeError
-from costlab.domain.time import Day
+from costlab.domain.time import HOUR_MS, Day
 from costlab.store import durable
 from costlab.store.faults import translated
 
-FORMAT = 1
+FORMAT = 2
+KEPT_MS = 7 * 24 * HOUR_MS  # a night looks back no further by itself: an older day is rather asked for anew
+_FOLDER = "_fetched"
 _MARK = "fetched.json"
 _QUEUED = 3  # batches that wait for the writer: so much is in memory, however long the day
 _ROWS = 2**20  # a row group: 1 M samples
@@ -66,15 +68,27 @@ class Kept:
     values: NDArray[np.float64]
 
 
+def sweep(lake: Path, now_ms: int) -> None:
+    """Days that nobody went on with for a week are gone, those of former clusters too. Only for who holds the lake's lock."""
+    for day in (lake / _FOLDER).glob("*/*"):
+        with suppress(OSError):  # what cannot be looked at is no reason to read nothing
+            if now_ms - 1000 * max(path.stat().st_mtime for path in (day, *day.rglob("*"))) > KEPT_MS:
+                _remove(day)
+
+
 class Spool:
     """What was fetched of one day of one cluster."""
 
     def __init__(self, lake: Path, cluster: str, day: Day) -> None:
-        self._path = lake / "_fetched" / cluster / str(day.date)
+        self._path = lake / _FOLDER / cluster / str(day.date)
 
     def holds(self, signal: str, asked: str) -> bool:
         """Whether the signal was fetched whole by exactly this question."""
         return self._mark(signal).get("asked") == asked
+
+    def remarks(self, signal: str) -> tuple[str, ...]:
+        """What was remarked while a fetched signal was read, and its samples do not show."""
+        return tuple(self._mark(signal).get("remarks", ()))
 
     def room(self, signal: str) -> "SignalRoom":
         """An empty room for the signal's parts; what was there of it goes. Raises LakeError."""
@@ -100,10 +114,7 @@ class Spool:
 
     def drop(self) -> None:
         """Forget the day: it is in the lake, or has to be asked for again."""
-        shutil.rmtree(self._path, ignore_errors=True)
-        with suppress(OSError):  # another day's, or another cluster's, is still in there
-            for folder in (self._path.parent, self._path.parent.parent):
-                folder.rmdir()
+        _remove(self._path)
 
     def _mark(self, signal: str) -> dict[str, Any]:
         try:
@@ -128,15 +139,15 @@ class SignalRoom:
             name, self._begun = f"{self._begun:05}", self._begun + 1
         return PartWriter(self._folder, name, self._keep)
 
-    def commit(self, asked: str) -> None:
+    def commit(self, asked: str, remarks: Sequence[str] = ()) -> None:
         """All of the signal is there: from now on it counts as fetched, also after a power cut. Raises LakeError.
 
-        One of which nothing was found does not: asking again is cheap, and it may have been missing only then.
+        remarks: what was remarked while it was read. One of which nothing was found does not: asking again is cheap, and it may have been missing only then.
         """
         if not self._parts:
             shutil.rmtree(self._folder, ignore_errors=True)
             return
-        mark = {"format": FORMAT, "asked": asked, "parts": sorted(self._parts)}
+        mark = {"format": FORMAT, "asked": asked, "parts": sorted(self._parts), "remarks": list(remarks)}
         with translated(self._folder):
             for name in self._parts:
                 for file in _files(self._folder, name):
@@ -225,6 +236,14 @@ class PartWriter:
                 values.write_table(pa.Table.from_arrays(arrays, schema=_SAMPLES), row_group_size=_ROWS)
                 labels.write_table(pa.Table.from_arrays([batch.labels], schema=_SERIES))
                 first += count
+
+
+def _remove(day: Path) -> None:
+    """Remove a day's folder, and those above it that are then empty."""
+    shutil.rmtree(day, ignore_errors=True)
+    with suppress(OSError):  # another day's, or another cluster's, is still in there
+        for folder in (day.parent, day.parent.parent):
+            folder.rmdir()
 
 
 def _files(folder: Path, name: str) -> tuple[Path, Path]:

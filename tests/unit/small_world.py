@@ -115,6 +115,10 @@ class World:
                 parts.append((dict(labels), at_ms[inside], values[inside]))
         return join_series(signal, parts)
 
+    def ahead_s(self) -> float:
+        """Not at all."""
+        return 0.0
+
     def info(self) -> SourceInfo:
         """Who answers."""
         return SourceInfo("small world", "1", "direct")

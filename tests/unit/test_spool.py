@@ -1,6 +1,7 @@
 """The spool: what was fetched comes back bit for bit, and what was not fetched whole never counts."""
 
 import errno
+import os
 from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
@@ -19,7 +20,7 @@ from costlab.domain.signals import Series, Signal, join_series
 from costlab.domain.time import Day, Window
 from costlab.jobs.fetch import SpooledSource
 from costlab.sources import Batch, RawSeries, Sink, SourceInfo
-from costlab.store.spool import Spool
+from costlab.store.spool import KEPT_MS, Spool, sweep
 
 DAY = Day(date(2026, 11, 20))
 WINDOW = DAY.window
@@ -174,7 +175,7 @@ class Flaky:
         signals: Sequence[Signal],
         window: Window,
         sink_of: Callable[[Signal], Sink],
-        done: Callable[[Signal], None],
+        done: Callable[[Signal, Sequence[str]], None],
     ) -> None:
         assert window == WINDOW
         for signal in signals:
@@ -185,10 +186,13 @@ class Flaky:
                 part.drop()
                 raise SourceUnavailable("it broke off", "try again")
             part.keep()
-            done(signal)
+            done(signal, [f"{signal} was read"])
 
     def series(self, signal: Signal, raw: Sequence[RawSeries]) -> Series:
         return join_series(signal, [(one.labels, one.at_ms, one.values) for one in raw])
+
+    def ahead_s(self) -> float:
+        return 0.0
 
     def info(self) -> SourceInfo:
         return SourceInfo("flaky", "1", "direct")
@@ -208,5 +212,32 @@ def test_an_interrupted_day_goes_on_where_it_was(tmp_path: Path) -> None:
     assert [dict(one) for signal in Signal for one in found[signal].labels] == [
         {"__name__": "up", "pod": signal.value} for signal in Signal
     ]
+    # What the run before this one remarked is said by this one, as if it had not broken off.
+    assert sorted(again.warnings) == sorted(f"{signal} was read" for signal in Signal)
     again.settled()
     assert files(tmp_path) == []
+
+
+def test_days_that_nobody_goes_on_with_are_swept_away(tmp_path: Path) -> None:
+    old, going_on, other = (
+        Spool(tmp_path, *where) for where in (("prod", DAY), ("prod", DAY.next), ("gone", DAY))
+    )
+    for spool in (old, going_on, other):
+        for signal in ("cpu_seconds", "memory_bytes"):
+            fetch(spool, signal, one_batch())
+    now_s = 1_800_000_000
+    for path in (tmp_path / "_fetched").rglob("*"):
+        os.utime(path, (now_s, now_s))
+    (mark,) = (tmp_path / "_fetched" / "prod" / str(DAY.next.date)).glob("cpu_seconds/fetched.json")
+    os.utime(mark, (now_s + 60, now_s + 60))
+    sweep(tmp_path, 1000 * now_s + KEPT_MS)
+    assert old.holds("cpu_seconds", "question")
+    sweep(tmp_path, 1000 * now_s + KEPT_MS + 1)
+    assert [spool.holds("memory_bytes", "question") for spool in (old, going_on, other)] == [
+        False,
+        True,
+        False,
+    ]
+    sweep(tmp_path, 1000 * now_s + KEPT_MS + 60_001)
+    assert list(tmp_path.iterdir()) == []
+    sweep(tmp_path, 1000 * now_s)

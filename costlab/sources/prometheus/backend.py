@@ -1,7 +1,8 @@
 """The way into one Prometheus, once it is known who answers: client, engine, and the questions that splitting asks."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import requests
 
@@ -9,6 +10,7 @@ from costlab.config.settings import Engine, Prometheus
 from costlab.domain.errors import SourceRefused
 from costlab.domain.time import Window
 from costlab.sources import SourceInfo
+from costlab.sources.prometheus.clock import ahead_s
 from costlab.sources.prometheus.connection import open_session
 from costlab.sources.prometheus.engine import Engine as ReadsSamples
 from costlab.sources.prometheus.flavour import Product, recognise
@@ -22,11 +24,16 @@ from costlab.sources.prometheus.victoria import VictoriaEngine
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """A server that was entered: what it is, and by which engine it is read."""
+    """A server that was entered: what it is, and by which engine it is read.
+
+    engine: makes one, which remarks of nothing but what it reads itself.
+    ahead_s: how far the server's clock was ahead of this machine's when it was entered.
+    """
 
     client: Client
-    engine: ReadsSamples
+    engine: Callable[[], ReadsSamples]
     info: SourceInfo
+    ahead_s: float
 
     def label_values(self, label: str, selector: Selector, window: Window) -> Sequence[str]:
         """The values of a label over the selected series; raises SourceError."""
@@ -49,7 +56,12 @@ def enter(settings: Prometheus, session: requests.Session | None = None) -> Back
     client = Client(settings.url, session or open_session(settings), settings.timeout)
     product = recognise(client)
     choice = choose(settings.engine, product, client, speaks_remote_read)
-    return Backend(client, _engine(choice, product, client), product.info(choice.engine))
+    return Backend(
+        client,
+        partial(_engine, choice, product, client),
+        product.info(choice.engine),
+        ahead_s(client, product),
+    )
 
 
 def _engine(choice: Choice, product: Product, client: Client) -> ReadsSamples:

@@ -19,7 +19,10 @@ class Engine(Protocol):
 
     @property
     def remarks(self) -> Sequence[str]:
-        """What the server said beside its answers so far, and what had to be left out; each once."""
+        """What the server said beside its answers so far, and what had to be left out; each once.
+
+        The same however often a request was repeated, and into however many it was split.
+        """
         ...
 
     def read(self, selector: Selector, window: Window) -> Iterator[Batch]:

@@ -84,7 +84,7 @@ def _quickly(body: bytes | bytearray, server: Server) -> Matrix | None:
 def _strictly(answer: Answer) -> Matrix:
     """The matrix of an answer that the general parser read."""
     found = series_of(answer)
-    histograms = sum("histograms" in entry for entry in answer.data["result"])
+    mixed = {entry["metric"].get("__name__", "") for entry in answer.data["result"] if "histograms" in entry}
     names = [name for series in found for name in series.labels]
     values = [value for series in found for value in series.labels.values()]
     batch = Batch(
@@ -93,8 +93,10 @@ def _strictly(answer: Answer) -> Matrix:
         np.concatenate([np.empty(0, np.int64), *(series.at_ms for series in found)]),
         np.concatenate([np.empty(0, np.float64), *(series.values for series in found)]),
     )
-    skipped = (f"native histograms of {histograms} series were left out",) if histograms else ()
-    return Matrix(batch, answer.infos + skipped)
+    skipped = (
+        f"{answer.server.quoted(name, 120)}: native histograms were left out" for name in sorted(mixed)
+    )
+    return Matrix(batch, (*answer.infos, *skipped))
 
 
 def _series(entry: Any, server: Server) -> RawSeries:

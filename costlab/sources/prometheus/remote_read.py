@@ -1,7 +1,6 @@
 """Samples by remote read: the very chunks that Prometheus keeps, which cost it next to nothing to give."""
 
 from collections.abc import Iterator, Mapping
-from threading import Lock
 from typing import Literal
 
 import pyarrow as pa
@@ -32,14 +31,13 @@ class RemoteReadEngine:
         self, client: Client, external_labels: Mapping[str, str] | None = None, *, chunks: bool = True
     ) -> None:
         self.most_samples: int | None = None if chunks else 2_000_000
-        self._histograms: dict[str, int] = {}
+        self._remarks: dict[str, None] = {}
         self._client = client
         self._left_out = LeftOut.of(external_labels or {})
         self._chunks = chunks
-        self._counting = Lock()
 
     def read(self, selector: Selector, window: Window) -> Iterator[Batch]:
-        """As `Engine.read`. Stale markers stay; native histograms are left out and counted."""
+        """As `Engine.read`. Stale markers stay; native histograms are left out, of which there is a remark."""
         if not window.duration_ms:
             return
         with self._client.receive(read_call(selector, window, chunks=self._chunks)) as body:
@@ -49,7 +47,8 @@ class RemoteReadEngine:
             for data, spans in pieces:
                 try:
                     found = find(data, spans, self._left_out, chunked=body.kind == CHUNKS)
-                    self._leave_out(selector.metric, found.histograms)
+                    if found.histograms:
+                        self._remarks[f"{selector.metric}: native histograms were left out"] = None
                     for columns in found.columns(window):
                         yield _batch(columns, selector, body.server)
                 except Malformed as fault:
@@ -58,14 +57,7 @@ class RemoteReadEngine:
     @property
     def remarks(self) -> tuple[str, ...]:
         """What was left out so far, a line for each metric."""
-        with self._counting:
-            return tuple(f"{metric}: {count:,} chunks of native histograms were left out"
-                         for metric, count in sorted(self._histograms.items()))  # fmt: skip
-
-    def _leave_out(self, metric: str, histograms: int) -> None:
-        if histograms:
-            with self._counting:
-                self._histograms[metric] = self._histograms.get(metric, 0) + histograms
+        return tuple(self._remarks)
 
 
 def speaks_remote_read(client: Client) -> Literal["chunks", "samples"] | None:

@@ -27,6 +27,7 @@ MOST_SKEW_S = 60  # beyond it, nobody knows whose midnight a day ended at
 class PrometheusSource:
     """Reads raw samples by the engine that suits the server; `session` replaces the one made from the settings.
 
+    One of them is for one day: what it remarks is that day's, and after an error it reads no more.
     catalogue: of the metrics that carry signals; by default the built-in one.
     Raises ConfigError when a file that the settings name cannot be used.
     """
@@ -65,7 +66,7 @@ class PrometheusSource:
         signals: Sequence[Signal],
         window: Window,
         sink_of: Callable[[Signal], Sink],
-        done: Callable[[Signal], None],
+        done: Callable[[Signal, Sequence[str]], None],
     ) -> None:
         """Put all samples of the signals in the window into their sinks, as many at a time as may be in flight.
 
@@ -75,20 +76,22 @@ class PrometheusSource:
             return
         backend = self._backend()
         gate = Gate(self._settings.max_in_flight)
-        reader = Reader(backend.engine, gate, backend, self._settings.max_series)
+        most_samples = backend.engine().most_samples
         there = metrics_there(backend, self._catalogue, self._matchers, window)
         metrics = [metric.name for signal in signals for metric in self._catalogue.metrics(signal)]
         known = (
             series_at_once(backend.client, metrics, self._matchers, window)
-            if backend.engine.most_samples is not None
+            if most_samples is not None
             else {}
         )
 
         def read_one(signal: Signal) -> None:
             sink, deadline = sink_of(signal), time.monotonic() + self._settings.signal_timeout
+            engine = backend.engine()
+            reader = Reader(engine, gate, backend, self._settings.max_series)
 
             def samples(metric: Metric, into: Sink) -> Iterator[int]:
-                parts = pieces(window, known.get(metric.name), backend.engine.most_samples)
+                parts = pieces(window, known.get(metric.name), most_samples)
                 for part in parts if there(metric) else ():
                     yield reader.read(Task(metric.selector(self._matchers), part, deadline), into)
 
@@ -97,7 +100,7 @@ class PrometheusSource:
                 lambda metric: sum(samples(metric, sink)) > 0,
                 lambda metric: any(samples(metric, _Nowhere())),
             )
-            done(signal)
+            done(signal, engine.remarks)
 
         largest_first = sorted(
             signals,
@@ -111,9 +114,6 @@ class PrometheusSource:
                 pool.shutdown(wait=False, cancel_futures=True)
                 backend.client.abort()
                 raise
-        self._note(backend.engine.remarks)
-        if abs(backend.client.skew_s) > MOST_SKEW_S:
-            self._note([f"the server's clock is {backend.client.skew_s:+.0f} s from ours: let NTP keep both"])
 
     def series(self, signal: Signal, raw: Sequence[RawSeries]) -> Series:
         """The signal that these series carry; remarks what was left out, and what else may tell replicas apart."""
@@ -132,8 +132,12 @@ class PrometheusSource:
         Raises SourceUnavailable or SourceRefused; never gives a part of what was asked for.
         """
         found = _Memory()
-        self.read([signal], window, lambda _: found, lambda _: None)
+        self.read([signal], window, lambda _: found, lambda _, remarks: self._note(remarks))
         return self.series(signal, [series for batch in found.batches for series in batch.series()])
+
+    def ahead_s(self) -> float:
+        """How far the server's clock was ahead of this machine's when it was entered; raises SourceError."""
+        return self._backend().ahead_s
 
     def info(self) -> SourceInfo:
         """The product and version that answer, and how samples are read; raises SourceError."""
@@ -154,6 +158,11 @@ class PrometheusSource:
         with self._entering:
             if self._entered is None:
                 self._entered = enter(self._settings, self._session)
+                if abs(self._entered.ahead_s) > MOST_SKEW_S:
+                    told = (
+                        f"the server's clock is {self._entered.ahead_s:+.0f} s from ours: let NTP keep both"
+                    )
+                    self._note([told])
             return self._entered
 
     def _note(self, remarks: Iterable[str]) -> None:

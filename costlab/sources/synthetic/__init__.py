@@ -83,6 +83,10 @@ class SyntheticSource:
         note_left_out(self.warnings, found)
         return canonical_series(signal, catalogue.metrics(signal), found, ())
 
+    def ahead_s(self) -> float:
+        """Not at all."""
+        return 0.0
+
     def info(self) -> SourceInfo:
         """The cluster itself, as this version tells it."""
         return SourceInfo("synthetic", __version__, "direct")

@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import parse_qs
@@ -80,6 +81,8 @@ class SmallPrometheus:
     """
 
     def __init__(self, told: Sequence[Told]) -> None:
+        self.ahead_s = 0.0
+        """How far its clock is ahead of this machine's."""
         self.fault: Reply | Callable[[Request], Reply | None] | None = None
         self._told = told
         self._frames = {metric: list(_frames(found)) for metric, found in self._by_metric()}
@@ -97,6 +100,9 @@ class SmallPrometheus:
         query = parse_qs(request.body).get("query", [""])[0]
         if path == "/api/v1/query" and query.endswith("ms]"):
             return self._faulty(request) or self._query(query, float(parse_qs(request.body)["time"][0]))
+        if query == "vector(time())":
+            now = {"metric": {}, "value": [0, repr(time.time() + self.ahead_s)]}
+            return self._success({"resultType": "vector", "result": [now]})
         if path == "/api/v1/query":  # how many series there are of each
             counts = [
                 {"metric": {"__name__": metric}, "value": [1, str(len(found))]}

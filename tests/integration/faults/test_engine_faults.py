@@ -134,14 +134,14 @@ def test_a_body_has_a_largest_size(server: FaultServer) -> None:
     assert found(QueryEngine(client(server.url), largest_body=len(GOOD))) == [UP_P]
 
 
-def test_remarks_are_kept_once_and_histograms_are_counted(server: FaultServer) -> None:
+def test_remarks_are_kept_once_and_histograms_are_among_them(server: FaultServer) -> None:
     histogram = b'{"metric":{"__name__":"h"},"histograms":[[1,{"count":"1","sum":"1"}]]}'
     body = GOOD[:-1].replace(b"[{", b"[" + histogram + b",{", 1) + b',"infos":["not a counter"]}'
     server.answers(success(body.decode()))
     engine = QueryEngine(client(server.url))
     for _ in range(2):
         assert found(engine) == [UP_P]
-    assert engine.remarks == ("not a counter", "native histograms of 1 series were left out")
+    assert engine.remarks == ("not a counter", "h: native histograms were left out")
 
 
 def test_a_series_may_come_in_several_lines_and_without_any(server: FaultServer) -> None:
