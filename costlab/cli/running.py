@@ -8,6 +8,7 @@ import typer
 
 from costlab.cli.frame import Desk
 from costlab.cli.options import ClusterId, DateText, Out, Reason
+from costlab.domain.errors import ConfigError
 
 if TYPE_CHECKING:  # requests and DuckDB wait until a job runs
     from collections.abc import Callable
@@ -43,7 +44,8 @@ def nightly(
     desk: Desk = ctx.obj
     settings = desk.settings()
     settings.chosen()
-    asked = Asked(_day(date, desk, settings), _day(since, desk, settings), force)
+    day, first = (None if text is None else _day(text, desk, settings) for text in (date, since))
+    asked = Asked(day, first, force)
     if dry_run:
         _say_due(settings, asked, desk)
         return
@@ -114,19 +116,24 @@ def report(
 
 
 def _work(desk: Desk, date: str) -> "tuple[Settings, Day, Lake]":
-    from costlab.cli.dates import parse_day
     from costlab.store.lake import Lake
 
     settings = desk.settings()
     settings.chosen()
-    day = parse_day(date, desk.now, settings.timezone)
+    day = _day(date, desk, settings)
     return settings, day, Lake.create(settings.lake, settings.timezone)
 
 
-def _day(text: str | None, desk: Desk, settings: "Settings") -> "Day | None":
+def _day(text: str, desk: Desk, settings: "Settings") -> "Day":
+    """The day that a text names; raises ConfigError, also for one that the calendar left out."""
     from costlab.cli.dates import parse_day
 
-    return None if text is None else parse_day(text, desk.now, settings.timezone)
+    day = parse_day(text, desk.now, settings.timezone)
+    if not day.window.duration_ms:  # Samoa had no 30 December 2011
+        raise ConfigError(
+            f"{day} has no hours: the clocks of {settings.timezone} went over it", "name another day"
+        )
+    return day
 
 
 def _sources(settings: "Settings", step: "Callable[[str], None]") -> "Callable[[Cluster, Day], Source]":

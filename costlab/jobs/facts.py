@@ -70,8 +70,8 @@ def observe_day(
     lives = pod_lives(signals, window, cluster, heard)
     if not lives:
         raise NoDay(
-            f"no pod occupied a node on {day}",
-            "check prometheus.matchers, and that the day is within its retention",
+            f"no pod occupied a node on {day}, although pods were told of around it",
+            "look at the day's kube_pod_info and kube_pod_status_phase; one at the edge of Prometheus' retention is lost",
         )
     stays = stays_of(signals, window, lives, heard, gap_ms)
     sharing = sharing_of(signals, stays)

@@ -69,6 +69,9 @@ def test_a_day_that_the_calendar_left_out_is_refused_with_words(server: FaultSer
     skipped = Day(date(2011, 12, 30), "Pacific/Apia")
     server.answers(SmallPrometheus(a_day(skipped.window.start_ms)))
     done = night(tmp_path / "apia", server.url, skipped, "UTC")
-    assert done.returncode == 3, done.stderr
-    assert "error: no pod occupied a node on 2011-12-30" in done.stderr
-    assert Lake.open(tmp_path / "apia" / "lake").days("prod") == {}
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.splitlines() == [
+        "error: 2011-12-30 has no hours: the clocks of Pacific/Apia went over it",
+        "hint: name another day",
+    ]
+    assert server.seen == []
