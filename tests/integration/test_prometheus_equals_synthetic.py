@@ -1,7 +1,7 @@
 """Through a real Prometheus and past it, the synthetic cluster is the same to the last bit."""
 
+import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +11,10 @@ from costlab.config.settings import Prometheus
 from costlab.domain.signals import Series, Signal
 from costlab.domain.time import HOUR_MS, MINUTE_MS, Window
 from costlab.sources.prometheus import PrometheusSource
-from costlab.sources.prometheus.catalogue import built_in
+from costlab.sources.prometheus.clock import ahead_s
 from costlab.sources.prometheus.connection import Connection
+from costlab.sources.prometheus.flavour import recognise
+from costlab.sources.prometheus.selector import Matcher, Operator, Selector
 from costlab.sources.synthetic import SyntheticCluster, SyntheticSource
 from costlab.sources.synthetic.openmetrics import write_openmetrics
 
@@ -102,12 +104,14 @@ def test_what_doctor_asks(synthetic_prometheus: str, synthetic_cluster: Syntheti
         series.labels["pod"]
         for series in synthetic_cluster.raw("kube_pod_info", Window(noon_ms - 5 * MINUTE_MS, noon_ms))
     }
-    assert (
-        doctor.series_count(str(built_in().metrics(Signal.POD_INFO)[0].selector()), noon_ms) >= len(names) > 0
-    )
-    assert doctor.series_count("no_such_metric", noon_ms) == 0
-    assert set(synthetic_cluster.metrics()) <= set(doctor.metrics())
-    now = datetime.now(UTC)
-    assert abs(doctor.clock_skew_s(now)) < 30
-    assert abs(doctor.clock_skew_s(now + timedelta(hours=1)) + 3600) < 30
+    ((_, count),) = doctor.vector("count(kube_pod_info)", noon_ms)
+    assert count >= len(names) > 0
+    assert doctor.vector("count(no_such_metric)", noon_ms) == []
+    hour = Window(noon_ms - HOUR_MS, noon_ms)
+    every = Selector("", (Matcher("__name__", Operator.MATCHES, ".+"),))
+    assert set(synthetic_cluster.metrics()) <= set(doctor.metrics(every, hour))
+    assert doctor.metrics(Selector("kube_pod_info"), hour) == ["kube_pod_info"]
+    product = recognise(doctor.client)
+    assert abs(ahead_s(doctor.client, product)) < 30
+    assert abs(ahead_s(doctor.client, product, lambda: time.time() + 3600) + 3600) < 30
     doctor.close()

@@ -11,10 +11,12 @@ from costlab.config.load import load
 from costlab.config.settings import Engine
 from costlab.domain.errors import SourceRefused, SourceUnavailable
 from costlab.domain.signals import Labels, Signal
+from costlab.domain.time import Window
 from costlab.jobs.doctor import Check, Status, examine
 from costlab.sources.prometheus.catalogue import built_in
 from costlab.sources.prometheus.flavour import Flavour, Product
 from costlab.sources.prometheus.probe import Choice
+from costlab.sources.prometheus.selector import Selector
 from costlab.store.lake import Lake
 
 PROMETHEUS = Product(Flavour.PROMETHEUS, "Prometheus", "2.42.0", {"query.max-samples": "50000000"})
@@ -43,6 +45,7 @@ class FakeProbe:
     found: Product = PROMETHEUS
     engine: Choice | Exception = JSON
     skew_s: float = 0.2
+    names: tuple[str, ...] = ()
     fault: Exception | None = None
     breaks_at: str = "never"
     asked: list[tuple[str, int]] = field(default_factory=list)
@@ -72,8 +75,13 @@ class FakeProbe:
             return [({"resource": "cpu"}, 96.0), ({"resource": "nvidia_com_gpu"}, 8.0)]
         return [({}, 120.0 if promql.startswith("quantile") else 7.0)]
 
-    def clock_skew_s(self, now: datetime) -> float:
-        assert now == NOW
+    def metrics(self, selector: Selector, window: Window) -> list[str]:
+        assert window.end_ms == NOW.timestamp() * 1000
+        pattern = selector.matchers[0]
+        return [name for name in self.names if pattern.holds({"__name__": name})]
+
+    def ahead_s(self, product: Product) -> float:
+        assert product is self.found
         return self.skew_s
 
     def close(self) -> None:
@@ -114,7 +122,7 @@ def test_all_is_well(examined: Examined) -> None:
         (('label_team!=""',), "owners", Status.OK, "7 pods with owner", ""),
         (("label_",), "owners", Status.WARN, "no pod shows a label team or owner", "pods=[team,owner]"),
         (("kube_node_status_capacity",), "node_capacity", Status.WARN, "no idle", "nodes"),
-        (("kube_pod_overhead",), "pod_overhead_cpu", Status.OK, "nothing may need it", ""),
+        (("kube_pod_overhead",), "pod_overhead_cpu", Status.OK, "a cluster need not have any", ""),
         (("quantile",), "limits", Status.WARN, "nobody knows how often", "targets"),
     ],
 )  # fmt: skip
@@ -324,7 +332,7 @@ def test_destinations_are_read_and_not_shown(examined: Examined, tmp_path: Path)
 
 def test_a_clock_that_is_off_is_told(examined: Examined) -> None:
     check = examined(FakeProbe(skew_s=-90))["prod: clock"]
-    assert (check.status, check.text) == (Status.WARN, "-90 s from ours")
+    assert (check.status, check.text) == (Status.WARN, "-90 s from ours: days begin and end by its clock")
 
 
 def test_yesterday_must_still_be_there(examined: Examined) -> None:
@@ -382,11 +390,65 @@ def test_prices_and_settings_are_looked_at(examined: Examined, tmp_path: Path) -
         "nodes[2] begins on 2026-12-01; the default rates count until then",
     ]
     assert {check.subject: check.status for check in checks}.items() >= {
-        "prices": Status.WARN,
+        "GPU prices": Status.WARN,
         "budgets": Status.WARN,
     }.items()
+    rates = next(check.text for check in checks if check.subject == "prices")
+    assert (
+        rates
+        == "USD an hour: CPU core 0.1, GiB of memory 0.05; price book: 4 rules for nodes, 0 models of GPU"
+    )
     none = examined(FakeProbe(), config="lake: lake\n")
     assert (none["configuration"].status, "names no cluster" in none["configuration"].text) == (
         Status.FAIL,
         True,
     )
+
+
+@pytest.mark.parametrize(
+    ("lake", "out", "barred"), [("file/lake", "out", "lake"), ("lake", "file", "report"), ("lake", "out", "")]
+)
+def test_a_folder_that_cannot_be_written_is_in_the_way(
+    examined: Examined, tmp_path: Path, lake: str, out: str, barred: str
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    checks = examined(FakeProbe(), config=f"{{lake: {lake}, report: {{out: {out}}}}}")
+    for subject in ("lake", "report"):
+        assert checks[subject].status is (Status.FAIL if subject == barred else Status.OK)
+    if barred:
+        assert checks[barred].text == f"{tmp_path / 'file'} cannot be written: Not a directory"
+        assert "let this user write there" in checks[barred].mend
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["costlab.yaml", "file"]
+
+
+def test_where_there_are_no_pods_nothing_is_said_of_them(examined: Examined) -> None:
+    checks = examined(FakeProbe(missing=("kube_pod_info{",)))
+    assert not {"prod: owners", "prod: duplicates", "prod: retention"} & checks.keys()
+
+
+def test_metrics_that_look_like_what_is_missing_are_named(examined: Examined) -> None:
+    names = ("acme_gpu_load", "DCGM_FI_DEV_FB_USED", "kube_pod_info:renamed", "up")
+    checks = examined(FakeProbe(missing=("kube_pod_info{", *GPU_NAMES), names=names))
+    gpu, pods = checks["prod: gpu_utilization"], checks["prod: pod_info"]
+    assert (gpu.status, pods.status) == (Status.WARN, Status.FAIL)
+    assert (
+        f"no series of DCGM_FI_DEV_GPU_UTIL or {len(GPU_NAMES) - 1} others, but of acme_gpu_load: GPUs"
+        in gpu.text
+    )
+    assert "docs/exporters.md" in gpu.mend
+    assert pods.text == "no series of kube_pod_info, but of kube_pod_info:renamed"
+    assert "own names" in pods.mend
+
+
+@pytest.mark.parametrize(
+    ("choice", "told"),
+    [
+        (REMOTE_READ, "it streams"),
+        (Choice(Engine.REMOTE_READ, "because", chunks=False), "storage.remote.read-sample-limit=840 holds 60 min of "),
+        (JSON, "query.max-samples=50000000 holds "),
+    ],
+)  # fmt: skip
+def test_each_engine_has_its_own_limit(examined: Examined, choice: Choice, told: str) -> None:
+    limits = {"query.max-samples": "50000000", "storage.remote.read-sample-limit": "840"}
+    found = Product(Flavour.PROMETHEUS, "Prometheus", "2.42.0", limits)
+    assert f"; {told}" in examined(FakeProbe(found=found, engine=choice))["prod: limits"].text

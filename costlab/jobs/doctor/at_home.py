@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from datetime import date, datetime
 from pathlib import Path
+from shutil import disk_usage
+from tempfile import TemporaryFile
 from urllib.parse import urlsplit
 
 from costlab.config.book import NodeRule
@@ -10,6 +12,7 @@ from costlab.config.settings import Destination, Settings
 from costlab.config.values import without_effect
 from costlab.domain.errors import ConfigError, CostlabError
 from costlab.domain.time import day_of
+from costlab.domain.units import GIB
 from costlab.jobs.doctor.check import Check, Status
 from costlab.store.lake import DayState, Lake
 
@@ -31,11 +34,19 @@ def configuration(settings: Settings) -> Iterator[Check]:
 
 def prices(settings: Settings, now: datetime) -> Iterator[Check]:
     """Prices that are not there, and rules of the price book that do not hold today."""
-    if settings.prices.gpu_hour is None and not settings.book.gpu_models:
+    rates, book = settings.prices, settings.book
+    gpu = "" if rates.gpu_hour is None else f"GPU {rates.gpu_hour:g}, "
+    yield Check(
+        Status.OK,
+        "prices",
+        f"{rates.currency} an hour: {gpu}CPU core {rates.cpu_core_hour:g}, GiB of memory {rates.memory_gib_hour:g}; "
+        f"price book: {len(book.nodes)} rules for nodes, {len(book.gpu_models)} models of GPU",
+    )
+    if rates.gpu_hour is None and not book.gpu_models:
         mend = "set prices.gpu_hour, or gpu_models in the price book"
-        yield Check(Status.WARN, "prices", "GPUs have no price", mend)
+        yield Check(Status.WARN, "GPU prices", "GPUs have no price", mend)
     today = day_of(now, settings.timezone).date
-    rules = settings.book.nodes
+    rules = book.nodes
     for number, rule in enumerate(rules):
         same = [other for other in rules if other.match == rule.match]
         if any(_holds(other, today) for other in same):
@@ -55,6 +66,8 @@ def prices(settings: Settings, now: datetime) -> Iterator[Check]:
 
 def destinations(settings: Settings) -> Iterator[Check]:
     """Whether each address can be read, and is one; nothing is sent, and the address is not shown."""
+    if not settings.notify:
+        yield Check(Status.OK, "notify", "no destination is named: nothing is sent")
     for number, destination in enumerate(settings.notify):
         subject = f"notify[{number}]"
         fault = _fault(destination)
@@ -70,7 +83,10 @@ def destinations(settings: Settings) -> Iterator[Check]:
 
 
 def lake(settings: Settings) -> Check:
-    """Whether the lake is there, sound, and of the configuration's time zone."""
+    """Whether the lake is there, sound, of the configuration's time zone, and can be written."""
+    if barred := _unwritable(settings.lake):
+        mend = "let this user write there, or name another folder with lake in the configuration"
+        return Check(Status.FAIL, "lake", barred, mend)
     if not (settings.lake / "lake.json").exists():
         return Check(Status.OK, "lake", f"{settings.lake} is not there yet: the first night makes it")
     try:
@@ -83,7 +99,36 @@ def lake(settings: Settings) -> Check:
     if broken:
         mend = f"measure them again: costlab nightly --date {broken[0].split()[1]}"
         return Check(Status.WARN, "lake", f"under repair: {', '.join(broken[:5])}", mend)
-    return Check(Status.OK, "lake", f"{settings.lake}, {len(states)} days")
+    free_bytes = disk_usage(settings.lake).free
+    text = f"{settings.lake}, days: {len(states)}, {free_bytes / GIB:,.1f} GiB free"
+    if free_bytes < GIB:
+        return Check(
+            Status.WARN, "lake", text, "make room: a large day needs hundreds of MiB while it is read"
+        )
+    return Check(Status.OK, "lake", text)
+
+
+def report(settings: Settings) -> Check:
+    """Whether the reports can be written; a night that cannot write them reads nothing."""
+    if barred := _unwritable(settings.report.out):
+        return Check(
+            Status.FAIL, "report", barred, "let this user write there, or name another with report.out"
+        )
+    return Check(Status.OK, "report", str(settings.report.out))
+
+
+def _unwritable(folder: Path) -> str:
+    """Why nothing can be written into a folder or, where it is not there yet, why it cannot be made; else empty."""
+    path = folder
+    try:
+        path = there = next(above for above in (folder, *folder.parents) if above.exists())
+        inside = there.iterdir() if there == folder and there.is_dir() else ()
+        for path in (there, *filter(Path.is_dir, inside)):
+            with TemporaryFile(dir=path):  # has no name, and leaves no trace
+                pass
+    except OSError as fault:
+        return f"{path} cannot be written: {fault.strerror}"
+    return ""
 
 
 def _holds(rule: NodeRule, today: date) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import datetime
 
-from costlab.config.settings import Cluster, Engine, Settings
+from costlab.config.settings import Cluster, Settings
 from costlab.domain.errors import CostlabError, SourceRefused
 from costlab.domain.signals import Signal
 from costlab.jobs.doctor import at_home, labels, server, signals
@@ -12,6 +12,7 @@ from costlab.jobs.doctor.check import Check, Status
 from costlab.jobs.doctor.inquiry import Inquiry
 from costlab.jobs.doctor.probe import Probe
 from costlab.jobs.doctor.server import Carried
+from costlab.sources.prometheus.probe import Choice
 
 
 def examine(settings: Settings, *, now: datetime, probe_of: Callable[[Cluster], Probe]) -> list[Check]:
@@ -21,6 +22,7 @@ def examine(settings: Settings, *, now: datetime, probe_of: Callable[[Cluster], 
         *at_home.prices(settings, now),
         *at_home.destinations(settings),
         at_home.lake(settings),
+        at_home.report(settings),
     ]
     for cluster in settings.clusters:
         checks += _cluster(cluster, settings, now, probe_of)
@@ -35,14 +37,13 @@ def _cluster(
         with closing(probe_of(cluster)) as probe:
             product = probe.product()
             yield Check(Status.OK, subject, f"{product.name} {product.version}".strip())
-            engine: Engine | None = None
+            choice: Choice | None = None
             try:
                 choice = probe.choice(product)
-                engine = choice.engine
-                yield Check(Status.OK, f"{cluster.id}: engine", f"{engine}: {choice.why}")
+                yield Check(Status.OK, f"{cluster.id}: engine", f"{choice.engine}: {choice.why}")
             except SourceRefused as fault:
                 yield Check(Status.FAIL, f"{cluster.id}: engine", fault.message, fault.hint)
-            yield from _asked(Inquiry(probe, cluster, settings, now, product, engine))
+            yield from _asked(Inquiry(probe, cluster, settings, now, product, choice))
     except CostlabError as fault:
         yield Check(Status.FAIL, subject, fault.message, fault.hint)
 
@@ -55,7 +56,8 @@ def _asked(inquiry: Inquiry) -> Iterator[Check]:
     yield from signals.signals(inquiry, carried)
     yield from signals.exporters(inquiry, carried)
     yield from server.limits(inquiry, carried)
-    yield server.retention(inquiry)
-    yield labels.owners(inquiry)
-    yield from labels.duplicates(inquiry)
+    if Signal.POD_INFO in carried:
+        yield server.retention(inquiry)
+        yield labels.owners(inquiry)
+        yield from labels.duplicates(inquiry)
     yield from labels.gpu_prices(inquiry, carried)

@@ -3,19 +3,21 @@
 from datetime import datetime
 
 from costlab.config.settings import Cluster, Engine, Settings
+from costlab.domain.errors import SourceRefused
 from costlab.domain.signals import Labels, Signal
-from costlab.domain.time import milliseconds
+from costlab.domain.time import HOUR_MS, Window, milliseconds
 from costlab.jobs.doctor.check import Check, Status
 from costlab.jobs.doctor.probe import Probe
 from costlab.sources.prometheus.catalogue import Catalogue, Metric
 from costlab.sources.prometheus.flavour import Product
+from costlab.sources.prometheus.probe import Choice
 from costlab.sources.prometheus.selector import Matcher, Operator, Selector
 
 
 class Inquiry:
     """Questions to one server, narrowed by the cluster's matchers, at the moment of the examination.
 
-    engine: None when the one that is configured is not spoken.
+    choice: of the engine; None when the one that is configured is not spoken.
     """
 
     def __init__(
@@ -25,18 +27,19 @@ class Inquiry:
         settings: Settings,
         now: datetime,
         product: Product,
-        engine: Engine | None,
+        choice: Choice | None,
     ) -> None:
         self.cluster = cluster
         self.settings = settings
         self.now = now
         self.product = product
-        self.engine = engine
+        self.engine = choice.engine if choice else None
+        self.streams = choice is not None and choice.engine is Engine.REMOTE_READ and choice.chunks
         self.catalogue = Catalogue(settings.accelerators)
         self._probe = probe
         self._now_ms = milliseconds(now)
         # The doctor asks the query API, which does not know a server's external labels; remote read takes them.
-        external = product.external_labels.items() if engine is Engine.REMOTE_READ else ()
+        external = product.external_labels.items() if self.engine is Engine.REMOTE_READ else ()
         self.matchers = tuple(
             Matcher(label, Operator.EQUAL, value)
             for label, value in sorted(cluster.prometheus.matchers.items() - external)
@@ -65,9 +68,18 @@ class Inquiry:
         found = self.vector(f"count by ({label}) ({selector})")
         return {labels[label]: int(count) for labels, count in found if labels.get(label)}
 
-    def clock_skew_s(self) -> float:
+    def names(self, pattern: str) -> list[str]:
+        """Metrics of this cluster with samples in the last hour whose whole name fits; none where nobody says."""
+        named = Matcher("__name__", Operator.MATCHES, pattern)
+        window = Window(self._now_ms - HOUR_MS, self._now_ms)
+        try:
+            return sorted(self._probe.metrics(Selector("", (named, *self.matchers)), window))
+        except SourceRefused:
+            return []
+
+    def ahead_s(self) -> float:
         """How far the server's clock is ahead of ours."""
-        return self._probe.clock_skew_s(self.now)
+        return self._probe.ahead_s(self.product)
 
     def fine(self, what: str, text: str) -> Check:
         """A line without a mend."""

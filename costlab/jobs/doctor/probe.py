@@ -1,15 +1,16 @@
 """The few questions that the doctor puts to a Prometheus."""
 
-from datetime import datetime
 from typing import Protocol
 
 from costlab.config.settings import Prometheus
 from costlab.domain.signals import Labels
-from costlab.sources.prometheus.connection import Connection, open_session
+from costlab.domain.time import Window
+from costlab.sources.prometheus.clock import ahead_s
+from costlab.sources.prometheus.connection import Connection
 from costlab.sources.prometheus.flavour import Product, recognise
-from costlab.sources.prometheus.http import Client
 from costlab.sources.prometheus.probe import Choice, choose
 from costlab.sources.prometheus.remote_read import speaks_remote_read
+from costlab.sources.prometheus.selector import Selector
 
 
 class Probe(Protocol):
@@ -27,8 +28,12 @@ class Probe(Protocol):
         """The series of an instant query at epoch milliseconds, and their values."""
         ...
 
-    def clock_skew_s(self, now: datetime) -> float:
-        """How far its clock is ahead of `now`."""
+    def metrics(self, selector: Selector, window: Window) -> list[str]:
+        """Names of the metrics that the selected series have in the window."""
+        ...
+
+    def ahead_s(self, product: Product) -> float:
+        """How far its clock is ahead of this machine's."""
         ...
 
     def close(self) -> None:
@@ -42,21 +47,17 @@ class PrometheusProbe(Connection):
     def __init__(self, settings: Prometheus) -> None:
         super().__init__(settings)
         self._settings = settings
-        # Of its own: `Connection` reads every answer as the query API's, and the server has other pages as well.
-        self._session = open_session(settings)
-        self._client = Client(settings.url, self._session, settings.timeout)
 
     def product(self) -> Product:
         """Who answers; from now on questions carry what this product needs. Raises SourceError."""
-        product = recognise(self._client)
+        product = recognise(self.client)
         self.form = product.form
         return product
 
     def choice(self, product: Product) -> Choice:
         """The engine that reads it, and why; raises SourceError."""
-        return choose(self._settings.engine, product, self._client, speaks_remote_read)
+        return choose(self._settings.engine, product, self.client, speaks_remote_read)
 
-    def close(self) -> None:
-        """Gives the connections back."""
-        super().close()
-        self._session.close()
+    def ahead_s(self, product: Product) -> float:
+        """How far the server's clock is ahead of this machine's; raises SourceUnavailable."""
+        return ahead_s(self.client, product)

@@ -26,6 +26,7 @@ _UNITS_MS = {
 _MONTH_MS = 31 * DAY_MS
 # The most samples one query may hold, and the most series, by the flag that says so.
 _SAMPLE_LIMITS = ("query.max-samples", "search.maxSamplesPerQuery")
+_READ_LIMITS = ("storage.remote.read-sample-limit",)  # of remote read that gives samples, and not chunks
 _SERIES_LIMITS = {
     Engine.VICTORIA_EXPORT: ("search.maxExportSeries", "search.maxUniqueTimeseries"),
     Engine.JSON: ("search.maxUniqueTimeseries",),
@@ -47,25 +48,27 @@ class Carried:
 
 def clock(inquiry: Inquiry) -> Check:
     """Whether both clocks agree."""
-    skew_s = inquiry.clock_skew_s()
+    skew_s = inquiry.ahead_s()
     if abs(skew_s) <= SKEW_S:
-        return inquiry.fine("clock", f"{skew_s:+.1f} s from ours")
-    return inquiry.odd("clock", f"{skew_s:+.0f} s from ours", "let NTP keep both machines' time")
+        apart = "within a second of" if abs(skew_s) < 1 else f"{skew_s:+.0f} s from"
+        return inquiry.fine("clock", f"{apart} ours")
+    text = f"{skew_s:+.0f} s from ours: days begin and end by its clock"
+    return inquiry.odd("clock", text, "let NTP keep both machines' time")
 
 
 def retention(inquiry: Inquiry) -> Check:
     """Whether yesterday is still there as a whole, and will be the next time."""
     kept = _kept(inquiry.product.limits)
-    told = f", and keeps {kept[1]}" if kept else ""
-    mend = (
-        "keep at least 3 days (--storage.tsdb.retention.time, -retentionPeriod); a new server only needs time"
-    )
+    told = f"; it keeps {kept[1]}" if kept else ""
+    keep = "keep at least 3 days (--storage.tsdb.retention.time, -retentionPeriod)"
     yesterday = day_of(inquiry.now, inquiry.settings.timezone).previous
     if not inquiry.count(inquiry.pods, yesterday.window.start_ms + inquiry.settings.billing.max_gap_ms):
+        new = "a new server only needs time; else see whether kube-state-metrics was scraped then"
+        mend = new if kept and kept[0] >= KEPT_MS else f"{keep}; {new}"
         return inquiry.odd("retention", f"no pods at the start of {yesterday}{told}", mend)
     text = f"reaches back to the start of {yesterday}{told}"
     if kept and kept[0] < KEPT_MS:
-        return inquiry.odd("retention", f"{text}: a night that is missed is lost", mend)
+        return inquiry.odd("retention", f"{text}: a night that is missed is lost", keep)
     return inquiry.fine("retention", text)
 
 
@@ -99,11 +102,11 @@ def _too_narrow(inquiry: Inquiry, largest: Carried, every_s: float) -> tuple[str
                 f"{flag}={limits[flag]} is less than the {largest.series:,} series of {largest.metric.name}",
                 "",
             )
-    if engine is Engine.REMOTE_READ:
+    if inquiry.streams:
         return "", "it streams: its limits of samples do not count"
-    for flag in _SAMPLE_LIMITS:
+    for flag in _READ_LIMITS if engine is Engine.REMOTE_READ else _SAMPLE_LIMITS:
         most = _number(limits.get(flag))
-        if most is None:
+        if not most:  # it tells none, or has none
             continue
         holds_ms = most * every_s * 1000 / largest.series
         text = f"{flag}={limits[flag]} holds {_long(holds_ms)} of {largest.metric.name}"

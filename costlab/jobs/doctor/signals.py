@@ -45,6 +45,8 @@ _LOST = {
         "run the DCGM exporter, or that of your GPUs",
     ),
 }
+_NAMED = 3  # so many names are told, of those that there are
+_OF_GPUS = "(?i).*(gpu|dcgm|cuda|accelerator).*"
 _BUILD = Metric("kube_state_metrics_build_info")
 _CADVISOR = Metric("cadvisor_version_info")
 
@@ -123,7 +125,8 @@ def _versions(counts: Mapping[str, int]) -> str:
 
 
 def _missing(inquiry: Inquiry, spec: SignalSpec) -> Check:
-    names = " or ".join(metric.name for metric in inquiry.catalogue.metrics(spec.signal))
+    known = [metric.name for metric in inquiry.catalogue.metrics(spec.signal)]
+    names = " or ".join(known if len(known) <= _NAMED else (known[0], f"{len(known) - 1} others"))
     text = f"no series of {names}"
     if spec.needed:
         unnarrowed = sum(
@@ -132,13 +135,26 @@ def _missing(inquiry: Inquiry, spec: SignalSpec) -> Check:
         if inquiry.matchers and unnarrowed:
             text = f"none of the {unnarrowed:,} series of {names} fits prometheus.matchers"
             return inquiry.bad(spec.signal, text, "mend prometheus.matchers")
+        if renamed := inquiry.names(f".*({'|'.join(known)}).*"):
+            text = f"{text}, but of {', '.join(renamed[:_NAMED])}"
+            return inquiry.bad(spec.signal, text, "let Prometheus keep the exporter's own names of metrics")
         return inquiry.bad(spec.signal, text, f"let Prometheus scrape {spec.exporter}; check prometheus.url")
     if spec.exporter is Exporter.GPU and _without_gpus(inquiry):
         return inquiry.fine(spec.signal, f"{text}; no node has a GPU")
     if spec.signal in _LOST:
         lost, mend = _LOST[spec.signal]
+        if spec.exporter is Exporter.GPU and (others := _unknown_gpu_metrics(inquiry)):
+            more = ", …" if len(others) > _NAMED else ""
+            text = f"{text}, but of {', '.join(others[:_NAMED])}{more}"
+            mend = "if one of these tells it, describe it under accelerators: docs/exporters.md"
         return inquiry.odd(spec.signal, f"{text}: {lost}", mend)
-    return inquiry.fine(spec.signal, f"{text}; nothing may need it")
+    return inquiry.fine(spec.signal, f"{text}; a cluster need not have any")
+
+
+def _unknown_gpu_metrics(inquiry: Inquiry) -> list[str]:
+    """Metrics that look like a GPU exporter's, and are none that costlab knows."""
+    known = {metric.name for signal in Signal for metric in inquiry.catalogue.metrics(signal)}
+    return [name for name in inquiry.names(_OF_GPUS) if name not in known]
 
 
 def _without_gpus(inquiry: Inquiry) -> bool:

@@ -1,26 +1,24 @@
 """The way in: sessions made from the settings, and the small questions that `doctor` asks."""
 
 import ssl
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from datetime import datetime
+from collections.abc import Mapping
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import orjson
 import requests
 from prometheus_api_client import PrometheusConnect
-from prometheus_api_client.exceptions import PrometheusApiClientException
-from urllib3.util.retry import Retry
 
 from costlab.config.settings import Prometheus
 from costlab.domain.errors import ConfigError, SourceRefused
 from costlab.domain.signals import Labels
+from costlab.domain.time import Window
 from costlab.sources.prometheus.adapter import PromptAdapter
-from costlab.sources.prometheus.answer import Server
 from costlab.sources.prometheus.credentials import credentials
-from costlab.sources.prometheus.http import HEADERS
+from costlab.sources.prometheus.http import HEADERS, Client
 from costlab.sources.prometheus.secret import sendable
-from costlab.sources.prometheus.verdict import check_head, host_of, sent_secrets, unreachable
+from costlab.sources.prometheus.selector import Selector
 
 
 def open_session(settings: Prometheus) -> requests.Session:
@@ -44,58 +42,65 @@ def open_session(settings: Prometheus) -> requests.Session:
 
 
 class Connection:
-    """Discovery and small instant queries, by prometheus-api-client; raises as `Client` does.
+    """Discovery and small instant queries, each asked, bounded and read as `Client` does; raises SourceError.
 
-    form: parameters that every query carries.
+    form: parameters that every query carries. Raises ConfigError as `open_session`.
     """
 
     def __init__(self, settings: Prometheus) -> None:
-        session = open_session(settings)
-        session.hooks["response"] = [_check]
+        self._session = open_session(settings)
+        self.client = Client(settings.url, self._session, settings.timeout)
         self.form: Mapping[str, str] = {}
-        self._host = host_of(settings.url)
-        self._connect = PrometheusConnect(
-            settings.url, session=session, timeout=settings.timeout, retry=Retry(0)
-        )
+        # Without an address: that is the client's.
+        self._discovery = PrometheusConnect("", session=_Asking(self.client))
 
-    def metrics(self) -> list[str]:
-        """Names of all metrics that it knows."""
-        with self._translated():
-            return list(self._connect.all_metrics())
+    def metrics(self, selector: Selector, window: Window) -> list[str]:
+        """Names of the metrics that the selected series have in the window, and perhaps around it."""
+        params = {
+            "match[]": str(selector),
+            "start": f"{window.start_ms / 1000:.3f}",
+            "end": f"{window.end_ms / 1000:.3f}",
+        }
+        names = self._discovery.all_metrics(params)
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise self._odd("names of metrics")
+        return names
 
     def vector(self, promql: str, at_ms: int) -> list[tuple[Labels, float]]:
         """The series of an instant query at epoch milliseconds, and their values."""
-        with self._translated():
-            answer = self._connect.custom_query(promql, params={"time": f"{at_ms / 1000:.3f}", **self.form})
-            return [(dict(entry["metric"]), float(entry["value"][1])) for entry in answer]
-
-    def series_count(self, selector: str, at_ms: int) -> int:
-        """How many series a selector has at epoch milliseconds."""
-        found = self.vector(f"count({selector})", at_ms)
-        return int(found[0][1]) if found else 0
-
-    def clock_skew_s(self, now: datetime) -> float:
-        """How many seconds the server's clock is ahead of `now`, the aware instant of asking."""
-        with self._translated():
-            answer = self._connect.custom_query("vector(time())", params=dict(self.form))
-            return float(answer[0]["value"][1]) - now.timestamp()
+        found = self.client.query(promql, at_ms, self.form).data
+        try:
+            if found["resultType"] != "vector":
+                raise self._odd("a vector")
+            return [(dict(entry["metric"]), float(entry["value"][1])) for entry in found["result"]]
+        except (KeyError, IndexError, TypeError, ValueError):
+            raise self._odd("a vector") from None
 
     def close(self) -> None:
         """Gives its connections back."""
-        self._connect.close()
+        self._session.close()
 
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
-        try:
-            yield
-        except (KeyError, IndexError, TypeError, ValueError, PrometheusApiClientException):
-            # A refusal with an error's status never comes so far: the hook reads it first.
-            raise SourceRefused(
-                f"{self._host} did not answer as Prometheus does",
-                "prometheus.url is the address in front of /api/v1",
-            ) from None
-        except requests.RequestException as fault:
-            raise unreachable(self._host, fault) from None
+    def _odd(self, wanted: str) -> SourceRefused:
+        return SourceRefused(
+            f"{self.client.host} did not answer as Prometheus does: these are not {wanted}",
+            "prometheus.url is the address in front of /api/v1",
+        )
+
+
+class _Asking(requests.Session):
+    """What prometheus-api-client takes for a session: by itself it would wait for ever, and pass over warnings."""
+
+    def __init__(self, client: Client) -> None:
+        super().__init__()
+        self._client = client
+
+    def request(self, method: str, url: str, params: Mapping[str, str], **_: Any) -> requests.Response:  # type: ignore[override]  # noqa: ARG002 - the library has settings of its own
+        """The answer to what the library asks for, after it has been checked; raises SourceError."""
+        answer = self._client.ask(url.removeprefix("/"), query=params)
+        response = requests.Response()
+        response.status_code = 200
+        response.raw = BytesIO(orjson.dumps({"status": "success", "data": answer.data}))
+        return response
 
 
 class _Session(requests.Session):
@@ -138,9 +143,3 @@ def _readable(file: Path, setting: str) -> str:
             f"{setting}: {file} cannot be read: {fault.strerror}", "name a file that this user may read"
         ) from None
     return str(file)
-
-
-def _check(response: requests.Response, *_: Any, **__: Any) -> None:
-    """Refuses a bad answer before its body is read, and a redirect before it is followed."""
-    server = Server(host_of(response.request.url or ""), sent_secrets(response))
-    check_head(response, server)

@@ -93,11 +93,11 @@ class Client:
         """For a query in all."""
         return self._timeout_s
 
-    def query(self, promql: str, at_ms: int) -> Answer:
-        """The answer to an instant query at epoch milliseconds; raises SourceError."""
+    def query(self, promql: str, at_ms: int, further: Mapping[str, str] | None = None) -> Answer:
+        """The answer to an instant query at epoch milliseconds, with further parameters; raises SourceError."""
         seconds, rest = divmod(at_ms, 1000)
         form = {"query": promql, "time": f"{seconds}.{rest:03d}", "timeout": f"{self._timeout_s:.3f}"}
-        return self.ask("api/v1/query", form)
+        return self.ask("api/v1/query", form | dict(further or {}))
 
     def ask(
         self, path: str, form: Mapping[str, str] | None = None, query: Mapping[str, str] | None = None

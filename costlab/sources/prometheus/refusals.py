@@ -51,6 +51,8 @@ def _without_words(status: int, kind: str) -> Reading:
         return _BUSY
     if status >= 500:
         return Reading(Meaning.FAILED, "look into the server's log")
+    if status == 404:
+        return Reading(Meaning.REFUSED, "prometheus.url is the address in front of /api/v1")
     return Reading(Meaning.REFUSED, "see prometheus.matchers and prometheus.url")
 
 

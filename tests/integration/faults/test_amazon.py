@@ -13,9 +13,11 @@ from fault_server import FaultServer, Request, Teller, reply, success
 
 from costlab.config.settings import Prometheus, SigV4
 from costlab.domain.errors import ConfigError, SourceError, SourceUnavailable
+from costlab.domain.time import Window
 from costlab.sources.prometheus.answer import AccessRefused
 from costlab.sources.prometheus.connection import Connection, open_session
 from costlab.sources.prometheus.http import Client
+from costlab.sources.prometheus.selector import Matcher, Operator, Selector
 
 ID, KEY, TOKEN = "AKIDEXAMPLE", "wJalr/XUtnFEMI+secret-key", "session/token+that=is-secret"
 
@@ -79,7 +81,7 @@ def test_the_signature_is_the_published_algorithms(
     client, doctor = Client(found.url, open_session(found), 5), Connection(found)
     client.query('kube_pod_info{pod=~"a b|ü&c=d%2F"}[7200000ms]', 1_795_000_000_123)
     server.answers(success('{"status":"success","data":[]}'))
-    doctor.metrics()
+    doctor.metrics(Selector("up", (Matcher("a", Operator.MATCHES, "a b|ü"),)), Window(0, 1))
     client.ask("api/v1/label/namespace/values?match%5B%5D=up&end=1&start=0.5")
     doctor.close()
     assert [request.line.partition(" ")[0] for request in server.seen] == ["POST", "GET", "GET"]

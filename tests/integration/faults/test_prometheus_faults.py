@@ -7,7 +7,6 @@ import socket
 import time
 import traceback
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from email.utils import formatdate
 from pathlib import Path
 from typing import Any
@@ -527,7 +526,7 @@ def test_no_secret_is_ever_shown(
         server.answers(fault)
         doctor = Connection(settings.model_copy(update={"timeout": 0.5}))
         with pytest.raises(SourceError) as raised:
-            doctor.series_count("up", 0)
+            doctor.vector("up", 0)
         assert CANARY not in shown(raised.value)
         doctor.close()
     assert all(CANARY in request.headers.get("authorization", "") + request.headers.get("x-scope-orgid", "")
@@ -580,17 +579,26 @@ def test_doctors_questions_fail_as_plainly(server: FaultServer, other_server: Fa
         (reply("403 Forbidden", b"no", "text/plain"), "refused access"),
         (reply(body=b"<html>", kind="text/html"), "a login page"),
         (reply(body=b'{"status":"success"}'), "did not answer as Prometheus does"),
-        (reply(body=b"{"), "did not answer as Prometheus does"),
+        (reply(body=b"{"), "ends in the middle"),
         ([Reset()], "is not reachable"),
-        ([3.0], "is not reachable"),
+        ([3.0], "did not answer within"),
+        (drip(reply(body=b'{"status":"success","data":["up"]}')[0], 1, 0.1), "did not answer"),  # type: ignore[arg-type]
+        (reply(body=GOOD[:-1] + b',"warnings":["store 3 is gone"]}'), "store 3 is gone"),
+        (reply(body=GOOD), "did not answer as Prometheus does: these are not"),
     ):
         server.answers(fault)
         for ask in (
-            doctor.metrics,
-            lambda: doctor.series_count("up", 0),
-            lambda: doctor.clock_skew_s(datetime.now(UTC)),
+            lambda: doctor.metrics(Selector("up"), SHORT),
+            lambda: doctor.vector("up", 0),
         ):
             with pytest.raises(SourceError, match=words):
                 ask()
     assert other_server.seen == []
     doctor.close()
+
+
+def test_a_path_that_is_not_there_names_the_address(server: FaultServer) -> None:
+    server.answers(reply("404 Not Found", b"404 page not found", "text/plain"))
+    with pytest.raises(SourceRefused, match="404 page not found") as fault:
+        Asking(server.url).query()
+    assert fault.value.hint == "prometheus.url is the address in front of /api/v1"

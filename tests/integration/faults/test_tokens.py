@@ -14,10 +14,12 @@ from fault_server import FaultServer, Reply, Request, Teller, reply, success
 
 from costlab.config.settings import BasicAuth, Prometheus
 from costlab.domain.errors import ConfigError, SourceUnavailable
+from costlab.domain.time import Window
 from costlab.sources.prometheus.answer import AccessRefused
 from costlab.sources.prometheus.connection import Connection, open_session
 from costlab.sources.prometheus.http import Client
 from costlab.sources.prometheus.secret import secret_of
+from costlab.sources.prometheus.selector import Selector
 
 REFUSED = reply("401 Unauthorized", b"who are you", "text/plain")
 
@@ -153,7 +155,7 @@ def test_doctors_questions_renew_as_well(server: FaultServer, tmp_path: Path) ->
         lambda _: success('{"status":"success","data":["up"]}'),
     )
     doctor = Connection(Prometheus(url=server.url, token_command=counting(tmp_path)))
-    assert doctor.metrics() == ["up"]
+    assert doctor.metrics(Selector("up"), Window(0, 1)) == ["up"]
     assert sent(server) == ["Bearer token-1", "Bearer token-2"]
     doctor.close()
 
