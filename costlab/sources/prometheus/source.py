@@ -159,10 +159,9 @@ class PrometheusSource:
             if self._entered is None:
                 self._entered = enter(self._settings, self._session)
                 if abs(self._entered.ahead_s) > MOST_SKEW_S:
-                    told = (
-                        f"the server's clock is {self._entered.ahead_s:+.0f} s from ours: let NTP keep both"
-                    )
-                    self._note([told])
+                    # In minutes, so that the same day read again is told of in the same words.
+                    ahead_min = self._entered.ahead_s / 60
+                    self._note([f"the server's clock is {ahead_min:+.0f} min from ours: let NTP keep both"])
             return self._entered
 
     def _note(self, remarks: Iterable[str]) -> None:

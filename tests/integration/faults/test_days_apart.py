@@ -1,6 +1,7 @@
 """What is told of a day's reading is that day's own, and the same whether or not its reading broke off; whose clock it ends by."""
 
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
@@ -140,4 +141,23 @@ def test_a_clock_by_which_the_day_has_ended_is_remarked(installed: Installed, ah
     done = installed.run("nightly", "--date", str(FIRST.date))
     assert done.exit_code == 0, done.output
     told = installed.warnings(FIRST) or []
-    assert [text.partition(" is ")[0] for text in told] == ["the server's clock"]
+    assert told == [f"the server's clock is {60 * ahead_h:+.0f} min from ours: let NTP keep both"]
+    prometheus.ahead_s += 3
+    assert "unchanged, nothing committed" in installed.run("nightly", "--date", str(FIRST.date)).output
+
+
+@pytest.mark.parametrize("command", ["nightly", "extract"])
+def test_a_run_sweeps_away_what_nobody_goes_on_with_unless_another_is_in_the_lake(
+    installed: Installed, command: str
+) -> None:
+    lake = Lake.create(installed.folder / "lake")
+    left = lake.path / "_fetched" / "gone" / "2026-11-01" / "cpu_seconds"
+    left.mkdir(parents=True)
+    for folder in (left, left.parent):
+        os.utime(folder, (START_MS / 1000 - 30 * 86_400,) * 2)
+    installed.server.answers(SmallPrometheus(a_day(START_MS)))
+    with lake.locked():
+        assert installed.run(command, "--date", str(FIRST.date)).exit_code == 5
+    assert left.is_dir()
+    assert installed.run(command, "--date", str(FIRST.date)).exit_code == 0
+    assert not (lake.path / "_fetched").exists()
