@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,7 +15,10 @@ from typer.testing import CliRunner
 from costlab.cli.app import app
 from costlab.cli.frame import Desk
 from costlab.config.load import load
+from costlab.config.settings import Prometheus
+from costlab.domain.time import HOUR_MS, Window, milliseconds
 from costlab.jobs.doctor import Check, PrometheusProbe, Status, examine
+from costlab.sources.prometheus.selector import Matcher, Operator, Selector
 from costlab.sources.synthetic import SyntheticCluster
 
 pytestmark = pytest.mark.prometheus
@@ -36,7 +40,7 @@ def test_the_doctor_finds_every_signal(
     assert checks["prod: engine"]["found"].startswith("remote-read: ")
     assert checks["prod: limits"]["found"].endswith("it streams: its limits of samples do not count")
     assert re.match(r"a day is about [\d,.]+( M)? samples, one in 120 s of ", checks["prod: limits"]["found"])
-    assert checks["prod: retention"]["found"].endswith("and keeps 20y")
+    assert checks["prod: retention"]["found"].endswith("; it keeps 20y")
     assert checks["prod: duplicates"]["found"] == "every pod is told of once"
     assert "at prices.gpu_hour=2.5" in checks["prod: GPU prices"]["found"]
     assert checks["prod: clock"]["status"] == "OK"
@@ -140,3 +144,12 @@ def test_an_engine_that_is_not_spoken_fails_and_all_else_is_told(two_replicas: s
     assert checks["engine"].status is Status.FAIL
     assert "does not speak victoria-export, but remote-read and json" in checks["engine"].text
     assert checks["pod_info"].status is Status.OK
+
+
+def test_names_of_metrics_are_found_out_by_a_pattern_within_the_matchers(two_replicas: str) -> None:
+    now_ms = milliseconds(NOW)
+    hour, gpus = Window(now_ms - HOUR_MS, now_ms), Matcher("__name__", Operator.MATCHES, "(?i).*gpu.*")
+    with closing(PrometheusProbe(Prometheus(url=two_replicas))) as probe:
+        for monitor, found in (("prometheus-a", ["DCGM_FI_DEV_GPU_UTIL"]), ("nobody", [])):
+            narrowed = Selector("", (gpus, Matcher("monitor", Operator.EQUAL, monitor)))
+            assert probe.metrics(narrowed, hour) == found

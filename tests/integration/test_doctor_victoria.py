@@ -1,6 +1,7 @@
 """The doctor against a real VictoriaMetrics: recognised, entered by its export, and asked about this very moment."""
 
 from collections.abc import Callable
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from costlab.config.settings import Engine, Prometheus
 from costlab.domain.errors import SourceRefused
 from costlab.jobs.doctor import PrometheusProbe, Status, examine
 from costlab.sources.prometheus.flavour import Flavour
+from costlab.sources.prometheus.selector import Matcher, Operator, Selector
 from costlab.sources.synthetic import SyntheticCluster
 
 pytestmark = pytest.mark.victoria
@@ -26,9 +28,12 @@ def test_it_is_recognised_and_every_signal_found(
     checks = {check.subject.removeprefix("prod: "): check for check in found}
     assert checks["Prometheus"].text.startswith("VictoriaMetrics")
     assert checks["engine"].text == "victoria-export: VictoriaMetrics exports series by series"
-    assert checks["retention"].text.endswith("and keeps 100y")
+    assert checks["retention"].text.endswith("; it keeps 100y")
     assert [check for check in checks.values() if check.status is not Status.OK] == []
     assert "series of kube_pod_info" in checks["pod_info"].text
+    gpus = Selector("", (Matcher("__name__", Operator.MATCHES, "(?i).*gpu.*"),))
+    with closing(PrometheusProbe(Prometheus(url=synthetic_victoria))) as probe:
+        assert probe.metrics(gpus, synthetic_cluster.days[-1].window) == ["DCGM_FI_DEV_GPU_UTIL"]
 
 
 def test_its_flags_are_its_limits_and_its_clock_is_not_half_a_minute_late(
