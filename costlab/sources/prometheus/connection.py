@@ -71,10 +71,10 @@ class Connection:
         found = self.client.query(promql, at_ms, self.form).data
         try:
             if found["resultType"] != "vector":
-                raise self._odd("a vector")
+                raise self._odd("vector")
             return [(dict(entry["metric"]), float(entry["value"][1])) for entry in found["result"]]
         except (KeyError, IndexError, TypeError, ValueError):
-            raise self._odd("a vector") from None
+            raise self._odd("vector") from None
 
     def close(self) -> None:
         """Gives its connections back."""
@@ -82,7 +82,7 @@ class Connection:
 
     def _odd(self, wanted: str) -> SourceRefused:
         return SourceRefused(
-            f"{self.client.host} did not answer as Prometheus does: these are not {wanted}",
+            f"{self.client.host} did not answer as Prometheus does: no {wanted}",
             "prometheus.url is the address in front of /api/v1",
         )
 
