@@ -78,7 +78,7 @@ class Prometheus(Section):
     """Where a cluster's metrics are, and how to ask for them.
 
     timeout: seconds for one request; signal_timeout: for all requests of one signal of a day, pauses included.
-    max_series: of one metric of a day; more are a mistake in the matchers or in an exporter.
+    max_series: in one answer; more are a mistake in the matchers or in an exporter.
     token_command: the program and its arguments; what it prints is the bearer token.
     settle: how long after a day's end its samples may still come; before, the day is not measured.
     """

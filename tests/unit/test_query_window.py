@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from costlab.domain.time import Window
-from costlab.sources.prometheus.answer import Server
+from costlab.sources.prometheus.answer import Answer, Server
 from costlab.sources.prometheus.http import Call
 from costlab.sources.prometheus.query_engine import QueryEngine
 from costlab.sources.prometheus.selector import Selector
@@ -22,27 +22,44 @@ START_MS = 1_795_132_800_000
 class Memory:
     """Answers a range selector as Prometheus does: version 2 holds both ends of a range, 3 only the later one."""
 
-    timeout_s = 10.0
-
     def __init__(self, samples: dict[str, list[int]], version: int) -> None:
         self._samples, self._version = samples, version
         self.whole = False
 
     @contextmanager
-    def receive(self, call: Call) -> Iterator[Any]:
+    def receive(self, call: Call, deadline: float) -> Iterator[Any]:
+        del deadline
+        body = json.dumps(
+            {"status": "success", "data": {"resultType": "matrix", "result": self._result(call.data)}},
+            separators=(",", ":"),
+        ).encode()
+        yield SimpleNamespace(whole=lambda _: body, server=Server("memory"))
+
+    def ask_once(self, call: Call, deadline: float) -> Answer:
+        """Answers the count of series that have samples in the range."""
+        del deadline
         form: Any = call.data
+        ranged = re.fullmatch(r"count\(last_over_time\((.*)\)\)", form["query"])
+        assert ranged
+        having = sum(bool(series["values"]) for series in self._result({**form, "query": ranged[1]}))
+        counts = [{"metric": {}, "value": [1, str(having)]}] if having else []
+        return Answer({"resultType": "vector", "result": counts}, (), Server("memory"))
+
+    @staticmethod
+    def server_timeout(deadline: float) -> str:
+        del deadline
+        return "9.000"
+
+    def _result(self, form: Any) -> list[Any]:
         (length, unit) = re.fullmatch(r"up\{\}\[(\d+)(ms|s)\]", form["query"]).groups()  # type: ignore[union-attr]
         length_ms = int(length) * (1 if unit == "ms" else 1000)
         at_ms = round(float(form["time"]) * 1000)
         self.whole = unit == "s" and "." not in form["time"]
         first_ms = at_ms - length_ms + (self._version > 2)
-        result = [
+        return [
             {"metric": {"pod": pod}, "values": [[at / 1000, str(at)] for at in instants if first_ms <= at <= at_ms]}
             for pod, instants in self._samples.items()
         ]  # fmt: skip
-        document = {"status": "success", "data": {"resultType": "matrix", "result": result}}
-        body = json.dumps(document, separators=(",", ":")).encode()
-        yield SimpleNamespace(whole=lambda _: body, server=Server("memory"))
 
 
 # A sample in about every other millisecond: many lie at the very edges of windows.
@@ -75,6 +92,26 @@ def test_it_does_as_well_where_only_whole_seconds_are_answered(
     window, memory = Window(start_ms, start_ms + length_ms), Memory(samples, version)
     assert read(QueryEngine(as_client(memory), whole_seconds=True), window) == inside(samples, window)
     assert memory.whole
+
+
+few = st.lists(st.integers(0, 5000), max_size=3).map(lambda some: sorted({START_MS + at for at in some}))
+
+
+@given(
+    st.dictionaries(st.sampled_from("abc"), few),
+    st.data(),
+    st.sampled_from([2, 3]),
+    st.booleans(),
+)
+def test_a_sample_is_heard_just_where_there_is_one(
+    samples: dict[str, list[int]], data: st.DataObject, version: int, whole_seconds: bool
+) -> None:
+    edges = [START_MS, START_MS + 5000, *(at for some in samples.values() for at in some)]
+    edge = st.builds(lambda at, by: at + by, st.sampled_from(edges), st.integers(-2, 2))
+    start_ms, end_ms = sorted((data.draw(edge), data.draw(edge)))
+    window = Window(start_ms, end_ms)
+    engine = QueryEngine(as_client(Memory(samples, version)), whole_seconds=whole_seconds)
+    assert engine.heard(Selector("up"), window) == bool(inside(samples, window))
 
 
 def as_client(memory: Memory) -> Any:

@@ -17,6 +17,7 @@ from costlab.sources.prometheus.refusals import Meaning, read_refusal
 
 # VictoriaMetrics puts the request before its words.
 _REQUEST = re.compile(r'^remoteAddr: "[^"]*"(?:, X-Forwarded-For: "[^"]*")?; requestURI: \S*; ')
+_GATEWAY_TIMEOUT = 504
 _URL_SAFE = str.maketrans("+/", "-_")
 
 
@@ -32,16 +33,20 @@ class QueryTimedOut(SourceUnavailable):
     """The server gave up on the query; a shorter window may do, the same query will not."""
 
 
-class BrokenOff(SourceUnavailable):
-    """The answer ends in the middle; the same query may do."""
-
-
 class MayPass(SourceUnavailable):
     """A fault that the same query may not meet again, after `after_s` seconds at the earliest."""
 
     def __init__(self, message: str, hint: str, after_s: float = 0.0) -> None:
         super().__init__(message, hint)
         self.after_s = after_s
+
+
+class BrokenOff(MayPass):
+    """The answer ends in the middle; if the same query meets it again, a shorter window may do."""
+
+
+class GatewayTimedOut(MayPass):
+    """What stands before the server waited no longer; if the same query meets it again, a shorter window may do."""
 
 
 class AccessRefused(SourceRefused):
@@ -120,7 +125,8 @@ def refusal(server: Server, status: int, document: Any, after_s: float = 0.0) ->
     said = _REQUEST.sub("", str(text))
     reading = read_refusal(status, kind, said)
     if reading.meaning is Meaning.BUSY:
-        return MayPass(
+        passing = GatewayTimedOut if status == _GATEWAY_TIMEOUT else MayPass
+        return passing(
             f"{server.host} is not available ({status}): {server.quoted(said)}", reading.hint, after_s
         )
     error, words = _ERRORS[reading.meaning]

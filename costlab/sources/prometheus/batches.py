@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from itertools import islice
+from itertools import islice, pairwise
 
 import numpy as np
 import orjson
@@ -36,6 +36,20 @@ def maps_of(names: Sequence[str], values: Sequence[str], offsets: Sequence[int])
     return pa.MapArray.from_arrays(
         pa.array(offsets, pa.int32()), pa.array(names, pa.string()), pa.array(values, pa.string())
     )
+
+
+def label_digests(labels: pa.MapArray) -> set[int]:
+    """A number for each label set, the same for the same values in the same order, in this process alone.
+
+    0.5 µs a series: as Python objects, labels would take longer than their samples.
+    """
+    values = labels.items
+    if not len(values):
+        return set()
+    _, ends, text = values.buffers()
+    bounds = np.frombuffer(ends, np.int32)[values.offset :][np.asarray(labels.offsets)].tolist()
+    everything = memoryview(text or b"")
+    return {hash(bytes(everything[begin:end])) for begin, end in pairwise(bounds)}
 
 
 def joined(batches: Sequence[Batch]) -> Batch:

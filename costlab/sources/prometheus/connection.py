@@ -73,7 +73,7 @@ class Connection:
             if found["resultType"] != "vector":
                 raise self._odd("vector")
             return [(dict(entry["metric"]), float(entry["value"][1])) for entry in found["result"]]
-        except (KeyError, IndexError, TypeError, ValueError):
+        except (KeyError, IndexError, TypeError, ValueError, OverflowError):
             raise self._odd("vector") from None
 
     def close(self) -> None:

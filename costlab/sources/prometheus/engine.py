@@ -1,6 +1,7 @@
 """The ways to read samples out of a Prometheus, as one: an engine turns a selector and a window into batches."""
 
 from collections.abc import Iterator, Sequence
+from math import inf
 from typing import Protocol
 
 from costlab.domain.time import Window
@@ -25,10 +26,20 @@ class Engine(Protocol):
         """
         ...
 
-    def read(self, selector: Selector, window: Window) -> Iterator[Batch]:
+    def read(self, selector: Selector, window: Window, deadline: float = inf) -> Iterator[Batch]:
         """The series' samples with window.start_ms <= t < window.end_ms, by one request that is not repeated.
 
-        Raises SourceError, and then everything that it gave has to be thrown away: MayPass and BrokenOff where the
-        same request may do, QueryTooLarge and QueryTimedOut where a shorter window or fewer series may.
+        deadline: on the client's clock, when all of it has to be there.
+        Raises SourceError, and then everything that it gave has to be thrown away: MayPass where the same request may
+        do, QueryTooLarge and QueryTimedOut where a shorter window or fewer series may.
         """
         ...
+
+    def heard(self, selector: Selector, window: Window, deadline: float = inf) -> bool:
+        """Whether `read` would give a sample, as cheaply as can be; raises as `read`, and SourceRefused if it cannot tell."""
+        ...
+
+
+def any_sample(batches: Iterator[Batch]) -> bool:
+    """Whether there is one; no more is read than up to the first."""
+    return any(len(batch.at_ms) for batch in batches)

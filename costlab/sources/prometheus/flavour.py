@@ -49,6 +49,11 @@ class Product:
         return _FORMS.get(self.flavour, {})
 
     @property
+    def lists_all_names(self) -> bool:
+        """Whether the names that it lists for a window lack none; others may look at the most recent hours alone."""
+        return self.flavour in (Flavour.PROMETHEUS, Flavour.VICTORIA_METRICS)
+
+    @property
     def whole_seconds(self) -> bool:
         """Whether it gives nothing, and no error, for instants with a fraction of a second."""
         return self.flavour is Flavour.GOOGLE

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import Condition
+from threading import TIMEOUT_MAX, Condition
 
 from costlab.domain.errors import SourceUnavailable
 
@@ -20,11 +20,17 @@ class Gate:
         self._changed = Condition()
 
     @contextmanager
-    def entered(self) -> Iterator[None]:
-        """A place, as soon as there is one; raises SourceUnavailable once the gate is closed."""
+    def entered(self, longest_s: float = TIMEOUT_MAX) -> Iterator[None]:
+        """A place, as soon as there is one; raises SourceUnavailable when there is none in time or the gate is closed."""
         with self._changed:
-            self._changed.wait_for(lambda: self._closed or self._inside < int(self._width))
+            free = longest_s > 0 and self._changed.wait_for(
+                lambda: self._closed or self._inside < int(self._width), min(longest_s, TIMEOUT_MAX)
+            )
             self.check()
+            if not free:
+                raise SourceUnavailable(
+                    "no request could begin in time", "see whether the server is overloaded"
+                )
             self._inside += 1
         try:
             yield

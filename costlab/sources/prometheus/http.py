@@ -1,5 +1,6 @@
 """Asking over HTTP, strictly: in time, whole, from the host that was named; or a typed error."""
 
+import math
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -7,18 +8,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import BufferedReader
 from itertools import count
+from threading import Event
 
 import requests
 import urllib3
 
 from costlab import __version__
-from costlab.domain.errors import SourceError, SourceRefused, SourceUnavailable
+from costlab.domain.errors import SourceRefused, SourceUnavailable
 from costlab.sources.prometheus.adapter import PromptAdapter
-from costlab.sources.prometheus.answer import Answer, BrokenOff, MayPass, QueryTooLarge, Server, read_answer
+from costlab.sources.prometheus.answer import Answer, MayPass, QueryTooLarge, Server, read_answer
+from costlab.sources.prometheus.patience import pause_s
 from costlab.sources.prometheus.verdict import (
     JSON,
     PLAIN,
     ahead_s,
+    broken_off,
     check_head,
     host_of,
     kind_of,
@@ -31,9 +35,9 @@ from costlab.sources.prometheus.watchdog import cut_off_after
 
 TRIES = 3
 CONNECT_S = 10.0
-LONGEST_PAUSE_S = 30.0
 LARGEST_BODY = 2**28  # about 8 M samples, which take 1 GiB while they are read; beyond, windows are halved
 _PORTION = 2**20
+_SERVER_SHARE = 0.9  # of our own patience: the server's refusal arrives before we hang up
 HEADERS = {
     "Accept": "application/json",
     # gzip costs the server 3 to 6 times the time of the answer itself.
@@ -71,7 +75,7 @@ class Client:
         *,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], object] | None = None,
         jitter: Callable[[], float] = random.random,
         largest_body: int = LARGEST_BODY,
     ) -> None:
@@ -83,50 +87,76 @@ class Client:
         self._wall = wall
         self.skew_s = 0.0
         """How far the server's clock was ahead of ours at its last answer, as far as it told; whole seconds."""
-        self._sleep = sleep
+        self._aborted = Event()
+        self._sleep = sleep or self._aborted.wait
         self._jitter = jitter
         self._largest_body = largest_body
-        self._aborted = False
 
     @property
     def timeout_s(self) -> float:
         """For a query in all."""
         return self._timeout_s
 
-    def query(self, promql: str, at_ms: int, further: Mapping[str, str] | None = None) -> Answer:
+    def query(
+        self,
+        promql: str,
+        at_ms: int,
+        further: Mapping[str, str] | None = None,
+        *,
+        deadline: float = math.inf,
+    ) -> Answer:
         """The answer to an instant query at epoch milliseconds, with further parameters; raises SourceError."""
         seconds, rest = divmod(at_ms, 1000)
-        form = {"query": promql, "time": f"{seconds}.{rest:03d}", "timeout": f"{self._timeout_s:.3f}"}
-        return self.ask("api/v1/query", form | dict(further or {}))
+        form = {
+            "query": promql,
+            "time": f"{seconds}.{rest:03d}",
+            "timeout": self.server_timeout(deadline),
+            **(further or {}),
+        }
+        return self.ask("api/v1/query", form, deadline=deadline)
 
     def ask(
-        self, path: str, form: Mapping[str, str] | None = None, query: Mapping[str, str] | None = None
+        self,
+        path: str,
+        form: Mapping[str, str] | None = None,
+        query: Mapping[str, str] | None = None,
+        deadline: float = math.inf,
     ) -> Answer:
         """The answer of an API path, by POST if there is a form; raises SourceError.
 
         Repeats, up to 3 times in all, what may pass: broken connections and answers, 429, 502, 503, 504.
         """
-        deadline = self._clock() + self._timeout_s
+        deadline = min(self._clock() + self._timeout_s, deadline)
         for attempt in count(1):
             try:
-                return self._once(Call(path, form or None, query=query or {}), deadline)
-            except (MayPass, BrokenOff) as fault:
-                pause_s = self._pause_s(fault, attempt)
-                if attempt == TRIES or self._clock() + pause_s >= deadline:
+                return self.ask_once(Call(path, form or None, query=query or {}), deadline)
+            except MayPass as fault:
+                if attempt == TRIES:
                     raise
-                self._sleep(pause_s)
+                left_s = deadline - self._clock()
+                self._sleep(pause_s(fault, attempt, left_s, self._jitter(), "prometheus.timeout"))
         raise AssertionError  # the loop has no end
 
+    def ask_once(self, call: Call, deadline: float = math.inf) -> Answer:
+        """The answer to one call, which is not repeated; raises as `receive`."""
+        with self.receive(call, deadline) as body:
+            return read_answer(body.whole(self._largest_body), body.server)
+
+    def server_timeout(self, deadline: float) -> str:
+        """The `timeout` of a query that is sent now: the seconds after which the server is to give up on it."""
+        return f"{max(_SERVER_SHARE * self._allowed_s(deadline), 0.001):.3f}"
+
     @contextmanager
-    def receive(self, call: Call, deadline: float | None = None) -> Iterator["Body"]:
-        """The body of one answer while it arrives, asked for once; `deadline` is on the client's clock.
+    def receive(self, call: Call, deadline: float = math.inf) -> Iterator["Body"]:
+        """The body of one answer while it arrives, asked for once, in what is left until `deadline` on the client's clock.
 
         Raises SourceError: MayPass and BrokenOff where the same call may do, QueryTooLarge and QueryTimedOut where a
         shorter window may. What was read before an error has to be thrown away.
         """
-        if self._aborted:
+        if self._aborted.is_set():
             raise SourceUnavailable("reading was ended", "see the error before it")
-        deadline = self._clock() + self._timeout_s if deadline is None else deadline
+        allowed_s = self._allowed_s(deadline)
+        deadline = min(self._clock() + self._timeout_s, deadline)
         request = requests.Request(
             "GET" if call.data is None else "POST",
             f"{self._url}/{call.path}",
@@ -141,27 +171,27 @@ class Client:
             self.skew_s = ahead_s(response, self._wall())
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as fault:
             if self._clock() >= deadline or isinstance(fault, requests.ReadTimeout):
-                raise late(self.host, self._timeout_s) from None
+                raise late(self.host, allowed_s) from None
             raise unreachable(self.host, fault) from None
         if self._clock() >= deadline:
             response.close()  # its head may end where time was up
-            raise late(self.host, self._timeout_s)
+            raise late(self.host, allowed_s)
         with response, cut_off_after(deadline - self._clock(), response):
-            body = Body(response, server, deadline, self._timeout_s, self._clock)
+            body = Body(response, server, deadline, allowed_s, self._clock)
             with body.translated():
                 check_head(response, server, call.kinds, call.encodings)
             yield body
 
     def abort(self) -> None:
         """End every request that is under way, from another thread; from now on each one fails."""
-        self._aborted = True
+        self._aborted.set()
         for adapter in self._session.adapters.values():
             if isinstance(adapter, PromptAdapter):
                 adapter.abort()
 
-    def _once(self, call: Call, deadline: float) -> Answer:
-        with self.receive(call, deadline) as body:
-            return read_answer(body.whole(self._largest_body), body.server)
+    def _allowed_s(self, deadline: float) -> float:
+        """How long a request that begins now may take."""
+        return max(min(self._timeout_s, deadline - self._clock()), 0.0)
 
     def _send(self, prepared: requests.PreparedRequest, deadline: float) -> requests.Response:
         """The response when its head has arrived."""
@@ -175,12 +205,6 @@ class Client:
             cert=self._session.cert,
         )
 
-    def _pause_s(self, fault: SourceError, attempt: int) -> float:
-        """How long to wait after the n-th attempt: 0.5 s, 1 s, ... give or take half, or as the server asks."""
-        pause_s = 0.5 * 2.0 ** (attempt - 1) * (0.5 + self._jitter())
-        asked_s = fault.after_s if isinstance(fault, MayPass) else 0.0
-        return min(max(pause_s, asked_s), LONGEST_PAUSE_S)
-
 
 class Body:
     """The bytes of an answer whose head was good, as they arrive."""
@@ -190,14 +214,14 @@ class Body:
         response: requests.Response,
         server: Server,
         deadline: float,
-        timeout_s: float,
+        allowed_s: float,
         clock: Callable[[], float],
     ) -> None:
         self.server = server
         self.kind = kind_of(response)
         self._response = response
         self._deadline = deadline
-        self._timeout_s = timeout_s
+        self._allowed_s = allowed_s
         self._clock = clock
 
     def portions(self, size: int = _PORTION) -> Iterator[bytes]:
@@ -244,7 +268,7 @@ class Body:
             yield
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as fault:
             if self._clock() >= self._deadline:
-                raise slow(self.server.host, self._timeout_s) from None
-            raise unreachable(self.server.host, fault) from None
+                raise slow(self.server.host, self._allowed_s) from None
+            raise broken_off(self.server.host, fault) from None
         if self._clock() >= self._deadline:
-            raise slow(self.server.host, self._timeout_s)
+            raise slow(self.server.host, self._allowed_s)

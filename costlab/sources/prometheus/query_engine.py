@@ -1,18 +1,21 @@
 """Raw samples through the query API, which everything that calls itself Prometheus has."""
 
 from collections.abc import Iterator, Mapping
+from math import inf
 
 from costlab.domain.time import Window
 from costlab.sources import Batch
-from costlab.sources.prometheus.batches import cut
+from costlab.sources.prometheus.batches import cut, malformed
+from costlab.sources.prometheus.engine import any_sample
 from costlab.sources.prometheus.http import LARGEST_BODY, Call, Client
 from costlab.sources.prometheus.matrix import read_matrix
+from costlab.sources.prometheus.ranges import Range, around, within
 from costlab.sources.prometheus.selector import Selector
 from costlab.sources.prometheus.verdict import JSON
 
 # VictoriaMetrics answers a range selector out of its export, and says so.
 _KINDS = JSON | {"application/stream+json"}
-_SERVER_SHARE = 0.9  # of our own patience: the server's refusal arrives before we hang up
+_END_MS = 2000  # of a window, more than `around` and `within` differ in
 
 
 class QueryEngine:
@@ -47,12 +50,13 @@ class QueryEngine:
         """What servers said beside their answers so far, each remark once."""
         return tuple(self._remarks)
 
-    def read(self, selector: Selector, window: Window) -> Iterator[Batch]:
+    def read(self, selector: Selector, window: Window, deadline: float = inf) -> Iterator[Batch]:
         """The samples with window.start_ms <= t < window.end_ms, as one batch or none; raises as `Engine` says."""
         if not window.duration_ms:
             return
-        call = Call("api/v1/query", self._form(selector, window), kinds=_KINDS)
-        with self._client.receive(call) as body:
+        asked = around(window, whole_seconds=self._whole_seconds)
+        call = Call("api/v1/query", self._form(str(selector), asked, deadline), kinds=_KINDS)
+        with self._client.receive(call, deadline) as body:
             matrix = read_matrix(body.whole(self._largest_body), body.server)
         self._remarks |= dict.fromkeys(matrix.remarks)
         early_ms, late_ms = (2000, 1000) if self._whole_seconds else (1, 0)
@@ -60,18 +64,35 @@ class QueryEngine:
         if len(batch.at_ms):
             yield batch
 
-    def _form(self, selector: Selector, window: Window) -> dict[str, str]:
-        query, time = self._whole(selector, window) if self._whole_seconds else self._exact(selector, window)
-        timeout = f"{_SERVER_SHARE * self._client.timeout_s:.3f}"
-        return {"query": query, "time": time, "timeout": timeout, **self._further}
+    def heard(self, selector: Selector, window: Window, deadline: float = inf) -> bool:
+        """As `Engine.heard`: the server counts, one series after the other, and sends a number."""
+        whole_seconds = self._whole_seconds
+        if not window.duration_ms or not self._counted(
+            selector, around(window, whole_seconds=whole_seconds), deadline
+        ):
+            return False
+        inner = within(window, whole_seconds=whole_seconds)
+        if inner and self._counted(selector, inner, deadline):
+            return True
+        # What was counted lies at an end of the window, or a little beyond it: only reading tells.
+        first_ms = min(window.start_ms + _END_MS, window.end_ms)
+        last_ms = max(window.end_ms - _END_MS, first_ms)
+        ends = (Window(window.start_ms, first_ms), Window(last_ms, window.end_ms))
+        return any(any_sample(self.read(selector, end, deadline)) for end in ends)
 
-    def _exact(self, selector: Selector, window: Window) -> tuple[str, str]:
-        # A range selector of Prometheus 2 holds both of its ends, that of 3 only the later one. So it is asked for
-        # (end - 1 ms) - duration = start - 1 ms onwards: 3 gives exactly the window, 2 at most one instant more.
-        seconds, rest = divmod(window.end_ms - 1, 1000)
-        return f"{selector}[{window.duration_ms}ms]", f"{seconds}.{rest:03d}"
+    def _counted(self, selector: Selector, asked: Range, deadline: float) -> bool:
+        """Whether a series has a sample in the range; raises SourceError."""
+        form = self._form(f"count(last_over_time({selector}", asked, deadline, "))")
+        answer = self._client.ask_once(Call("api/v1/query", form), deadline)
+        found = answer.data.get("result") if isinstance(answer.data, dict) else None
+        if not isinstance(found, list):
+            raise malformed(answer.server, "the count of series is no list")
+        return bool(found)
 
-    def _whole(self, selector: Selector, window: Window) -> tuple[str, str]:
-        # From a full second before the window to the full second after it, whichever ends count.
-        first_s, last_s = window.start_ms // 1000 - 1, -(-window.end_ms // 1000)
-        return f"{selector}[{last_s - first_s}s]", str(last_s)
+    def _form(self, selector: str, asked: Range, deadline: float, after: str = "") -> dict[str, str]:
+        return {
+            "query": f"{selector}[{asked.length}]{after}",
+            "time": asked.time,
+            "timeout": self._client.server_timeout(deadline),
+            **self._further,
+        }

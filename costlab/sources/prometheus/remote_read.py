@@ -1,6 +1,7 @@
 """Samples by remote read: the very chunks that Prometheus keeps, which cost it next to nothing to give."""
 
 from collections.abc import Iterator, Mapping
+from math import inf
 from typing import Literal
 
 import pyarrow as pa
@@ -11,6 +12,7 @@ from costlab.domain.errors import SourceRefused
 from costlab.domain.time import Window
 from costlab.sources import Batch
 from costlab.sources.prometheus.answer import Server
+from costlab.sources.prometheus.engine import any_sample
 from costlab.sources.prometheus.framing import Frames, Message, malformed
 from costlab.sources.prometheus.http import Client
 from costlab.sources.prometheus.read_request import CHUNKS, read_call
@@ -36,11 +38,11 @@ class RemoteReadEngine:
         self._left_out = LeftOut.of(external_labels or {})
         self._chunks = chunks
 
-    def read(self, selector: Selector, window: Window) -> Iterator[Batch]:
+    def read(self, selector: Selector, window: Window, deadline: float = inf) -> Iterator[Batch]:
         """As `Engine.read`. Stale markers stay; native histograms are left out, of which there is a remark."""
         if not window.duration_ms:
             return
-        with self._client.receive(read_call(selector, window, chunks=self._chunks)) as body:
+        with self._client.receive(read_call(selector, window, chunks=self._chunks), deadline) as body:
             if body.kind == CHUNKS:
                 body.must_show_its_end()
             pieces = Frames(body) if body.kind == CHUNKS else Message(body)
@@ -53,6 +55,10 @@ class RemoteReadEngine:
                         yield _batch(columns, selector, body.server)
                 except Malformed as fault:
                     raise malformed(body.server, fault.reason, pieces.passed + fault.place) from None
+
+    def heard(self, selector: Selector, window: Window, deadline: float = inf) -> bool:
+        """As `Engine.heard`."""
+        return any_sample(self.read(selector, window, deadline))
 
     @property
     def remarks(self) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ import orjson
 import requests
 
 from costlab.config.settings import Prometheus
+from costlab.domain.errors import SourceRefused
 from costlab.domain.signals import Series, Signal
 from costlab.domain.time import Window
 from costlab.sources import Batch, RawSeries, Sink, SourceInfo
@@ -77,10 +78,12 @@ class PrometheusSource:
         backend = self._backend()
         gate = Gate(self._settings.max_in_flight)
         most_samples = backend.engine().most_samples
-        there = metrics_there(backend, self._catalogue, self._matchers, window)
+        there = metrics_there(backend.names_known, self._catalogue, window)
         metrics = [metric.name for signal in signals for metric in self._catalogue.metrics(signal)]
         known = (
-            series_at_once(backend.client, metrics, self._matchers, window)
+            series_at_once(
+                backend.client, metrics, self._matchers, window, time.monotonic() + self._settings.timeout
+            )
             if most_samples is not None
             else {}
         )
@@ -95,11 +98,15 @@ class PrometheusSource:
                 for part in parts if there(metric) else ():
                     yield reader.read(Task(metric.selector(self._matchers), part, deadline), into)
 
-            self._catalogue.carry(
-                signal,
-                lambda metric: sum(samples(metric, sink)) > 0,
-                lambda metric: any(samples(metric, _Nowhere())),
-            )
+            def heard(metric: Metric) -> bool:
+                if not there(metric):
+                    return False
+                try:
+                    return reader.heard(Task(metric.selector(self._matchers), window, deadline))
+                except SourceRefused:  # it does not count so, and reads in the lengths that suit it
+                    return any(samples(metric, _Nowhere()))
+
+            self._catalogue.carry(signal, lambda metric: sum(samples(metric, sink)) > 0, heard)
             done(signal, engine.remarks)
 
         largest_first = sorted(

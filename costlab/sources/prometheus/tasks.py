@@ -3,24 +3,33 @@
 import random
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import count
-from typing import NoReturn, Protocol
+from typing import NoReturn, Protocol, TypeVar
 
 import pyarrow.compute as pc
 
 from costlab.domain.errors import SourceError, SourceRefused, SourceUnavailable
 from costlab.domain.time import MINUTE_MS, Window
 from costlab.sources import Batch, Sink
-from costlab.sources.prometheus.answer import BrokenOff, MayPass, QueryTimedOut, QueryTooLarge, QueryTooLong
+from costlab.sources.prometheus.answer import (
+    BrokenOff,
+    GatewayTimedOut,
+    MayPass,
+    QueryTimedOut,
+    QueryTooLarge,
+    QueryTooLong,
+)
+from costlab.sources.prometheus.batches import label_digests
 from costlab.sources.prometheus.engine import Engine
 from costlab.sources.prometheus.gate import Gate
+from costlab.sources.prometheus.patience import pause_s
 from costlab.sources.prometheus.selector import Matcher, Operator, Selector
 
 TRIES = 5
 FLOOR_MS = 5 * MINUTE_MS
-LONGEST_PAUSE_S = 60.0
 # Labels that part a metric into many small pieces, in the order in which they are tried.
 _SHARD_LABELS = (
     "namespace",
@@ -32,6 +41,9 @@ _SHARD_LABELS = (
     "pod",
     "exported_pod",
 )
+# Faults that a proxy makes of answers that are too large, or come too late, and that bad luck makes of any.
+_PERHAPS_TOO_LARGE = (BrokenOff, GatewayTimedOut)
+_Answer = TypeVar("_Answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +58,8 @@ class Task:
 class Discovery(Protocol):
     """A small question to the server, by which a task can be split when its window cannot."""
 
-    def label_values(self, label: str, selector: Selector, window: Window) -> Sequence[str]:
-        """The values of a label over the selected series; raises SourceError."""
+    def label_values(self, label: str, selector: Selector, window: Window, deadline: float) -> Sequence[str]:
+        """The values of a label over the selected series, or over more, that its own matchers take; raises SourceError."""
         ...
 
 
@@ -65,7 +77,7 @@ class Reader:
         most_series: int,
         *,
         clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] | None = None,
+        sleep: Callable[[float], object] | None = None,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self._engine = engine
@@ -75,7 +87,8 @@ class Reader:
         self._clock = clock
         self._sleep = sleep or gate.pause
         self._jitter = jitter
-        self._refused_ms: dict[Selector, int] = {}
+        self._refused_ms: dict[Selector, int] = {}  # windows as long as that, or longer, were refused
+        self._parts: dict[Selector, tuple[Selector, Selector]] = {}  # of those that were refused at the floor
 
     def read(self, task: Task, sink: Sink) -> int:
         """Put the task's samples into the sink, each request's into a part of its own; how many there are.
@@ -83,48 +96,85 @@ class Reader:
         A query that was too large or too slow is never sent again: its window is halved down to 5 minutes, then its
         series are parted by a label. Raises SourceError, when no part of what was read may be used.
         """
-        if self._refused_ms.get(task.selector, task.window.duration_ms + 1) <= task.window.duration_ms:
-            return self._read_halves(task, sink)
-        try:
-            return self._patiently(task, sink)
-        except (QueryTooLarge, QueryTimedOut) as fault:
-            if task.window.duration_ms >= 2 * FLOOR_MS:
-                # The windows beside it are as long: they need not be refused first.
-                self._refused_ms[task.selector] = task.window.duration_ms
-                return self._read_halves(task, sink)
-            if isinstance(fault, QueryTooLong):
-                raise  # fewer series would be as long
-            return sum(self.read(replace(task, selector=part), sink) for part in self._parted(task, fault))
+        return sum(self._answers(task, lambda part: self._once(part, sink)))
 
-    def _read_halves(self, task: Task, sink: Sink) -> int:
-        halves = task.window.split(-(-task.window.duration_ms // 2))
-        return sum(self.read(replace(task, window=half), sink) for half in halves)
+    def heard(self, task: Task) -> bool:
+        """Whether the task has a sample; raises as `read`, and SourceRefused where only reading tells."""
 
-    def _patiently(self, task: Task, sink: Sink) -> int:
-        """One query, repeated up to 5 times in all while its fault is one that may pass."""
+        def asked(part: Task) -> bool:
+            return self._engine.heard(part.selector, part.window, part.deadline)
+
+        return any(self._answers(task, asked))
+
+    def _answers(self, task: Task, ask: Callable[[Task], int]) -> Iterator[int]:
+        """What was said to the task, or to each of the smaller ones that it was split into."""
+        smaller = self._known_smaller(task)
+        if smaller is None:
+            try:
+                answer = self._patiently(task, lambda: ask(task))
+            except (QueryTooLarge, QueryTimedOut) as fault:
+                smaller = self._smaller(task, fault)
+            else:
+                yield answer
+                return
+        for part in smaller:
+            yield from self._answers(part, ask)
+
+    def _known_smaller(self, task: Task) -> tuple[Task, ...] | None:
+        """What to ask instead where another window showed that so much is refused; None where none did."""
+        if _at_floor(task):
+            selectors = self._parts.get(task.selector)
+            return selectors and _of_each(task, selectors)
+        longest_ms = self._refused_ms.get(task.selector)
+        return None if longest_ms is None or task.window.duration_ms < longest_ms else _halves(task)
+
+    def _smaller(self, task: Task, fault: SourceError) -> tuple[Task, ...]:
+        """What to ask instead of what was refused; the windows beside it are as large, and need not be refused first."""
+        if not _at_floor(task):
+            # Of an odd number of milliseconds, one half is shorter by one.
+            self._refused_ms[task.selector] = task.window.duration_ms - 1
+            return _halves(task)
+        if isinstance(fault, QueryTooLong):
+            raise fault  # fewer series would be as long
+        self._parts[task.selector] = self._parted(task, fault)
+        return _of_each(task, self._parts[task.selector])
+
+    def _patiently(self, task: Task, ask: Callable[[], _Answer]) -> _Answer:
+        """One question, repeated up to 5 times in all while its fault is one that may pass.
+
+        What is met twice, and may lie in the size of the answer, is taken for that where the window can be halved.
+        """
+        met: MayPass | None = None
         for attempt in count(1):
             try:
-                with self._gate.entered():
-                    self._in_time(task)
-                    samples = self._once(task, sink)
+                with self._gate.entered(task.deadline - self._clock()):
+                    answer = ask()
                 self._gate.answered()
-            except (MayPass, BrokenOff) as fault:
+            except MayPass as fault:
                 self._gate.busy()
-                pause_s = self._pause_s(fault, attempt)
-                if attempt == TRIES or self._clock() + pause_s >= task.deadline:
+                if attempt == TRIES:
                     raise
-                self._sleep(pause_s)
+                left_s = task.deadline - self._clock()
+                self._sleep(pause_s(fault, attempt, left_s, self._jitter(), "prometheus.signal_timeout"))
+                if type(fault) is type(met) and isinstance(fault, _PERHAPS_TOO_LARGE) and not _at_floor(task):
+                    raise QueryTooLarge(fault.message, fault.hint) from fault
+                met = fault
+            except SourceUnavailable as fault:
+                if self._clock() < task.deadline:
+                    raise
+                raise _out_of_time(task, met or fault) from fault
             else:
-                return samples
+                return answer
         raise AssertionError  # the loop has no end
 
     def _once(self, task: Task, sink: Sink) -> int:
-        part, series, samples = sink.part(), 0, 0
+        part, seen, samples = sink.part(), set[int](), 0
         try:
-            for batch in self._engine.read(task.selector, task.window):
+            for batch in self._engine.read(task.selector, task.window, task.deadline):
                 self._gate.check()
-                series, samples = series + len(batch.offsets) - 1, samples + len(batch.at_ms)
-                if series > self._most_series:
+                seen |= label_digests(batch.labels)
+                samples += len(batch.at_ms)
+                if len(seen) > self._most_series:
                     self._refuse_so_many(task, batch)
                 part.add(batch)
             part.keep()
@@ -133,20 +183,13 @@ class Reader:
             raise
         return samples
 
-    def _in_time(self, task: Task) -> None:
-        if self._clock() >= task.deadline:
-            raise SourceUnavailable(
-                f"{task.selector} was not read in the time that one signal has",
-                "raise prometheus.signal_timeout, or see whether the server is overloaded",
-            )
-
     def _parted(self, task: Task, fault: SourceError) -> tuple[Selector, Selector]:
         """Two selectors that share the task's series out between them by the values of a label.
 
         The second takes all that the first does not, so nothing is lost if a value appears in between.
         """
         for label in _SHARD_LABELS:
-            values = self._discovery.label_values(label, task.selector, task.window)
+            values = self._patiently(task, partial(self._values, label, task))
             if len(values) > 1:
                 half = "|".join(re.escape(value) for value in sorted(values)[: len(values) // 2])
                 return (
@@ -156,6 +199,9 @@ class Reader:
         raise type(fault)(
             f"{fault.message}, even for {FLOOR_MS // MINUTE_MS} minutes of {task.selector}", fault.hint
         )
+
+    def _values(self, label: str, task: Task) -> Sequence[str]:
+        return self._discovery.label_values(label, task.selector, task.window, task.deadline)
 
     def _refuse_so_many(self, task: Task, batch: Batch) -> NoReturn:
         """Raise the error that names the labels that make the series so many, judged by the last batch."""
@@ -170,8 +216,22 @@ class Reader:
             "narrow it with prometheus.matchers, mend the exporter, or raise prometheus.max_series",
         )
 
-    def _pause_s(self, fault: SourceError, attempt: int) -> float:
-        """How long to wait after the n-th attempt: 0.5 s, 1 s, 2 s, ... give or take half, or as the server asks."""
-        pause_s = 0.5 * 2.0 ** (attempt - 1) * (0.5 + self._jitter())
-        asked_s = fault.after_s if isinstance(fault, MayPass) else 0.0
-        return min(max(pause_s, asked_s), LONGEST_PAUSE_S)
+
+def _at_floor(task: Task) -> bool:
+    return task.window.duration_ms < 2 * FLOOR_MS
+
+
+def _halves(task: Task) -> tuple[Task, ...]:
+    halves = task.window.split(-(-task.window.duration_ms // 2))
+    return tuple(replace(task, window=half) for half in halves)
+
+
+def _of_each(task: Task, selectors: Iterable[Selector]) -> tuple[Task, ...]:
+    return tuple(replace(task, selector=selector) for selector in selectors)
+
+
+def _out_of_time(task: Task, fault: SourceError) -> SourceUnavailable:
+    return SourceUnavailable(
+        f"{fault.message}: {task.selector} was not read in the time that one signal has",
+        "raise prometheus.signal_timeout or prometheus.timeout, or see whether the server is overloaded",
+    )

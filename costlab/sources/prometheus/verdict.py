@@ -11,7 +11,7 @@ import orjson
 import requests
 
 from costlab.domain.errors import SourceError, SourceRefused, SourceUnavailable
-from costlab.sources.prometheus.answer import MayPass, QueryTimedOut, Server, refusal
+from costlab.sources.prometheus.answer import BrokenOff, MayPass, QueryTimedOut, Server, refusal
 
 JSON = frozenset({"application/json"})
 PLAIN = frozenset({"identity"})
@@ -82,18 +82,18 @@ def check_head(
     )
 
 
-def late(host: str, timeout_s: float) -> SourceUnavailable:
+def late(host: str, allowed_s: float) -> SourceUnavailable:
     """Not even the answer's head came in time: a shorter window would meet the same silence."""
     return SourceUnavailable(
-        f"{host} did not answer within {timeout_s:g} s",
+        f"{host} did not answer within {round(allowed_s, 1):g} s",
         "raise prometheus.timeout, or see whether it is overloaded",
     )
 
 
-def slow(host: str, timeout_s: float) -> QueryTimedOut:
+def slow(host: str, allowed_s: float) -> QueryTimedOut:
     """The answer came, but was not complete in time."""
     return QueryTimedOut(
-        f"{host} did not answer in full within {timeout_s:g} s",
+        f"{host} did not answer in full within {round(allowed_s, 1):g} s",
         "raise prometheus.timeout, or see whether it is overloaded",
     )
 
@@ -107,12 +107,20 @@ def unreachable(host: str, fault: Exception) -> SourceUnavailable:
     return MayPass(f"{host} is not reachable: {reason}", "check prometheus.url, and that it runs")
 
 
+def broken_off(host: str, fault: Exception) -> BrokenOff:
+    """The connection broke, or ended too early, while the answer came."""
+    return BrokenOff(
+        f"{host}: the answer ends in the middle: {_reason(fault)}",
+        "a proxy between may limit the size or the time of answers",
+    )
+
+
 def ahead_s(response: requests.Response, now_s: float) -> float:
     """How far the server's clock is ahead of `now_s`, epoch seconds, by its Date; 0 where it tells none."""
     try:
         return parsedate_to_datetime(response.headers["Date"]).timestamp() - now_s
-    except (KeyError, ValueError, TypeError):
-        return 0.0
+    except (KeyError, ValueError, TypeError, OverflowError, OSError):
+        return 0.0  # there is none, or it is a time that no clock shows
 
 
 def host_of(url: str) -> str:
@@ -158,14 +166,17 @@ def _error_body(response: requests.Response) -> Any:
 
 
 def _asked_s(retry_after: str, date: str) -> float:
-    """Seconds that a Retry-After asks for, as a number or a date after the server's `date`; 0 for neither."""
+    """Seconds that a Retry-After asks for, as a number or a date after the server's `date`; 0 for neither.
+
+    Never less than 0; infinite for a number of seconds beyond all numbers.
+    """
+    digits = retry_after.strip()
+    if digits.isascii() and digits.isdigit():
+        return float(digits)
     try:
-        return float(int(retry_after))
-    except ValueError:
-        pass
-    try:
-        return (parsedate_to_datetime(retry_after) - parsedate_to_datetime(date)).total_seconds()
-    except (ValueError, TypeError):
+        until, told = parsedate_to_datetime(retry_after), parsedate_to_datetime(date)
+        return max((until - told).total_seconds(), 0.0)
+    except (ValueError, TypeError, OverflowError):
         return 0.0
 
 

@@ -1,18 +1,19 @@
 """Raw samples of a VictoriaMetrics, through its export."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from math import inf
 
 from costlab.domain.time import Window
 from costlab.sources import Batch
 from costlab.sources.prometheus.batches import cut
 from costlab.sources.prometheus.canonical import blank
+from costlab.sources.prometheus.engine import any_sample
 from costlab.sources.prometheus.export_lines import LONGEST_LINE, read_lines, whole_lines
 from costlab.sources.prometheus.http import Call, Client
 from costlab.sources.prometheus.selector import Selector
 
 _PATH = "api/v1/export"
 _STREAM = frozenset({"application/stream+json"})
-_SERVER_SHARE = 0.9  # of our own patience: the server's refusal arrives before we hang up
 
 
 class VictoriaEngine:
@@ -22,17 +23,14 @@ class VictoriaEngine:
     was written, but whole numbers only beside one of DCGM's blanks, of which there is a remark. A series comes in
     several entries, whose times may overlap where it was written more than once.
 
-    further: form parameters beyond the usual. longest_line: bytes beyond which a part of a series is too large.
+    longest_line: bytes beyond which a part of a series is too large.
     """
 
     name = "victoria-export"
     most_samples: int | None = None
 
-    def __init__(
-        self, client: Client, further: Mapping[str, str] | None = None, longest_line: int = LONGEST_LINE
-    ) -> None:
+    def __init__(self, client: Client, longest_line: int = LONGEST_LINE) -> None:
         self._client = client
-        self._further = dict(further or {})
         self._longest_line = longest_line
         self._remarks: dict[str, None] = {}
 
@@ -41,12 +39,13 @@ class VictoriaEngine:
         """What has to be known of the samples read so far, each remark once."""
         return tuple(self._remarks)
 
-    def read(self, selector: Selector, window: Window) -> Iterator[Batch]:
+    def read(self, selector: Selector, window: Window, deadline: float = inf) -> Iterator[Batch]:
         """The samples with window.start_ms <= t < window.end_ms; raises as `Engine` says."""
         if not window.duration_ms:
             return
-        call = Call(_PATH, self._form(selector, window), {"Accept": "application/stream+json"}, _STREAM)
-        with self._client.receive(call) as body:
+        form = self._form(selector, window) | {"timeout": self._client.server_timeout(deadline)}
+        call = Call(_PATH, form, {"Accept": "application/stream+json"}, _STREAM)
+        with self._client.receive(call, deadline) as body:
             body.must_show_its_end()
             for text in whole_lines(body, longest=self._longest_line):
                 batch = cut(read_lines(text, body.server), window, body.server, late_ms=1)
@@ -57,7 +56,12 @@ class VictoriaEngine:
                 if len(batch.at_ms):
                     yield batch
 
-    def _form(self, selector: Selector, window: Window) -> dict[str, str]:
+    def heard(self, selector: Selector, window: Window, deadline: float = inf) -> bool:
+        """As `Engine.heard`."""
+        return any_sample(self.read(selector, window, deadline))
+
+    @staticmethod
+    def _form(selector: Selector, window: Window) -> dict[str, str]:
         # Not with reduce_mem_usage: asked in other ways beside it, 1.79 then gives samples under the labels of other
         # series, in 42 of 240 answers.
         # Both ends belong to it. It reads seconds as a double, of whose milliseconds a version cuts off the rest and
@@ -67,8 +71,6 @@ class VictoriaEngine:
             "start": _seconds(window.start_ms),
             "end": f"{_seconds(window.end_ms - 1)}5",
             "nocache": "1",
-            "timeout": f"{_SERVER_SHARE * self._client.timeout_s:.3f}",
-            **self._further,
         }
 
 

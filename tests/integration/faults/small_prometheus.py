@@ -97,19 +97,23 @@ class SmallPrometheus:
             return self._success(simple.get(path, ["one"]))  # nothing can be parted by a label
         if path == "/api/v1/read":
             return self._read(request)
-        query = parse_qs(request.body).get("query", [""])[0]
-        if path == "/api/v1/query" and query.endswith("ms]"):
-            return self._faulty(request) or self._query(query, float(parse_qs(request.body)["time"][0]))
-        if query == "vector(time())":
-            now = {"metric": {}, "value": [0, repr(time.time() + self.ahead_s)]}
-            return self._success({"resultType": "vector", "result": [now]})
-        if path == "/api/v1/query":  # how many series there are of each
-            counts = [
-                {"metric": {"__name__": metric}, "value": [1, str(len(found))]}
-                for metric, found in self._by_metric()
-            ]
-            return self._success({"resultType": "vector", "result": counts})
+        if path == "/api/v1/query":
+            form = parse_qs(request.body)
+            return self._instant(request, form["query"][0], float(form.get("time", ["0"])[0]))
         return reply("404 Not Found", b"404 page not found", "text/plain")
+
+    def _instant(self, request: Request, query: str, at_s: float) -> Reply:
+        if query.endswith("ms]"):
+            return self._faulty(request) or self._query(query, at_s)
+        if query.startswith("count(last_over_time("):
+            return self._count(query, at_s)
+        found = [  # how many series there are of each
+            {"metric": {"__name__": metric}, "value": [1, str(len(told))]}
+            for metric, told in self._by_metric()
+        ]
+        if query == "vector(time())":
+            found = [{"metric": {}, "value": [0, repr(time.time() + self.ahead_s)]}]
+        return self._success({"resultType": "vector", "result": found})
 
     def _by_metric(self) -> Iterator[tuple[str, list[Told]]]:
         for metric in dict.fromkeys(one.metric for one in self._told):
@@ -120,6 +124,13 @@ class SmallPrometheus:
 
     def _success(self, data: object) -> Reply:
         return success(json.dumps({"status": "success", "data": data}))
+
+    def _count(self, query: str, time_s: float) -> Reply:
+        """Whether anything is in the range, as a count of 1."""
+        (answer,) = self._query(query.removeprefix("count(last_over_time(").removesuffix("))"), time_s)
+        found = b'"values"' in answer  # type: ignore[operator]
+        result = [{"metric": {}, "value": [time_s, "1"]}] if found else []
+        return self._success({"resultType": "vector", "result": result})
 
     def _query(self, query: str, time_s: float) -> Reply:
         """`metric{…}[…ms]` at the end of the range; whatever it is narrowed by."""

@@ -72,7 +72,7 @@ def test_what_the_query_engine_sends(server: FaultServer) -> None:
 
 def test_what_the_export_engine_sends(server: FaultServer) -> None:
     server.answers(stream(LINE))
-    engine = VictoriaEngine(client(server.url + "/select/0/prometheus", 20.0), {"extra_label": "team=a"})
+    engine = VictoriaEngine(client(server.url + "/select/0/prometheus", 20.0))
     assert found(engine) == [UP_P]
     (request,) = server.seen
     assert request.line == "POST /select/0/prometheus/api/v1/export HTTP/1.1"
@@ -82,7 +82,6 @@ def test_what_the_export_engine_sends(server: FaultServer) -> None:
         "end": ["2.9995"],
         "nocache": ["1"],
         "timeout": ["18.000"],
-        "extra_label": ["team=a"],
     }
 
 
@@ -99,7 +98,7 @@ def test_no_time_asks_nothing(server: FaultServer, engine: Any) -> None:
         (reply("503 Service Unavailable", b"no backend", "text/plain"), MayPass),
         (reply("429 Too Many Requests", b"slow down", "text/plain"), MayPass),
         ([Reset()], MayPass),
-        (stream(LINE, length=500), MayPass),
+        (stream(LINE, length=500), BrokenOff),
         ([20.0], SourceUnavailable),
         (drip(stream(LINE)[0], 1, 0.05), SourceUnavailable),  # type: ignore[arg-type]
         ([*stream(b"", length=len(LINE)), LINE[:30], 20.0], QueryTimedOut),

@@ -9,6 +9,8 @@ import traceback
 from collections.abc import Iterator
 from email.utils import formatdate
 from pathlib import Path
+from threading import Timer
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -27,6 +29,8 @@ from fault_server import (
     success,
     unsized,
 )
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from costlab.config.settings import BasicAuth, Engine, Prometheus
@@ -35,11 +39,12 @@ from costlab.domain.signals import Signal
 from costlab.domain.time import Window
 from costlab.sources import Batch
 from costlab.sources.prometheus import PrometheusSource
-from costlab.sources.prometheus.answer import Answer, QueryTimedOut, QueryTooLarge
+from costlab.sources.prometheus.answer import Answer, MayPass, QueryTimedOut, QueryTooLarge, Server
 from costlab.sources.prometheus.connection import Connection, open_session
 from costlab.sources.prometheus.http import Client
 from costlab.sources.prometheus.query_engine import QueryEngine
 from costlab.sources.prometheus.selector import Selector
+from costlab.sources.prometheus.verdict import ahead_s, check_head
 
 CANARY = "c4nary-t0ken-never-shown"
 SHORT = Window(1000, 3000)
@@ -79,7 +84,7 @@ def test_what_is_sent(server: FaultServer, monkeypatch: pytest.MonkeyPatch, tmp_
     assert Asking(server.url + "/prometheus", 12.5).query().data["resultType"] == "matrix"
     (request,) = server.seen
     assert request.line == "POST /prometheus/api/v1/query HTTP/1.1"
-    assert parse_qs(request.body) == {"query": ["up[2s]"], "time": ["2.999"], "timeout": ["12.500"]}
+    assert parse_qs(request.body) == {"query": ["up[2s]"], "time": ["2.999"], "timeout": ["11.250"]}
     assert request.headers["content-type"] == "application/x-www-form-urlencoded"
     assert request.headers["accept-encoding"] == "identity"
     assert request.headers["user-agent"].startswith("costlab/")
@@ -163,14 +168,18 @@ def test_what_does_not_pass_fails_after_three_times(server: FaultServer, fault: 
     ("retry_after", "pause_s"),
     [
         ("7", 7.0),
-        ("9999", 30.0),
+        ("99", 99.0),
         ("Tue, 24 Nov 2026 00:00:09 GMT", 9.0),
+        ("Tue, 24 Nov 2025 00:00:09 GMT", 0.5),
+        ("Tue, 24 Nov 99999999999999999999 00:00:09 GMT", 0.5),
+        ("nan", 0.5),
+        ("1_0", 0.5),
         ("soon", 0.5),
         ("-3", 0.5),
         ("0", 0.5),
     ],
 )
-def test_retry_after_is_honoured_up_to_a_cap(server: FaultServer, retry_after: str, pause_s: float) -> None:
+def test_retry_after_is_honoured(server: FaultServer, retry_after: str, pause_s: float) -> None:
     now = "Tue, 24 Nov 2026 00:00:00 GMT"
     busy = api_error("503 Service Unavailable", "unavailable", "x", Retry_After=retry_after, Date=now)
     server.answers(busy, reply())
@@ -179,12 +188,48 @@ def test_retry_after_is_honoured_up_to_a_cap(server: FaultServer, retry_after: s
     assert asking.pauses == [pause_s]
 
 
-def test_no_pause_goes_beyond_the_deadline(server: FaultServer) -> None:
-    server.answers(api_error("503 Service Unavailable", "unavailable", "x", Retry_After="20"))
-    asking = Asking(server.url, 15)
-    with pytest.raises(SourceUnavailable):
+@pytest.mark.parametrize(("retry_after", "said"), [("2000", "2,000 s"), ("9" * 400, "inf s")])
+def test_no_pause_goes_beyond_the_deadline_and_what_was_asked_for_is_said(
+    server: FaultServer, retry_after: str, said: str
+) -> None:
+    server.answers(api_error("503 Service Unavailable", "unavailable", "x", Retry_After=retry_after))
+    asking = Asking(server.url, 150)
+    with pytest.raises(MayPass, match=f"x; it asks to wait {said}, 150 s are left") as fault:
         asking.query()
+    assert "prometheus.timeout" in fault.value.hint
     assert (len(server.seen), asking.pauses) == (1, [])
+
+
+@given(st.text() | st.dates(), st.text() | st.dates())
+def test_no_retry_after_and_no_date_is_too_odd(retry_after: object, date: object) -> None:
+    response = requests.Response()
+    response.headers["Date"] = str(date)
+    assert isinstance(ahead_s(response, 0.0), float)
+    response.headers["Retry-After"], response.status_code = str(retry_after), 503
+    response.raw = SimpleNamespace(read1=lambda *_, **__: b"")
+    with pytest.raises(MayPass) as fault:
+        check_head(response, Server("memory"))
+    assert fault.value.after_s >= 0
+
+
+def test_a_client_that_waits_ends_at_once_when_it_is_told_to(server: FaultServer) -> None:
+    server.answers(api_error("503 Service Unavailable", "unavailable", "x", Retry_After="20"))
+    client = Client(server.url, open_session(Prometheus(url=server.url)), 30)
+    Timer(0.3, client.abort).start()
+    started = time.monotonic()
+    with pytest.raises(SourceUnavailable, match="reading was ended"):
+        client.query("up", 0)
+    assert time.monotonic() - started < 5
+
+
+def test_one_request_takes_no_longer_than_its_signal_may(server: FaultServer) -> None:
+    server.answers(lambda request: [30.0] if "%5B" in request.body else reply())
+    source = PrometheusSource(Prometheus(url=server.url, engine=Engine.JSON, timeout=20, signal_timeout=0.5))
+    started = time.monotonic()
+    with pytest.raises(SourceUnavailable, match="in the time that one signal has") as fault:
+        source.fetch(Signal.POD_INFO, SHORT)
+    assert time.monotonic() - started < 5
+    assert "prometheus.signal_timeout" in fault.value.hint
 
 
 # A07: too much for one query.

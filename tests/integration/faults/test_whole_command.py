@@ -144,7 +144,7 @@ EITHER: Mapping[str, tuple[Reply | Teller, tuple[str, ...]]] = {
 }  # fmt: skip
 OF_JSON: Mapping[str, tuple[Reply, tuple[str, ...]]] = {
     "cut, with the right length": (reply(body=GOOD[:60]), ("ends in the middle",)),
-    "no last chunk": ([IN_CHUNKS + b"application/json\r\n\r\n" + CUT], ("is not reachable",)),
+    "no last chunk": ([IN_CHUNKS + b"application/json\r\n\r\n" + CUT], ("ends in the middle",)),
     "an error in 200": (api_error("200 OK", "bad_data", "no such thing"), ("no such thing",)),
     "a vector": (success('{"status":"success","data":{"resultType":"vector","result":[]}}'), ("no matrix but vector",)),
     "no list": (success('{"status":"success","data":{"resultType":"matrix","result":null}}'), ("no list of series",)),
