@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from costlab.config.book import PriceBook, contradictions
+from costlab.config.book import TAGS, PriceBook, contradictions
 from costlab.config.document import Document, read_document
 from costlab.config.environment import overlay
 from costlab.config.faults import Fault, Place, dotted, meant, refuse
@@ -38,9 +38,6 @@ _WORDS = {
     "path_type": "must be a path",
     "enum": "must be {expected}",
     "literal_error": "must be {expected}",
-    "date_type": "must be a date such as 2026-11-22",
-    "date_from_datetime_parsing": "must be a date such as 2026-11-22",
-    "date_from_datetime_inexact": "must be a date such as 2026-11-22",
     "too_short": "must not be empty",
     "string_too_short": "must not be empty",
 }  # fmt: skip
@@ -69,7 +66,7 @@ def load(
     anchor = file.parent if file else Path()
     found = _validated(Configuration, document, anchor, variables, faults)
     faults += _repeated_ids(document)
-    book = _book(document, anchor, variables, faults)
+    book = _book(document, anchor, variables, found.timezone if found else "UTC", faults)
     refuse(faults)
     assert found is not None  # noqa: S101 - without a fault there is a result; mypy cannot know
     parts = {name: getattr(found, name) for name in type(found).model_fields}
@@ -105,7 +102,7 @@ def _validated(
         return shape.model_validate(document.content, context={"folder": anchor})
     except ValidationError as error:
         for found in error.errors(include_url=False, include_input=False):
-            place = tuple(part for part in found["loc"] if part != "[key]")
+            place = tuple(part for part in found["loc"] if part not in ("[key]", *TAGS))
             name = next(
                 (variables[place[:n]] for n in range(len(place), 0, -1) if place[:n] in variables), None
             )
@@ -137,7 +134,9 @@ def _repeated_ids(document: Document) -> list[Fault]:
     return faults
 
 
-def _book(document: Document, anchor: Path, variables: Mapping[Place, str], faults: list[Fault]) -> PriceBook:
+def _book(
+    document: Document, anchor: Path, variables: Mapping[Place, str], timezone: str, faults: list[Fault]
+) -> PriceBook:
     """The price book that the configuration names; an empty one when it names none, or is at fault."""
     prices = document.content.get("prices")
     named = prices.get("book") if isinstance(prices, dict) else None
@@ -153,5 +152,7 @@ def _book(document: Document, anchor: Path, variables: Mapping[Place, str], faul
     book = _validated(PriceBook, pages, pages.path.parent, {}, faults)
     if book is None:
         return PriceBook()
-    faults += [Fault(pages.where(place), dotted(place), text) for place, text in contradictions(book)]
+    faults += [
+        Fault(pages.where(place), dotted(place), text) for place, text in contradictions(book, timezone)
+    ]
     return book

@@ -161,7 +161,7 @@ _NODES = _table(
         "price_source",
         _T,
         "",
-        "Where the unit prices come from: a price-book rule, the GPU model, or the defaults.",
+        "Where the unit prices come from: a bill, a price-book rule, the GPU model, or the defaults.",
     ),
     Column("cpu_cost", _MONEY, "currency", "Capacity × unit price × life.", null="capacity or price unknown"),
     Column(

@@ -16,6 +16,7 @@ _CAPACITY_TYPES = {
     "label_eks_amazonaws_com_capacityType": {"SPOT": "spot", "ON_DEMAND": "on-demand"},
     "label_eks_amazonaws_com_capacity_type": {"SPOT": "spot", "ON_DEMAND": "on-demand"},
     "label_cloud_google_com_gke_spot": {"true": "spot"},
+    "label_cloud_google_com_gke_provisioning": {"spot": "spot", "standard": "on-demand"},
     "label_kubernetes_azure_com_scalesetpriority": {"spot": "spot", "regular": "on-demand"},
 }
 

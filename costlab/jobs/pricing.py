@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from costlab.config.prices import PricedWindow, node_prices
+from costlab.config.prices import NodeKind, PricedWindow, node_prices
 from costlab.config.settings import Settings
 from costlab.core.money import apportion, to_micros
 from costlab.domain.time import Day, Window
@@ -32,14 +32,15 @@ def nodes_table(machines: list[Machine], settings: Settings, cluster: str, day: 
         "end": np.array([p.end_ms for _, p in rows], np.int64),
         "gpu_model": pa.array([m.gpu_model for m, _ in rows], pa.string()),
         "labels": [sorted(m.labels.items()) for m, _ in rows],
-        "capacity_type": pa.array([p.capacity_type or m.capacity_type for m, p in rows], pa.string()),
+        "capacity_type": pa.array([m.capacity_type for m, _ in rows], pa.string()),
         "price_source": [p.prices.source for _, p in rows],
     }
+    costs = _costs(rows)
     for name in _SIZES:
         columns[f"{name}_capacity"] = _floats([getattr(m.capacity, name) for m, _ in rows])
         columns[f"{name}_allocatable"] = _floats([getattr(m.allocatable, name) for m, _ in rows])
         columns[f"{name}_price"] = _floats([getattr(p.prices, name) for _, p in rows])
-        columns[f"{name}_cost"] = pa.array(_costs(name, rows), pa.int64())
+        columns[f"{name}_cost"] = pa.array(costs[name], pa.int64())
     return conform("nodes", columns)
 
 
@@ -65,24 +66,29 @@ def machines_in(nodes: pa.Table) -> list[Machine]:
 def _priced(machine: Machine, settings: Settings) -> list[PricedWindow]:
     size = machine.capacity
     gib = None if size.memory is None else size.memory / GIB
-    return node_prices(
-        (size.cpu, gib, size.gpu), machine.gpu_model, machine.labels, settings.prices, settings.book,
-        Window(machine.start_ms, machine.end_ms), settings.timezone,
-    )  # fmt: skip
+    kind = NodeKind((size.cpu, gib, size.gpu), machine.gpu_model, machine.labels, machine.capacity_type)
+    window = Window(machine.start_ms, machine.end_ms)
+    return node_prices(kind, settings.prices, settings.book, window, settings.timezone)
 
 
-def _costs(name: str, rows: list[tuple[Machine, PricedWindow]]) -> list[int | None]:
-    """Capacity × unit price × life of each row in micro-units, rounded once a node: its rows add up to its price."""
+def _costs(rows: list[tuple[Machine, PricedWindow]]) -> dict[str, list[int | None]]:
+    """Capacity × unit price × life of each row and resource in micro-units, rounded once a node.
+
+    What a node costs is so the sum of its resources, to the micro-unit: an hourly price, or a bill.
+    """
+    costs: dict[str, list[int | None]] = {name: [None] * len(rows) for name in _SIZES}
     by_node: dict[str, list[int]] = defaultdict(list)
-    amounts = [_amount(name, machine, priced) for machine, priced in rows]
     for i, (machine, _) in enumerate(rows):
         by_node[machine.node].append(i)
-    costs: list[int | None] = [None] * len(rows)
     for mine in by_node.values():
-        known = [i for i in mine if amounts[i] is not None]
-        exact = np.array([amounts[i] for i in known], np.float64)
-        for i, micros in zip(known, apportion(exact, to_micros(float(exact.sum()))).tolist(), strict=True):
-            costs[i] = micros
+        amounts = {name: {i: _amount(name, *rows[i]) for i in mine} for name in _SIZES}
+        known = {name: {i: x for i, x in of.items() if x is not None} for name, of in amounts.items()}
+        sums = np.array([sum(of.values()) for of in known.values()], np.float64)
+        totals = apportion(sums, to_micros(float(sums.sum())))
+        for (name, of), total in zip(known.items(), totals.tolist(), strict=True):
+            micros = apportion(np.array(list(of.values()), np.float64), total)
+            for i, cost in zip(of, micros.tolist(), strict=True):
+                costs[name][i] = cost
     return costs
 
 

@@ -8,12 +8,20 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from costlab.config.book import Discount, NodeRule, PriceBook
+from costlab.config.book import Discount, NodeRule, PriceBook, contradictions
 from costlab.config.load import load
-from costlab.config.prices import SHIPPED_RATES, Capacity, UnitPrices, node_prices, prices_hash
+from costlab.config.prices import (
+    SHIPPED_RATES,
+    Billed,
+    Capacity,
+    NodeKind,
+    UnitPrices,
+    node_prices,
+    prices_hash,
+)
 from costlab.config.settings import Prices
 from costlab.domain.errors import ConfigError
-from costlab.domain.time import Day, Window
+from costlab.domain.time import HOUR_MS, Day, Window, milliseconds
 
 FIRST = date(2026, 11, 1)
 DAY = Day(FIRST).window
@@ -35,7 +43,7 @@ def hourly_rule(hourly: float) -> PriceBook:
 
 
 def only(capacity: Capacity, book: PriceBook, prices: Prices = SHIPPED_RATES) -> UnitPrices:
-    [priced] = node_prices(capacity, None, LABELS, prices, book, DAY, "UTC")
+    [priced] = node_prices(NodeKind(capacity, None, LABELS), prices, book, DAY, "UTC")
     assert (priced.start_ms, priced.end_ms) == (DAY.start_ms, DAY.end_ms)
     return priced.prices
 
@@ -97,7 +105,7 @@ def test_stretches_tile_the_window_and_each_instant_has_its_rule(
 ) -> None:
     start_ms = Day(FIRST, timezone).window.start_ms + start_h * 3_600_000
     window = Window(start_ms, start_ms + hours * 3_600_000)
-    priced = node_prices((4, 16, 2), None, LABELS, Prices(), book, window, timezone)
+    priced = node_prices(NodeKind((4, 16, 2), None, LABELS), Prices(), book, window, timezone)
     assert [window.start_ms, *(p.end_ms for p in priced)] == [*(p.start_ms for p in priced), window.end_ms]
     assert all(p.start_ms < p.end_ms for p in priced)
     assert all(a.prices != b.prices for a, b in zip(priced, priced[1:], strict=False))
@@ -118,28 +126,68 @@ def holds(rule: NodeRule | Discount, at_ms: int, timezone: str) -> bool:
 
 
 def test_an_empty_window_has_no_price() -> None:
-    assert node_prices((1, 1, 0), None, {}, Prices(), PriceBook(), Window(5, 5), "UTC") == []
+    assert node_prices(NodeKind((1, 1, 0), None, {}), Prices(), PriceBook(), Window(5, 5), "UTC") == []
 
 
 def test_the_first_matching_rule_counts_then_the_model_then_the_defaults() -> None:
     book = PriceBook(
         nodes=(
             NodeRule(match={"zone": "a"}, hourly=9),
-            NodeRule(match=MATCH, hourly=7, capacity_type="spot"),
+            NodeRule(match=MATCH, hourly=7, name="big ones"),
             NodeRule(match=MATCH | {"zone": "b"}, hourly=5),
         ),
         gpu_models={"NVIDIA A100-SXM4-80GB": 4.1},
     )
     size = (4.0, 16.0, 2.0)
-    [priced] = node_prices(size, None, LABELS | {"label_zone": "b"}, Prices(), book, DAY, "UTC")
+    [priced] = node_prices(NodeKind(size, None, LABELS | {"label_zone": "b"}), Prices(), book, DAY, "UTC")
     assert total(size, priced.prices) == pytest.approx(7)
-    assert (priced.capacity_type, priced.prices.source) == ("spot", "price book, nodes[1]")
-    [by_model] = node_prices(size, "NVIDIA-A100-SXM4-80GB", {}, Prices(), book, DAY, "UTC")
-    assert by_model.prices == UnitPrices(0.1, 0.05, 4.1, "price book, GPU model")
-    [default] = node_prices(size, "other", {}, Prices(), book, DAY, "UTC")
+    assert priced.prices.source == "price book, nodes[1] (big ones)"
+    [by_model] = node_prices(NodeKind(size, "NVIDIA-A100-SXM4-80GB", {}), Prices(), book, DAY, "UTC")
+    source = "gpu: price book, gpu_models (NVIDIA A100-SXM4-80GB); cpu, memory: default rates"
+    assert by_model.prices == UnitPrices(0.1, 0.05, 4.1, source)
+    [default] = node_prices(NodeKind(size, "other", {}), Prices(), book, DAY, "UTC")
     assert default.prices == UnitPrices(0.1, 0.05, 2.5, "default rates")
-    [unknown] = node_prices(size, "other", {}, Prices(gpu_hour=None), book, DAY, "UTC")
-    assert unknown.prices.gpu is None
+    [unknown] = node_prices(NodeKind(size, "other", {}), Prices(gpu_hour=None), book, DAY, "UTC")
+    assert unknown.prices == UnitPrices(0.1, 0.05, None, "gpu: no price; cpu, memory: default rates")
+
+
+@pytest.mark.parametrize(
+    ("capacity_type", "hourly"),
+    [("spot", 2), ("on-demand", 6), (None, 5)],
+    ids=["spot", "on-demand", "unknown"],
+)
+def test_nodes_of_one_type_are_priced_apart_by_what_they_are_bought_as(
+    capacity_type: str | None, hourly: float
+) -> None:
+    book = PriceBook(
+        nodes=(
+            NodeRule(match=MATCH, hourly=2, capacity_type="spot"),
+            NodeRule(match=MATCH, hourly=8, capacity_type="on-demand"),
+            NodeRule(match=MATCH, hourly=5),
+        ),
+        discounts=(Discount(percent=25, capacity_type="on-demand"),),
+    )
+    assert contradictions(book, "UTC") == []
+    size = (4.0, 16.0, 2.0)
+    [priced] = node_prices(NodeKind(size, None, LABELS, capacity_type), Prices(), book, DAY, "UTC")
+    assert total(size, priced.prices) == pytest.approx(hourly)
+
+
+def test_a_models_price_changes_when_its_validity_does() -> None:
+    change = datetime(2026, 11, 1, 14, 30, tzinfo=UTC)
+    prices = [{"hourly": 4.0, "valid_to": change}, {"hourly": 3.0, "valid_from": change}]
+    book = PriceBook.model_validate({"gpu_models": {"L4": prices}})
+    priced = node_prices(NodeKind((4.0, 16.0, 2.0), "l4", {}), Prices(), book, DAY, "UTC")
+    assert [(p.end_ms, p.prices.gpu) for p in priced] == [(milliseconds(change), 4.0), (DAY.end_ms, 3.0)]
+
+
+def test_a_bill_counts_before_everything_for_as_long_as_it_is_over() -> None:
+    book = PriceBook(nodes=(NodeRule(match=MATCH, hourly=7),), discounts=(Discount(percent=50),))
+    noon_ms, size = DAY.start_ms + 12 * HOUR_MS, (4.0, 16.0, 2.0)
+    billed = Billed(DAY.start_ms - HOUR_MS, noon_ms, 11.0, "bill november.csv")
+    first, second = node_prices(NodeKind(size, "L4", LABELS), Prices(), book, DAY, "UTC", billed=billed)
+    assert (first.end_ms, first.prices.source) == (noon_ms, "bill november.csv")
+    assert [total(size, each.prices) for each in (first, second)] == pytest.approx([11, 3.5])
 
 
 @given(st.sampled_from([(None, 1.0, 1.0), (1.0, None, 0.0), (1.0, 1.0, None), (0.0, 0.0, 0.0)]), amounts)
@@ -159,6 +207,7 @@ def test_the_hash_follows_every_price_but_not_where_the_book_lies(tmp_path: Path
     assert len({base, *others}) == 7
 
 
+EDGE = "must be a date such as 2026-11-22, or an instant such as 2026-11-22T14:30:00+01:00"
 BAD_BOOK = """\
 nodes:
   - match: {gpu: a}
@@ -172,7 +221,15 @@ nodes:
   - {match: {gpu: c}, hourly: 1, valid_from: 2026-02-01, valid_to: 2026-02-01}
   - match: {gpu: yes}
     hourli: 3
-gpu_models: {L4: true, H100: .inf, T4: 1000001}
+gpu_models:
+  L4: true
+  H100: .inf
+  T4: 1000001
+  T5: []
+  T6: [{hourly: .nan}]
+  T7:
+  - {hourly: 1, valid_to: 2026-11-01 12:00:00}
+  - {hurly: 1}
 storge: {fast: 1}
 """
 
@@ -189,15 +246,20 @@ def test_every_fault_of_the_book_is_told_with_its_line(tmp_path: Path) -> None:
         "p.yaml:4: nodes[1].match: must not be empty",
         "p.yaml:5: nodes[1].hourly: must be a finite number",
         "p.yaml:7: nodes[2].hourly: must be a number",
-        "p.yaml:9: nodes[2].valid_to: must be a date such as 2026-11-22",
+        f"p.yaml:9: nodes[2].valid_to: {EDGE}",
         "p.yaml:10: nodes[3]: valid_to must be later than valid_from",
         "p.yaml:11: nodes[4].match.gpu: must be text: put it in quotes",
         "p.yaml:11: nodes[4].hourly: is missing",
         "p.yaml:12: nodes[4].hourli: is unknown; did you mean 'hourly'?",
-        "p.yaml:13: gpu_models.L4: must be a number",
-        "p.yaml:13: gpu_models.H100: must be a finite number",
-        "p.yaml:13: gpu_models.T4: must not be more than 1000000",
-        "p.yaml:14: storge: is unknown; did you mean 'storage'?",
+        "p.yaml:14: gpu_models.L4: must be a number",
+        "p.yaml:15: gpu_models.H100: must be a finite number",
+        "p.yaml:16: gpu_models.T4: must not be more than 1000000",
+        "p.yaml:17: gpu_models.T5: must not be empty",
+        "p.yaml:18: gpu_models.T6[0].hourly: must be a finite number",
+        f"p.yaml:20: gpu_models.T7[0].valid_to: {EDGE}",
+        "p.yaml:21: gpu_models.T7[1].hourly: is missing",
+        "p.yaml:21: gpu_models.T7[1].hurly: is unknown; did you mean 'hourly'?",
+        "p.yaml:22: storge: is unknown; did you mean 'storage'?",
     }
 
 
@@ -211,6 +273,22 @@ def test_every_fault_of_the_book_is_told_with_its_line(tmp_path: Path) -> None:
         ),
         ("gpu_models:\n  NVIDIA A100: 1\n  nvidia-a100: 2\n", r"p.yaml:3: gpu_models.nvidia-a100: is the same model"),
         ("discounts:\n- {percent: 1}\n- {percent: 2, valid_from: 2026-01-01}\n", r"p.yaml:3: discounts\[1\]: overlaps"),
+        (
+            "nodes:\n- {match: {a: x}, hourly: 1}\n- {match: {a: x, b: y}, hourly: 2, capacity_type: spot}\n",
+            r"p.yaml:3: nodes\[1\]: never counts: nodes\[0\] before it has all of its nodes",
+        ),
+        (
+            "nodes:\n- {match: {a: x}, hourly: 1, valid_to: 2026-02-01}\n- {match: {a: x}, hourly: 2, valid_from: 2026-02-01}\n- {match: {a: x, b: y}, hourly: 3, valid_from: 2026-01-01}\n",
+            r"p.yaml:4: nodes\[2\]: never counts: nodes\[0\] and nodes\[1\] before it",
+        ),
+        (
+            "gpu_models:\n  L4:\n  - {hourly: 2, valid_to: 2026-02-01}\n  - {hourly: 1, valid_from: 2026-02-01T00:00:01Z}\n",
+            r"p.yaml:4: gpu_models.L4\[1\]: leaves no price from 2026-02-01 to 2026-02-01 00:00:01\+00:00: same model",
+        ),
+        (
+            "nodes:\n- {match: {a: x}, hourly: 1, valid_from: 2026-02-01, valid_to: 2026-01-31T22:00:00Z}\n",
+            r"p.yaml:2: nodes\[0\]: valid_to must be later than valid_from",
+        ),
     ],
 )  # fmt: skip
 def test_rules_that_contradict_each_other_are_refused(tmp_path: Path, book: str, said: str) -> None:

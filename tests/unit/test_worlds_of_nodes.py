@@ -31,8 +31,9 @@ def made_anew(**sizes: Any) -> World:
 
 def test_a_node_made_anew_is_priced_by_what_it_is_then() -> None:
     rules = [
-        {"match": {"type": "old"}, "hourly": 10.0},
-        {"match": {"type": "new"}, "hourly": 20.0, "capacity_type": "on-demand"},
+        {"match": {"type": "old"}, "hourly": 10.0, "capacity_type": "spot"},
+        {"match": {"type": "new"}, "hourly": 90.0, "capacity_type": "on-demand"},
+        {"match": {"type": "new"}, "hourly": 20.0},
     ]
     world = made_anew()
     labels = {"node": "n1", "label_karpenter_sh_capacity_type": "spot"}
@@ -40,7 +41,7 @@ def test_a_node_made_anew_is_priced_by_what_it_is_then() -> None:
     world.add(Signal.NODE_LABELS, {"node": "n1", "label_type": "new"}, 1, start_ms=at(12))
     day = Measured(world, book={"nodes": rules})
     assert day.total("cost", node="n1") == pytest.approx(6 * 10 + 12 * 20)
-    assert [row["capacity_type"] for row in day.rows("nodes", node="n1")] == ["spot", "on-demand"]
+    assert [row["capacity_type"] for row in day.rows("nodes", node="n1")] == ["spot", None]
 
 
 def test_a_node_made_anew_has_the_gpus_that_it_has_then() -> None:

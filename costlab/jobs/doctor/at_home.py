@@ -1,17 +1,18 @@
 """What can be looked at without asking anybody: configuration, prices, destinations, lake."""
 
+from collections import defaultdict
 from collections.abc import Iterator
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from shutil import disk_usage
 from tempfile import TemporaryFile
 from urllib.parse import urlsplit
 
-from costlab.config.book import NodeRule
+from costlab.config.book import Validity
 from costlab.config.settings import Destination, Settings
 from costlab.config.values import without_effect
 from costlab.domain.errors import ConfigError, CostlabError
-from costlab.domain.time import day_of
+from costlab.domain.time import milliseconds
 from costlab.domain.units import GIB
 from costlab.jobs.doctor.check import Check, Status
 from costlab.store.lake import DayState, Lake
@@ -45,23 +46,25 @@ def prices(settings: Settings, now: datetime) -> Iterator[Check]:
     if rates.gpu_hour is None and not book.gpu_models:
         mend = "set prices.gpu_hour, or gpu_models in the price book"
         yield Check(Status.WARN, "GPU prices", "GPUs have no price", mend)
-    today = day_of(now, settings.timezone).date
-    rules = book.nodes
-    for number, rule in enumerate(rules):
-        same = [other for other in rules if other.match == rule.match]
-        if any(_holds(other, today) for other in same):
+    now_ms = milliseconds(now)
+    chosen: dict[object, list[tuple[str, Validity]]] = defaultdict(list)
+    for number, rule in enumerate(book.nodes):
+        chosen[frozenset(rule.match.items()), rule.capacity_type].append((f"nodes[{number}]", rule))
+    for model in book.gpu_models:
+        chosen[model] = [(f"gpu_models: {model}", price) for price in book.model_prices(model)[1]]
+    for rules in chosen.values():
+        if any(rule.holds(now_ms, settings.timezone) for _, rule in rules):
             continue
         # Between rules of the same nodes there is no gap: the price book would have been refused.
-        if (
-            rule.valid_to
-            and rule.valid_to <= today
-            and rule.valid_to == max(r.valid_to or today for r in same)
-        ):
-            text = f"nodes[{number}] ended on {rule.valid_to}; the default rates count since"
-            yield Check(Status.WARN, "price book", text, "add the rule that follows it")
-        elif rule.valid_from and rule.valid_from > today and rule is min(same, key=_begins):
-            text = f"nodes[{number}] begins on {rule.valid_from}; the default rates count until then"
+        spans = [(*rule.span_ms(settings.timezone), name, rule) for name, rule in rules]
+        begins, _, first, earliest = min(spans, key=lambda span: span[0])
+        if begins > now_ms:
+            text = f"{first} begins on {earliest.valid_from}; the default rates count until then"
             yield Check(Status.WARN, "price book", text, "add the rule before it, if its nodes run already")
+        else:
+            _, _, last, latest = max(spans, key=lambda span: span[1])
+            text = f"{last} ended on {latest.valid_to}; the default rates count since"
+            yield Check(Status.WARN, "price book", text, "add the rule that follows it")
 
 
 def destinations(settings: Settings) -> Iterator[Check]:
@@ -129,14 +132,6 @@ def _unwritable(folder: Path) -> str:
     except OSError as fault:
         return f"{path} cannot be written: {fault.strerror}"
     return ""
-
-
-def _holds(rule: NodeRule, today: date) -> bool:
-    return _begins(rule) <= today and (rule.valid_to is None or today < rule.valid_to)
-
-
-def _begins(rule: NodeRule) -> date:
-    return rule.valid_from or date.min
 
 
 def _fault(destination: Destination) -> tuple[str, str] | None:
