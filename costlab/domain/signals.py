@@ -47,6 +47,7 @@ class Signal(StrEnum):
     JOB_OWNER = "job_owner"
     NAMESPACE_LABELS = "namespace_labels"
     NODE_LABELS = "node_labels"
+    NODE_INFO = "node_info"
     NODE_CAPACITY = "node_capacity"
     NODE_ALLOCATABLE = "node_allocatable"
     CPU_SECONDS = "cpu_seconds"
@@ -117,6 +118,8 @@ SIGNALS: dict[Signal, SignalSpec] = {
                    "The CronJob (or other owner) of a Job."),
         SignalSpec(Signal.NAMESPACE_LABELS, _KSM, _GAUGE, "1", ("namespace",), "The namespace's allowed labels."),
         SignalSpec(Signal.NODE_LABELS, _KSM, _GAUGE, "1", ("node",), "The node's allowed labels."),
+        SignalSpec(Signal.NODE_INFO, _KSM, _GAUGE, "1", ("node", "provider_id"),
+                   "The node's name at its provider, by which a bill is matched."),
         SignalSpec(Signal.NODE_CAPACITY, _KSM, _GAUGE, "cores, bytes or pieces", ("node", "resource"),
                    "What the node has."),
         SignalSpec(Signal.NODE_ALLOCATABLE, _KSM, _GAUGE, "cores, bytes or pieces", ("node", "resource"),

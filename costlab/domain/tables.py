@@ -154,6 +154,13 @@ _NODES = _table(
     Column("gpu_model", _T, "", "GPU model.", null="no GPU, or unknown"),
     Column("labels", _MAP, "", "The node's labels that kube-state-metrics is allowed to expose."),
     Column("capacity_type", _T, "", "spot or on-demand.", null="unknown"),
+    Column(
+        "provider_id",
+        _T,
+        "",
+        "The node's name at its provider, such as aws:///eu-central-1a/i-0abc.",
+        null="not exposed",
+    ),
     Column("cpu_price", _F, "currency per core-hour", "Unit price.", null="no price known"),
     Column("memory_price", _F, "currency per GiB-hour", "Unit price.", null="no price known"),
     Column("gpu_price", _F, "currency per GPU-hour", "Unit price.", null="no price known"),

@@ -41,6 +41,7 @@ class Machine:
     allocatable: Size
     gpu_model: str | None
     labels: Labels
+    provider_id: str | None = None
 
     @property
     def capacity_type(self) -> str | None:
@@ -56,10 +57,12 @@ def machines_of(
 ) -> list[Machine]:
     """Every node of the day in stretches of constant capacity, ordered by name and time.
 
-    Its labels are those that were told last in its stay. A node that only its pods tell of has no known capacity.
+    Its labels, and its name at the provider, are those that were told last in its stay. A node that only its pods tell of has no known capacity.
     """
     told = while_there(signals[Signal.NODE_LABELS], stays)
     named = newest_of(((one.stay.key, one.labels, one.first_ms, one.last_ms) for one in told), window)
+    info = while_there(signals[Signal.NODE_INFO], stays)
+    bought = newest_of(((one.stay.key, one.labels, one.first_ms, one.last_ms) for one in info), window)
     levels: dict[str, dict[str, list[Run]]] = defaultdict(dict)  # node → "capacity cpu" → runs
     for what, signal in (("capacity", Signal.NODE_CAPACITY), ("allocatable", Signal.NODE_ALLOCATABLE)):
         for (node, resource), runs in runs_by(signals[signal], _node_resource, max_gap_ms).items():
@@ -68,6 +71,7 @@ def machines_of(
     found = []
     for stay in stays:
         labels = own_labels(named.get(stay.key, {}))
+        provider_id = bought.get(stay.key, {}).get("provider_id")
         has = {
             name: bridged(runs, stay.told_ms, stay.start_ms, stay.end_ms)
             for name, runs in levels[stay.node].items()
@@ -79,7 +83,10 @@ def machines_of(
                 capacity = _size(values, "capacity", stay.node, from_ms, sharing)
                 allocatable = _size(values, "allocatable", stay.node, from_ms, sharing)
                 model = sharing.model(stay.node, from_ms)
-                found.append(Machine(stay.node, from_ms, to_ms, capacity, allocatable, model, labels))
+                machine = Machine(
+                    stay.node, from_ms, to_ms, capacity, allocatable, model, labels, provider_id
+                )
+                found.append(machine)
     return found
 
 

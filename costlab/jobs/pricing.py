@@ -33,6 +33,7 @@ def nodes_table(machines: list[Machine], settings: Settings, cluster: str, day: 
         "gpu_model": pa.array([m.gpu_model for m, _ in rows], pa.string()),
         "labels": [sorted(m.labels.items()) for m, _ in rows],
         "capacity_type": pa.array([m.capacity_type for m, _ in rows], pa.string()),
+        "provider_id": pa.array([m.provider_id for m, _ in rows], pa.string()),
         "price_source": [p.prices.source for _, p in rows],
     }
     costs = _costs(rows)
@@ -53,7 +54,14 @@ def machines_in(nodes: pa.Table) -> list[Machine]:
             Size(*(row[f"{name}_{what}"] for name in _SIZES)) for what in ("capacity", "allocatable")
         )
         machine = Machine(
-            row["node"], start_ms, end_ms, capacity, allocatable, row["gpu_model"], dict(row["labels"])
+            row["node"],
+            start_ms,
+            end_ms,
+            capacity,
+            allocatable,
+            row["gpu_model"],
+            dict(row["labels"]),
+            row["provider_id"],
         )
         last = found[-1] if found else None
         if last and last.end_ms == start_ms and _same(last, machine):

@@ -44,6 +44,16 @@ def test_a_node_made_anew_is_priced_by_what_it_is_then() -> None:
     assert [row["capacity_type"] for row in day.rows("nodes", node="n1")] == ["spot", None]
 
 
+def test_a_node_made_anew_has_another_name_at_its_provider() -> None:
+    world = made_anew()
+    for name, when in (("i-old", {"end_ms": at(6)}), ("i-new", {"start_ms": at(12)})):
+        world.add(Signal.NODE_INFO, {"node": "n1", "provider_id": f"aws:///eu-central-1a/{name}"}, 1, **when)
+    rows = Measured(world).rows("nodes")
+    assert [row["provider_id"] for row in rows] == [
+        "aws:///eu-central-1a/i-old", "aws:///eu-central-1a/i-new", None,
+    ]  # fmt: skip
+
+
 def test_a_node_made_anew_has_the_gpus_that_it_has_then() -> None:
     world = made_anew(nvidia_com_gpu=1.0)
     for model, when in (("T4", {"end_ms": at(6)}), ("H100", {"start_ms": at(12)})):

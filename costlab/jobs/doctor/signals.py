@@ -34,6 +34,10 @@ _LOST = {
         "no node rule of the price book can match",
         "start kube-state-metrics with --metric-labels-allowlist=nodes=[*]",
     ),
+    Signal.NODE_INFO: (
+        "no bill can be matched by a node's provider id",
+        "let kube-state-metrics expose nodes",
+    ),
     Signal.NODE_CAPACITY: ("no idle and no system cost", "let kube-state-metrics expose nodes"),
     Signal.NODE_ALLOCATABLE: ("no system cost", "let kube-state-metrics expose nodes"),
     Signal.REPLICASET_OWNER: (

@@ -157,6 +157,7 @@ _FIXED: dict[Signal, Metric] = {
     Signal.JOB_OWNER: Metric("kube_job_owner", matchers=_CONTROLLER),
     Signal.NAMESPACE_LABELS: Metric("kube_namespace_labels"),
     Signal.NODE_LABELS: Metric("kube_node_labels"),
+    Signal.NODE_INFO: Metric("kube_node_info"),
     Signal.NODE_CAPACITY: Metric("kube_node_status_capacity"),
     Signal.NODE_ALLOCATABLE: Metric("kube_node_status_allocatable"),
     Signal.CPU_SECONDS: _cgroup("container_cpu_usage_seconds_total", *_TOTAL),

@@ -37,6 +37,7 @@ class Node:
     cores: int
     memory_gib: int
     labels: Mapping[str, str]
+    provider_id: str
     gpu_model: GpuModel | None = None
     gpu_uuids: tuple[str, ...] = ()
     slices: int = 1

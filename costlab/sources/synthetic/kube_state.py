@@ -201,6 +201,18 @@ def _nodes(story: Story) -> Iterator[Fact]:
     return (Fact({"node": node.name, **node.labels}, node.start_s, node.end_s) for node in story.nodes)
 
 
+def _node_info(story: Story) -> Iterator[Fact]:
+    for node in story.nodes:
+        labels = {
+            "node": node.name,
+            "provider_id": node.provider_id,
+            "internal_ip": node.address,
+            "kernel_version": "6.12.40",
+            "kubelet_version": "v1.33.4",
+        }
+        yield Fact(labels, node.start_s, node.end_s)
+
+
 def _capacity(story: Story) -> Iterator[Fact]:
     for node in story.nodes:
         for resource, amount in node.capacity.items():
@@ -232,6 +244,7 @@ KUBE_STATE: dict[str, Callable[[Story], Iterator[Fact]]] = {
     "kube_job_owner": _jobs,
     "kube_namespace_labels": _namespaces,
     "kube_node_labels": _nodes,
+    "kube_node_info": _node_info,
     "kube_node_status_capacity": _capacity,
     "kube_node_status_allocatable": _allocatable,
 }

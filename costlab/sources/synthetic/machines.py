@@ -99,6 +99,7 @@ def _node(
         kind.cores,
         kind.memory_gib,
         labels,
+        f"aws:///eu-central-1a/i-0{casting.uid('instance', name).replace('-', '')[:16]}",
         kind.gpu_model,
         tuple(f"GPU-{casting.uid('gpu', name, str(index))}" for index in range(kind.gpus)),
         kind.slices,
