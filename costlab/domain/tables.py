@@ -49,6 +49,9 @@ class TableSpec:
 
 PARTITION = ("cluster", "date")
 
+# Kept as they were imported, day measured or not; `runs` vouches for every other table of a day.
+IMPORTED = frozenset({"bills"})
+
 _T, _I, _F, _F32 = Type.TEXT, Type.INTEGER, Type.FLOAT, Type.FLOAT32
 _AT, _MONEY, _MAP = Type.INSTANT, Type.MONEY, Type.MAP
 
@@ -302,6 +305,25 @@ _QUOTA_ADVICE = _table(
     Column("exhausted_on", Type.DATE, "", "When the present limit runs out.", null="not within the horizon"),
     Column("reason", _T, "", "Why."),
 )
+_BILLS = _table(
+    "bills",
+    "what an imported bill charges a resource on the day, whether or not it is a node",
+    ("billing_account", "billing_start", "resource_id", "resource_name", "service", "category", "charge_class", "start"),
+    Column("billing_account", _T, "", "FOCUS BillingAccountId."),
+    Column("billing_start", _AT, "", "FOCUS BillingPeriodStart: of the period that the charge is invoiced in."),
+    Column("resource_id", _T, "", "FOCUS ResourceId.", null="not told"),
+    Column("resource_name", _T, "", "FOCUS ResourceName.", null="not told"),
+    Column("service", _T, "", "FOCUS ServiceName.", null="not told"),
+    Column("category", _T, "", "FOCUS ChargeCategory: Usage, Purchase, Tax, Credit or Adjustment."),
+    Column("charge_class", _T, "", "FOCUS ChargeClass: Correction, of a bill that was closed before.",
+           null="no correction"),
+    Column("start", _AT, "", "From when (within the day) the charge is for."),
+    Column("end", _AT, "", "Until when, exclusive."),
+    Column("cost", _MONEY, "currency", "Its share of the charge, by time where the charge is for longer than the day."),
+    Column("cost_kind", _T, "", "The column it is from: EffectiveCost or BilledCost."),
+    Column("currency", _T, "", "FOCUS BillingCurrency."),
+    Column("file", _T, "", "The name of the file it was imported from."),
+)  # fmt: skip
 _FINDINGS = _table(
     "findings",
     "something a person should know about the day",
@@ -346,6 +368,6 @@ TABLES: dict[str, TableSpec] = {
     spec.name: spec
     for spec in (
         _CONTAINER_USAGE, _GPU_USAGE, _CONTAINERS, _NODES, _GPUS, _VOLUMES, _QUOTAS, _CHARGES,
-        _PROFILES, _DEMAND, _ADVICE, _QUOTA_ADVICE, _FINDINGS, _RUNS,
+        _PROFILES, _DEMAND, _ADVICE, _QUOTA_ADVICE, _BILLS, _FINDINGS, _RUNS,
     )
 }  # fmt: skip

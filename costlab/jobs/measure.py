@@ -10,6 +10,7 @@ from costlab.config.section import format_duration
 from costlab.config.settings import Cluster, Settings
 from costlab.domain.errors import Busy, ConfigError, ExitCode, NoDay, ReconcileError, WorseDay
 from costlab.domain.time import Day, instant
+from costlab.jobs.billing import billed_nodes
 from costlab.jobs.charges import charge_day
 from costlab.jobs.commit import check, commit, facts_in, findings_table, refuse_worse
 from costlab.jobs.facts import Facts, observe_day
@@ -53,7 +54,7 @@ def _keep(facts: Facts, lake: Lake, settings: Settings, cluster: str, day: Day, 
     }
     if committed and committed["status"] != DayState.EXTRACTED.value:
         # A day that readers see is charged again at once: they never find it without its charges.
-        priced = price(facts, settings, cluster, day)
+        priced = price(facts, settings, cluster, day, lake.read("bills", cluster, day))
         tables, state = priced.tables, priced.state
     else:
         state = DayState.EXTRACTED
@@ -69,7 +70,7 @@ def compute_day(lake: Lake, settings: Settings, cluster: str, day: Day) -> Outco
             f"{day} of cluster {cluster} is not in the lake, or not as a whole",
             f"read it first: costlab extract --date {day}",
         )
-    priced = price(facts, settings, cluster, day)
+    priced = price(facts, settings, cluster, day, lake.read("bills", cluster, day))
     changed = commit(lake, cluster, day, priced.tables, facts, settings, priced.state)
     return _outcome(facts, cluster, day, priced.state, changed=changed)
 
@@ -91,15 +92,20 @@ def settle_day(
     """Charge a day that was observed, and commit it whole. Raises WorseDay, ReconcileError and what the lake raises."""
     refuse_worse(lake, cluster, day, facts, force)
     step("charge")
-    priced = price(facts, settings, cluster, day)
+    priced = price(facts, settings, cluster, day, lake.read("bills", cluster, day))
     step("commit")
     changed = commit(lake, cluster, day, priced.tables, facts, settings, priced.state, force)
     return _outcome(facts, cluster, day, priced.state, changed=changed)
 
 
-def price(facts: Facts, settings: Settings, cluster: str, day: Day) -> Priced:
-    """The day's tables with prices and charges, checked. Raises ReconcileError when they do not add up."""
-    nodes = nodes_table(machines_in(facts.tables["nodes"]), settings, cluster, day)
+def price(facts: Facts, settings: Settings, cluster: str, day: Day, bills: pa.Table | None = None) -> Priced:
+    """The day's tables with prices and charges, checked; `bills`: what was imported of the day.
+
+    Raises ReconcileError when they do not add up.
+    """
+    machines = machines_in(facts.tables["nodes"])
+    billed = billed_nodes(facts.tables["nodes"], bills, cluster, day) if bills is not None else {}
+    nodes = nodes_table(machines, settings, cluster, day, billed)
     tables = {**facts.tables, "nodes": nodes}
     charges, remarks = charge_day(tables, settings, cluster, day)
     tables |= {"charges": charges, "findings": findings_table([*facts.findings, *remarks], cluster, day)}

@@ -1,17 +1,20 @@
 """The nodes of a day with their unit prices, and what each of them cost."""
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from costlab.config.prices import NodeKind, PricedWindow, node_prices
+from costlab.config.prices import Billed, NodeKind, PricedWindow, node_prices
 from costlab.config.settings import Settings
 from costlab.core.money import apportion, to_micros
 from costlab.domain.time import Day, Window
 from costlab.domain.units import GIB
+from costlab.jobs.billing import Bought
 from costlab.jobs.columns import milliseconds_of
 from costlab.jobs.machines import Machine, Size
 from costlab.store.schema import conform, empty
@@ -19,9 +22,17 @@ from costlab.store.schema import conform, empty
 _SIZES = ("cpu", "memory", "gpu")
 
 
-def nodes_table(machines: list[Machine], settings: Settings, cluster: str, day: Day) -> pa.Table:
+def nodes_table(
+    machines: list[Machine],
+    settings: Settings,
+    cluster: str,
+    day: Day,
+    billed: Mapping[Bought, Billed] = MappingProxyType({}),
+) -> pa.Table:
     """Rows of `nodes`: each machine while its unit prices hold, and its price for that time."""
-    rows = [(m, priced) for m in machines for priced in _priced(m, settings)]
+    rows = [
+        (m, priced) for m in machines for priced in _priced(m, settings, billed.get((m.node, m.provider_id)))
+    ]
     if not rows:
         return empty("nodes")
     columns: dict[str, Any] = {
@@ -71,12 +82,12 @@ def machines_in(nodes: pa.Table) -> list[Machine]:
     return found
 
 
-def _priced(machine: Machine, settings: Settings) -> list[PricedWindow]:
+def _priced(machine: Machine, settings: Settings, billed: Billed | None) -> list[PricedWindow]:
     size = machine.capacity
     gib = None if size.memory is None else size.memory / GIB
     kind = NodeKind((size.cpu, gib, size.gpu), machine.gpu_model, machine.labels, machine.capacity_type)
     window = Window(machine.start_ms, machine.end_ms)
-    return node_prices(kind, settings.prices, settings.book, window, settings.timezone)
+    return node_prices(kind, settings.prices, settings.book, window, settings.timezone, billed)
 
 
 def _costs(rows: list[tuple[Machine, PricedWindow]]) -> dict[str, list[int | None]]:

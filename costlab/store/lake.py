@@ -13,7 +13,7 @@ import orjson
 import pyarrow as pa
 
 from costlab.domain.errors import ConfigError, CostlabError, LakeError
-from costlab.domain.tables import PARTITION, TABLES, Type
+from costlab.domain.tables import IMPORTED, PARTITION, TABLES, Type
 from costlab.domain.time import Day
 from costlab.store import durable, locking
 from costlab.store.content import content_hash
@@ -222,6 +222,11 @@ class Lake:
         files = folder.snapshot().files.get((cluster, day.date), ())
         return read_files(table, [folder.path / file for file in files])
 
+    def dates(self, table: str, cluster: str) -> list[date]:
+        """The days of which a table holds rows of a cluster, oldest first."""
+        files = DeltaFolder(self.path, table).snapshot().files
+        return sorted(day for of, day in files if of == cluster)
+
     def days(self, cluster: str) -> dict[date, DayState]:
         """Every day of a cluster that a run has committed, oldest first, and how far it came."""
         return {day: state for (of, day), state in self.states().items() if of == cluster}
@@ -238,15 +243,14 @@ class Lake:
         return dict(sorted(states.items()))
 
     def readable_files(self) -> dict[str, list[Path]]:
-        """The files of each table on the days that readers see."""
+        """The files of each table on the days that readers see; of what was imported, on all days."""
         whole = {where for where, state in self.states().items() if state in READABLE}
         found = {}
         for table in TABLES:
             folder = DeltaFolder(self.path, table)
             files = folder.snapshot().files
-            found[table] = [
-                folder.path / file for where in sorted(files.keys() & whole) for file in files[where]
-            ]
+            shown = files.keys() if table in IMPORTED else files.keys() & whole
+            found[table] = [folder.path / file for where in sorted(shown) for file in files[where]]
         return found
 
 

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from small_bill import line, written
 from typer.testing import CliRunner, Result
 
 from costlab import __version__
@@ -123,6 +125,33 @@ def test_cost_warns_of_days_that_are_not_there(demo: Path) -> None:
     assert done.exit_code == 0
     assert done.stderr == "warning: 1 of 7 days are complete\n"
     assert done.stdout.splitlines()[-1].startswith(" (total)")
+
+
+def test_a_bill_is_imported_and_held_against_the_charges(demo: Path, config: Path) -> None:
+    shutil.copytree(demo / "lake", config / "lake")
+    (config / "costlab.yaml").write_text(CONFIG.replace("id: prod", "id: demo"))
+    bill = written(
+        config / "b.csv", line("cpu-1", "10"), line("", "2", ChargeCategory="Tax", ServiceName="tax")
+    )
+    dry = run("bill", "import", bill, "--dry-run", "-o", "json")
+    assert (dry.exit_code, dry.stderr) == (
+        0, "nothing was written: --dry-run\nnext: costlab compute --cluster demo --date 2026-11-20\n",
+    )  # fmt: skip
+    assert run("bill", "import", bill, "-o", "json").stdout == dry.stdout
+    told = json.loads(dry.stdout)
+    assert (told["schema"], told["currency"]) == ("costlab.bill/1", "USD")
+    assert [row["matched_cost"] for row in told["rows"]] == ["10.000000", "10.000000"]
+    assert run("compute", "--date", "2026-11-20").exit_code == 0
+    done = run("bill", "reconcile", "--window", "2026-11-20", "-o", "json")
+    rows = {row["node"] or row["service"]: row for row in json.loads(done.stdout)["rows"]}
+    assert (rows["cpu-1"]["reason"], rows["cpu-1"]["charged_cost"]) == ("settled", "10.000000")
+    assert (rows["cpu-2"]["reason"], rows["tax"]["reason"]) == ("not in the bill", "tax")
+    bill.write_text("ResourceId\n")
+    says(run("bill", "import", bill), 2, "are missing", "FOCUS")
+    (config / "costlab.yaml").write_text(
+        CONFIG.replace("  - id", "  - {id: x, prometheus: {url: 'http://y'}}\n  - id")
+    )
+    says(run("bill", "import", bill), 2, "the bill may be of any of x, prod", "--cluster")
 
 
 def test_sql_takes_text_stdin_and_names(demo: Path) -> None:
