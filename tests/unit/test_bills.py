@@ -203,6 +203,16 @@ def test_a_bill_replaces_its_own_earlier_one_and_nothing_else(books: Callable[..
     assert cluster.bills(cluster.day.previous) == []
 
 
+def test_a_correction_replaces_nothing_that_it_corrects(books: Callable[..., Books]) -> None:
+    cluster = books({"n1": AWS})
+    cluster.imported(line("i-0abc", "50"))
+    around = {"start": "2026-11-18T00", "end": "2026-11-22T00"}
+    later = {"start": "2026-11-22T00", "end": "2026-11-23T00"}
+    cluster.imported(line("i-0abc", "50", **later), line("i-0abc", "-4", **around, ChargeClass="Correction"))
+    assert sorted(cluster.bills()) == [("i-0abc", Decimal(-1)), ("i-0abc", Decimal(50))]
+    assert cluster.computed() == {"n1": Decimal(49)}
+
+
 def test_a_bill_does_not_cut_through_what_was_charged_as_one(books: Callable[..., Books]) -> None:
     cluster = books({"n1": AWS})
     cluster.imported(line("i-0abc", "24"))
