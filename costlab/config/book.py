@@ -1,5 +1,6 @@
 """The price book's shape: what nodes, GPU models and storage cost, and from when to when."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from itertools import pairwise
@@ -33,6 +34,8 @@ def _edge(written: Any) -> date:
 
 
 Edge = Annotated[date, PlainValidator(_edge)]
+
+_NO_WORD, _CAPITAL = re.compile(r"[^a-zA-Z0-9_]"), re.compile(r"([a-z0-9])([A-Z])")
 
 
 class Validity(Section):
@@ -127,12 +130,17 @@ class PriceBook(Section):
 def plain_label(name: str) -> str:
     """A label's name as kube-state-metrics exposes it, without the prefix: both spellings find a node.
 
+    What is no letter, digit or underscore becomes one, and so does a step from a small letter to a capital.
+
     >>> plain_label("node.kubernetes.io/instance-type") == plain_label(
     ...     "label_node_kubernetes_io_instance_type"
     ... )
     True
+    >>> plain_label("eks.amazonaws.com/capacityType")
+    'eks_amazonaws_com_capacity_type'
     """
-    return "".join(c if c.isascii() and c.isalnum() else "_" for c in name).removeprefix("label_")
+    snake = _CAPITAL.sub(r"\1_\2", _NO_WORD.sub("_", name)).lower()
+    return snake.removeprefix("label_")
 
 
 def plain_model(name: str) -> str:

@@ -12,7 +12,7 @@ import orjson
 from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from costlab.config.accelerator import Accelerator, without_contradictions
+from costlab.config.accelerator import Accelerator, Texts, without_contradictions
 from costlab.config.book import PriceBook
 from costlab.config.faults import meant
 from costlab.config.section import Count, Duration, Number, Price, Ratio, Section, Where, anchored
@@ -168,11 +168,20 @@ class Billing(Section):
         return resolution_ms
 
 
+class PipelineLabels(Section):
+    """Labels by which pods name their pipeline, its task and its run: one of each, or several in their order."""
+
+    pipeline: Texts
+    task: Texts = ()
+    run: Texts = ()
+
+
 class Owner(Section):
-    """How a pod's team is found."""
+    """How a pod's team is found, and by which labels its pipeline, before those of the engines that are known."""
 
     labels: tuple[str, ...] = ("team", "owner")
     namespaces: Mapping[str, str] = {}
+    pipelines: tuple[PipelineLabels, ...] = ()
 
 
 class ClassRule(Section):

@@ -82,6 +82,10 @@ _OWNER = (
         "Pipeline (Airflow DAG, Kubeflow, Argo, Ray) the pod ran for.",
         null="not part of one",
     ),
+    Column("pipeline_task", _T, "", "The task of it.", null="not part of one, or not told"),
+    Column(
+        "pipeline_run", _T, "", "The run of it, as its engine names it.", null="not part of one, or not told"
+    ),
 )
 
 _CONTAINER_USAGE = _table(

@@ -30,6 +30,8 @@ _IDENTITY = (
     "team",
     "class",
     "pipeline",
+    "pipeline_task",
+    "pipeline_run",
 )
 # Every container has a few unobserved seconds before its first sample; a share like this is more than that.
 NOTABLE = 0.01

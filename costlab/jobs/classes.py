@@ -7,7 +7,10 @@ from costlab.config.book import plain_label
 from costlab.config.settings import ClassRule, WorkloadClass
 from costlab.domain.identity import WorkloadKey
 
-_RUNS_TO_ITS_END = ("Job", "CronJob", "PyTorchJob", "TFJob", "MPIJob", "RayJob", "Workflow")
+_RUNS_TO_ITS_END = (
+    "Job", "CronJob", "JobSet", "PyTorchJob", "TFJob", "MPIJob", "XGBoostJob", "PaddleJob", "TrainJob", "RayJob",
+    "SparkApplication", "Workflow",
+)  # fmt: skip
 
 
 def class_of(

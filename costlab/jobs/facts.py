@@ -21,6 +21,7 @@ from costlab.jobs.heard import Signals, hearing
 from costlab.jobs.lives import pod_lives
 from costlab.jobs.machines import machines_of
 from costlab.jobs.owners import Ownership, registry_of
+from costlab.jobs.pipelines import pipeline_run
 from costlab.jobs.pricing import nodes_table
 from costlab.jobs.reading import Reading
 from costlab.jobs.remarks import findings_of
@@ -138,6 +139,7 @@ def _containers(
         for life in {claim.life.key: claim.life for claim in claims}.values()
     }
     labels = {claim.life.key: registry.pod_labels.get(claim.life.pod_id, {}) for claim in claims}
+    runs = {key: pipeline_run(of, settings.owner.pipelines) for key, of in labels.items()}
     columns: dict[str, Any] = {
         "cluster": cluster,
         "date": day.date,
@@ -154,7 +156,9 @@ def _containers(
             class_of(workload[c.life.key], labels[c.life.key], settings.classes, gpu=c.life.key in with_gpu)
             for c in claims
         ],
-        "pipeline": pa.array([registry.pipeline(c.life) for c in claims], pa.string()),
+        "pipeline": pa.array([runs[c.life.key].pipeline for c in claims], pa.string()),
+        "pipeline_task": pa.array([runs[c.life.key].task for c in claims], pa.string()),
+        "pipeline_run": pa.array([runs[c.life.key].run for c in claims], pa.string()),
         "labels": [sorted(labels[c.life.key].items()) for c in claims],
         "start": np.array([c.start_ms for c in claims], np.int64),
         "end": np.array([c.end_ms for c in claims], np.int64),

@@ -1,5 +1,6 @@
-"""Whose a pod is: workload, team, class, pipeline. docs/methods.md, "Names and owners"."""
+"""Whose a pod is: workload and team. docs/methods.md, "Names and owners"."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -12,13 +13,9 @@ from costlab.jobs.lives import Life, PodId, pod_id
 
 UNALLOCATED = "unallocated"
 _NOBODY = ("", "<none>")
-_PIPELINE_LABELS = (
-    "label_dag_id",
-    "label_pipelines_kubeflow_org_pipelinename",
-    "label_workflows_argoproj_io_workflow_template",
-    "label_workflows_argoproj_io_cron_workflow",
-    "label_ray_io_cluster",
-)
+# A CronJob's Job is named after the minute it was due, before Kubernetes 1.21 after the second. Dates, which people put
+# there too, are smaller as minutes (20291231) and larger as seconds (2026112012).
+_DUE = re.compile(r"-(?:(?:2[6-9]|[3-9][0-9])[0-9]{6}|1[4-9][0-9]{8})$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,17 +33,24 @@ class Registry:
     owners: dict[PodId, tuple[str, str]]
     replicasets: dict[tuple[str, str], tuple[str, str]]
     jobs: dict[tuple[str, str], tuple[str, str]]
+    jobs_told: frozenset[tuple[str, str]]
     pod_labels: dict[PodId, dict[str, str]]
     namespace_labels: dict[str, dict[str, str]]
 
     def workload(self, life: Life) -> WorkloadKey:
-        """The pod's top owner: ReplicaSet → Deployment, Job → CronJob; the pod itself where nobody owns it."""
+        """The pod's top owner: ReplicaSet → Deployment or Rollout, Job → CronJob; the pod itself where nobody owns it.
+
+        A Job of which kube-state-metrics tells no owner, not even that it has none, is a CronJob's if its name ends as
+        those of CronJobs do.
+        """
         namespace = life.key.namespace
         kind, name = self.owners.get(life.pod_id, life.created_by)
         if kind == "ReplicaSet":
             kind, name = self.replicasets.get((namespace, name), (kind, name))
         elif kind == "Job":
-            kind, name = self.jobs.get((namespace, name), (kind, name))
+            due = None if (namespace, name) in self.jobs_told else _DUE.search(name)
+            made = ("CronJob", name[: due.start()]) if due else (kind, name)
+            kind, name = self.jobs.get((namespace, name), made)
         if kind in _NOBODY or name in _NOBODY:
             return WorkloadKey(namespace, "Pod", life.key.pod)
         return WorkloadKey(namespace, kind, name)
@@ -63,11 +67,6 @@ class Registry:
                     return team
         return ownership.namespaces.get(life.key.namespace, UNALLOCATED)
 
-    def pipeline(self, life: Life) -> str | None:
-        """The pipeline whose label the pod carries."""
-        labels = self.pod_labels.get(life.pod_id, {})
-        return next((labels[name] for name in _PIPELINE_LABELS if labels.get(name)), None)
-
 
 def registry_of(signals: Signals, window: Window) -> Registry:
     """The owners and labels of everything that was seen, as they were last told within the day."""
@@ -78,6 +77,10 @@ def registry_of(signals: Signals, window: Window) -> Registry:
         owners={pod: _owner(labels) for pod, labels in owners.items()},
         replicasets=_chain(signals[Signal.REPLICASET_OWNER], "replicaset", window),
         jobs=_chain(signals[Signal.JOB_OWNER], "job_name", window),
+        jobs_told=frozenset(
+            (labels.get("namespace", ""), labels.get("job_name", ""))
+            for labels in signals[Signal.JOB_OWNER].labels
+        ),
         pod_labels={pod: own_labels(labels) for pod, labels in pods.items()},
         namespace_labels={namespace: own_labels(labels) for namespace, labels in namespaces.items()},
     )

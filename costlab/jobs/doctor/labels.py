@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 
-from costlab.config.book import plain_model
+from costlab.config.book import plain_label, plain_model
 from costlab.domain.signals import SIGNALS, Exporter, Signal
 from costlab.jobs.doctor.check import Check
 from costlab.jobs.doctor.inquiry import Inquiry
@@ -21,7 +21,7 @@ def owners(inquiry: Inquiry) -> Check:
     labels = inquiry.settings.owner.labels
     pods = inquiry.narrowed(inquiry.catalogue.metrics(Signal.POD_LABELS)[0])
     counts = {
-        label: inquiry.count(pods.narrowed(Matcher(f"label_{_exposed(label)}", Operator.NOT_EQUAL, "")))
+        label: inquiry.count(pods.narrowed(Matcher(f"label_{plain_label(label)}", Operator.NOT_EQUAL, "")))
         for label in labels
     }
     if any(counts.values()) or not labels:
@@ -72,11 +72,6 @@ def gpu_prices(inquiry: Inquiry, carried: Mapping[Signal, Carried]) -> Iterator[
         yield inquiry.odd("GPU prices", text, "add them to gpu_models, as they are written here")
     else:
         yield inquiry.fine("GPU prices", f"by a node's rule, else at prices.gpu_hour={default:g}: {without}")
-
-
-def _exposed(label: str) -> str:
-    """A label as kube-state-metrics writes it."""
-    return "".join(c if c.isascii() and c.isalnum() else "_" for c in label)
 
 
 def _differing(inquiry: Inquiry, doubled: str) -> dict[str, list[str]]:

@@ -162,11 +162,13 @@ def data(casting: Casting, calendar: Calendar, place: Machines) -> None:
     etl = Container(
         "spark", phases(3, 7.6, 7.8, 7.2, 2), phases(5, 14, 15, 15, 6), None, 8, 16, memory_limit_gib=20
     )
-    labels = {"label_dag_id": "nightly_etl", "label_task_id": "transform"}
-    template = Template("data", "nightly-etl", (etl,), "data", labels)
     sync = Container("sync", phases(0.2, 0.9), steady(0.5), None, 0.5, 1)
     for day in calendar.days:
         spot = place.spot_night[day]
+        # As Airflow writes a run's id into a label: without what none may hold, and with a hash of the whole.
+        run_id = f"scheduled__{calendar.date_of(day - 1)}T0105000000-{casting.suffix(9, 'run', str(day))}"
+        labels = {"label_dag_id": "nightly_etl", "label_task_id": "transform", "label_run_id": run_id}
+        template = Template("data", "nightly-etl", (etl,), "data", labels)
         job = casting.job(
             template,
             [Place(spot), Place(spot)],
