@@ -27,6 +27,7 @@ class NodeBill:
 
     groups: the rows of each container that is charged. beyond: what containers would have been billed, at the nearest
     price known, for the time in which their node had none of the resource; None where there was no such time.
+    scaled_away: money that was asked for beyond the node's price, NaN without one.
     """
 
     node: str
@@ -36,6 +37,7 @@ class NodeBill:
     bill: Bill
     micros: Ints | None
     beyond: Bill | None
+    scaled_away: float
 
     @property
     def usual_price(self) -> float:
@@ -92,8 +94,16 @@ def bill_resource(
         claims = _claims(groups, resource, observed).within(*levels.there)
     bill = bill_node(grid, levels, claims, rule)
     return NodeBill(
-        node, resource, levels, groups, bill, _micros(bill, levels, lives, node, resource), beyond
-    )
+        node, resource, levels, groups, bill, _micros(bill, levels, lives, node, resource), beyond,
+        _scaled_away(bill, grid, levels, claims, rule),
+    )  # fmt: skip
+
+
+def _scaled_away(bill: Bill, grid: Grid, levels: Levels, claims: Claims, rule: Rule) -> float:
+    if not bill.contended_cells:
+        return 0.0
+    asked = bill_node(grid, levels.unbounded, claims, rule)
+    return float(asked.parts_amount.sum() - bill.parts_amount.sum())
 
 
 def by_node(table: pa.Table) -> dict[str, list[dict[str, Any]]]:
