@@ -4,6 +4,7 @@ import textwrap
 from collections.abc import Iterator
 
 from costlab.config.accelerator import Accelerator, builtin
+from costlab.config.device_resource import builtin_resources
 from costlab.domain.signals import SIGNALS, Exporter
 from costlab.domain.units import UNITS
 from costlab.sources.prometheus.catalogue import built_in
@@ -34,8 +35,34 @@ A device is told apart by `gpu_uuid` (and `mig_instance`); without it by `node` 
 scrape target. A busy device without a pod is nobody's: a finding, and its money is in idle. Where a pod is named and no
 container, the device is that of the pod's only container that requests one.
 
-Observed is what any of these show; billed as GPUs are requests for `nvidia.com/gpu`, its shares and MIG instances, and
-for `amd.com/gpu`. Gaudi, Neuron and TPU nodes are priced as a whole too, but by cores and memory.
+Observed is what any of these show; billed are the resources below.
+"""
+
+RESOURCES = """
+## Resources by which they are asked for
+
+Charged as physical devices; `costlab/config/device_resources.yaml` is the table. A piece that is shared costs its part:
+by `nvidia.com/gpu.replicas` and `nvidia.com/gpu.count`, by Google's `gke-max-shared-clients-per-gpu`, else a guess by the
+devices seen. Plain GPUs are MIG instances where the product's label says so (`…-MIG-1g.5gb`), or Google's
+`gke-gpu-partition-size`; AMD's are partitions by `amd.com/compute-memory-partition`. kube-state-metrics has to show those
+labels of nodes.
+
+| resource | pieces that make a device | other models |
+|---|---|---|
+"""
+
+RESOURCES_OWN = """
+Where AWS' plugin offers devices and cores, a core is devices / cores. What is asked for in parts of a device ({fractions})
+is not charged by them: a finding.
+
+`device_resources` in `costlab.yaml` adds others, and takes some out:
+
+```yaml
+device_resources:
+  huawei.com/Ascend910: 1    # a piece is a device
+  example.com/gpu-slice: 4   # four pieces are one
+  gpu.intel.com/i915: 0      # not charged
+```
 """
 
 # What the entries themselves cannot say.
@@ -98,7 +125,8 @@ accelerators:
 
 def page() -> str:
     """The page as Markdown."""
-    return "\n".join([INTRODUCTION, *_fixed(), ACCELERATORS, *_canonical(), *_accelerators(), OWN, *_units()])
+    exporters = [INTRODUCTION, *_fixed(), ACCELERATORS, *_canonical(), *_accelerators(), OWN, *_units()]
+    return "\n".join([*exporters, *_resources()])
 
 
 def _fixed() -> Iterator[str]:
@@ -151,6 +179,17 @@ def _units() -> Iterator[str]:
         if any(spec.unit == base for spec in SIGNALS.values() if spec.exporter is Exporter.GPU):
             yield _row(base, ", ".join(f"`{name}`" for name, unit in UNITS.items() if unit.base == base))
     yield ""
+
+
+def _resources() -> Iterator[str]:
+    known = builtin_resources()
+    yield RESOURCES.strip("\n")
+    for entry in known.entries:
+        pieces = f"{entry.pieces} slices" if entry.slices else str(entry.pieces)
+        pieces += f", another name for `{entry.same_as}`" if entry.same_as else ""
+        others = ", ".join(f"{model} {n}" for model, n in entry.models.items() if n != entry.pieces)
+        yield _row(f"`{entry.name}`", pieces, others)
+    yield RESOURCES_OWN.format(fractions=_names(known.fractions))
 
 
 def _names(names: tuple[str, ...]) -> str:

@@ -246,6 +246,7 @@ class Configuration(Section):
     timezone: str = "UTC"
     clusters: tuple[Cluster, ...] = ()
     accelerators: Annotated[tuple[Accelerator, ...], AfterValidator(without_contradictions)] = ()
+    device_resources: Mapping[str, Annotated[Count, Field(ge=0, le=1000)]] = {}
     prices: Prices = Prices()
     billing: Billing = Billing()
     owner: Owner = Owner()
@@ -301,7 +302,7 @@ class Settings(Configuration):
     @property
     def config_hash(self) -> str:
         """SHA-256 over what shapes figures beside prices, which have their own hash."""
-        names = {"timezone", "accelerators", "billing", "owner", "classes", "quality"}
+        names = {"timezone", "accelerators", "device_resources", "billing", "owner", "classes", "quality"}
         shape = self.model_dump(mode="json", include=names)
         shape["clusters"] = {
             cluster.id: cluster.prometheus.model_dump(mode="json", include={"matchers", "replica_labels"})

@@ -193,6 +193,7 @@ _GPUS = _table(
     Column("mig_profile", _T, "", "MIG profile such as 1g.10gb.", null="not a MIG instance"),
     Column("model", _T, "", "Model name.", null="not exposed"),
     _NODE,
+    Column("gpu_share", _F, "physical GPUs", "1; of a MIG instance its slices / those of a whole device."),
     Column("observed_hours", _F, "h", "Time in which its busy ratio was observed."),
     Column("allocated_hours", _F, "h", "Observed time in which the exporter named a container as its user."),
     Column("busy_mean", _F, "ratio", "Mean busy ratio over observed time. NaN: never observed."),

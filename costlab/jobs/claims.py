@@ -8,7 +8,7 @@ from costlab.domain.signals import Labels, Signal
 from costlab.jobs.heard import Signals
 from costlab.jobs.levels import Run, edges_of, runs_by, value_at
 from costlab.jobs.lives import Life, PodId, latest, pod_id
-from costlab.jobs.sharing import Sharing, is_gpu
+from costlab.jobs.sharing import Sharing
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ def _by_pod(
 def _container(
     life: Life, container: str, asked: _ByResource, capped: _ByResource, sharing: Sharing
 ) -> list[Claim]:
-    gpus = [resource for resource in sorted(asked) if is_gpu(resource)]
+    gpus = [resource for resource in sorted(asked) if resource in sharing.resources]
     claims = []
     for start_ms, end_ms in edges_of([*asked.values(), *capped.values()], life.start_ms, life.end_ms):
         pieces, share = _gpus(life, {resource: asked[resource] for resource in gpus}, start_ms, sharing)
@@ -113,9 +113,12 @@ def _beyond(
 
         def needs(by: _ByResource, resource: str, at_ms: int = start_ms) -> float:
             if resource == "gpu":
-                return _gpus(life, {name: runs for name, runs in by.items() if is_gpu(name)}, at_ms, sharing)[
-                    1
-                ]
+                return _gpus(
+                    life,
+                    {name: runs for name, runs in by.items() if name in sharing.resources},
+                    at_ms,
+                    sharing,
+                )[1]
             return value_at(by.get(resource, []), at_ms) or 0.0
 
         extra = {}

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from costlab.config.device_resource import DeviceResources, exposed
 from costlab.core.kernels import Floats, Ints
 from costlab.core.observe import Stretches, combine, held, nearest_rank, side_by_side
 from costlab.domain.identity import PodKey, container_key, gpu_key
@@ -140,6 +141,13 @@ def device_days(usage: DeviceUsage) -> list[DeviceDay]:
             )
         )
     return days
+
+
+def share_of(device: Device, resources: DeviceResources) -> float:
+    """What part of a physical device it is: a MIG instance is its slices' part, any other a whole one."""
+    if not device.mig_profile:
+        return 1.0
+    return resources.share(exposed(f"nvidia.com/mig-{device.mig_profile}"), device.model) or 1.0
 
 
 def _by_device(usage: DeviceUsage, device: Ints, values: Floats) -> Stretches:

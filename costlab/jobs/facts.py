@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from costlab.config.device_resource import charged
 from costlab.config.settings import Settings
 from costlab.domain.errors import NoDay
 from costlab.domain.findings import Finding
@@ -26,7 +27,7 @@ from costlab.jobs.pricing import nodes_table
 from costlab.jobs.reading import Reading
 from costlab.jobs.remarks import findings_of
 from costlab.jobs.scrapes import too_seldom
-from costlab.jobs.sharing import sharing_of
+from costlab.jobs.sharing import Sharing, sharing_of
 from costlab.jobs.stays import stays_of
 from costlab.sources import Source
 from costlab.store.schema import conform, empty
@@ -75,7 +76,7 @@ def observe_day(
             "look at the day's kube_pod_info and kube_pod_status_phase; one at the edge of Prometheus' retention is lost",
         )
     stays = stays_of(signals, window, lives, heard, gap_ms)
-    sharing = sharing_of(signals, stays)
+    sharing = sharing_of(signals, stays, charged(settings.device_resources))
     machines = machines_of(signals, window, stays, sharing, gap_ms)
     claims = claims_of(signals, lives, usage.containers_seen(signals, lives, window), sharing, gap_ms)
     used = usage.usage_of(signals, lives, window, gap_ms)
@@ -85,7 +86,7 @@ def observe_day(
         "nodes": nodes_table(machines, settings, cluster, day),
         "container_usage": _container_usage(used, cluster, day),
         "gpu_usage": _gpu_usage(gpus, cluster, day),
-        "gpus": _gpus(devices.device_days(gpus), cluster, day),
+        "gpus": _gpus(devices.device_days(gpus), sharing, cluster, day),
     }
     shares = coverage_of(claims, used, gpus)
     occupied = sum(whole for _, whole in shares.values())
@@ -193,7 +194,7 @@ def _gpu_usage(gpus: devices.DeviceUsage, cluster: str, day: Day) -> pa.Table:
     )  # fmt: skip
 
 
-def _gpus(days: list[devices.DeviceDay], cluster: str, day: Day) -> pa.Table:
+def _gpus(days: list[devices.DeviceDay], sharing: Sharing, cluster: str, day: Day) -> pa.Table:
     if not days:
         return empty("gpus")
     text = {
@@ -208,6 +209,7 @@ def _gpus(days: list[devices.DeviceDay], cluster: str, day: Day) -> pa.Table:
         "cluster": cluster, "date": day.date, "gpu_key": [d.device.key for d in days],
         "uuid": [d.device.uuid for d in days], "gpu_index": text["index"], "mig_profile": text["mig_profile"],
         "model": text["model"], "node": [d.device.node for d in days],
+        "gpu_share": [devices.share_of(d.device, sharing.resources) for d in days],
         **{name: np.array([getattr(d, name) for d in days], np.float64) for name in numbers},
     }  # fmt: skip
     return conform("gpus", columns)

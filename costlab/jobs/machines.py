@@ -1,13 +1,14 @@
 """The nodes of a day: when they lived and what they had. docs/methods.md, "Nodes"."""
 
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from costlab.domain.signals import Labels, Signal
 from costlab.domain.time import Window
 from costlab.jobs.heard import Signals, newest_of, own_labels
 from costlab.jobs.levels import Run, bridged, runs_by, stretches_of
-from costlab.jobs.sharing import Sharing, is_gpu
+from costlab.jobs.sharing import Sharing
 from costlab.jobs.stays import Stay, while_there
 
 # How the common provisioners label what a node is bought as.
@@ -66,7 +67,7 @@ def machines_of(
     levels: dict[str, dict[str, list[Run]]] = defaultdict(dict)  # node → "capacity cpu" → runs
     for what, signal in (("capacity", Signal.NODE_CAPACITY), ("allocatable", Signal.NODE_ALLOCATABLE)):
         for (node, resource), runs in runs_by(signals[signal], _node_resource, max_gap_ms).items():
-            if resource in ("cpu", "memory") or is_gpu(resource):
+            if resource in ("cpu", "memory") or resource in sharing.resources:
                 levels[node][f"{what} {resource}"] = runs
     found = []
     for stay in stays:
@@ -80,8 +81,8 @@ def machines_of(
         first_ms, last_ms = max(stay.start_ms, window.start_ms), min(stay.end_ms, window.end_ms)
         for low, high, values in stretches_of(has, first_ms, last_ms):
             for from_ms, to_ms in _cut(low, high, sharing.changes(stay.node)):
-                capacity = _size(values, "capacity", stay.node, from_ms, sharing)
-                allocatable = _size(values, "allocatable", stay.node, from_ms, sharing)
+                capacity = _size(values, "capacity", sharing.capacity, stay.node, from_ms)
+                allocatable = _size(values, "allocatable", sharing.devices, stay.node, from_ms)
                 model = sharing.model(stay.node, from_ms)
                 machine = Machine(
                     stay.node, from_ms, to_ms, capacity, allocatable, model, labels, provider_id
@@ -94,14 +95,18 @@ def _node_resource(labels: Labels) -> tuple[str, str]:
     return labels.get("node", ""), labels.get("resource", "")
 
 
-def _size(values: dict[str, float], what: str, node: str, at_ms: int, sharing: Sharing) -> Size:
+def _size(
+    values: dict[str, float],
+    what: str,
+    devices: Callable[[str, dict[str, float], int], float],
+    node: str,
+    at_ms: int,
+) -> Size:
     of = {
         name.removeprefix(f"{what} "): value for name, value in values.items() if name.startswith(f"{what} ")
     }
-    shares = {resource: sharing.share(node, resource, at_ms) for resource in of}
-    gpus = sum(share * of[resource] for resource, share in shares.items() if share is not None)
     # A node that tells its cores and no GPU has none.
-    return Size(of.get("cpu"), of.get("memory"), float(gpus) if of else None)
+    return Size(of.get("cpu"), of.get("memory"), float(devices(node, of, at_ms)) if of else None)
 
 
 def _cut(start_ms: int, end_ms: int, edges: set[int]) -> list[tuple[int, int]]:

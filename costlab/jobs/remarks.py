@@ -13,6 +13,7 @@ from costlab.domain.time import HOUR_MS, MINUTE_MS, Day, instant
 from costlab.jobs.claims import Claim, init_containers
 from costlab.jobs.devices import NOBODY, DeviceUsage
 from costlab.jobs.heard import Hearing, Signals
+from costlab.jobs.lives import pod_id
 from costlab.jobs.reading import Reading
 from costlab.jobs.sharing import Sharing
 from costlab.jobs.usage import Usage
@@ -43,7 +44,33 @@ def findings_of(
             f"it advertises {replicas} times the GPUs that its exporter shows, so each is taken for shared by {replicas}; "
             "let kube-state-metrics show the node's label nvidia.com/gpu.replicas",
         )  # fmt: skip
+    for node, models in sorted(sharing.mixed().items()):
+        yield Finding(
+            "gpu_models_mixed", Severity.WARNING, node,
+            f"it shows {' and '.join(models)} at once; all its GPUs are priced as that of which it shows most series",
+        )  # fmt: skip
+    for node, resources in sorted(sharing.assumed().items()):
+        yield Finding(
+            "mig_slices_assumed", Severity.WARNING, node,
+            f"no exporter and no label names a model whose MIG slices are known, so those of {', '.join(resources)} are "
+            "taken for sevenths of a GPU; let kube-state-metrics show the node's label nvidia.com/gpu.product",
+        )  # fmt: skip
+    yield from _fractions(signals, sharing)
     yield from _unclaimed_gpus(claims, gpus)
+
+
+def _fractions(signals: Signals, sharing: Sharing) -> Iterator[Finding]:
+    """Parts of GPUs that are asked for in a way that charges do not know."""
+    asking: dict[str, set[tuple[str, ...]]] = defaultdict(set)
+    for labels in signals[Signal.CONTAINER_REQUEST].labels:
+        if sharing.resources.fraction(resource := labels.get("resource", "")):
+            asking[resource].add((*pod_id(labels), labels.get("container", "")))
+    for resource, containers in sorted(asking.items()):
+        yield Finding(
+            "gpu_fraction_not_charged", Severity.WARNING, resource,
+            f"{len(containers)} containers ask for parts of GPUs by it; they are charged by the GPUs that they request "
+            "beside it, not by these parts",
+        )  # fmt: skip
 
 
 def _missing(counts: Mapping[Signal, int]) -> Iterator[Finding]:

@@ -10,7 +10,6 @@ with lives as (
         cluster,
         date,
         node,
-        gpu_model,
         epoch("end" - start) / 3600.0 as hours,
         cpu_capacity,
         memory_capacity / 1073741824.0 as memory_capacity_gib, -- 2^30
@@ -22,13 +21,13 @@ with lives as (
 ),
 
 long as (
-    select cluster, date, node, gpu_model, 'cpu' as resource, cpu_capacity * hours as hours, cpu_cost as cost
+    select cluster, date, node, 'cpu' as resource, cpu_capacity * hours as hours, cpu_cost as cost
     from lives
     union all
-    select cluster, date, node, gpu_model, 'memory', memory_capacity_gib * hours, memory_cost
+    select cluster, date, node, 'memory', memory_capacity_gib * hours, memory_cost
     from lives
     union all
-    select cluster, date, node, gpu_model, 'gpu', gpu_capacity * hours, gpu_cost
+    select cluster, date, node, 'gpu', gpu_capacity * hours, gpu_cost
     from lives
 )
 
@@ -36,7 +35,6 @@ select
     cluster,
     date,
     node,
-    max(gpu_model) as gpu_model,
     resource,
     round(sum(hours), 9) as capacity_hours,
     cast(if(count(*) = count(cost), sum(cost), null) as decimal(18, 6)) as total_cost

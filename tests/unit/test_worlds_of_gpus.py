@@ -108,7 +108,7 @@ def test_a_slice_is_a_part_of_what_its_model_is_cut_into(model: str, whole: floa
     world = World().node(nvidia_com_mig_1g_6gb=4.0).pod("a", requests={"nvidia_com_mig_1g_6gb": 2.0}).use("a")
     labels = {"gpu_uuid": "GPU-1", "gpu_model": model, "mig_profile": "1g.6gb", "node": "n1"}
     day = Measured(world.add(Signal.GPU_MEMORY_USED, labels, 1.0))
-    assert [row["gpu_capacity"] for row in day.rows("nodes")] == [pytest.approx(whole)]
+    assert [row["gpu_allocatable"] for row in day.rows("nodes")] == [pytest.approx(whole)]
     assert [row["gpu_share"] for row in day.rows("containers")] == [pytest.approx(whole / 2)]
 
 

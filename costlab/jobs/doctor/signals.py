@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator, Mapping, MutableMapping
 
+from costlab.config.device_resource import charged
 from costlab.config.faults import meant
 from costlab.config.settings import Engine
 from costlab.domain.signals import SIGNALS, Exporter, Signal, SignalSpec
 from costlab.jobs.doctor.check import Check
 from costlab.jobs.doctor.inquiry import Inquiry
 from costlab.jobs.doctor.server import Carried
-from costlab.jobs.sharing import is_gpu
 from costlab.sources.prometheus.catalogue import Metric
 from costlab.sources.prometheus.selector import Matcher, Operator
 
@@ -165,7 +165,8 @@ def _without_gpus(inquiry: Inquiry) -> bool:
     """Whether the nodes tell what they have, and none of it is a GPU under any of its resource names."""
     capacity = inquiry.narrowed(inquiry.catalogue.metrics(Signal.NODE_CAPACITY)[0])
     found = inquiry.vector(f"sum by (resource) ({capacity})")
-    return bool(found) and not any(n > 0 and is_gpu(labels.get("resource", "")) for labels, n in found)
+    devices = charged(inquiry.settings.device_resources)
+    return bool(found) and not any(n > 0 and labels.get("resource", "") in devices for labels, n in found)
 
 
 def _matcher(inquiry: Inquiry, pods: Metric, total: int, label: str, value: str) -> Check | None:
