@@ -267,6 +267,7 @@ class _Node:
             "memory_max_bytes": (0.5 + busy * memory_gib * rng.uniform(0.8, 1.0)) * 2**30,
             "memory_total_bytes": memory_gib * 2.0**30,
             "energy_kwh": round((0.06 + 0.3 * mean) * 24, 3),
+            "gpu_share": 1.0,
         }
 
 
