@@ -18,6 +18,8 @@ from costlab.domain.tables import TABLES
 from costlab.domain.time import Day
 from costlab.domain.units import GIB, Resource
 from costlab.jobs.bills import NodeBill, bill_resource, by_node, observed_in
+from costlab.jobs.unattributed import RULE as UNATTRIBUTED
+from costlab.jobs.unattributed import unattributed
 from costlab.store.schema import conform, empty
 
 _IDENTITY = (
@@ -42,6 +44,7 @@ COMPUTE_RULES = (
     "outside_node_life",
     "unobserved_usage",
     "allocatable_exceeds_capacity",
+    UNATTRIBUTED,
 )
 
 
@@ -61,7 +64,7 @@ def charge_day(
 ) -> tuple[pa.Table, list[Finding]]:
     """Rows of `charges` for the day's facts, and what is to be said about them.
 
-    tables: containers, nodes, container_usage, gpu_usage. Raises ReconcileError when a node's parts are not its price.
+    tables: containers, nodes, container_usage, gpu_usage, gpus. Raises ReconcileError when a node's parts are not its price.
     """
     window = day.window
     grid = grid_of(window.start_ms, window.end_ms, settings.billing.resolution_ms)
@@ -73,6 +76,7 @@ def charge_day(
     }
     rows = _Rows()
     findings: list[Finding] = []
+    idle: dict[str, Decimal | None] = {}
     for node, resource in product(sorted(nodes), Resource):
         there = containers.get(node, [])
         split = bill_resource(
@@ -81,6 +85,9 @@ def charge_day(
         if split is not None:
             _add(rows, split, settings.prices.currency)
             findings += _remarks(split, settings.billing.max_gap_ms)
+            if resource is Resource.GPU:
+                idle[node] = None if split.micros is None else Decimal(int(split.micros[-2])).scaleb(-6)
+    findings += unattributed(tables, idle)
     if not rows.columns:
         return empty("charges"), findings
     return _table(rows, cluster, day), findings

@@ -91,7 +91,7 @@ def observe_day(
     shares = coverage_of(claims, used, gpus)
     occupied = sum(whole for _, whole in shares.values())
     signals.read_rest()
-    findings = findings_of(signals, claims, used, gpus, sharing, heard, day, gap_ms)
+    findings = findings_of(signals, claims, used, sharing, heard, day, gap_ms)
     info = source.info()
     return Facts(
         tables=tables,

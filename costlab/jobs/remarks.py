@@ -11,7 +11,6 @@ from costlab.domain.identity import container_key
 from costlab.domain.signals import SIGNALS, Exporter, Signal
 from costlab.domain.time import HOUR_MS, MINUTE_MS, Day, instant
 from costlab.jobs.claims import Claim, init_containers
-from costlab.jobs.devices import NOBODY, DeviceUsage
 from costlab.jobs.heard import Hearing, Signals
 from costlab.jobs.lives import pod_id
 from costlab.jobs.reading import Reading
@@ -20,11 +19,10 @@ from costlab.jobs.usage import Usage
 
 # What a day is poorer without; a cluster without GPUs has no GPU exporter.
 _EXPECTED = (Signal.CPU_SECONDS, Signal.MEMORY_BYTES, Signal.NODE_CAPACITY, Signal.NODE_ALLOCATABLE)
-_BUSY = 0.01  # below this a GPU does nothing to speak of
 
 
 def findings_of(
-    signals: Reading, claims: list[Claim], used: Usage, gpus: DeviceUsage, sharing: Sharing, heard: Hearing, day: Day,
+    signals: Reading, claims: list[Claim], used: Usage, sharing: Sharing, heard: Hearing, day: Day,
     max_gap_ms: int,
 ) -> Iterator[Finding]:  # fmt: skip
     """Everything that was missing, doubled, guessed or nobody's."""
@@ -56,7 +54,6 @@ def findings_of(
             "taken for sevenths of a GPU; let kube-state-metrics show the node's label nvidia.com/gpu.product",
         )  # fmt: skip
     yield from _fractions(signals, sharing)
-    yield from _unclaimed_gpus(claims, gpus)
 
 
 def _fractions(signals: Signals, sharing: Sharing) -> Iterator[Finding]:
@@ -139,23 +136,3 @@ def _init_usage(signals: Signals, claims: list[Claim], used: Usage) -> Iterator[
             f"init containers, native sidecars among them, used {hours:.3f} core-hours; "
             "they are billed by what their pods reserve for them, not by use",
         )  # fmt: skip
-
-
-def _unclaimed_gpus(claims: list[Claim], gpus: DeviceUsage) -> Iterator[Finding]:
-    """GPUs that were busy for nobody who asked for one: their money is inside idle."""
-    asked = {container_key(c.life.key, c.container) for c in claims if c.gpu_share}
-    lost = np.flatnonzero(~np.isin(gpus.container, np.array(sorted(asked), np.int64)) & (gpus.busy > _BUSY))
-    lost_gpu, hours = gpus.gpu[lost], (gpus.end_ms - gpus.start_ms)[lost] / HOUR_MS
-    # Devices may share a name: MIG instances of one profile, and GPUs of machines that their exporter does not name.
-    named: dict[str, list[int]] = defaultdict(list)
-    for device in gpus.devices:
-        named[f"{device.node} {device.uuid or device.index} {device.mig_profile}".strip()].append(device.key)
-    for subject, keys in sorted(named.items()):
-        mine = np.isin(lost_gpu, np.array(keys, np.int64))
-        if (busy := float(hours[mine].sum())) >= 0.1:
-            nobody = bool((gpus.container[lost][mine] == NOBODY).all())
-            yield Finding(
-                "unattributed_gpu", Severity.WARNING, subject,
-                f"it was busy for {busy:.3f} hours "
-                + ("without a living pod to its name" if nobody else "for a container that requests no GPU"),
-            )  # fmt: skip

@@ -126,7 +126,38 @@ def test_mig_instances_of_one_profile_that_are_nobodys_are_one_finding() -> None
         labels = {"gpu_uuid": "GPU-1", "mig_profile": "1g.10gb", "mig_instance": instance, "node": "n1"}
         world.add(Signal.GPU_ENGINE_ACTIVE, labels, 0.5)
     (row,) = Measured(world).rows("findings", rule="unattributed_gpu")
-    assert (row["subject"], row["message"][:28]) == ("n1 GPU-1 1g.10gb", "it was busy for 48.000 hours")
+    assert row["subject"] == "n1"
+    assert row["message"][:47] == "GPU-1 1g.10gb were busy for 48.000 hours withou"
+    assert float(row["amount"]) == pytest.approx(48 / 7 * 2.5, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("requests", "users", "amount"),
+    [
+        (0.0, ("", ""), 48 * 2.5),  # by no pod's name
+        (0.0, ("b", ""), 48 * 2.5),  # for a pod that asks for none
+        (1.0, ("a", ""), 24 * 2.5),  # the other one of a node whose pod has a GPU
+        (2.0, ("", ""), 0.0),  # no pod is named: all of the money was charged, and its use not observed
+    ],
+)
+def test_what_gpus_do_for_nobody_is_worth_what_is_inside_idle(
+    requests: float, users: tuple[str, str], amount: float
+) -> None:
+    world = World().node(nvidia_com_gpu=2.0).pod("b").use("b")
+    world.pod("a", requests={"cpu": 1.0, **({"nvidia_com_gpu": requests} if requests else {})}).use("a")
+    for uuid, user in zip(("GPU-1", "GPU-2"), users, strict=True):
+        world.gpu(uuid, 0.9, user)
+    day = Measured(world)
+    (row,) = day.rows("findings", rule="unattributed_gpu")
+    assert float(row["amount"]) == pytest.approx(amount, abs=1e-5)
+    assert row["amount"] <= day.total("cost", resource="gpu", kind="idle") + 1e-6
+
+
+def test_a_device_that_two_nobodys_share_is_busy_once() -> None:
+    world = World().node(nvidia_com_gpu=2.0).pod("b").use("b").pod("c").use("c")
+    day = Measured(world.gpu("GPU-1", 0.9, "b").gpu("GPU-1", 0.9, "c", start_ms=at(12)))
+    (row,) = day.rows("findings", rule="unattributed_gpu")
+    assert float(row["amount"]) == pytest.approx(60, abs=1e-5)
 
 
 @pytest.mark.parametrize(("asking", "used"), [(("app",), 30.0), (("app", "side"), 0.0)])
