@@ -21,7 +21,7 @@ label of the metric itself is then called `exported_pod`, and a plain `pod` is t
 
 ## Pods, nodes and containers
 
-kube-state-metrics v2, and cAdvisor through the kubelet. Of all their series those count that fulfil the condition.
+kube-state-metrics v2, the kubelet, and cAdvisor through it. Of all their series those count that fulfil the condition.
 """
 
 ACCELERATORS = """

@@ -138,16 +138,17 @@ def _day(text: str, desk: Desk, settings: "Settings") -> "Day":
 
 def _sources(settings: "Settings", step: "Callable[[str], None]") -> "Callable[[Cluster, Day], Source]":
     """How a day's samples are read: out of the cluster's Prometheus, entered anew for each, by way of the spool."""
+    from costlab.jobs.facts import unpriced_signals
     from costlab.jobs.fetch import SpooledSource
     from costlab.sources.prometheus import PrometheusSource
     from costlab.sources.prometheus.catalogue import Catalogue
     from costlab.store.spool import Spool
 
-    catalogue = Catalogue(settings.accelerators)
+    catalogue, unread = Catalogue(settings.accelerators), unpriced_signals(settings)
 
     def source_of(cluster: "Cluster", day: "Day") -> "Source":
         stream = PrometheusSource(cluster.prometheus, catalogue=catalogue)
-        return SpooledSource(stream, Spool(settings.lake, cluster.id, day), step)
+        return SpooledSource(stream, Spool(settings.lake, cluster.id, day), step, unread=unread)
 
     return source_of
 

@@ -57,6 +57,11 @@ class Validity(Section):
         begins = -inf if self.valid_from is None else _at_ms(self.valid_from, timezone)
         return begins, inf if self.valid_to is None else _at_ms(self.valid_to, timezone)
 
+    def overlaps(self, other: "Validity") -> bool:
+        """Whether there is an instant at which both hold; a date is compared with an instant as UTC's midnight."""
+        (begins, ends), (other_begins, other_ends) = self.span_ms("UTC"), other.span_ms("UTC")
+        return max(begins, other_begins) < min(ends, other_ends)
+
     def holds(self, at_ms: int, timezone: str) -> bool:
         """Whether it holds at an instant."""
         begins, ends = self.span_ms(timezone)

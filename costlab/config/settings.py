@@ -13,7 +13,7 @@ from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, field_val
 from pydantic_core import PydanticCustomError
 
 from costlab.config.accelerator import Accelerator, Texts, without_contradictions
-from costlab.config.book import PriceBook
+from costlab.config.book import PriceBook, Validity
 from costlab.config.faults import meant
 from costlab.config.section import Count, Duration, Number, Price, Ratio, Section, Where, anchored
 from costlab.domain.errors import ConfigError
@@ -143,14 +143,43 @@ class Cluster(Section):
     prometheus: Prometheus
 
 
+class Fee(Validity):
+    """What is paid by the hour whatever runs, such as a control plane; of one cluster, or (null) of each."""
+
+    name: Annotated[str, Field(min_length=1)]
+    hourly: Price
+    cluster: str | None = None
+
+
 class Prices(Section):
-    """Default rates and the price book; null means that no price is known."""
+    """Default rates, fixed fees and the price book; null means that no price is known.
+
+    storage_gib_hour: of a claim whose class the book does not price. network_gib: of what pods send, be it to another
+    node or to the world, for metrics do not tell these apart; null: traffic is neither read nor charged.
+    """
 
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "USD"
     gpu_hour: Price | None = 2.5
     cpu_core_hour: Price = 0.1
     memory_gib_hour: Price = 0.05
+    storage_gib_hour: Price | None = 0.0001
+    network_gib: Price | None = None
+    fees: tuple[Fee, ...] = ()
     book: Where | None = None
+
+    @field_validator("fees")
+    @classmethod
+    def _are_charged_once(cls, fees: tuple[Fee, ...]) -> tuple[Fee, ...]:
+        for i, later in enumerate(fees):
+            for earlier in fees[:i]:
+                same = earlier.name == later.name and (
+                    None in (earlier.cluster, later.cluster) or earlier.cluster == later.cluster
+                )
+                if same and earlier.overlaps(later):
+                    raise PydanticCustomError(
+                        "fees", "has {name} twice at the same time", {"name": repr(later.name)}
+                    )
+        return fees
 
 
 class Billing(Section):
@@ -274,6 +303,18 @@ class Configuration(Section):
                 "timezone", "is no time zone such as Europe/Berlin{hint}", {"hint": hint}
             ) from None
         return timezone
+
+    @field_validator("prices")
+    @classmethod
+    def _names_clusters(cls, prices: Prices, info: ValidationInfo) -> Prices:
+        ids = [cluster.id for cluster in info.data.get("clusters", ())]
+        for fee in prices.fees if ids else ():
+            if fee.cluster is not None and fee.cluster not in ids:
+                told = {"cluster": repr(fee.cluster), "hint": meant(fee.cluster, ids)}
+                raise PydanticCustomError(
+                    "cluster", "has a fee of cluster {cluster}, which is not configured{hint}", told
+                )
+        return prices
 
     @field_validator("retention")
     @classmethod

@@ -25,6 +25,7 @@ class Exporter(StrEnum):
 
     KUBE_STATE_METRICS = "kube-state-metrics"
     CADVISOR = "cAdvisor"
+    KUBELET = "kubelet"
     GPU = "GPU exporter"
 
 
@@ -53,6 +54,12 @@ class Signal(StrEnum):
     CPU_SECONDS = "cpu_seconds"
     MEMORY_BYTES = "memory_bytes"
     CONTAINER_START_TIME = "container_start_time"
+    CLAIM_INFO = "claim_info"
+    CLAIM_PHASE = "claim_phase"
+    CLAIM_REQUEST = "claim_request"
+    POD_CLAIMS = "pod_claims"
+    VOLUME_USED = "volume_used"
+    SENT_BYTES = "sent_bytes"
     GPU_UTILIZATION = "gpu_utilization"
     GPU_ENGINE_ACTIVE = "gpu_engine_active"
     GPU_MEMORY_USED = "gpu_memory_used"
@@ -77,6 +84,7 @@ class SignalSpec:
 
 
 _POD = ("namespace", "pod", "uid")
+_CLAIM = ("namespace", "persistentvolumeclaim")
 _CGROUP = ("namespace", "pod", "container", "id", "node")
 _GPU = (
     "gpu_uuid",
@@ -89,13 +97,14 @@ _GPU = (
     "pod",
     "container",
 )
-_KSM, _CAD, _DEV = Exporter.KUBE_STATE_METRICS, Exporter.CADVISOR, Exporter.GPU
+_KSM, _CAD, _KUBELET, _DEV = Exporter.KUBE_STATE_METRICS, Exporter.CADVISOR, Exporter.KUBELET, Exporter.GPU
 _GAUGE, _COUNTER = Kind.GAUGE, Kind.COUNTER
 
 SIGNALS: dict[Signal, SignalSpec] = {
     spec.signal: spec
     for spec in (
-        SignalSpec(Signal.POD_INFO, _KSM, _GAUGE, "1", (*_POD, "node", "created_by_kind", "created_by_name"),
+        SignalSpec(Signal.POD_INFO, _KSM, _GAUGE, "1",
+                   (*_POD, "node", "created_by_kind", "created_by_name", "host_network"),
                    "A pod exists, on this node once it is bound.", needed=True),
         SignalSpec(Signal.POD_OWNER, _KSM, _GAUGE, "1", (*_POD, "owner_kind", "owner_name"), "The pod's controller."),
         SignalSpec(Signal.POD_PHASE, _KSM, _GAUGE, "1", (*_POD, "phase"), "1 while the pod is in this phase, else 0.",
@@ -127,6 +136,15 @@ SIGNALS: dict[Signal, SignalSpec] = {
         SignalSpec(Signal.CPU_SECONDS, _CAD, _COUNTER, "core seconds", _CGROUP, "CPU time the container has used."),
         SignalSpec(Signal.MEMORY_BYTES, _CAD, _GAUGE, "bytes", _CGROUP, "The container's working set."),
         SignalSpec(Signal.CONTAINER_START_TIME, _CAD, _GAUGE, "epoch s", _CGROUP, "When the container started."),
+        SignalSpec(Signal.CLAIM_INFO, _KSM, _GAUGE, "1", (*_CLAIM, "storageclass", "volumename"),
+                   "A claim exists, with this volume once it is bound."),
+        SignalSpec(Signal.CLAIM_PHASE, _KSM, _GAUGE, "1", (*_CLAIM, "phase"), "1 while the claim is in this phase, else 0."),
+        SignalSpec(Signal.CLAIM_REQUEST, _KSM, _GAUGE, "bytes", _CLAIM, "The size that the claim requests."),
+        SignalSpec(Signal.POD_CLAIMS, _KSM, _GAUGE, "1", (*_POD, "persistentvolumeclaim", "volume"),
+                   "The pod mounts the claim."),
+        SignalSpec(Signal.VOLUME_USED, _KUBELET, _GAUGE, "bytes", (*_CLAIM, "node"), "Bytes in use on the claim's volume."),
+        SignalSpec(Signal.SENT_BYTES, _CAD, _COUNTER, "bytes", ("namespace", "pod", "id", "interface", "node"),
+                   "Bytes that an interface of the pod has sent."),
         SignalSpec(Signal.GPU_UTILIZATION, _DEV, _GAUGE, "ratio", _GPU, "Share of time in which any kernel ran."),
         SignalSpec(Signal.GPU_ENGINE_ACTIVE, _DEV, _GAUGE, "ratio", _GPU,
                    "Share of time in which the graphics or compute engine was active."),

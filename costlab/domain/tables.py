@@ -203,17 +203,39 @@ _GPUS = _table(
     Column("memory_total_bytes", _F, "bytes", "Used and free framebuffer memory. NaN: never observed."),
     Column("energy_kwh", _F, "kWh", "Power × time over the observed part. NaN: never observed."),
 )
+_PODS = _table(
+    "pods",
+    "a pod's occupancy of a node, and what it has beside its containers",
+    ("namespace", "pod", "pod_uid", "start"),
+    *_WORKLOAD,
+    Column("pod_uid", _T, "", "The pod's uid; empty where the source has none."),
+    _NODE,
+    *_OWNER,
+    Column("start", _AT, "", "From when (within the day) it occupied the node."),
+    Column("end", _AT, "", "Until when, exclusive."),
+    Column("claims", Type.TEXTS, "", "The PersistentVolumeClaims that it mounts."),
+    Column("network", _T, "", "`host` on its node's network, else `pod`.", null="not exposed"),
+    Column("sent_bytes", _F, "bytes", "Sent over the observed part of its time. NaN: not observed.",
+           null="traffic has no price and was not read, or it is on its node's network"),
+    Column("sent_coverage", _F, "ratio", "The observed part of its time.", null="as sent_bytes"),
+)  # fmt: skip
 _VOLUMES = _table(
     "volumes",
-    "a persistent volume claim on the day",
-    ("namespace", "claim"),
+    "a claim with a volume on the day; a new row when its size changes, or it is made anew",
+    ("namespace", "claim", "start"),
     Column("namespace", _T, "", "Namespace."),
     Column("claim", _T, "", "PersistentVolumeClaim name."),
+    Column("volume", _T, "", "PersistentVolume name; empty where it is not told."),
+    Column("start", _AT, "", "From when (within the day) the claim was bound to the volume."),
+    Column("end", _AT, "", "Until when, exclusive."),
     Column("class", _T, "", "StorageClass.", null="none named"),
-    Column("requested_bytes", _F, "bytes", "Requested size."),
+    Column("team", _T, "", "Owner of the namespace: who pays while no pod mounts the volume."),
+    Column("requested_bytes", _F, "bytes", "Requested size.", null="not exposed"),
     Column("used_bytes", _F, "bytes", "Most bytes in use. NaN: not observed."),
     Column("mounted_hours", _F, "h", "Time with at least one mounting pod."),
-)
+    Column("price", _F, "currency per GiB-hour", "Unit price of its class, else the default.", null="no price known"),
+    Column("cost", _MONEY, "currency", "Size × unit price × time.", null="size or price unknown"),
+)  # fmt: skip
 _QUOTAS = _table(
     "quotas",
     "a key of a ResourceQuota on the day",
@@ -225,32 +247,37 @@ _QUOTAS = _table(
     Column("used_mean", _F, "cores, bytes or pieces", "Mean use. NaN: not observed."),
     Column("used_max", _F, "cores, bytes or pieces", "Most used. NaN: not observed."),
 )
+_OF_NAMESPACES = dict.fromkeys(("namespace", "team"), "idle, system or fee")
+_OF_PODS = "idle, system, fee, or a volume while no pod mounts it"
+_UNDIVIDED = "not kind workload, or no price known"
 _CHARGES = _table(
     "charges",
-    "a charge: who owes what for one resource of one node on the day, or what nobody used of it",
-    ("kind", "resource", "node", "namespace", "pod", "pod_uid", "container"),
-    Column("kind", _T, "", "workload, idle, system, volume or network."),
-    Column("resource", _T, "", "cpu, memory, gpu, storage or network."),
-    Column("node", _T, "", "Node name.", null="not on a node"),
-    *(Column(c.name, c.type, c.unit, c.doc, null="idle or system") for c in _WORKLOAD),
-    Column("pod_uid", _T, "", "The pod's uid.", null="idle or system"),
+    "a charge: who owes what for one resource on the day, or what nobody used of a node's",
+    ("kind", "resource", "node", "namespace", "pod", "pod_uid", "container", "item"),
+    Column("kind", _T, "", "workload, idle and system (of nodes), volume, network or fee."),
+    Column("resource", _T, "", "cpu, memory, gpu, storage, network or fee."),
+    Column("node", _T, "", "The node whose price it is a part of.", null="volume, network or fee"),
+    *(Column(c.name, c.type, c.unit, c.doc, null=_OF_NAMESPACES.get(c.name, _OF_PODS)) for c in _WORKLOAD),
+    Column("pod_uid", _T, "", "The pod's uid.", null=_OF_PODS),
     Column("container", _T, "", "Container name; empty for what the pod reserves beyond its containers.",
-           null="idle or system"),
-    *(Column(c.name, c.type, c.unit, c.doc, null=c.null or "idle or system") for c in _OWNER),
-    Column("unit", _T, "", "Unit of the quantities: core_hour, gib_hour, gpu_hour."),
-    Column("requested_quantity", _F, "`unit`", "Requested over the time that is charged.", null="idle or system"),
+           null="not kind workload"),
+    Column("item", _T, "", "What is charged beside nodes: the claim of a volume, the name of a fee.",
+           null="not kind volume or fee"),
+    *(Column(c.name, c.type, c.unit, c.doc, null=c.null or _OF_NAMESPACES.get(c.name, _OF_PODS)) for c in _OWNER),
+    Column("unit", _T, "", "Unit of the quantities: core_hour, gib_hour, gpu_hour, gib or hour."),
+    Column("requested_quantity", _F, "`unit`", "Requested over the time that is charged.",
+           null="idle, system, network or fee"),
     Column("used_quantity", _F, "`unit`", "Used over the observed part of that time. NaN: never observed.",
-           null="idle or system"),
+           null="idle, system, volume or fee"),
     Column("billed_quantity", _F, "`unit`", "What the charge is for."),
     Column("unit_price", _F, "currency per `unit`", "Mean unit price, weighted by what was billed.",
            null="no price known"),
     Column("cost", _MONEY, "currency", "The charge.", null="no price known"),
-    Column("cost_used", _MONEY, "currency", "The part that was used.", null="idle or system, or no price known"),
-    Column("cost_unused", _MONEY, "currency", "Paid for and not used.", null="idle or system, or no price known"),
-    Column("cost_unobserved", _MONEY, "currency", "The part whose usage was not observed.",
-           null="idle or system, or no price known"),
+    Column("cost_used", _MONEY, "currency", "The part that was used.", null=_UNDIVIDED),
+    Column("cost_unused", _MONEY, "currency", "Paid for and not used.", null=_UNDIVIDED),
+    Column("cost_unobserved", _MONEY, "currency", "The part whose usage was not observed.", null=_UNDIVIDED),
     Column("currency", _T, "", "Currency of all money in the row."),
-    Column("coverage", _F, "ratio", "Observed time / time that is charged.", null="idle or system"),
+    Column("coverage", _F, "ratio", "Observed time / time that is charged.", null="idle, system, volume or fee"),
 )  # fmt: skip
 _PROFILES = _table(
     "profiles",
@@ -372,7 +399,7 @@ _RUNS = _table(
 TABLES: dict[str, TableSpec] = {
     spec.name: spec
     for spec in (
-        _CONTAINER_USAGE, _GPU_USAGE, _CONTAINERS, _NODES, _GPUS, _VOLUMES, _QUOTAS, _CHARGES,
+        _CONTAINER_USAGE, _GPU_USAGE, _CONTAINERS, _PODS, _NODES, _GPUS, _VOLUMES, _QUOTAS, _CHARGES,
         _PROFILES, _DEMAND, _ADVICE, _QUOTA_ADVICE, _BILLS, _FINDINGS, _RUNS,
     )
 }  # fmt: skip

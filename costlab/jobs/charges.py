@@ -1,4 +1,4 @@
-"""The charges of a day: every node's price split over its containers, idle and system, to the micro-unit."""
+"""The charges of a day: every node's price split over its containers, idle and system, and what stands beside nodes."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -18,6 +18,10 @@ from costlab.domain.tables import TABLES
 from costlab.domain.time import Day
 from costlab.domain.units import GIB, Resource
 from costlab.jobs.bills import NodeBill, bill_resource, by_node, observed_in
+from costlab.jobs.fees import fee_charges
+from costlab.jobs.network import NETWORK_RULES, network_charges
+from costlab.jobs.pods import rows_of
+from costlab.jobs.storage import STORAGE_RULES, volume_charges
 from costlab.jobs.unattributed import RULE as UNATTRIBUTED
 from costlab.jobs.unattributed import unattributed
 from costlab.store.schema import conform, empty
@@ -35,6 +39,7 @@ _IDENTITY = (
     "pipeline_task",
     "pipeline_run",
 )
+_WHOSE = tuple(name for name in _IDENTITY if name != "container")
 # Every container has a few unobserved seconds before its first sample; a share like this is more than that.
 NOTABLE = 0.01
 COMPUTE_RULES = (
@@ -45,6 +50,8 @@ COMPUTE_RULES = (
     "unobserved_usage",
     "allocatable_exceeds_capacity",
     UNATTRIBUTED,
+    *STORAGE_RULES,
+    *NETWORK_RULES,
 )
 
 
@@ -64,7 +71,8 @@ def charge_day(
 ) -> tuple[pa.Table, list[Finding]]:
     """Rows of `charges` for the day's facts, and what is to be said about them.
 
-    tables: containers, nodes, container_usage, gpu_usage, gpus. Raises ReconcileError when a node's parts are not its price.
+    tables: containers, pods, nodes, volumes, container_usage, gpu_usage, gpus. Raises ReconcileError when the parts of a
+    node, or of a claim, are not its price.
     """
     window = day.window
     grid = grid_of(window.start_ms, window.end_ms, settings.billing.resolution_ms)
@@ -88,6 +96,12 @@ def charge_day(
             if resource is Resource.GPU:
                 idle[node] = None if split.micros is None else Decimal(int(split.micros[-2])).scaleb(-6)
     findings += unattributed(tables, idle)
+    pods = rows_of(tables["pods"])
+    volumes, said = volume_charges(tables["volumes"], pods, _WHOSE)
+    traffic, more = network_charges(pods, settings.prices.network_gib, _WHOSE)
+    for charge in (*volumes, *traffic, *fee_charges(settings.prices, cluster, day)):
+        rows.add(currency=settings.prices.currency, **charge)
+    findings += [*said, *more]
     if not rows.columns:
         return empty("charges"), findings
     return _table(rows, cluster, day), findings
@@ -173,7 +187,7 @@ def _unit_price(amount: float, quantity: float, price: float) -> float | None:
 
 def _table(rows: _Rows, cluster: str, day: Day) -> pa.Table:
     money = ("cost", "cost_used", "cost_unused", "cost_unobserved")
-    texts = {"kind", "resource", "node", "unit", "currency", *_IDENTITY}
+    texts = {"kind", "resource", "node", "item", "unit", "currency", *_IDENTITY}
     columns: dict[str, Any] = {"cluster": cluster, "date": day.date}
     for name, values in rows.columns.items():
         kind = pa.int64() if name in money else pa.string() if name in texts else pa.float64()

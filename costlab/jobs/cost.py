@@ -27,7 +27,7 @@ _DIMENSIONS = {
 }
 _LABEL = "label:"
 
-# Columns that idle and system rows have not got: there their kind is written instead.
+# Columns that idle, system and fee rows have not got: there their kind is written instead.
 _OWNED = {"team", "namespace", "workload_kind", "workload", "pod", "class"}
 
 
@@ -63,7 +63,7 @@ def cost_table(warehouse: Warehouse, by: Sequence[str], window: Dates, filters: 
 
     Columns: the dimensions as text, then cost, cost_used, cost_unused, cost_unobserved (null: no price known),
     cpu_core_hours, memory_gib_hours, gpu_hours, and how many charges have no price and so are not in `cost`.
-    What nobody owns is in rows named (idle) and (system). Raises ConfigError for an unknown dimension, and when the
+    What nobody owns is in rows named (idle), (system) and (fee). Raises ConfigError for an unknown dimension, and when the
     window holds several currencies.
     """
     columns = _columns(by)
@@ -117,7 +117,7 @@ def _columns(by: Sequence[str]) -> list[_By]:
     ]
 
 
-_OF_NOBODY = "if(kind in ('idle', 'system'), '(' || kind || ')', null)"
+_OF_NOBODY = "if(kind in ('idle', 'system', 'fee'), '(' || kind || ')', null)"
 
 
 def _expression(name: str) -> str:

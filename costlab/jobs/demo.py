@@ -17,7 +17,12 @@ CLUSTER = "demo"
 def demo(folder: Path, *, days: int, say: Callable[[str], None]) -> Path:
     """Measure the synthetic cluster's last `days` days into `folder/lake`; the path of the last day's report."""
     settings = Settings.model_validate(
-        {"lake": "lake", "report": {"out": "reports"}}, context={"folder": folder}
+        {
+            "lake": "lake",
+            "report": {"out": "reports"},
+            "prices": {"fees": [{"name": "control plane", "hourly": 0.10}]},
+        },
+        context={"folder": folder},
     )
     story = SyntheticCluster(days=days)
     lake = Lake.create(settings.lake)

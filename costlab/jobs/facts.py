@@ -1,6 +1,6 @@
 """A day as it was observed, before any price: what extraction leaves in the lake."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ from costlab.config.device_resource import charged
 from costlab.config.settings import Settings
 from costlab.domain.errors import NoDay
 from costlab.domain.findings import Finding
-from costlab.domain.identity import container_key
+from costlab.domain.identity import PodKey, container_key
 from costlab.domain.signals import SIGNALS, Signal
 from costlab.domain.time import Day
 from costlab.jobs import devices, usage
@@ -19,20 +19,23 @@ from costlab.jobs.claims import Claim, claims_of
 from costlab.jobs.classes import class_of
 from costlab.jobs.coverage import coverage_of
 from costlab.jobs.heard import Signals, hearing
-from costlab.jobs.lives import pod_lives
+from costlab.jobs.lives import Life, pod_lives
 from costlab.jobs.machines import machines_of
-from costlab.jobs.owners import Ownership, registry_of
+from costlab.jobs.network import networks, traffic_of
+from costlab.jobs.owners import Ownership, Registry, registry_of
 from costlab.jobs.pipelines import pipeline_run
+from costlab.jobs.pods import pods_table
 from costlab.jobs.pricing import nodes_table
 from costlab.jobs.reading import Reading
-from costlab.jobs.remarks import findings_of
+from costlab.jobs.remarks import findings_beside, findings_of
 from costlab.jobs.scrapes import too_seldom
 from costlab.jobs.sharing import Sharing, sharing_of
 from costlab.jobs.stays import stays_of
+from costlab.jobs.volumes import claims_mounted, observed_volumes, volumes_of
 from costlab.sources import Source
 from costlab.store.schema import conform, empty
 
-OBSERVED = ("containers", "nodes", "container_usage", "gpu_usage", "gpus")
+OBSERVED = ("containers", "pods", "nodes", "container_usage", "gpu_usage", "gpus", "volumes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,8 @@ def observe_day(
     """
     # With the margin that counters and holds need at the day's edges.
     margin_ms = settings.billing.max_gap_ms
-    signals = Reading(source, day.window.widen(margin_ms, margin_ms), step)
+    unread = unpriced_signals(settings)
+    signals = Reading(source, day.window.widen(margin_ms, margin_ms), step, unread=unread)
     _demand_needed(signals, day)
     _demand_ratios(signals, day)
     step("observe")
@@ -81,8 +85,23 @@ def observe_day(
     claims = claims_of(signals, lives, usage.containers_seen(signals, lives, window), sharing, gap_ms)
     used = usage.usage_of(signals, lives, window, gap_ms)
     gpus = devices.device_usage(signals, lives, claims, window, cluster, gap_ms)
+    registry = registry_of(signals, window)
+    ownership = Ownership(settings.owner.labels, settings.owner.namespaces)
+    whose = _whose(lives, claims, registry, ownership, settings)
+    mounted, traffic = claims_mounted(signals), None if unread else traffic_of(signals, lives, window, gap_ms)
+    volumes = volumes_of(signals, window, heard, gap_ms)
     tables = {
-        "containers": _containers(claims, signals, settings, cluster, day),
+        "containers": _containers(claims, registry, whose, cluster, day),
+        "pods": pods_table(lives, _columns(whose, lives), mounted, networks(signals), traffic, cluster, day),
+        "volumes": observed_volumes(
+            volumes,
+            lives,
+            mounted,
+            lambda namespace: registry.team_of(namespace, ownership),
+            settings,
+            cluster,
+            day,
+        ),
         "nodes": nodes_table(machines, settings, cluster, day),
         "container_usage": _container_usage(used, cluster, day),
         "gpu_usage": _gpu_usage(gpus, cluster, day),
@@ -92,10 +111,11 @@ def observe_day(
     occupied = sum(whole for _, whole in shares.values())
     signals.read_rest()
     findings = findings_of(signals, claims, used, sharing, heard, day, gap_ms)
+    beside = findings_beside(signals, lives, mounted, volumes, traffic, window)
     info = source.info()
     return Facts(
         tables=tables,
-        findings=(*findings, *too_seldom(signals.intervals_ms, gap_ms)),
+        findings=(*findings, *beside, *too_seldom(signals.intervals_ms, gap_ms)),
         coverage=sum(part for part, _ in shares.values()) / occupied if occupied else 0.0,
         signal_coverage={
             name: part / whole if whole else 0.0 for name, (part, whole) in shares.items() if whole
@@ -107,6 +127,11 @@ def observe_day(
         limits=info.limits,
         warnings=tuple(sorted(set(source.warnings))),
     )
+
+
+def unpriced_signals(settings: Settings) -> frozenset[Signal]:
+    """Signals that are not read because what they tell has no price."""
+    return frozenset() if settings.prices.network_gib is not None else frozenset({Signal.SENT_BYTES})
 
 
 def _demand_needed(signals: Signals, day: Day) -> None:
@@ -129,38 +154,51 @@ def _demand_ratios(signals: Signals, day: Day) -> None:
             )
 
 
-def _containers(
-    claims: list[Claim], signals: Signals, settings: Settings, cluster: str, day: Day
-) -> pa.Table:
-    registry = registry_of(signals, day.window)
-    ownership = Ownership(settings.owner.labels, settings.owner.namespaces)
+def _whose(
+    lives: list[Life], claims: list[Claim], registry: Registry, ownership: Ownership, settings: Settings
+) -> dict[PodKey, dict[str, str | None]]:
+    """Workload and owners of each pod, by column."""
     with_gpu = {claim.life.key for claim in claims if claim.gpu_resource}
-    workload = {
-        life.key: registry.workload(life)
-        for life in {claim.life.key: claim.life for claim in claims}.values()
-    }
-    labels = {claim.life.key: registry.pod_labels.get(claim.life.pod_id, {}) for claim in claims}
-    runs = {key: pipeline_run(of, settings.owner.pipelines) for key, of in labels.items()}
+    found: dict[PodKey, dict[str, str | None]] = {}
+    for life in lives:
+        workload, labels = registry.workload(life), registry.pod_labels.get(life.pod_id, {})
+        run = pipeline_run(labels, settings.owner.pipelines)
+        found[life.key] = {
+            "namespace": life.key.namespace,
+            "workload_kind": workload.kind,
+            "workload": workload.name,
+            "pod": life.key.pod,
+            "pod_uid": life.key.uid,
+            "team": registry.team(life, ownership),
+            "class": class_of(workload, labels, settings.classes, gpu=life.key in with_gpu),
+            "pipeline": run.pipeline,
+            "pipeline_task": run.task,
+            "pipeline_run": run.run,
+        }
+    return found
+
+
+def _columns(whose: Mapping[PodKey, dict[str, str | None]], lives: Sequence[Life]) -> dict[str, pa.Array]:
+    """The same as columns, a row a life."""
+    rows = [whose[life.key] for life in lives]
+    return {name: pa.array([row[name] for row in rows], pa.string()) for name in rows[0]} if rows else {}
+
+
+def _containers(
+    claims: list[Claim],
+    registry: Registry,
+    whose: Mapping[PodKey, dict[str, str | None]],
+    cluster: str,
+    day: Day,
+) -> pa.Table:
     columns: dict[str, Any] = {
         "cluster": cluster,
         "date": day.date,
         "container_key": [container_key(c.life.key, c.container) for c in claims],
-        "pod_uid": [c.life.key.uid for c in claims],
-        "namespace": [c.life.key.namespace for c in claims],
-        "workload_kind": [workload[c.life.key].kind for c in claims],
-        "workload": [workload[c.life.key].name for c in claims],
-        "pod": [c.life.key.pod for c in claims],
+        **_columns(whose, [c.life for c in claims]),
         "container": [c.container for c in claims],
         "node": [c.life.node for c in claims],
-        "team": [registry.team(c.life, ownership) for c in claims],
-        "class": [
-            class_of(workload[c.life.key], labels[c.life.key], settings.classes, gpu=c.life.key in with_gpu)
-            for c in claims
-        ],
-        "pipeline": pa.array([runs[c.life.key].pipeline for c in claims], pa.string()),
-        "pipeline_task": pa.array([runs[c.life.key].task for c in claims], pa.string()),
-        "pipeline_run": pa.array([runs[c.life.key].run for c in claims], pa.string()),
-        "labels": [sorted(labels[c.life.key].items()) for c in claims],
+        "labels": [sorted(registry.pod_labels.get(c.life.pod_id, {}).items()) for c in claims],
         "start": np.array([c.start_ms for c in claims], np.int64),
         "end": np.array([c.end_ms for c in claims], np.int64),
         "gpu_resource": pa.array([c.gpu_resource for c in claims], pa.string()),

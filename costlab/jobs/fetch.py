@@ -1,6 +1,6 @@
 """A day out of a stream, by way of the spool: fetched once, also when a run breaks off, and read from there."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from costlab.domain.signals import Series, Signal
 from costlab.domain.time import Window
@@ -9,12 +9,19 @@ from costlab.store.spool import SignalRoom, Spool
 
 
 class SpooledSource:
-    """The signals of one day of a stream; the first question fetches them all, two at a time and the largest first."""
+    """The signals of one day of a stream; the first question fetches them all, two at a time and the largest first.
 
-    def __init__(self, stream: Stream, spool: Spool, step: Callable[[str], None] = lambda _: None) -> None:
+    unread: signals that nobody will ask for.
+    """
+
+    def __init__(
+        self, stream: Stream, spool: Spool, step: Callable[[str], None] = lambda _: None,
+        *, unread: Collection[Signal] = (),
+    ) -> None:  # fmt: skip
         self._stream = stream
         self._spool = spool
         self._step = step
+        self._wanted = [signal for signal in Signal if signal not in unread]
         self._fetched: Window | None = None
         self._remarks: dict[str, None] = {}
 
@@ -45,8 +52,8 @@ class SpooledSource:
         self._spool.drop()
 
     def _fetch_all(self, window: Window) -> None:
-        asked = {signal: self._stream.asks(signal, window) for signal in Signal}
-        missing = [signal for signal in Signal if not self._spool.holds(signal, asked[signal])]
+        asked = {signal: self._stream.asks(signal, window) for signal in self._wanted}
+        missing = [signal for signal in self._wanted if not self._spool.holds(signal, asked[signal])]
         for signal in asked.keys() - missing:
             self._remarks |= dict.fromkeys(self._spool.remarks(signal))
         rooms: dict[Signal, SignalRoom] = {}

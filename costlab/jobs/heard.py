@@ -1,5 +1,6 @@
 """When, and by which labels, the source told of something."""
 
+from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
@@ -29,6 +30,32 @@ def hearing(signals: Signals) -> Hearing:
     """When kube-state-metrics told of pods; there is at least one sample."""
     info = signals[Signal.POD_INFO]
     return Hearing(np.unique(info.at_ms), scrape_interval_ms(info.at_ms, info.offsets, MINUTE_MS))
+
+
+def told_times(series: Series, key_of: Callable[[Labels], Key]) -> dict[Key, np.ndarray]:
+    """When each object was told of: int64 (n,), ordered, never empty; the mark of a series' end is no sample."""
+    times: dict[Key, list[np.ndarray]] = defaultdict(list)
+    known = ~np.isnan(series.values)
+    for labels, low, high in zip(series.labels, series.offsets[:-1], series.offsets[1:], strict=True):
+        times[key_of(labels)].append(series.at_ms[low:high][known[low:high]])
+    joined = {key: np.unique(np.concatenate(parts)) for key, parts in times.items()}
+    return {key: at_ms for key, at_ms in joined.items() if len(at_ms)}
+
+
+def presences(at_ms: np.ndarray, heard: Hearing, max_gap_ms: int) -> list[tuple[int, int]]:
+    """Where in `at_ms` each presence of an object begins and ends that was told of then.
+
+    A gap longer than `max_gap_ms` in which kube-state-metrics told of other things is an absence; a silence is none.
+    """
+    cuts = [
+        i
+        for i in np.flatnonzero(np.diff(at_ms) > max_gap_ms).tolist()
+        if np.searchsorted(heard.at_ms, at_ms[i + 1])
+        - np.searchsorted(heard.at_ms, at_ms[i] + heard.step_ms, "right")
+        > 1
+    ]
+    bounds = [0, *(cut + 1 for cut in cuts), len(at_ms)]
+    return list(zip(bounds[:-1], bounds[1:], strict=True))
 
 
 def spans(series: Series) -> Iterator[tuple[Labels, int, int]]:

@@ -16,6 +16,7 @@ from costlab.jobs.commit import check, commit, facts_in, findings_table, refuse_
 from costlab.jobs.facts import Facts, observe_day
 from costlab.jobs.outcome import Outcome
 from costlab.jobs.pricing import machines_in, nodes_table
+from costlab.jobs.storage import priced_volumes
 from costlab.sources import Source
 from costlab.store.lake import DayState, Lake
 
@@ -106,7 +107,8 @@ def price(facts: Facts, settings: Settings, cluster: str, day: Day, bills: pa.Ta
     machines = machines_in(facts.tables["nodes"])
     billed = billed_nodes(facts.tables["nodes"], bills, cluster, day) if bills is not None else {}
     nodes = nodes_table(machines, settings, cluster, day, billed)
-    tables = {**facts.tables, "nodes": nodes}
+    volumes = priced_volumes(facts.tables["volumes"], settings)
+    tables = {**facts.tables, "nodes": nodes, "volumes": volumes}
     charges, remarks = charge_day(tables, settings, cluster, day)
     tables |= {"charges": charges, "findings": findings_table([*facts.findings, *remarks], cluster, day)}
     check(tables)

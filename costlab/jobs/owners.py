@@ -56,16 +56,19 @@ class Registry:
         return WorkloadKey(namespace, kind, name)
 
     def team(self, life: Life, ownership: Ownership) -> str:
-        """The first owner label on the pod, then on its namespace, then the configured owner of the namespace."""
-        for labels in (
-            self.pod_labels.get(life.pod_id, {}),
-            self.namespace_labels.get(life.key.namespace, {}),
-        ):
-            plain = {plain_label(name): text for name, text in labels.items()}
-            for name in ownership.labels:
-                if team := plain.get(plain_label(name)):
-                    return team
-        return ownership.namespaces.get(life.key.namespace, UNALLOCATED)
+        """The first owner label on the pod, then the team of its namespace."""
+        own = _labelled(self.pod_labels.get(life.pod_id, {}), ownership)
+        return own or self.team_of(life.key.namespace, ownership)
+
+    def team_of(self, namespace: str, ownership: Ownership) -> str:
+        """The first owner label on the namespace, then its configured owner."""
+        own = _labelled(self.namespace_labels.get(namespace, {}), ownership)
+        return own or ownership.namespaces.get(namespace, UNALLOCATED)
+
+
+def _labelled(labels: Labels, ownership: Ownership) -> str | None:
+    plain = {plain_label(name): text for name, text in labels.items()}
+    return next((team for name in ownership.labels if (team := plain.get(plain_label(name)))), None)
 
 
 def registry_of(signals: Signals, window: Window) -> Registry:

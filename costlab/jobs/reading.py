@@ -1,7 +1,7 @@
 """The signals of a day as they are needed: read from the source one at a time, and let go when memory is short."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 
 from costlab.core.observe import scrape_interval_ms
 from costlab.domain.signals import Series, Signal
@@ -14,7 +14,7 @@ _SMALL = 100_000  # of samples: a signal that is read again in no time, but ofte
 
 
 class Reading(Mapping[Signal, Series]):
-    """All signals in a window; `step` is told of each that is read.
+    """All signals in a window but for those that stay `unread`; `step` is told of each that is read.
 
     counts: the samples of each signal that has some; complete once every signal was looked at.
     intervals_ms: the usual time between two samples of a series, replicas united, of each signal that shows one; as
@@ -22,14 +22,16 @@ class Reading(Mapping[Signal, Series]):
     """
 
     def __init__(
-        self, source: Source, window: Window, step: Callable[[str], None], most_samples: int = MOST_SAMPLES
-    ) -> None:
+        self, source: Source, window: Window, step: Callable[[str], None], most_samples: int = MOST_SAMPLES,
+        *, unread: Collection[Signal] = (),
+    ) -> None:  # fmt: skip
         self.counts: dict[Signal, int] = {}
         self.intervals_ms: dict[Signal, int] = {}
         self._source = source
         self._window = window
         self._step = step
         self._most_samples = most_samples
+        self._unread = unread
         self._seen: set[Signal] = set()
         self._held: OrderedDict[Signal, Series] = OrderedDict()
 
@@ -52,7 +54,7 @@ class Reading(Mapping[Signal, Series]):
     def read_rest(self) -> None:
         """Read what was not looked at yet, so that it counts too; raises SourceError."""
         for signal in Signal:
-            if signal not in self._seen:
+            if signal not in self._seen and signal not in self._unread:
                 _ = self[signal]
 
     def __iter__(self) -> Iterator[Signal]:

@@ -9,16 +9,29 @@ import numpy as np
 from costlab.domain.findings import Finding, Severity
 from costlab.domain.identity import container_key
 from costlab.domain.signals import SIGNALS, Exporter, Signal
-from costlab.domain.time import HOUR_MS, MINUTE_MS, Day, instant
+from costlab.domain.time import HOUR_MS, MINUTE_MS, Day, Window, instant
+from costlab.domain.units import GIB
 from costlab.jobs.claims import Claim, init_containers
 from costlab.jobs.heard import Hearing, Signals
-from costlab.jobs.lives import pod_id
+from costlab.jobs.lives import Life, PodId, pod_id
+from costlab.jobs.network import Traffic
 from costlab.jobs.reading import Reading
 from costlab.jobs.sharing import Sharing
 from costlab.jobs.usage import Usage
+from costlab.jobs.volumes import Volume, claims_lost
+from costlab.sources.prometheus.catalogue import built_in
 
 # What a day is poorer without; a cluster without GPUs has no GPU exporter.
 _EXPECTED = (Signal.CPU_SECONDS, Signal.MEMORY_BYTES, Signal.NODE_CAPACITY, Signal.NODE_ALLOCATABLE)
+# What is lost without them.
+_WITHOUT = {
+    Signal.CLAIM_INFO: "pods mount volumes, and nothing is charged for those",
+    Signal.CLAIM_REQUEST: "sizes of volumes are not known, and they cost null",
+    Signal.POD_CLAIMS: "all volumes count as mounted by no pod, and are their namespaces'",
+    Signal.VOLUME_USED: "nobody knows how full volumes are",
+    Signal.SENT_BYTES: "nothing is charged for traffic",
+}
+_NOTABLE_BYTES = GIB / 10  # what pods send in their last seconds is less
 
 
 def findings_of(
@@ -68,6 +81,51 @@ def _fractions(signals: Signals, sharing: Sharing) -> Iterator[Finding]:
             f"{len(containers)} containers ask for parts of GPUs by it; they are charged by the GPUs that they request "
             "beside it, not by these parts",
         )  # fmt: skip
+
+
+def findings_beside(
+    signals: Reading, lives: list[Life], mounted: Mapping[PodId, set[str]], volumes: list[Volume],
+    traffic: Traffic | None, window: Window,
+) -> Iterator[Finding]:  # fmt: skip
+    """The same of what stands beside nodes: volumes and traffic."""
+    claims = {(life.key.namespace, claim) for life in lives for claim in mounted.get(life.pod_id, ())}
+    told = Signal.CLAIM_INFO in signals.counts
+    for signal, wanted in (
+        (Signal.CLAIM_INFO, bool(claims)),
+        (Signal.CLAIM_REQUEST, told),
+        (Signal.POD_CLAIMS, told),
+        (Signal.VOLUME_USED, told),
+        (Signal.SENT_BYTES, traffic is not None),
+    ):
+        if wanted and signal not in signals.counts:
+            yield _absent(signal)
+    for namespace, claim in claims_lost(signals, window):
+        yield Finding(
+            "claim_lost", Severity.WARNING, f"{namespace}/{claim}",
+            "it has lost its volume (phase Lost): from then on nothing is charged for it",
+        )  # fmt: skip
+    unknown = sorted(claims - {volume.key for volume in volumes})
+    if unknown and told:
+        yield Finding(
+            "mounted_claim_unknown", Severity.WARNING, "/".join(unknown[0]),
+            f"{len(unknown)} claims are mounted by pods and never told of as bound: nothing is charged for them",
+        )  # fmt: skip
+    if traffic and traffic.homeless_bytes >= _NOTABLE_BYTES:
+        yield Finding(
+            "traffic_without_pod", Severity.WARNING, Exporter.CADVISOR.value,
+            f"{traffic.homeless_bytes / GIB:.3f} GiB were sent by pods that {Exporter.KUBE_STATE_METRICS} does not place "
+            "on a node at that time",
+        )  # fmt: skip
+
+
+def _absent(signal: Signal) -> Finding:
+    """A signal that things depend on which are there."""
+    spec, metrics = SIGNALS[signal], built_in().metrics(signal)
+    lost = _WITHOUT[signal]
+    return Finding(
+        "signal_missing", Severity.INFO if signal is Signal.VOLUME_USED else Severity.ERROR, signal.value,
+        f"{spec.exporter} gave no sample of {metrics[0].name}: {lost}",
+    )  # fmt: skip
 
 
 def _missing(counts: Mapping[Signal, int]) -> Iterator[Finding]:

@@ -12,7 +12,7 @@ import numpy as np
 from costlab.core.kernels import Floats, Ints
 from costlab.domain.signals import Labels, Series, Signal
 from costlab.domain.time import Window
-from costlab.jobs.heard import Hearing, Signals
+from costlab.jobs.heard import Hearing, Signals, presences
 from costlab.jobs.lives import Life
 
 StayKey = tuple[str, int]
@@ -100,18 +100,9 @@ def _told(signals: Signals) -> dict[str, Ints]:
 
 
 def _parted(node: str, at_ms: Ints, heard: Hearing, max_gap_ms: int) -> list[Stay]:
-    """A gap while kube-state-metrics told of other things is an absence."""
-    cuts = [
-        i
-        for i in np.flatnonzero(np.diff(at_ms) > max_gap_ms).tolist()
-        if np.searchsorted(heard.at_ms, at_ms[i + 1])
-        - np.searchsorted(heard.at_ms, at_ms[i] + heard.step_ms, "right")
-        > 1
-    ]
-    bounds = [0, *(cut + 1 for cut in cuts), len(at_ms)]
     return [
         Stay(node, int(at_ms[low]), int(at_ms[high - 1]) + heard.step_ms, at_ms[low:high])
-        for low, high in zip(bounds[:-1], bounds[1:], strict=True)
+        for low, high in presences(at_ms, heard, max_gap_ms)
     ]
 
 

@@ -11,6 +11,7 @@ Row = dict[str, Any]
 
 ZERO = Decimal(0)
 RESOURCES = {"gpu": "GPU", "cpu": "CPU", "memory": "Memory"}
+BESIDE = ("storage", "network", "fee")  # resources that no node has
 
 
 def blank(count: int) -> tuple[Cell, ...]:
@@ -23,8 +24,15 @@ def total_of(rows: list[Row], name: str) -> Decimal:
     return sum((row[name] or ZERO for row in rows), ZERO)
 
 
+def parts_of(rows: list[Row]) -> tuple[Part, ...]:
+    """The parts that a table or chart of these rows shows: what stands beside nodes only where there is some of it."""
+    return tuple(part for part in Part if part is not Part.BESIDE or total_of(rows, "beside_cost"))
+
+
 def workload(row: Row) -> Cell:
-    """A workload's name over its kind, namespace and class."""
+    """A workload's name over its kind, namespace and class; or the volumes that no pod of a namespace mounts."""
+    if not row["workload"]:
+        return Cell("Volumes without a pod", f"in {named(row['namespace'])}")
     kind, place, purpose = named(row["workload_kind"]), named(row["namespace"]), named(row["class"])
     return Cell(named(row["workload"]), f"{kind} in {place}, {purpose}")
 

@@ -25,6 +25,7 @@ _INK = {
     "#070707": "--muted",
     "#080808": "--rule",
     "#090909": "--paper",
+    "#0a0a0a": "--beside",
 }
 _COLOUR = {name.removeprefix("--"): sentinel for sentinel, name in _INK.items()}
 
@@ -89,7 +90,7 @@ def _draw_daily(chart: DailyChart, size: Size) -> str:
     bars = chart.bars
     with mpl.rc_context(_STYLE):
         figure, axes = _canvas(size)
-        _stack(axes, bars)
+        _stack(axes, bars, chart.parts)
         _usual(axes, bars)
         _exceptions(axes, bars)
         top = max(
@@ -116,9 +117,9 @@ def _draw_daily(chart: DailyChart, size: Size) -> str:
         return _svg(figure, f"daily-{size.name}", f"{chart.title}. {chart.summary}")
 
 
-def _stack(axes: Axes, bars: tuple[DayBar, ...]) -> None:
+def _stack(axes: Axes, bars: tuple[DayBar, ...], parts: tuple[Part, ...]) -> None:
     base = [0.0] * len(bars)
-    for part in Part:
+    for part in parts:
         heights = [bar.amounts[part] if bar.amounts else 0.0 for bar in bars]
         hatched = part is Part.UNOBSERVED
         axes.bar(

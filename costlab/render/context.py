@@ -13,6 +13,7 @@ class Part(StrEnum):
     UNOBSERVED = "unobserved"
     IDLE = "idle"
     SYSTEM = "system"
+    BESIDE = "beside"
 
     @property
     def label(self) -> str:
@@ -26,6 +27,7 @@ _LABELS = {
     Part.UNOBSERVED: "Not observed",
     Part.IDLE: "Idle",
     Part.SYSTEM: "System",
+    Part.BESIDE: "Volumes, network, fees",
 }
 
 
@@ -132,10 +134,11 @@ class MonthLine:
 
 @dataclass(frozen=True, slots=True)
 class DailyChart:
-    """Thirty days as stacked bars, with the usual level."""
+    """Thirty days as stacked bars of some parts, with the usual level."""
 
     title: str
     summary: str
+    parts: tuple[Part, ...]
     bars: tuple[DayBar, ...]
     currency: str
     last_label: str

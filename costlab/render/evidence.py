@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from costlab.render import figures
-from costlab.render.cells import RESOURCES, ZERO, Row, total_of
+from costlab.render.cells import BESIDE, RESOURCES, ZERO, Row, parts_of, total_of
 from costlab.render.context import Cell, Column, Part, Section, Table
 from costlab.render.names import visible
 
@@ -33,34 +33,47 @@ def findings(rows: list[Row], currency: str) -> Section:
 
 
 def reconciliation(rows: list[Row], currency: str) -> Section:
-    """An addition: the parts of each resource, and of all, over the price of the nodes."""
-    resources = [RESOURCES.get(row["resource"], str(row["resource"])) for row in rows]
-    parts, nodes = _addition(rows)
-    differences = [row["difference"] for row in rows]
-    off = any(differences)
+    """An addition: the parts of each resource, and of all, over what was to be paid for it."""
+    nodes, others = (
+        [row for row in rows if row["resource"] not in BESIDE],
+        [row for row in rows if row["resource"] in BESIDE],
+    )
+    resources = [RESOURCES.get(row["resource"], str(row["resource"])) for row in nodes]
+    parts = parts_of(rows)
+    beside = Part.BESIDE in parts
+    names = (*(f"{part}_cost" for part in Part), "paid_cost", "difference")
+    lines, paid = _addition(
+        [*nodes, *({name: total_of(others, name) for name in names} for _ in others[:1])], parts
+    )
+    # What stands beside nodes is a line of its own, and would be nothing but noughts as a column.
+    lines, paid = [_without(line, len(nodes)) for line in lines], _without(paid, len(nodes))
+    differences = [row["difference"] for row in nodes]
+    off = any(row["difference"] for row in rows)
     table = Table(
-        "used + reserved, not used + not observed + idle + system = price of the nodes",
+        f"{' + '.join(part.label[0].lower() + part.label[1:] for part in parts)} = "
+        + ("total" if beside else "price of the nodes"),
         (
             Column("Part"),
             *(Column(name, currency, numeric=True) for name in resources),
             Column("All", currency, numeric=True),
         ),
         tuple(
-            (Cell(("" if i == 0 else "+ ") + part.label), *_amounts(parts[i]))
-            for i, part in enumerate(Part)
+            (Cell(("" if i == 0 else "+ ") + part.label), *_amounts(lines[i]))
+            for i, part in enumerate(parts)
             if rows
         ),
         (
             (
                 Cell("Difference"),
-                *(Cell(f"{d:f}", tone="bad") for d in (*differences, sum(differences, ZERO))),
+                *(Cell(f"{d:f}", tone="bad") for d in (*differences, total_of(rows, "difference"))),
             ),
         )
         if off
         else (),
-        (Cell("= Price of the nodes"), *_amounts(nodes)),
+        (Cell("= Total" if beside else "= Price of the nodes"), *_amounts(paid)),
     )
-    lead = "Where the price of the nodes went; checked to the millionth before a day is stored."
+    what = "money" if beside else "price of the nodes"
+    lead = f"Where the {what} went; checked to the millionth before a day is stored."
     unbounded = total_of(rows, "unbounded_cost")
     if unbounded:
         amount = figures.money(unbounded, currency)
@@ -89,24 +102,24 @@ def signals(rows: list[Row]) -> Section:
     return Section("signals", "What was measured", "", table, "Nothing is recorded.", folded=True)
 
 
-def _addition(rows: list[Row]) -> tuple[list[list[Decimal]], list[Decimal]]:
+def _addition(rows: list[Row], parts: tuple[Part, ...]) -> tuple[list[list[Decimal]], list[Decimal]]:
     """Amounts by part, and the sums, in hundredths; each line ends with its total.
 
-    Rounded so that the printed figures add up both ways: the nodes' prices and the parts' totals give the price of all,
+    Rounded so that the printed figures add up both ways: the resources' prices and the parts' totals give that of all,
     by largest remainder, and so do the amounts between them. Where a day does not add up, nothing is made to look as if
     it did.
     """
-    node_total = total_of(rows, "node_cost").quantize(figures.CENT)
-    nodes = figures.apportion([row["node_cost"] for row in rows], figures.CENT, node_total)
-    exact = [[row[f"{part}_cost"] for part in Part] for row in rows]
+    total = total_of(rows, "paid_cost").quantize(figures.CENT)
+    paid = figures.apportion([row["paid_cost"] for row in rows], figures.CENT, total)
+    exact = [[row[f"{part}_cost"] for part in parts] for row in rows]
     if any(row["difference"] for row in rows):
         columns = [[amount.quantize(figures.CENT) for amount in column] for column in exact]
     else:
-        columns = [figures.apportion(c, figures.CENT, n) for c, n in zip(exact, nodes, strict=True)]
-        totals = [total_of(rows, f"{part}_cost") for part in Part]
-        _shift(columns, exact, figures.apportion(totals, figures.CENT, node_total) if rows else [])
-    lines = [[column[i] for column in columns] for i in range(len(Part))]
-    return [[*line, sum(line, ZERO)] for line in lines], [*nodes, node_total]
+        columns = [figures.apportion(c, figures.CENT, n) for c, n in zip(exact, paid, strict=True)]
+        totals = [total_of(rows, f"{part}_cost") for part in parts]
+        _shift(columns, exact, figures.apportion(totals, figures.CENT, total) if rows else [])
+    lines = [[column[i] for column in columns] for i in range(len(parts))]
+    return [[*line, sum(line, ZERO)] for line in lines], [*paid, total]
 
 
 def _shift(columns: list[list[Decimal]], exact: list[list[Decimal]], wanted: list[Decimal]) -> None:
@@ -130,5 +143,10 @@ def _shift(columns: list[list[Decimal]], exact: list[list[Decimal]], wanted: lis
         columns[n][up] += figures.CENT
 
 
+def _without(line: list[Decimal], place: int) -> list[Decimal]:
+    """The cells before a place, and the line's total, its last."""
+    return [*line[:place], line[-1]]
+
+
 def _amounts(amounts: list[Decimal]) -> tuple[Cell, ...]:
-    return tuple(Cell(f"{amount:,}") for amount in amounts)
+    return tuple(Cell(f"{amount:,}", tone="" if amount else "quiet") for amount in amounts)

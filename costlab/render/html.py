@@ -22,7 +22,7 @@ def report_html(report: Report) -> bytes:
     style = _style()
     page = _environment().get_template("report.html").render(
         report=report,
-        parts=tuple(Part),
+        parts=report.daily.parts,
         style=Markup(style),  # noqa: S704 - our own file, which the policy below names by its hash
         policy=_policy(style),
         drawings={

@@ -161,18 +161,21 @@ def unused(rows: list[Row], currency: str) -> Section:
 
 
 def _beside(answers: Mapping[str, list[Row]], hidden: list[Row], day: DayCost) -> list[tuple[Cell, _Line]]:
-    """The lines below the teams that are shown: the other teams together, idle capacity, the system."""
+    """The lines below the teams that are shown: the other teams together, idle capacity, the system, fees."""
     beside = []
     if hidden:
         usual = None if day.usual is None else total_of(hidden, "usual_cost")
         line = _Line(total_of(hidden, "total_cost"), usual, total_of(hidden, "unused_cost"))
         beside.append((Cell(figures.counted(len(hidden), "other team")), line))
-    for kind, name in (
-        ("idle", Cell("Idle capacity", "given to no pod")),
-        ("system", Cell("System", "not for pods")),
+    for kind, name, of_nodes in (
+        ("idle", Cell("Idle capacity", "given to no pod"), True),
+        ("system", Cell("System", "not for pods"), True),
+        ("fee", Cell("Fees", "whatever runs"), False),
     ):
         before = total_of([row for row in answers["cost_changes"] if row["kind"] == kind], "usual_cost")
-        cost = answers["headline"][0][f"{kind}_cost"] if day.capacity_known else None
+        cost = answers["headline"][0][f"{kind}_cost"] if day.capacity_known or not of_nodes else None
+        if not of_nodes and not cost and not before:
+            continue
         beside.append((name, _Line(cost, None if day.usual is None else before, None)))
     return beside
 

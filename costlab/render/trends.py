@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from costlab.render import figures
+from costlab.render.cells import parts_of
 from costlab.render.context import Cell, Column, DailyChart, DayBar, MonthChart, MonthLine, Part, Table
 
 Row = dict[str, Any]
@@ -30,6 +31,7 @@ def daily_chart(days: list[Row], currency: str) -> DailyChart:
         if len(rows) == len(days)
         else f"Since {figures.medium_date(rows[0]['date'])}",
         summary=_summary(known, len(rows), currency),
+        parts=parts_of(rows),
         bars=bars,
         currency=currency,
         last_label="" if last is None else figures.money(last, currency),
@@ -91,18 +93,21 @@ def _summary(known: list[Row], count: int, currency: str) -> str:
 
 
 def _daily_table(rows: list[Row], currency: str) -> Table:
+    parts = parts_of(rows)
     columns = (
         Column("Day"),
-        *(Column(part.label, currency, numeric=True) for part in Part),
+        *(Column(part.label, currency, numeric=True) for part in parts),
         Column("Total", currency, numeric=True),
         Column("Usual", currency, numeric=True),
     )
-    return Table("Cost of each day by what the money bought", columns, tuple(map(_daily_row, rows)))
+    return Table(
+        "Cost of each day by what the money bought", columns, tuple(_daily_row(row, parts) for row in rows)
+    )
 
 
-def _daily_row(row: Row) -> tuple[Cell, ...]:
+def _daily_row(row: Row, parts: tuple[Part, ...]) -> tuple[Cell, ...]:
     state = "" if row["status"] == "complete" else row["status"]
-    cells, total = figures.column([row[f"{part}_cost"] for part in Part])
+    cells, total = figures.column([row[f"{part}_cost"] for part in parts])
     known = row["total_cost"] is not None
     usual = figures.NONE if row["usual_cost"] is None else figures.column([row["usual_cost"]])[1]
     return (

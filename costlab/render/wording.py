@@ -55,7 +55,7 @@ class DayCost:
 
 @dataclass(frozen=True, slots=True)
 class Contribution:
-    """What one workload (or idle or system capacity) and resource cost, now and usually."""
+    """What one workload (or idle or system capacity, or fees) and resource cost, now and usually."""
 
     kind: str
     team: str
@@ -184,6 +184,8 @@ def _name(cause: Cause) -> str:
         return f"idle {resource} capacity" if resource else "idle capacity"
     if cause.kind == "system":
         return f"{resource} kept for the system" if resource else "capacity kept for the system"
+    if cause.kind == "fee":
+        return "fixed fees"
     return (f"{resource} cost of " if resource else "") + _owner(cause)
 
 

@@ -1,4 +1,4 @@
-/* Charges whose parts are not the whole: used + unused + unobserved = cost on workload rows, no parts on the others.
+/* Charges whose parts are not the whole: used + unused + unobserved = cost of workloads, no parts of anything else.
 grain: a guilty charge
 inputs: charges
 params: none
@@ -14,6 +14,7 @@ select
     pod,
     pod_uid,
     container,
+    item,
     cost,
     cost_used,
     cost_unused,
@@ -23,7 +24,6 @@ where
     if(
         kind = 'workload',
         cost is distinct from cost_used + cost_unused + cost_unobserved,
-        kind in ('idle', 'system')
-        and (cost_used is not null or cost_unused is not null or cost_unobserved is not null)
+        cost_used is not null or cost_unused is not null or cost_unobserved is not null
     )
-order by cluster, date, kind, resource, node, namespace, pod, pod_uid, container
+order by cluster, date, kind, resource, node, namespace, pod, pod_uid, container, item

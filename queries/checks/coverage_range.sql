@@ -9,7 +9,7 @@ with ratios as (
         'charges' as what,
         cluster,
         date,
-        concat_ws(' ', kind, resource, node, namespace, pod, container) as subject,
+        concat_ws(' ', kind, resource, node, namespace, pod, container, item) as subject,
         coverage as ratio
     from charges
     where coverage is not null

@@ -9,7 +9,7 @@ with keys as (
         'charges' as what,
         cluster,
         date,
-        to_json([kind, resource, node, namespace, pod, pod_uid, container]) as key
+        to_json([kind, resource, node, namespace, pod, pod_uid, container, item]) as key
     from charges
     union all
     select 'containers', cluster, date, to_json([cast(container_key as text), cast(start as text)]) from containers

@@ -1,4 +1,4 @@
-/* Workload charges and nodes with money below zero; a rest may be, where allocatable exceeds capacity: a finding.
+/* Charges and nodes with money below zero; idle and system may be, where allocatable exceeds capacity: a finding.
 grain: a guilty row; what names its table
 inputs: charges, nodes
 params: none
@@ -10,10 +10,10 @@ with guilty as (
         cluster,
         date,
         node,
-        concat_ws(' ', kind, resource, namespace, pod, container) as subject,
+        concat_ws(' ', kind, resource, namespace, pod, container, item) as subject,
         least(cost, cost_used, cost_unused, cost_unobserved) as amount
     from charges
-    where kind = 'workload'
+    where kind not in ('idle', 'system')
     union all
     select
         'nodes',

@@ -25,7 +25,6 @@ today as (
     from charges
     where cluster = $cluster
         and date = cast($day as date)
-        and kind in ('workload', 'idle', 'system')
         and exists (select 1 from reference)
     group by all
 ),
@@ -46,7 +45,6 @@ usual as (
         -- the same dates as constants: only their charges are then read
         and date >= cast($day as date) - 28
         and date < cast($day as date)
-        and kind in ('workload', 'idle', 'system')
     group by all
 ),
 

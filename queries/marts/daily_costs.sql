@@ -38,6 +38,7 @@ select
     day_costs.unobserved_cost,
     day_costs.idle_cost,
     day_costs.system_cost,
+    day_costs.beside_cost,
     usual.usual_cost
 from calendar
 left join day_costs

@@ -1,5 +1,5 @@
 /* Every charge of the day, as the lake stores it.
-grain: kind, resource, node, namespace, pod, pod_uid, container
+grain: kind, resource, node, namespace, pod, pod_uid, container, item
 inputs: charges
 params: cluster, day
 units: quantities in unit; money in currency
@@ -17,6 +17,7 @@ select
     pod,
     pod_uid,
     container,
+    item,
     class,
     pipeline,
     unit,
@@ -33,4 +34,4 @@ select
 from charges
 where cluster = $cluster
     and date = cast($day as date)
-order by kind, resource, node, namespace, pod, pod_uid, container
+order by kind, resource, node, namespace, pod, pod_uid, container, item

@@ -32,6 +32,8 @@ select
     today.unobserved_cost,
     today.idle_cost,
     today.system_cost,
+    today.beside_cost,
+    today.fee_cost,
     today.unpriced_nodes,
     usual.usual_days,
     cast(usual.usual_cost as decimal(18, 6)) as usual_cost,

@@ -1,9 +1,10 @@
-/* Where the price of the nodes went: used + unused + unobserved + idle + system = nodes.
+/* Where the money went: used + unused + unobserved + idle + system + beside = nodes, volumes, traffic and fees.
 grain: resource
-inputs: charges, node_costs
+inputs: charges, node_costs, volumes
 params: cluster, day
 units: *_cost in currency
 Nodes without a known capacity or price stand on neither side; what was charged on them is unbounded_cost.
+paid_cost is reckoned apart from the charges for nodes and volumes; traffic and fees are no more than their charges.
 difference is 0 on every committed day.
 */
 with nodes_known as (
@@ -17,31 +18,58 @@ with nodes_known as (
         and total_cost is not null
 ),
 
-sides as (
+charged as (
     select
+        charges.kind,
         charges.resource,
-        min(charges.currency) as currency,
-        sum(charges.cost_used) filter (where nodes_known.node is not null) as used_cost,
-        sum(charges.cost_unused) filter (where nodes_known.node is not null) as unused_cost,
-        sum(charges.cost_unobserved) filter (where nodes_known.node is not null) as unobserved_cost,
-        sum(charges.cost) filter (where nodes_known.node is not null and kind = 'idle') as idle_cost,
-        sum(charges.cost) filter (where nodes_known.node is not null and kind = 'system') as system_cost,
-        sum(charges.cost) filter (where nodes_known.node is null) as unbounded_cost
+        charges.currency,
+        charges.cost,
+        charges.cost_used,
+        charges.cost_unused,
+        charges.cost_unobserved,
+        charges.kind not in ('workload', 'idle', 'system') as beside,
+        beside or nodes_known.node is not null as known
     from charges
     left join nodes_known
         on charges.node = nodes_known.node
         and charges.resource = nodes_known.resource
     where charges.cluster = $cluster
         and charges.date = cast($day as date)
-        and charges.kind in ('workload', 'idle', 'system')
-    group by charges.resource
+),
+
+sides as (
+    select
+        resource,
+        min(currency) as currency,
+        sum(cost_used) filter (where known) as used_cost,
+        sum(cost_unused) filter (where known) as unused_cost,
+        sum(cost_unobserved) filter (where known) as unobserved_cost,
+        sum(cost) filter (where known and kind = 'idle') as idle_cost,
+        sum(cost) filter (where known and kind = 'system') as system_cost,
+        sum(cost) filter (where beside) as beside_cost,
+        sum(cost) filter (where not known) as unbounded_cost
+    from charged
+    group by resource
+),
+
+costs as (
+    select resource, total_cost as cost from nodes_known
+    union all
+    select 'storage', cost
+    from volumes
+    where cluster = $cluster
+        and date = cast($day as date)
+    union all
+    select resource, cost
+    from charged
+    where kind in ('network', 'fee')
 ),
 
 paid as (
     select
         resource,
-        sum(total_cost) as node_cost
-    from nodes_known
+        sum(cost) as paid_cost
+    from costs
     group by resource
 ),
 
@@ -54,7 +82,8 @@ final as (
         coalesce(sides.unobserved_cost, 0) as unobserved_cost,
         coalesce(sides.idle_cost, 0) as idle_cost,
         coalesce(sides.system_cost, 0) as system_cost,
-        coalesce(paid.node_cost, 0) as node_cost,
+        coalesce(sides.beside_cost, 0) as beside_cost,
+        coalesce(paid.paid_cost, 0) as paid_cost,
         coalesce(sides.unbounded_cost, 0) as unbounded_cost
     from sides
     full outer join paid
@@ -69,10 +98,13 @@ select
     cast(unobserved_cost as decimal(18, 6)) as unobserved_cost,
     cast(idle_cost as decimal(18, 6)) as idle_cost,
     cast(system_cost as decimal(18, 6)) as system_cost,
-    cast(node_cost as decimal(18, 6)) as node_cost,
+    cast(beside_cost as decimal(18, 6)) as beside_cost,
+    cast(paid_cost as decimal(18, 6)) as paid_cost,
     cast(unbounded_cost as decimal(18, 6)) as unbounded_cost,
     cast(
-        used_cost + unused_cost + unobserved_cost + idle_cost + system_cost - node_cost as decimal(18, 6)
+        used_cost + unused_cost + unobserved_cost + idle_cost + system_cost + beside_cost - paid_cost as decimal(18, 6)
     ) as difference
 from final
-order by case resource when 'gpu' then 0 when 'cpu' then 1 when 'memory' then 2 else 3 end, resource
+order by
+    case resource when 'gpu' then 0 when 'cpu' then 1 when 'memory' then 2 when 'storage' then 3 else 4 end,
+    resource

@@ -16,7 +16,7 @@ today as (
     select
         team,
         min(currency) as currency,
-        count(distinct row(namespace, workload_kind, workload)) as workloads,
+        count(distinct row(namespace, workload_kind, workload)) filter (where workload <> '') as workloads,
         sum(total_cost) as total_cost,
         sum(used_cost) as used_cost,
         sum(unused_cost) as unused_cost,

@@ -3,7 +3,7 @@ grain: cluster, date
 inputs: runs, charges
 params: none
 units: *_cost in currency; coverage is a ratio; total_cost is null when nothing on the day had a price
-Node money only: volume and network charges stand beside it and are not in it.
+beside_cost is what stands beside the nodes: volumes, network and fees; fee_cost is a part of it.
 */
 with split as (
     select
@@ -16,9 +16,10 @@ with split as (
         sum(cost_unobserved) as unobserved_cost,
         sum(cost) filter (where kind = 'idle') as idle_cost,
         sum(cost) filter (where kind = 'system') as system_cost,
+        sum(cost) filter (where kind in ('volume', 'network', 'fee')) as beside_cost,
+        sum(cost) filter (where kind = 'fee') as fee_cost,
         count(distinct node) filter (where cost is null) as unpriced_nodes
     from charges
-    where kind in ('workload', 'idle', 'system')
     group by cluster, date
 )
 
@@ -34,6 +35,8 @@ select
     cast(coalesce(split.unobserved_cost, 0) as decimal(18, 6)) as unobserved_cost,
     cast(coalesce(split.idle_cost, 0) as decimal(18, 6)) as idle_cost,
     cast(coalesce(split.system_cost, 0) as decimal(18, 6)) as system_cost,
+    cast(coalesce(split.beside_cost, 0) as decimal(18, 6)) as beside_cost,
+    cast(coalesce(split.fee_cost, 0) as decimal(18, 6)) as fee_cost,
     coalesce(split.unpriced_nodes, 0) as unpriced_nodes
 from runs
 left join split

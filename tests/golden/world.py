@@ -168,7 +168,42 @@ def _add_day(rows: Rows, day: date, work: tuple[Work, ...]) -> None:
     for node in free.values():
         if node.billed_hours["cpu"] or (node.name == STUCK and day > LAST_DAY - timedelta(days=9)):
             node.close(rows, part, day, rng)
+    _beside(rows, part, day)
     _add_run(rows, part, coverage)
+
+
+def _beside(rows: Rows, part: dict[str, Any], day: date) -> None:
+    """What stands beside nodes: a volume for each StatefulSet, one that nobody mounts, and a fee."""
+    start = datetime.combine(day, time(), UTC)
+    common = {**part, "currency": "USD"}
+    for number, item in enumerate((*(item for item in WORK if item.kind == "StatefulSet"), None)):
+        gib, price = 400.0 + 350 * (number % 4), 0.00011
+        owner = {
+            "namespace": item.namespace, "team": item.team, "workload_kind": item.kind, "workload": item.name,
+            "pod": f"{item.name}-0", "pod_uid": f"uid-{item.namespace}-{item.name}-0-{day}", "class": item.klass,
+        } if item else {"namespace": "sandbox", "team": "unallocated"}  # fmt: skip
+        claim = f"data-{item.name}-0" if item else "old-results"
+        cost = _money(round(gib * 24 * price * 1e6))
+        rows["volumes"].append(
+            {
+                **part, "namespace": owner["namespace"], "claim": claim, "volume": f"pvc-{number}", "start": start,
+                "end": start + timedelta(days=1), "class": "fast-ssd", "team": owner["team"],
+                "requested_bytes": gib * 2**30, "used_bytes": 0.4 * gib * 2**30, "mounted_hours": 24.0 if item else 0.0,
+                "price": price, "cost": cost,
+            }
+        )  # fmt: skip
+        rows["charges"].append(
+            {
+                **common, **owner, "kind": "volume", "resource": "storage", "item": claim, "unit": "gib_hour",
+                "requested_quantity": gib * 24, "billed_quantity": gib * 24, "unit_price": price, "cost": cost,
+            }
+        )  # fmt: skip
+    rows["charges"].append(
+        {
+            **common, "kind": "fee", "resource": "fee", "item": "control plane", "unit": "hour",
+            "billed_quantity": 24.0, "unit_price": 0.1, "cost": _money(2_400_000),
+        }
+    )  # fmt: skip
 
 
 def _story(item: Work, day: date) -> Work:

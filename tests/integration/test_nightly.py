@@ -142,7 +142,8 @@ def test_new_prices_change_the_money_and_nothing_else(
     before = Warehouse.over(lake).sql(
         "select sum(cost) as cost, sum(billed_quantity) as quantity from charges"
     )
-    doubled = settings_in(tmp_path, prices={"gpu_hour": 5.0, "cpu_core_hour": 0.2, "memory_gib_hour": 0.1})
+    twice = {"gpu_hour": 5.0, "cpu_core_hour": 0.2, "memory_gib_hour": 0.1, "storage_gib_hour": 0.0002}
+    doubled = settings_in(tmp_path, prices=twice)
     compute_day(lake, doubled, CLUSTER, day)
     after = Warehouse.over(lake).sql(
         "select sum(cost) as cost, sum(billed_quantity) as quantity from charges"

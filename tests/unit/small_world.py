@@ -1,6 +1,6 @@
 """Small clusters for tests: a source in memory, whose series are spelled out sample by sample."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 from typing import Any
 
@@ -66,11 +66,15 @@ class World:
 
     def pod(
         self, name: str, node: str = "n1", requests: dict[str, Any] | None = None, uid: str | None = None,
-        container: str = "app", phase: str = "Running", **when: int,
+        container: str = "app", phase: str = "Running", claims: Sequence[str] = (), host_network: str = "false",
+        **when: int,
     ) -> "World":  # fmt: skip
-        """A pod of one container, in namespace `ns`."""
+        """A pod of one container, in namespace `ns`; it mounts some claims."""
         labels = {"namespace": "ns", "pod": name, "uid": f"{name}-uid" if uid is None else uid}
-        self.add(Signal.POD_INFO, {**labels, "node": node}, 1, **when)
+        self.add(Signal.POD_INFO, {**labels, "node": node, "host_network": host_network}, 1, **when)
+        for claim in claims:
+            mount = {"persistentvolumeclaim": claim, "volume": f"the-{claim}"}
+            self.add(Signal.POD_CLAIMS, {**labels, **mount}, 1, **when)
         self.add(Signal.POD_PHASE, {**labels, "phase": phase}, 1, **when)
         self.add(Signal.POD_SCHEDULED_TIME, labels, when.get("start_ms", BEFORE) / 1000, **when)
         for resource, size in ({"cpu": 1.0, "memory": GIB} if requests is None else requests).items():
@@ -81,6 +85,29 @@ class World:
                 **when,
             )
         return self
+
+    def claim(
+        self, name: str, gib: float | Callable[[int], float] = 1.0, storage_class: str = "fast", volume: str = "",
+        **when: int,
+    ) -> "World":  # fmt: skip
+        """A claim in namespace `ns` that is bound to its volume."""
+        labels = {"namespace": "ns", "persistentvolumeclaim": name}
+        info = {"storageclass": storage_class, "volumename": volume or f"pv-{name}"}
+        self.add(
+            Signal.CLAIM_INFO, {**labels, **{key: text for key, text in info.items() if text}}, 1, **when
+        )
+        self.add(Signal.CLAIM_PHASE, {**labels, "phase": "Bound"}, 1, **when)
+        self.add(Signal.VOLUME_USED, {**labels, "node": "n1"}, GIB / 4, **when)
+        size = (lambda t: gib(t) * GIB) if callable(gib) else gib * GIB
+        return self.add(Signal.CLAIM_REQUEST, labels, size, **when)
+
+    def send(
+        self, pod: str, bytes_per_s: float = GIB / 3600, interface: str = "eth0", **more: Any
+    ) -> "World":
+        """What cAdvisor shows of a pod's interface."""
+        start_ms = more.get("start_ms", BEFORE)
+        labels = {"namespace": "ns", "pod": pod, "id": more.pop("id", f"/{pod}"), "interface": interface}
+        return self.add(Signal.SENT_BYTES, labels, lambda t: (t - start_ms) / 1000 * bytes_per_s, **more)
 
     def use(
         self, pod: str, cpu: float = 0.5, memory: float = GIB / 2, container: str = "app", **more: Any

@@ -100,7 +100,7 @@ def test_cost_and_the_report_round_alike(demo: Path) -> None:
     page = (demo / "reports" / "demo" / "latest" / "report.md").read_text()
     said = dict(
         re.findall(
-            r"^\| \+? ?(Used|Reserved, not used|Not observed|Idle|System) \|.* ([\d,.]+) \|$",
+            r"^\| \+? ?(Used|Reserved, not used|Not observed|Idle|System|Volumes, network, fees) \|.* ([\d,.]+) \|$",
             page,
             re.MULTILINE,
         )
@@ -113,7 +113,10 @@ def test_cost_and_the_report_round_alike(demo: Path) -> None:
         ("system", "System"),
     ):  # parts of another sum, and so a cent apart at most
         assert abs(amount(cells[name][0]) - amount(said[part])) <= Decimal("0.01")
-    assert f"**{amount(cells['workload'][0]):,.0f}**" in page
+    owned = amount(cells["workload"][0]) + amount(cells["volume"][0])
+    assert f"**{owned:,.0f}**" in page
+    beside = amount(cells["volume"][0]) + amount(cells["fee"][0])
+    assert f"{amount(said['Volumes, network, fees']):,.2f}" == f"{beside:,.2f}"
 
 
 def amount(text: str) -> Decimal:

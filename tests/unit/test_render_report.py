@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from costlab.render import evidence, figures
+from costlab.render.cells import parts_of
 from costlab.render.context import Part, Report, Section, Spark
 from costlab.render.html import report_html
 from costlab.render.names import named
@@ -66,8 +67,10 @@ def test_the_reconciliation_adds_up_both_ways(report: Report) -> None:
     nodes = [number(cell.text) for cell in table.total[1:]]
     assert len(cells) == len(Part)
     assert [sum(column) for column in zip(*cells, strict=True)] == nodes
-    assert all(sum(line[:-1]) == line[-1] for line in cells)
-    assert sum(nodes[:-1]) == nodes[-1]
+    of_nodes, (*none, beside) = cells[:-1], cells[-1]
+    assert all(sum(line[:-1]) == line[-1] for line in of_nodes)
+    assert none == [0] * len(none)
+    assert sum(nodes[:-1]) + beside == nodes[-1]
 
 
 CENT = figures.CENT
@@ -82,8 +85,8 @@ def resources(micros: st.SearchStrategy[int]) -> st.SearchStrategy[list[list[int
 def added_up(amounts: list[list[int]]) -> tuple[list[list[Decimal]], list[list[Decimal]]]:
     """The printed lines, each with its total last, and the exact ones; the columns give what is printed below them."""
     columns = [[Decimal(micro).scaleb(-6) for micro in column] for column in amounts]
-    rows = [
-        {"resource": f"r{i}", "node_cost": sum(column), "difference": Decimal(0), "unbounded_cost": None}
+    rows: list[dict[str, Any]] = [
+        {"resource": f"r{i}", "paid_cost": sum(column), "difference": Decimal(0), "unbounded_cost": None}
         | {f"{part}_cost": amount for part, amount in zip(Part, column, strict=True)}
         for i, column in enumerate(columns)
     ]
@@ -91,7 +94,8 @@ def added_up(amounts: list[list[int]]) -> tuple[list[list[Decimal]], list[list[D
     lines = [[number(cell.text) for cell in row[1:]] for row in table.rows]
     assert [sum(column) for column in zip(*lines, strict=True)] == [number(c.text) for c in table.total[1:]]
     assert all(sum(line[:-1]) == line[-1] for line in lines)
-    return lines, [[*line, sum(line, Decimal(0))] for line in zip(*columns, strict=True)]
+    exact = [[row[f"{part}_cost"] for row in rows] for part in parts_of(rows)]
+    return lines, [[*line, sum(line, Decimal(0))] for line in exact]
 
 
 @given(resources(some))
@@ -237,8 +241,9 @@ def test_capacity_that_nobody_told_of_is_not_taken_for_none(rows: dict[str, list
             "what the nodes have is not known",
         )
     )
-    idle, system = (row for row in section(report, "teams").table.rest if row[0].text != "1 other team")
-    assert idle[1].text == system[1].text == "–"
+    rest = {row[0].text: row[1].text for row in section(report, "teams").table.rest}
+    assert (rest["Idle capacity"], rest["System"]) == ("–", "–")
+    assert "Fees" in rest
     assert section(report, "gpus").empty == "What the nodes have is not known."
     assert [n.level for n in report.notices if "node_capacity" in n.text] == ["error"]
     assert not [n for n in report.notices if n.text.startswith("n1")]

@@ -9,6 +9,7 @@ from costlab.domain.signals import SIGNALS, Exporter, Signal, SignalSpec
 from costlab.jobs.doctor.check import Check
 from costlab.jobs.doctor.inquiry import Inquiry
 from costlab.jobs.doctor.server import Carried
+from costlab.jobs.facts import unpriced_signals
 from costlab.sources.prometheus.catalogue import Metric
 from costlab.sources.prometheus.selector import Matcher, Operator
 
@@ -44,6 +45,26 @@ _LOST = {
         "ReplicaSets instead of Deployments",
         "let kube-state-metrics expose replicasets",
     ),
+    Signal.CLAIM_INFO: (
+        "volumes are not charged",
+        "let kube-state-metrics expose persistentvolumeclaims",
+    ),
+    Signal.CLAIM_REQUEST: (
+        "volumes have no size, and cost null",
+        "let kube-state-metrics expose persistentvolumeclaims",
+    ),
+    Signal.POD_CLAIMS: (
+        "volumes are charged to namespaces, not to the pods that mount them",
+        "let kube-state-metrics expose pods",
+    ),
+    Signal.VOLUME_USED: (
+        "nobody knows how full volumes are",
+        "let Prometheus scrape the kubelet's /metrics",
+    ),
+    Signal.SENT_BYTES: (
+        "traffic is not charged, though prices.network_gib is set",
+        "let Prometheus scrape the kubelet's cAdvisor",
+    ),
     Signal.GPU_UTILIZATION: (
         "GPUs are charged, but nobody knows how busy they are",
         "run the DCGM exporter, or that of your GPUs",
@@ -51,6 +72,7 @@ _LOST = {
 }
 _NAMED = 3  # so many names are told, of those that there are
 _OF_GPUS = "(?i).*(gpu|dcgm|cuda|accelerator).*"
+_OF_VOLUMES = (Signal.CLAIM_INFO, Signal.CLAIM_REQUEST, Signal.POD_CLAIMS, Signal.VOLUME_USED)
 _BUILD = Metric("kube_state_metrics_build_info")
 _CADVISOR = Metric("cadvisor_version_info")
 
@@ -77,7 +99,11 @@ def matchers(inquiry: Inquiry) -> Iterator[Check]:
 
 def signals(inquiry: Inquiry, carried: MutableMapping[Signal, Carried]) -> Iterator[Check]:
     """Every signal with its series; puts the metric that carries most of it into `carried`."""
+    unread = unpriced_signals(inquiry.settings)
     for spec in SIGNALS.values():
+        if spec.signal in unread:
+            yield inquiry.fine(spec.signal, "is not read: what it tells has no price")
+            continue
         found = _carriers(inquiry, spec.signal)
         if not found:
             yield _missing(inquiry, spec)
@@ -133,18 +159,11 @@ def _missing(inquiry: Inquiry, spec: SignalSpec) -> Check:
     names = " or ".join(known if len(known) <= _NAMED else (known[0], f"{len(known) - 1} others"))
     text = f"no series of {names}"
     if spec.needed:
-        unnarrowed = sum(
-            inquiry.count(metric.selector()) for metric in inquiry.catalogue.metrics(spec.signal)
-        )
-        if inquiry.matchers and unnarrowed:
-            text = f"none of the {unnarrowed:,} series of {names} fits prometheus.matchers"
-            return inquiry.bad(spec.signal, text, "mend prometheus.matchers")
-        if renamed := inquiry.names(f".*({'|'.join(known)}).*"):
-            text = f"{text}, but of {', '.join(renamed[:_NAMED])}"
-            return inquiry.bad(spec.signal, text, "let Prometheus keep the exporter's own names of metrics")
-        return inquiry.bad(spec.signal, text, f"let Prometheus scrape {spec.exporter}; check prometheus.url")
+        return _needed(inquiry, spec, known, names)
     if spec.exporter is Exporter.GPU and _without_gpus(inquiry):
         return inquiry.fine(spec.signal, f"{text}; no node has a GPU")
+    if spec.signal in _OF_VOLUMES and not any(_carriers(inquiry, signal) for signal in _OF_VOLUMES):
+        return inquiry.fine(spec.signal, f"{text}; no pod mounts a claim")
     if spec.signal in _LOST:
         lost, mend = _LOST[spec.signal]
         if spec.exporter is Exporter.GPU and (others := _unknown_gpu_metrics(inquiry)):
@@ -153,6 +172,19 @@ def _missing(inquiry: Inquiry, spec: SignalSpec) -> Check:
             mend = "if one of these tells it, describe it under accelerators: docs/exporters.md"
         return inquiry.odd(spec.signal, f"{text}: {lost}", mend)
     return inquiry.fine(spec.signal, f"{text}; a cluster need not have any")
+
+
+def _needed(inquiry: Inquiry, spec: SignalSpec, known: list[str], names: str) -> Check:
+    """What is wrong where a signal is missing that no day can do without."""
+    unnarrowed = sum(inquiry.count(metric.selector()) for metric in inquiry.catalogue.metrics(spec.signal))
+    if inquiry.matchers and unnarrowed:
+        text = f"none of the {unnarrowed:,} series of {names} fits prometheus.matchers"
+        return inquiry.bad(spec.signal, text, "mend prometheus.matchers")
+    text = f"no series of {names}"
+    if renamed := inquiry.names(f".*({'|'.join(known)}).*"):
+        text = f"{text}, but of {', '.join(renamed[:_NAMED])}"
+        return inquiry.bad(spec.signal, text, "let Prometheus keep the exporter's own names of metrics")
+    return inquiry.bad(spec.signal, text, f"let Prometheus scrape {spec.exporter}; check prometheus.url")
 
 
 def _unknown_gpu_metrics(inquiry: Inquiry) -> list[str]:

@@ -116,6 +116,11 @@ _CONTAINERS = (
 # cAdvisor on its own gives a row a core (cpu00, cpu01, ...); through the kubelet there is only their total.
 _TOTAL = (Matcher("cpu", Operator.MATCHES, "total|"),)
 
+# A pending claim has no volume yet, and nothing to pay.
+_HELD = (Matcher("phase", Operator.MATCHES, "Bound|Lost"),)
+# Interfaces are counted on the pod's own cgroup or its pause container; the node's, on no pod.
+_INTERFACES = (Matcher("pod", Operator.NOT_EQUAL, ""), Matcher("interface", Operator.NOT_EQUAL, "lo"))
+
 _NODE_ALIASES = {"node": ("node", "kubernetes_io_hostname", "kubernetes_node", "instance")}
 _ACCELERATED = tuple(signal for signal, spec in SIGNALS.items() if spec.exporter is Exporter.GPU)
 
@@ -163,4 +168,12 @@ _FIXED: dict[Signal, Metric] = {
     Signal.CPU_SECONDS: _cgroup("container_cpu_usage_seconds_total", *_TOTAL),
     Signal.MEMORY_BYTES: _cgroup("container_memory_working_set_bytes"),
     Signal.CONTAINER_START_TIME: _cgroup("container_start_time_seconds"),
+    Signal.CLAIM_INFO: Metric("kube_persistentvolumeclaim_info"),
+    Signal.CLAIM_PHASE: Metric("kube_persistentvolumeclaim_status_phase", matchers=_HELD),
+    Signal.CLAIM_REQUEST: Metric("kube_persistentvolumeclaim_resource_requests_storage_bytes"),
+    Signal.POD_CLAIMS: Metric("kube_pod_spec_volumes_persistentvolumeclaims_info"),
+    Signal.VOLUME_USED: Metric("kubelet_volume_stats_used_bytes", aliases=_NODE_ALIASES),
+    Signal.SENT_BYTES: Metric(
+        "container_network_transmit_bytes_total", matchers=_INTERFACES, aliases=_NODE_ALIASES
+    ),
 }

@@ -11,6 +11,7 @@ from costlab.sources.prometheus.catalogue import Metric, built_in
 from costlab.sources.synthetic.cadvisor import CADVISOR, raw_cadvisor
 from costlab.sources.synthetic.dcgm import DCGM, raw_dcgm
 from costlab.sources.synthetic.kube_state import KUBE_STATE, raw_kube_state
+from costlab.sources.synthetic.kubelet import KUBELET, raw_kubelet
 from costlab.sources.synthetic.meters import Meters
 from costlab.sources.synthetic.story import tell
 
@@ -45,7 +46,7 @@ class SyntheticCluster:
 
     def metrics(self) -> tuple[str, ...]:
         """Names of all metrics, exporter by exporter."""
-        return (*KUBE_STATE, *CADVISOR, *DCGM)
+        return (*KUBE_STATE, *CADVISOR, *KUBELET, *DCGM)
 
     def raw(self, metric: str, window: Window) -> list[RawSeries]:
         """The metric's series with samples in the window; a metric that nobody exposes has none."""
@@ -54,6 +55,8 @@ class SyntheticCluster:
             return list(raw_kube_state(self.story, metric, window, self._ksm_interval_ms))
         if metric in CADVISOR:
             return list(raw_cadvisor(self.story, self._meters, metric, window, interval_ms=60_000))
+        if metric in KUBELET:
+            return list(raw_kubelet(self.story, metric, window, interval_ms=60_000))
         if metric in DCGM:
             return list(raw_dcgm(self.story, self._meters, metric, window, interval_ms=60_000))
         return []

@@ -1,7 +1,7 @@
 """What cAdvisor shows of the story through each kubelet: a row a container, and the rows that are none.
 
 Beside the containers there are each pod's own cgroup (no container label), pause containers on the Docker node,
-the root and the slice of all pods. Samples carry the exporter's own, jittered timestamps.
+the root and the slice of all pods. Interfaces are on each pod's cgroup, and on the root. Samples carry the exporter's own, jittered timestamps.
 """
 
 from collections.abc import Iterable, Iterator
@@ -22,7 +22,11 @@ from costlab.sources.synthetic.story import Story
 CPU = "container_cpu_usage_seconds_total"
 MEMORY = "container_memory_working_set_bytes"
 START = "container_start_time_seconds"
-CADVISOR = (CPU, MEMORY, START)
+SENT = "container_network_transmit_bytes_total"
+CADVISOR = (CPU, MEMORY, START, SENT)
+
+# Bytes that are sent for a microsecond of CPU: 10 GB a day and core over the network, less over the loopback.
+_BYTES_PER_US = {"eth0": 1 / 8, "lo": 1 / 128}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,7 @@ def raw_cadvisor(
         target = _target(node)
         offset_ms = stable_key(node.name) % interval_ms
         outages = [outage for outage in story.outages if outage.node == node.name]
-        for cgroup in _cgroups(story, node):
+        for cgroup in (_interfaces if metric == SENT else _cgroups)(story, node):
             if cgroup.start_s >= end_s or cgroup.gone_s <= start_s:
                 continue
             at_ms = jittered(window, interval_ms, offset_ms, stable_key(cgroup.labels["id"]))
@@ -57,16 +61,19 @@ def raw_cadvisor(
 
 
 def _values(metric: str, cgroup: Cgroup, meters: Meters, at_ms: Instants) -> NDArray[np.float64]:
-    """Core seconds, bytes or epoch seconds, float64 (n,)."""
+    """Core seconds, bytes held, epoch seconds or bytes sent, float64 (n,)."""
     if metric == START:
         return np.full(len(at_ms), float(cgroup.start_s))
     total = np.zeros(len(at_ms), np.int64)
     for run in cgroup.runs:
-        if metric == CPU:
+        if metric in (CPU, SENT):
             total += meters[run].cpu_us(at_ms)
         else:
             shown = (at_ms >= run.start_s * 1000) & (at_ms < run.gone_s * 1000)
             total += np.where(shown, meters[run].memory_bytes(at_ms), 0)
+    if metric == SENT:
+        sent: NDArray[np.float64] = np.floor(total * _BYTES_PER_US[cgroup.labels["interface"]])
+        return sent
     return total / 1e6 if metric == CPU else total.astype(np.float64)
 
 
@@ -95,6 +102,24 @@ def _cgroups(story: Story, node: Node) -> Iterator[Cgroup]:
     for pod in story.pods:
         if pod.node is node and pod.runs:
             yield from _pod_cgroups(pod, node)
+
+
+def _interfaces(story: Story, node: Node) -> Iterator[Cgroup]:
+    """The interfaces of the node, and of each pod: its own, or, on its node's network, the node's again."""
+    root = next(_slices(node))
+    yield Cgroup(root.labels | {"interface": "eth0"}, root.start_s, root.gone_s, root.runs)
+    for pod in story.pods:
+        if pod.node is not node or not pod.runs:
+            continue
+        path = _path(pod, docker=node.docker)
+        names = {"namespace": pod.namespace, "pod": pod.name}
+        if node.docker:  # the pause container's
+            names |= {"container": "POD"}
+            path = f"{path}/pause"
+        gone_s = max(run.gone_s for run in pod.runs)
+        for interface in ("eth0", "lo"):
+            runs = root.runs if pod.host_network else pod.runs
+            yield Cgroup(names | {"id": path, "interface": interface}, pod.running_s, gone_s, runs)
 
 
 def _slices(node: Node) -> Iterator[Cgroup]:

@@ -113,6 +113,24 @@ class Owner:
 
 
 @dataclass(frozen=True, slots=True)
+class Claim:
+    """A PersistentVolumeClaim from its creation to its end; without `bound_s` it stays pending.
+
+    grown: (since when, GiB) of each time that it was enlarged, ascending.
+    """
+
+    namespace: str
+    name: str
+    volume: str
+    storage_class: str
+    gib: int
+    created_s: int
+    bound_s: int | None
+    end_s: int
+    grown: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Pod:
     """One life of a pod, from its creation to the removal of the object.
 
@@ -138,6 +156,8 @@ class Pod:
     overhead_cpu: float
     overhead_memory_mib: int
     devices: tuple[int, ...]
+    claims: tuple[str, ...]
+    host_network: bool
     runs: tuple[Run, ...]
 
     @property

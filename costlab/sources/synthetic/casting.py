@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 
 from costlab.domain.identity import stable_key
-from costlab.sources.synthetic.cast import Container, Node, Owner, Pod, Run
+from costlab.sources.synthetic.cast import Claim, Container, Node, Owner, Pod, Run
 from costlab.sources.synthetic.shapes import DAY_S
 
 CRASH_SHOWN_S = 240
@@ -17,6 +17,7 @@ class Template:
     """What all pods of a workload have in common.
 
     restarts_s: instants at which the first container crashes and starts again.
+    claims: what its pods mount; `{pod}` stands for the pod's name, as in the claims of a StatefulSet.
     """
 
     namespace: str
@@ -28,6 +29,8 @@ class Template:
     overhead_cpu: float = 0.0
     overhead_memory_mib: int = 0
     restarts_s: tuple[int, ...] = ()
+    claims: tuple[str, ...] = ()
+    host_network: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,19 @@ class Casting:
     end_s: int
     pods: list[Pod] = field(default_factory=list)
     owners: list[Owner] = field(default_factory=list)
+    claims: list[Claim] = field(default_factory=list)
+
+    def claim(
+        self, namespace: str, name: str, storage_class: str, gib: int, born_s: int,
+        grown: Sequence[tuple[int, int]] = (), *, pending: bool = False,
+    ) -> None:  # fmt: skip
+        """A claim that is there from birth on, bound 40 s later unless it stays pending; enlargements before are none."""
+        volume = "" if pending else f"pvc-{self.uid('claim', namespace, name)}"
+        since = tuple((at_s, size) for at_s, size in grown if at_s > born_s)
+        bound_s = None if pending else born_s + 40
+        self.claims.append(
+            Claim(namespace, name, volume, storage_class, gib, born_s, bound_s, self.end_s, since)
+        )
 
     def deployment(
         self, template: Template, places: Sequence[Place], born_s: int, rollouts_s: Sequence[int] = ()
@@ -158,6 +174,8 @@ class Casting:
                 containers=template.containers, init_containers=template.init_containers,
                 overhead_cpu=template.overhead_cpu, overhead_memory_mib=template.overhead_memory_mib,
                 devices=place.devices if place else (),
+                claims=tuple(claim.format(pod=name) for claim in template.claims),
+                host_network=template.host_network,
                 runs=tuple(self._runs(template, uid, running_s, end_s, gone_s)) if node else (),
             )
         )  # fmt: skip

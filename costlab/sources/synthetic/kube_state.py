@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from costlab.domain.time import Window
-from costlab.domain.units import MIB
+from costlab.domain.units import GIB, MIB
 from costlab.sources import RawSeries
-from costlab.sources.synthetic.cast import Container, Pod
+from costlab.sources.synthetic.cast import Claim, Container, Pod
 from costlab.sources.synthetic.scrape import regular, within
 from costlab.sources.synthetic.story import NAMESPACES, Story
 
@@ -90,7 +90,8 @@ def _placed(pod: Pod, value: float = 1.0, **labels: str) -> Iterator[Fact]:
 def _info(story: Story) -> Iterator[Fact]:
     for pod in story.pods:
         yield from _placed(
-            pod, created_by_kind=pod.owner_kind, created_by_name=pod.owner_name, host_network="false",
+            pod, created_by_kind=pod.owner_kind, created_by_name=pod.owner_name,
+            host_network="true" if pod.host_network else "false",
             host_ip=pod.node.address if pod.node else "",
         )  # fmt: skip
 
@@ -227,6 +228,43 @@ def _allocatable(story: Story) -> Iterator[Fact]:
             yield Fact(labels, node.start_s, node.end_s, amount)
 
 
+def _claim_info(story: Story) -> Iterator[Fact]:
+    for claim in story.claims:
+        labels = _claim(claim) | {"storageclass": claim.storage_class, "volumemode": "Filesystem"}
+        bound_s = claim.end_s if claim.bound_s is None else claim.bound_s
+        yield Fact(labels, claim.created_s, bound_s)
+        yield Fact(labels | {"volumename": claim.volume}, bound_s, claim.end_s)
+
+
+def _claim_phase(story: Story) -> Iterator[Fact]:
+    for claim in story.claims:
+        for phase in ("Pending", "Bound", "Lost"):
+            changes = () if claim.bound_s is None else ((claim.bound_s, float(phase == "Bound")),)
+            yield Fact(
+                _claim(claim) | {"phase": phase},
+                claim.created_s,
+                claim.end_s,
+                float(phase == "Pending"),
+                changes,
+            )
+
+
+def _claim_requests(story: Story) -> Iterator[Fact]:
+    for claim in story.claims:
+        grown = tuple((since_s, float(gib * GIB)) for since_s, gib in claim.grown)
+        yield Fact(_claim(claim), claim.created_s, claim.end_s, float(claim.gib * GIB), grown)
+
+
+def _pod_claims(story: Story) -> Iterator[Fact]:
+    for pod in story.pods:
+        for number, claim in enumerate(pod.claims):
+            yield _lasting(pod, persistentvolumeclaim=claim, volume=f"volume-{number}")
+
+
+def _claim(claim: Claim) -> dict[str, str]:
+    return {"namespace": claim.namespace, "persistentvolumeclaim": claim.name}
+
+
 KUBE_STATE: dict[str, Callable[[Story], Iterator[Fact]]] = {
     "kube_pod_info": _info,
     "kube_pod_owner": _owner,
@@ -247,4 +285,8 @@ KUBE_STATE: dict[str, Callable[[Story], Iterator[Fact]]] = {
     "kube_node_info": _node_info,
     "kube_node_status_capacity": _capacity,
     "kube_node_status_allocatable": _allocatable,
+    "kube_persistentvolumeclaim_info": _claim_info,
+    "kube_persistentvolumeclaim_status_phase": _claim_phase,
+    "kube_persistentvolumeclaim_resource_requests_storage_bytes": _claim_requests,
+    "kube_pod_spec_volumes_persistentvolumeclaims_info": _pod_claims,
 }

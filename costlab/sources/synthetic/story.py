@@ -7,17 +7,18 @@ recsys     a ranker that asks for far more than it uses, an API with a memory le
 data       a nightly ETL on spot nodes, a two-hourly sync, Kafka
 platform   Airflow, a model registry whose init container asks for more than its app
 
+Data lies on claims: a Kafka's own, one that two jobs share, one whose job comes late, one that nobody mounts any more.
 Some names stand on the pod, recsys only on its namespace, `scratch` and `kube-system` have none.
 """
 
 from dataclasses import dataclass
 from datetime import date
 
-from costlab.sources.synthetic.cast import Node, Outage, Owner, Pod
+from costlab.sources.synthetic.cast import Claim, Node, Outage, Owner, Pod
 from costlab.sources.synthetic.casting import Casting
 from costlab.sources.synthetic.days import Calendar
 from costlab.sources.synthetic.machines import machines
-from costlab.sources.synthetic.teams import data, nlp, notebooks, platform, recsys, system, vision
+from costlab.sources.synthetic.teams import data, nlp, notebooks, platform, recsys, storage, system, vision
 
 # The owner labels of the namespaces: recsys has its team nowhere else, and two have none.
 NAMESPACES: dict[str, dict[str, str]] = {
@@ -46,6 +47,7 @@ class Story:
     nodes: tuple[Node, ...]
     pods: tuple[Pod, ...]
     owners: tuple[Owner, ...]
+    claims: tuple[Claim, ...]
     outages: tuple[Outage, ...]
     two_ksm_s: tuple[int, int]
     blank_s: tuple[int, int]
@@ -57,13 +59,14 @@ def tell(seed: int, last: date, length: int) -> Story:
     calendar = Calendar(last, length)
     casting = Casting(seed, calendar.end_s)
     place = machines(casting, calendar)
-    for team in (nlp, vision, recsys, data, platform, notebooks, system):
+    for team in (nlp, vision, recsys, data, platform, notebooks, storage, system):
         team(casting, calendar, place)
     return Story(
         calendar,
         place.all,
         tuple(casting.pods),
         tuple(casting.owners),
+        tuple(casting.claims),
         outages=(Outage("cpu-3", calendar.at(0, "13:00"), calendar.at(0, "14:00")),),
         two_ksm_s=(calendar.at(0, "09:00"), calendar.at(0, "10:00")),
         blank_s=(calendar.at(0, "05:00"), calendar.at(0, "05:10")),

@@ -40,7 +40,14 @@ def nlp(casting: Casting, calendar: Calendar, place: Machines) -> None:
         gpu_memory_mib=76_400,
     )  # fmt: skip
     casting.job(
-        Template("nlp", "llm-pretrain", (trainer,), "nlp", {"label_experiment": "llm-7b-v3"}),
+        Template(
+            "nlp",
+            "llm-pretrain",
+            (trainer,),
+            "nlp",
+            {"label_experiment": "llm-7b-v3"},
+            claims=("checkpoints",),
+        ),
         [Place(place.a100_3, tuple(range(8)))],
         calendar.at(-3, "09:12"),
         30 * 24 * HOUR_S,
@@ -67,7 +74,7 @@ def vision(casting: Casting, calendar: Calendar, place: Machines) -> None:
     )
     for day in calendar.days:
         casting.job(
-            Template("vision", "detector-train", (retrain,), "vision"),
+            Template("vision", "detector-train", (retrain,), "vision", claims=("datasets",)),
             [Place(place.a100_2, (4, 5))],
             calendar.at(day, "08:30"),
             6 * HOUR_S,
@@ -75,7 +82,7 @@ def vision(casting: Casting, calendar: Calendar, place: Machines) -> None:
         )
         if not calendar.weekend(day):
             casting.job(
-                Template("vision", "segment-sweep", (sweep,), "vision"),
+                Template("vision", "segment-sweep", (sweep,), "vision", claims=("datasets",)),
                 [Place(place.a100_2, (6,)), Place(place.a100_2, (7,))],
                 calendar.at(day, "22:00"),
                 5 * HOUR_S,
@@ -98,7 +105,7 @@ def vision(casting: Casting, calendar: Calendar, place: Machines) -> None:
     )
     huge = Container("train", steady(0), steady(0), None, 64, 512, gpus=16)
     casting.job(
-        Template("vision", "video-pretrain", (huge,), "vision"),
+        Template("vision", "video-pretrain", (huge,), "vision", claims=("video-cache",)),
         [None],
         calendar.at(-1, "16:20"),
         30 * 24 * HOUR_S,
@@ -137,7 +144,7 @@ def recsys(casting: Casting, calendar: Calendar, place: Machines) -> None:
     )  # fmt: skip
     redis = Container("redis", daily(0.1, 0.5), steady(6.3), None, 1, 16, memory_limit_gib=16)
     casting.stateful_set(
-        Template("recsys", "redis", (redis,)),
+        Template("recsys", "redis", (redis,), claims=("data-{pod}",)),
         [Place(place.cpu[2])],
         calendar.beginning_s,
         [calendar.at(-12, "04:30"), calendar.at(0, "10:20")],
@@ -189,7 +196,7 @@ def data(casting: Casting, calendar: Calendar, place: Machines) -> None:
             )
     kafka = Container("broker", daily(0.5, 1.8), steady(9.5), None, 2, 12, memory_limit_gib=12)
     casting.stateful_set(
-        Template("data", "kafka", (kafka,), "data"),
+        Template("data", "kafka", (kafka,), "data", claims=("data-{pod}",)),
         [Place(node) for node in place.cpu[:3]],
         calendar.beginning_s,
     )
@@ -210,7 +217,9 @@ def platform(casting: Casting, calendar: Calendar, place: Machines) -> None:
     )
     migrate = Container("migrate", steady(0), steady(0), None, 4, 8)
     casting.deployment(
-        Template("platform", "model-registry", registry, "platform", init_containers=(migrate,)),
+        Template(
+            "platform", "model-registry", registry, "platform", init_containers=(migrate,), claims=("models",)
+        ),
         [Place(place.cpu[3])] * 2,
         born_s,
     )
@@ -227,7 +236,9 @@ def platform(casting: Casting, calendar: Calendar, place: Machines) -> None:
         )
     prometheus = Container("prometheus", daily(0.6, 1.1), steady(15.5), None, 2, 24)
     casting.stateful_set(
-        Template("monitoring", "prometheus", (prometheus,), "platform"), [Place(place.cpu[0])], born_s
+        Template("monitoring", "prometheus", (prometheus,), "platform", claims=("data-{pod}",)),
+        [Place(place.cpu[0])],
+        born_s,
     )
 
 
@@ -266,8 +277,27 @@ def notebooks(casting: Casting, calendar: Calendar, place: Machines) -> None:
         ("jupyter-chloe", "recsys", shared, Place(place.t4, (1,))),
         ("jupyter-dev", "data", plain, Place(place.cpu[5])),
     ):
-        casting.bare(Template("notebooks", name, (container,), team), where, born_s)
+        casting.bare(Template("notebooks", name, (container,), team, claims=("home-{pod}",)), where, born_s)
     casting.bare(Template("scratch", "gpu-test", (idle,)), Place(place.a100_1, (6,)), born_s)
+
+
+def storage(casting: Casting, calendar: Calendar, _: Machines) -> None:
+    """Volumes of one pod, of several at once, of none yet and of none any more; one that waits, and one that grows."""
+    born_s = calendar.beginning_s
+    for namespace, name, storage_class, gib in (
+        ("data", "data-kafka-0", "fast-ssd", 500),
+        ("data", "data-kafka-1", "fast-ssd", 500),
+        ("data", "data-kafka-2", "fast-ssd", 500),
+        ("monitoring", "data-prometheus-0", "standard", 300),
+        ("platform", "models", "shared", 1500),
+        ("vision", "datasets", "shared", 12_000),
+        ("nlp", "checkpoints", "fast-ssd", 4000),
+        ("scratch", "old-results", "standard", 800),
+        *(("notebooks", f"home-jupyter-{who}", "standard", 50) for who in ("anna", "ben", "chloe", "dev")),
+    ):
+        casting.claim(namespace, name, storage_class, gib, born_s)
+    casting.claim("recsys", "data-redis-0", "fast-ssd", 40, born_s, [(calendar.at(0, "11:10"), 64)])
+    casting.claim("vision", "video-cache", "fast-ssd", 2000, calendar.at(-1, "16:20"), pending=True)
 
 
 def system(casting: Casting, calendar: Calendar, place: Machines) -> None:
@@ -283,7 +313,7 @@ def system(casting: Casting, calendar: Calendar, place: Machines) -> None:
         Template("kube-system", "metrics-server", (server,)), [Place(place.cpu[0])], calendar.beginning_s
     )
     proxy = Container("kube-proxy", steady(0.004), steady(0.03), cpu_request=0.1)
-    casting.daemon_set(Template("kube-system", "kube-proxy", (proxy,)), place.all)
+    casting.daemon_set(Template("kube-system", "kube-proxy", (proxy,), host_network=True), place.all)
     dcgm = Container("dcgm-exporter", steady(0.03), steady(0.25), None, 0.1, 0.25)
     gpu_nodes = (place.a100_1, place.a100_2, place.a100_3, place.t4)
     casting.daemon_set(Template("gpu-operator", "dcgm-exporter", (dcgm,), "platform"), gpu_nodes)
