@@ -75,10 +75,10 @@ def test_what_nobody_owns_has_a_name(warehouse: Warehouse, charges: list[Row]) -
     by_team = {
         row["team"]: row["cost"] for row in cost_table(warehouse, ["team"], WEEK, EVERYTHING).to_pylist()
     }
-    for kind in ("idle", "system"):
+    for kind in ("idle", "system", "fee"):
         assert by_team[f"({kind})"] == exact([row for row in charges if row["kind"] == kind], "cost")
     teams = {row["team"] for row in charges} - {None}
-    assert set(by_team) == teams | {"(idle)", "(system)", "(total)"}
+    assert set(by_team) == teams | {"(idle)", "(system)", "(fee)", "(total)"}
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,7 @@ def test_only_known_dimensions_are_taken(warehouse: Warehouse, by: str, said: st
 def test_a_label_s_name_is_never_sql(warehouse: Warehouse, name: str) -> None:
     table = cost_table(warehouse, [f"label:{name}"], WEEK, EVERYTHING)
     assert table.column_names[0] == f"label:{name}"
-    assert set(table[0].to_pylist()) == {"(idle)", "(system)", "(none)", "(total)"}
+    assert set(table[0].to_pylist()) == {"(idle)", "(system)", "(fee)", "(none)", "(total)"}
 
 
 def test_a_label_is_found_under_the_name_that_kubernetes_gives_it() -> None:

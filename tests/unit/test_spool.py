@@ -241,3 +241,9 @@ def test_days_that_nobody_goes_on_with_are_swept_away(tmp_path: Path) -> None:
     sweep(tmp_path, 1000 * now_s + KEPT_MS + 60_001)
     assert list(tmp_path.iterdir()) == []
     sweep(tmp_path, 1000 * now_s)
+
+
+def test_what_nobody_will_ask_for_is_not_fetched(tmp_path: Path) -> None:
+    stream = Flaky()
+    SpooledSource(stream, Spool(tmp_path, "prod", DAY), unread={Signal.SENT_BYTES}).fetch(Signal.POD_INFO, WINDOW)
+    assert stream.read_signals == [signal for signal in Signal if signal is not Signal.SENT_BYTES]
