@@ -13,7 +13,7 @@ from costlab.domain.findings import Finding, Severity
 from costlab.domain.signals import SIGNALS, Signal
 from costlab.domain.time import Day
 from costlab.jobs.charges import COMPUTE_RULES
-from costlab.jobs.facts import OBSERVED, Facts
+from costlab.jobs.facts import OBSERVED, Facts, unpriced_signals
 from costlab.store.lake import DayState, Lake
 from costlab.store.schema import conform, empty
 from costlab.store.warehouse import Warehouse, queries
@@ -39,12 +39,17 @@ def check(tables: Mapping[str, pa.Table]) -> None:
             )
 
 
-def refuse_worse(lake: Lake, cluster: str, day: Day, facts: Facts, force: str | None) -> None:
-    """Raise WorseDay when the source now gives less for the day than the lake holds; a reason in `force` lets it."""
+def refuse_worse(
+    lake: Lake, cluster: str, day: Day, facts: Facts, settings: Settings, force: str | None
+) -> None:
+    """Raise WorseDay when the source now gives less for the day than the lake holds; a reason in `force` lets it.
+
+    A signal that is not read because it has no price any more is no loss.
+    """
     before = lake.run(cluster, day)
     if before is None or force:
         return
-    lost = sorted(set(before["signals"]) - set(facts.samples))
+    lost = sorted(set(before["signals"]) - set(facts.samples) - unpriced_signals(settings))
     faults = [f"{name} is gone" for name in lost]
     faults += [
         f"{name} has {facts.samples[name]:,} samples instead of {int(count):,}"

@@ -47,7 +47,7 @@ def extract_day(
 
 def _keep(facts: Facts, lake: Lake, settings: Settings, cluster: str, day: Day, force: str | None) -> Outcome:
     """Commit a day that was observed, without charges where it has none yet."""
-    refuse_worse(lake, cluster, day, facts, force)
+    refuse_worse(lake, cluster, day, facts, settings, force)
     committed = lake.run(cluster, day)
     tables: Mapping[str, pa.Table] = {
         **facts.tables,
@@ -91,7 +91,7 @@ def settle_day(
     step: Step = _silent,
 ) -> Outcome:  # fmt: skip
     """Charge a day that was observed, and commit it whole. Raises WorseDay, ReconcileError and what the lake raises."""
-    refuse_worse(lake, cluster, day, facts, force)
+    refuse_worse(lake, cluster, day, facts, settings, force)
     step("charge")
     priced = price(facts, settings, cluster, day, lake.read("bills", cluster, day))
     step("commit")

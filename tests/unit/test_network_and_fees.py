@@ -2,18 +2,20 @@
 
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
-from small_world import BEFORE, DEFAULT, START, Measured, World, at
+from small_world import BEFORE, DAY, DEFAULT, START, Measured, World, at
 
-from costlab.config.settings import Prices
+from costlab.config.settings import Prices, Settings
 from costlab.domain.errors import SourceRefused
 from costlab.domain.signals import Series, Signal
 from costlab.domain.time import HOUR_MS, MINUTE_MS, Day, Window
 from costlab.domain.units import GIB
 from costlab.jobs.facts import observe_day
-from costlab.jobs.measure import price
+from costlab.jobs.measure import measure_day, price
 from costlab.jobs.network import NETWORK_RULES
+from costlab.store.lake import Lake
 
 PRICED = {"network_gib": 0.01}
 
@@ -186,3 +188,12 @@ def test_the_signals_of_a_world_are_read_with_a_price() -> None:
             "test",
             Day(date(2026, 11, 20)),
         )
+
+
+def test_a_price_that_is_taken_back_makes_no_day_worse(tmp_path: Path) -> None:
+    world, lake = World().node().pod("a").use("a").send("a"), Lake.create(tmp_path / "lake")
+    for prices, sent in ((PRICED, [24 * GIB]), ({}, [None])):
+        measure_day(world, lake, Settings.model_validate({"prices": prices}), "test", DAY)
+        assert lake.read("pods", "test", DAY)["sent_bytes"].to_pylist() == [
+            sent[0] and pytest.approx(sent[0])
+        ]

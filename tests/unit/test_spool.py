@@ -245,5 +245,7 @@ def test_days_that_nobody_goes_on_with_are_swept_away(tmp_path: Path) -> None:
 
 def test_what_nobody_will_ask_for_is_not_fetched(tmp_path: Path) -> None:
     stream = Flaky()
-    SpooledSource(stream, Spool(tmp_path, "prod", DAY), unread={Signal.SENT_BYTES}).fetch(Signal.POD_INFO, WINDOW)
+    SpooledSource(stream, Spool(tmp_path, "prod", DAY), unread={Signal.SENT_BYTES}).fetch(
+        Signal.POD_INFO, WINDOW
+    )
     assert stream.read_signals == [signal for signal in Signal if signal is not Signal.SENT_BYTES]

@@ -4,12 +4,13 @@ from decimal import Decimal
 
 import pyarrow as pa
 import pytest
-from small_world import DAY, Measured, When, World, at, shift
+from small_world import DAY, START, Measured, When, World, at, shift
 
 from costlab.config.book import PriceBook
 from costlab.config.settings import Settings
 from costlab.domain.errors import ReconcileError
 from costlab.domain.signals import Signal
+from costlab.domain.time import HOUR_MS, MINUTE_MS
 from costlab.domain.units import GIB
 from costlab.jobs.commit import check
 from costlab.jobs.measure import price
@@ -117,18 +118,21 @@ def test_a_claim_that_comes_goes_and_grows_is_billed_by_its_parts() -> None:
 
 
 def test_a_claim_made_anew_under_its_name_is_another_volume() -> None:
-    world = World().node().pod("a", claims=["c"])
-    world.claim("c", 10, "slow", volume="pv-1", end_ms=at(8)).claim(
-        "c", 20, "fast", volume="pv-2", start_ms=at(8)
-    )
-    day = Measured(
-        world, prices={"storage_gib_hour": None}, book=PriceBook(storage={"slow": 0.01, "fast": 0.1})
-    )
-    assert [(row["volume"], row["class"], row["cost"]) for row in day.rows("volumes")] == [
-        ("pv-1", "slow", Decimal("0.8")), ("pv-2", "fast", Decimal(32)),
+    again_ms = at(8) - MINUTE_MS // 2  # within a scrape interval of the old one's last sample
+    world = World().node().pod("a", claims=["c"]).claim("c", 10, "slow", volume="pv-1", end_ms=again_ms)
+    world.claim("c", 20, "fast", volume="pv-2", start_ms=again_ms)
+    book = PriceBook(storage={"slow": 0.01, "fast": 0.1})
+    day = Measured(world, prices={"storage_gib_hour": None}, book=book)
+    first, second = day.rows("volumes")
+    assert [(row["volume"], row["class"], row["price"]) for row in (first, second)] == [
+        ("pv-1", "slow", 0.01), ("pv-2", "fast", 0.1),
     ]  # fmt: skip
-    assert day.total("cost", kind="volume") == pytest.approx(32.8)
-    assert day.rows("charges", kind="volume")[0]["unit_price"] == pytest.approx(32.8 / 400)
+    assert first["end"] == second["start"]
+    early, late = (again_ms - START) / HOUR_MS, 24 - (again_ms - START) / HOUR_MS
+    (charge,) = day.rows("charges", kind="volume")
+    assert charge["cost"] == first["cost"] + second["cost"]
+    assert float(charge["cost"]) == pytest.approx(early * 0.1 + late * 2, abs=1e-6)
+    assert charge["billed_quantity"] == pytest.approx(early * 10 + late * 20)
 
 
 def test_a_claim_that_is_away_for_hours_is_not_there_and_one_of_a_silence_is() -> None:
