@@ -1,4 +1,4 @@
-/* The charges of some days as FOCUS 1.3 rows: a node's resource is the origin, split over its pods, idle and system.
+/* The charges of some days as FOCUS 1.3 rows: a node's resource, or a claim, is the origin that is split over consumers.
 grain: cluster, date, ResourceId, SkuMeter, AllocatedResourceId, x_Kind, x_Namespace, x_Pod
 inputs: charges, containers, nodes
 params: start, end, cluster, timezone, provider
@@ -14,6 +14,8 @@ with consumers as (
         kind,
         resource,
         node,
+        item,
+        case when node is not null then node when kind = 'volume' then namespace || '/' || item end as origin,
         namespace,
         pod,
         pod_uid,
@@ -22,6 +24,8 @@ with consumers as (
         any_value(team) as team,
         any_value(class) as class,
         any_value(pipeline) as pipeline,
+        any_value(pipeline_task) as pipeline_task,
+        any_value(pipeline_run) as pipeline_run,
         any_value(unit) as unit,
         any_value(currency) as currency,
         round(sum(billed_quantity), 9) as quantity,
@@ -33,13 +37,13 @@ with consumers as (
         cast(sum(cost_used) as decimal(18, 6)) as cost_used,
         cast(sum(cost_unused) as decimal(18, 6)) as cost_unused,
         cast(sum(cost_unobserved) as decimal(18, 6)) as cost_unobserved,
-        row_number() over (order by cluster, date, node, resource, kind, namespace, pod, pod_uid) as line
+        row_number() over (order by cluster, date, node, resource, kind, item, namespace, pod, pod_uid) as line
     from charges
     where date >= cast($start as date)
         and date < cast($end as date)
         and ($cluster is null or cluster = $cluster)
         and cost is not null
-    group by cluster, date, kind, resource, node, namespace, pod, pod_uid
+    group by cluster, date, kind, resource, node, item, namespace, pod, pod_uid
 ),
 
 weights as (
@@ -47,17 +51,17 @@ weights as (
         line,
         cluster,
         date,
-        node,
+        origin,
         resource,
-        cast(sum(cost) over origin as decimal(18, 6)) as origin_cost,
+        cast(sum(cost) over whole as decimal(18, 6)) as origin_cost,
         1e12 * case -- in steps of 10^-12
-            when sum(cost) over origin > 0 then cast(cost as double) / cast(sum(cost) over origin as double)
-            when sum(quantity) over origin > 0 then quantity / sum(quantity) over origin
-            else 1.0 / count(*) over origin
+            when sum(cost) over whole > 0 then cast(cost as double) / cast(sum(cost) over whole as double)
+            when sum(quantity) over whole > 0 then quantity / sum(quantity) over whole
+            else 1.0 / count(*) over whole
         end as weight
     from consumers
-    where node is not null
-    window origin as (partition by cluster, date, node, resource)
+    where origin is not null
+    window whole as (partition by cluster, date, origin, resource)
 ),
 
 -- What rounding down leaves over goes to the largest remainders.
@@ -66,13 +70,13 @@ ranked as (
         line,
         origin_cost,
         cast(floor(weight) as bigint) as steps,
-        1e12 - sum(floor(weight)) over origin as missing_steps,
+        1e12 - sum(floor(weight)) over whole as missing_steps,
         row_number() over (
-            partition by cluster, date, node, resource
+            partition by cluster, date, origin, resource
             order by weight - floor(weight) desc, line
         ) as place
     from weights
-    window origin as (partition by cluster, date, node, resource)
+    window whole as (partition by cluster, date, origin, resource)
 ),
 
 lines as (
@@ -82,6 +86,8 @@ lines as (
         consumers.kind,
         consumers.resource,
         consumers.node,
+        consumers.item,
+        consumers.origin,
         consumers.namespace,
         consumers.pod,
         consumers.pod_uid,
@@ -90,6 +96,8 @@ lines as (
         consumers.team,
         consumers.class,
         consumers.pipeline,
+        consumers.pipeline_task,
+        consumers.pipeline_run,
         consumers.unit,
         consumers.currency,
         consumers.quantity,
@@ -113,6 +121,8 @@ lines as (
         'origin' as kind,
         resource,
         node,
+        any_value(item) as item,
+        origin,
         any_value(unit) as unit,
         any_value(currency) as currency,
         0.0 as quantity,
@@ -120,8 +130,8 @@ lines as (
         cast(0 as decimal(18, 6)) as cost,
         cast(sum(cost) as decimal(18, 6)) as origin_cost
     from consumers
-    where node is not null
-    group by cluster, date, resource, node
+    where origin is not null
+    group by cluster, date, resource, node, origin
 ),
 
 machines as (
@@ -132,7 +142,8 @@ machines as (
         arg_max(labels['label_topology_kubernetes_io_region'], start) as region,
         arg_max(labels['label_topology_kubernetes_io_zone'], start) as zone,
         arg_max(labels['label_node_kubernetes_io_instance_type'], start) as instance_type,
-        arg_max(capacity_type, start) as capacity_type
+        arg_max(capacity_type, start) as capacity_type,
+        arg_max(provider_id, start) as provider_id
     from nodes
     where date >= cast($start as date)
         and date < cast($end as date)
@@ -165,6 +176,7 @@ final as (
         lines.kind,
         lines.resource,
         lines.node,
+        lines.item,
         lines.namespace,
         lines.pod,
         lines.pod_uid,
@@ -173,6 +185,8 @@ final as (
         lines.team,
         lines.class,
         lines.pipeline,
+        lines.pipeline_task,
+        lines.pipeline_run,
         lines.currency,
         lines.requested_quantity,
         lines.used_quantity,
@@ -183,8 +197,10 @@ final as (
         lines.cost_unobserved,
         lines.origin_cost,
         lines.ratio,
-        lines.node is not null as is_split,
-        lines.node || ' ' || lines.resource || ' ' || lines.date || ' ' || lines.cluster as origin,
+        lines.origin is not null as is_split,
+        lines.origin || ' ' || lines.resource || ' ' || lines.date || ' ' || lines.cluster as origin,
+        coalesce(machines.provider_id, lines.origin, lines.item) as resource_id,
+        coalesce(lines.origin, lines.item) as resource_name,
         coalesce(nullif(lines.pod_uid, ''), lines.namespace || '/' || lines.pod) as consumer,
         cast(lines.quantity as decimal(18, 9)) as quantity,
         cast(lines.unit_price as decimal(18, 9)) as unit_price,
@@ -238,10 +254,10 @@ select
     'Usage' as ChargeCategory,
     cast(null as varchar) as ChargeClass,
     case
-        when kind = 'origin' then resource || ' of node ' || node || ': split over its consumers'
-        when kind in ('idle', 'system') then kind || ' ' || resource || ' of node ' || node
-        when node is not null then resource || ' of node ' || node || ' for pod ' || namespace || '/' || pod
-        else concat_ws(' ', kind, coalesce(namespace || '/' || coalesce(pod, ''), workload))
+        when kind = 'origin' then resource || ' of ' || resource_name || ', split over its consumers'
+        when kind in ('idle', 'system') then kind || ' ' || resource || ' of ' || resource_name
+        when kind = 'fee' then item
+        else concat_ws(' ', resource, 'of ' || resource_name, 'for ' || coalesce('pod ' || namespace || '/' || pod, 'nobody'))
     end as ChargeDescription,
     'Usage-Based' as ChargeFrequency,
     timezone($timezone, cast(date as timestamp) + interval 1 day) as ChargePeriodEnd,
@@ -262,19 +278,19 @@ select
     $provider as PublisherName,
     region as RegionId,
     region as RegionName,
-    coalesce(node, if(kind = 'fee', workload, consumer), namespace, cluster) as ResourceId,
-    coalesce(node, if(kind = 'fee', workload, pod), namespace, cluster) as ResourceName,
+    coalesce(resource_id, consumer) as ResourceId,
+    coalesce(resource_name, pod) as ResourceName,
     case
         when node is not null then 'Node'
+        when resource = 'storage' then 'PersistentVolumeClaim'
         when kind = 'fee' then 'Fee'
-        when pod is not null then 'Pod'
-        else 'Namespace'
+        else 'Pod'
     end as ResourceType,
-    case kind when 'volume' then 'Storage' when 'network' then 'Networking' else 'Compute' end as ServiceCategory,
+    case resource when 'storage' then 'Storage' when 'network' then 'Networking' else 'Compute' end as ServiceCategory,
     'Kubernetes' as ServiceName,
     $provider as ServiceProviderName,
-    case kind
-        when 'volume' then 'Block Storage'
+    case resource
+        when 'storage' then 'Block Storage'
         when 'network' then 'Network Connectivity'
         else 'Containers'
     end as ServiceSubcategory,
@@ -289,6 +305,8 @@ select
     team as x_Team,
     class as x_Class,
     pipeline as x_Pipeline,
+    pipeline_task as x_PipelineTask,
+    pipeline_run as x_PipelineRun,
     instance_type as x_InstanceType,
     requested_quantity as x_RequestedQuantity,
     used_quantity as x_UsedQuantity,
@@ -297,4 +315,4 @@ select
     cost_unobserved as x_CostUnobserved,
     coverage as x_Coverage
 from final
-order by date, cluster, node, resource, kind, namespace, pod, pod_uid
+order by date, cluster, node, resource, kind, item, namespace, pod, pod_uid
