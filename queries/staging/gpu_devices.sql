@@ -4,7 +4,7 @@ inputs: gpus, nodes
 params: none
 units: *_hours in hours of the device; gpu_share in physical GPUs; hourly_price in currency, null when no price is
        known; ratios NaN when never observed
-A price is the mean over the time in which the node had GPUs of the device's model; over its day, where none of that name.
+A price is the mean over the time in which the node had GPUs of the device's model; else over its day.
 */
 with priced as (
     select
