@@ -8,6 +8,7 @@ import typer
 from costlab.cli.frame import Desk
 from costlab.cli.options import ClusterId, Namespace, Out, Output, Team
 from costlab.domain.errors import ConfigError
+from costlab.domain.sharing import ShareIdle
 
 
 def cost(
@@ -17,7 +18,8 @@ def cost(
         typer.Option(
             "--by",
             metavar="A,B,…",
-            help="team, namespace, workload, pod, node, resource, kind, pipeline, class, date, cluster, label:NAME.",
+            help="team, namespace, workload, workload_kind, pod, node, resource, kind, item, pipeline, pipeline_task, "
+            "pipeline_run, class, date, cluster, label:NAME.",
         ),
     ] = "team",
     window: Annotated[
@@ -26,6 +28,10 @@ def cost(
             "--window", metavar="W", help="7d, 2026-11, 2026-11-01..2026-11-08 (end exclusive) or a date."
         ),
     ] = "7d",
+    share_idle: Annotated[
+        ShareIdle,
+        typer.Option("--share-idle", help="Share idle and system capacity: as much to each row, or by cost."),
+    ] = ShareIdle.NONE,
     cluster: ClusterId = None,
     namespace: Namespace = None,
     team: Team = None,
@@ -46,11 +52,13 @@ def cost(
     lake = Lake.open(settings.lake)
     dates = parse_window(window, desk.now, lake.timezone)
     warehouse, filters = Warehouse.over(lake), Filters(cluster, namespace, team)
-    rows = cost_table(warehouse, [part.strip() for part in by.split(",")], dates, filters)
+    asked = [part.strip() for part in by.split(",")]
+    rows = cost_table(warehouse, asked, dates, filters, idle=share_idle, share=settings.billing.share)
     seen = quality(warehouse, dates, cluster, day_of(desk.now, lake.timezone).date)
     currency = currency_of(warehouse, dates, filters) or settings.prices.currency
     show(Answer("costlab.cost/1", rows, dates, currency, seen, total=True), output, out)
     _warn(f"{seen.complete_days} of {seen.days} days are complete", when=seen.complete_days < seen.days)
+    _warn("no charge of the window fits what was asked for", when=rows.num_rows == 1)
     unpriced = rows["unpriced_charges"][-1].as_py()
     _warn(f"{unpriced} charges have no price and are in no sum", when=unpriced > 0)
 

@@ -182,12 +182,26 @@ class Prices(Section):
         return fees
 
 
+class Share(Section):
+    """Whose cost the others bear when `costlab cost` is asked; nothing that is stored depends on it.
+
+    across: cluster, each cluster's within it; lake, over all clusters.
+    """
+
+    namespaces: tuple[Annotated[str, Field(pattern=r"^[a-z0-9-]{1,63}$")], ...] = ()
+    teams: tuple[Annotated[str, Field(pattern=r"^[^,]+$")], ...] = ()
+    fees: bool = False
+    method: Literal["cost", "even"] = "cost"
+    across: Literal["cluster", "lake"] = "cluster"
+
+
 class Billing(Section):
-    """The grid, how long a sample holds, and what is billed."""
+    """The grid, how long a sample holds, what is billed, and whose cost is shared."""
 
     basis: Basis = Basis.MAX
     resolution_ms: Annotated[Duration, Field(alias="resolution")] = 60_000
     max_gap_ms: Annotated[Duration, Field(alias="max_gap")] = 300_000
+    share: Share = Share()
 
     @field_validator("resolution_ms")
     @classmethod
@@ -344,7 +358,7 @@ class Settings(Configuration):
     def config_hash(self) -> str:
         """SHA-256 over what shapes figures beside prices, which have their own hash."""
         names = {"timezone", "accelerators", "device_resources", "billing", "owner", "classes", "quality"}
-        shape = self.model_dump(mode="json", include=names)
+        shape = self.model_dump(mode="json", include=names, exclude={"billing": {"share"}})
         shape["clusters"] = {
             cluster.id: cluster.prometheus.model_dump(mode="json", include={"matchers", "replica_labels"})
             for cluster in self.clusters

@@ -352,6 +352,7 @@ def test_the_hash_follows_what_shapes_figures_and_nothing_else(tmp_path: Path) -
         return load(written(tmp_path, CLUSTER + text), environ).config_hash
 
     assert hashed() == hashed("report: {out: elsewhere}\nlake: z\nprices: {gpu_hour: 9}\n")
+    assert hashed() == hashed("billing: {share: {namespaces: [kube-system], fees: true}}\n")
     assert hashed() == hashed(COSTLAB_PROMETHEUS__URL="http://moved:1", COSTLAB_PROMETHEUS__TIMEOUT="5")
     different = [
         hashed(), hashed("timezone: Asia/Tokyo\n"), hashed("billing: {basis: usage}\n"),

@@ -24,6 +24,7 @@ DIMENSIONS = [
     "team",
     "namespace",
     "workload",
+    "workload_kind",
     "pod",
     "node",
     "resource",
@@ -154,6 +155,26 @@ def test_charges_without_a_price_are_counted_not_priced() -> None:
 def test_only_known_dimensions_are_taken(warehouse: Warehouse, by: str, said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         cost_table(warehouse, [by], WEEK, EVERYTHING)
+
+
+@pytest.mark.parametrize("filters", [Filters(""), Filters(namespace=""), Filters(team="")])
+def test_an_empty_filter_is_not_everything(warehouse: Warehouse, filters: Filters) -> None:
+    with pytest.raises(ConfigError, match="is empty"):
+        cost_table(warehouse, ["team"], WEEK, filters)
+
+
+@pytest.mark.parametrize(
+    "by", [["label:x", "team", "date"], ["workload", "cluster"], ["kind", "node", "resource"]]
+)
+def test_columns_stand_as_asked_and_hold_what_they_say(
+    warehouse: Warehouse, charges: list[Row], by: list[str]
+) -> None:
+    rows = cost_table(warehouse, by, WEEK, EVERYTHING).to_pylist()[:-1]
+    names = list(rows[0])[: list(rows[0]).index("cost")]
+    assert [name for name in names if name in by] == by
+    for name in set(names) - {"label:x"}:
+        told = {row[name] for row in rows if "(" not in row[name]}
+        assert told == {str(row[name]) for row in charges if row[name] is not None}
 
 
 @pytest.mark.parametrize(
