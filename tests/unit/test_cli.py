@@ -84,6 +84,23 @@ def test_cost_gives_the_envelope_and_a_total_that_the_rows_give(demo: Path) -> N
     assert Decimal(sold.stdout.splitlines()[1]) == Decimal(total["cost"])
 
 
+def test_a_run_of_a_pipeline_has_its_cost(demo: Path) -> None:
+    done = run(
+        "cost",
+        "--lake",
+        demo / "lake",
+        "--by",
+        "pipeline,pipeline_run",
+        "--window",
+        "yesterday",
+        "-o",
+        "json",
+    )
+    runs = [row for row in json.loads(done.stdout)["rows"] if row["pipeline"] == "nightly_etl"]
+    assert [row["pipeline_run"][:22] for row in runs] == ["scheduled__2026-11-19T"]
+    assert Decimal(runs[0]["cost"]) > 0
+
+
 README = Path(__file__).parents[2] / "README.md"
 
 
