@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -53,7 +54,14 @@ def test_an_interrupted_extract_goes_on_where_it_was(
     with in_front_of(synthetic_prometheus) as proxy:
         run = command(tmp_path, proxy.url, "interrupted", engine)
         proxy.stalls_at = b"container_memory_working_set_bytes"
-        with subprocess.Popen(run, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as stopped:
+        # As from a terminal, whatever this process was told to ignore.
+        listens = partial(signal.signal, signal.SIGINT, signal.default_int_handler)
+        with subprocess.Popen(
+            run,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            preexec_fn=listens,  # noqa: PLW1509 - it takes no lock
+        ) as stopped:
             assert proxy.stalled.wait(60)
             # Beside it, others are read.
             spool = tmp_path / "interrupted" / "_fetched"

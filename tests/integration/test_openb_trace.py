@@ -52,8 +52,7 @@ def test_openb_hours_and_money_are_those_of_the_trace() -> None:
         tables = {
             "nodes": nodes_table([machine], Settings(), CLUSTER, day),
             "containers": containers(pods, origin_ms, window, day),
-            "container_usage": empty("container_usage"),
-            "gpu_usage": empty("gpu_usage"),
+            **{name: empty(name) for name in ("pods", "volumes", "container_usage", "gpu_usage", "gpus")},
         }
         charges, _ = charge_day(tables, Settings(), CLUSTER, day)
         check({**tables, "charges": charges})
@@ -84,7 +83,7 @@ def containers(pods: pd.DataFrame, origin_ms: int, window: Window, day: Day) -> 
             "cluster": CLUSTER, "date": day.date, "container_key": mine.index.to_numpy().astype(np.int64),
             "pod_uid": names, "namespace": "openb", "workload_kind": "Pod", "workload": names, "pod": names,
             "container": "main", "node": NODE, "team": "unallocated", "class": "training",
-            "pipeline": pa.nulls(len(mine), pa.string()), "labels": [[]] * len(mine),
+            **{name: pa.nulls(len(mine), pa.string()) for name in ("pipeline", "pipeline_task", "pipeline_run")}, "labels": [[]] * len(mine),
             "start": np.maximum(start_ms[there], window.start_ms), "end": np.minimum(end_ms[there], window.end_ms),
             "cpu_request": mine["cpu_milli"].to_numpy() / 1000, "memory_request": mine["memory_mib"].to_numpy() * float(MIB),
             "cpu_limit": pa.nulls(len(mine), pa.float64()), "memory_limit": pa.nulls(len(mine), pa.float64()),
