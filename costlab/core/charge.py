@@ -1,15 +1,17 @@
 """What each container on a node owes for one resource of it, and what nobody used. docs/methods.md, "Charges"."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 import numpy as np
+from numpy.typing import NDArray
 
 from costlab.core import kernels
 from costlab.core.grid import Grid
-from costlab.core.kernels import Floats, Ints
+from costlab.core.kernels import Brief, Floats, Ints, Singles
 
 _FAR = np.int64(2**62)
+ALWAYS = np.array([[-_FAR, _FAR]])
 
 
 class Rule(Enum):
@@ -47,13 +49,14 @@ class Levels:
         return float(np.sum(self.capacity * self.price * hours))
 
     @property
-    def there(self) -> tuple[Ints, Ints]:
-        """When the node has any of the resource: start_ms, end_ms, both int64 (m,), apart from each other and ordered."""
+    def there(self) -> Ints:
+        """When the node has any of the resource: int64 (m, 2), spans apart from each other and ordered."""
         some = np.flatnonzero(self.capacity > 0)
         some = some[np.argsort(self.start_ms[some], kind="stable")]
         start_ms, end_ms = self.start_ms[some], self.end_ms[some]
         parted = start_ms[1:] > end_ms[:-1]
-        return start_ms[np.append(True, parted)[: len(some)]], end_ms[np.append(parted, True)[: len(some)]]
+        first, last = np.append(True, parted)[: len(some)], np.append(parted, True)[: len(some)]
+        return np.column_stack([start_ms[first], end_ms[last]])
 
     @property
     def unbounded(self) -> "Levels":
@@ -66,43 +69,62 @@ class Levels:
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What `rows` containers ask of one resource, and what they were seen to use.
+    """What containers ask of one resource of a node, and what they were seen to use.
 
-    asked_*: intervals of occupancy with the request in force (0 where none is set); row: int64, the container.
-    used_*: observed intervals, within the occupancy of their row.
+    asked_*: stretches of occupancy with the request in force (0 where none is set), container by container, of which
+        each owns asked_offsets[i]:asked_offsets[i + 1], at least one; float64 values.
+    used_*: observed stretches, int32 since used_zero_ms; in 1 / `unit`, float32, NaN = not observed. seen: int64
+        (containers, 2), where those of each container stand among them; (-1, -1) for one that is known to have used
+        nothing.
     """
 
-    rows: int
-    asked_row: Ints
+    asked_offsets: Ints
     asked_start_ms: Ints
     asked_end_ms: Ints
     asked: Floats
-    used_row: Ints
-    used_start_ms: Ints
-    used_end_ms: Ints
-    used: Floats
+    seen: Ints
+    used_zero_ms: int
+    used_start_ms: Brief
+    used_end_ms: Brief
+    used: Singles
+    unit: float = 1.0
 
-    def within(self, start_ms: Ints, end_ms: Ints) -> "Claims":
-        """What lies within any of these spans, int64 (m,), which are apart from each other."""
-        asked, asked_start_ms, asked_end_ms = _cut(self.asked_start_ms, self.asked_end_ms, start_ms, end_ms)
-        used, used_start_ms, used_end_ms = _cut(self.used_start_ms, self.used_end_ms, start_ms, end_ms)
-        return Claims(
-            self.rows,
-            self.asked_row[asked], asked_start_ms, asked_end_ms, self.asked[asked],
-            self.used_row[used], used_start_ms, used_end_ms, self.used[used],
-        )  # fmt: skip
+    def lie_within(self, spans: Ints) -> bool:
+        """Whether all of the occupancy lies within these spans, int64 (m, 2), which are apart from each other."""
+        return bool(np.all(self._inside_ms(spans) == self.asked_end_ms - self.asked_start_ms))
 
-    def beyond(self, start_ms: Ints, end_ms: Ints) -> "Claims":
-        """What lies outside all of these spans, int64 (m,), which are apart from each other and ordered."""
-        return self.within(np.append(-_FAR, end_ms), np.append(start_ms, _FAR))
+    def touch(self, spans: Ints) -> NDArray[np.bool_]:
+        """Which containers occupied anything within these spans: bool (containers,)."""
+        inside = self._inside_ms(spans) > 0
+        return np.logical_or.reduceat(inside, self.asked_offsets[:-1]) if len(inside) else inside
+
+    def _inside_ms(self, spans: Ints) -> Ints:
+        low = np.maximum(self.asked_start_ms[:, None], spans[:, 0])
+        high = np.minimum(self.asked_end_ms[:, None], spans[:, 1])
+        inside_ms: Ints = np.maximum(high - low, 0).sum(axis=1)
+        return inside_ms
+
+    def of(self, chosen: Ints) -> "Claims":
+        """Those of some of the containers."""
+        sizes = np.diff(self.asked_offsets)[chosen]
+        offsets = np.append(0, np.cumsum(sizes))
+        row = np.repeat(self.asked_offsets[chosen] - offsets[:-1], sizes) + np.arange(offsets[-1])
+        return replace(
+            self,
+            asked_offsets=offsets,
+            asked_start_ms=self.asked_start_ms[row],
+            asked_end_ms=self.asked_end_ms[row],
+            asked=self.asked[row],
+            seen=self.seen[chosen],
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Bill:
     """The bill of one resource of one node on the day; quantities in value-hours, amounts in currency.
 
-    parts_quantity, parts_amount: float64 (rows, 3): used, unused, unobserved. The scalars are what no row owes.
-    occupied_s, observed_s, requested, used: float64 (rows,); `used` is NaN where nothing was observed.
+    parts_quantity, parts_amount: float64 (containers, 3): used, unused, unobserved. The scalars are what none owes.
+    occupied_s, observed_s, requested, used: float64 (containers,); `used` is NaN where nothing was observed.
     """
 
     parts_quantity: Floats
@@ -118,36 +140,34 @@ class Bill:
     contended_cells: int
 
 
-def bill_node(grid: Grid, levels: Levels, claims: Claims, rule: Rule) -> Bill:
-    """Split a node's price of one resource over its containers, idle and system, cell by cell."""
-    occupied_s, requested = grid.spread(
-        claims.asked_start_ms, claims.asked_end_ms, claims.asked, claims.asked_row, claims.rows
-    )
-    observed_s, used = grid.spread(
-        claims.used_start_ms, claims.used_end_ms, claims.used, claims.used_row, claims.rows
-    )
-    capacity, allocatable, price = _cells(grid, levels)
-    quantity, amount = kernels.bill(
-        occupied_s, requested, observed_s, used, capacity, allocatable, price, (*rule.value, levels.bounded)
-    )
-    seen_s = observed_s.sum(axis=1)
-    consumed = used.sum(axis=1) / 3600.0
-    if rule is Rule.SHARE:
-        share = np.divide(used, observed_s, out=np.zeros_like(used), where=observed_s > 0)
-        consumed = (share * requested).sum(axis=1) / 3600.0
+def bill_node(grid: Grid, levels: Levels, claims: Claims, rule: Rule, there: Ints = ALWAYS) -> Bill:
+    """Split a node's price of one resource over its containers, idle and system, cell by cell.
+
+    there: int64 (m, 2), spans apart from each other and ordered, outside of which claims do not count.
+    """
+    quantity, amount, sums = kernels.bill(
+        claims.asked_offsets, claims.asked_start_ms, claims.asked_end_ms, claims.asked,
+        claims.seen, claims.used_zero_ms, claims.used_start_ms, claims.used_end_ms, claims.used, claims.unit,
+        there, grid.start_ms, grid.cell_ms, *_cells(grid, levels), (*rule.value, levels.bounded),
+    )  # fmt: skip
     return Bill(
         parts_quantity=quantity[:-1],
         parts_amount=amount[:-1],
-        requested=requested.sum(axis=1) / 3600.0,
-        used=np.where(seen_s > 0, consumed, np.nan),
-        occupied_s=occupied_s.sum(axis=1),
-        observed_s=seen_s,
+        requested=sums[:, 1] / 3600.0,
+        used=np.where(sums[:, 2] > 0, sums[:, 3] / 3600.0, np.nan),
+        occupied_s=sums[:, 0],
+        observed_s=sums[:, 2],
         idle_quantity=float(quantity[-1, 0]),
         idle_amount=float(amount[-1, 0]),
         system_quantity=float(quantity[-1, 1]),
         system_amount=float(amount[-1, 1]),
         contended_cells=int(quantity[-1, 2]),
     )
+
+
+def between(spans: Ints) -> Ints:
+    """What lies before, between and behind spans that are apart from each other and ordered: int64 (m + 1, 2)."""
+    return np.column_stack([np.append(-_FAR, spans[:, 1]), np.append(spans[:, 0], _FAR)])
 
 
 def _cells(grid: Grid, levels: Levels) -> tuple[Floats, Floats, Floats]:
@@ -170,11 +190,3 @@ def _cells(grid: Grid, levels: Levels) -> tuple[Floats, Floats, Floats]:
         there = np.flatnonzero(total > 0)
         price = price[there[np.abs(np.arange(grid.cells)[:, None] - there).argmin(axis=1)]]
     return capacity, allocatable, price
-
-
-def _cut(start_ms: Ints, end_ms: Ints, from_ms: Ints, to_ms: Ints) -> tuple[Ints, Ints, Ints]:
-    """The parts of some intervals within some spans: index of the interval, start and end."""
-    low = np.maximum(start_ms, from_ms[:, None])
-    high = np.minimum(end_ms, to_ms[:, None])
-    span, index = np.nonzero(low < high)
-    return index, low[span, index], high[span, index]

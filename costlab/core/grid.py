@@ -21,16 +21,14 @@ class Grid:
         """The end of the last cell."""
         return self.start_ms + self.cells * self.cell_ms
 
-    def spread(
-        self, start_ms: Ints, end_ms: Ints, values: Floats, row: Ints, rows: int
-    ) -> tuple[Floats, Floats]:
-        """Seconds and value × seconds per row and cell: see `kernels.spread`."""
-        return kernels.spread(start_ms, end_ms, values, row, rows, self.start_ms, self.cell_ms, self.cells)
-
     def level(self, start_ms: Ints, end_ms: Ints, values: Floats) -> Floats:
         """Value × seconds of one quantity per cell, 0 where it is not in force: float64 (cells,)."""
-        _, weighted = self.spread(start_ms, end_ms, values, np.zeros(len(start_ms), np.int64), 1)
-        return weighted.ravel()
+        weighted = np.zeros(self.cells)
+        kernels.spread(
+            0, start_ms, end_ms, values, 1.0, 0, len(values),
+            self.start_ms, self.end_ms, self.start_ms, self.cell_ms, np.zeros(self.cells), weighted,
+        )  # fmt: skip
+        return weighted
 
 
 def grid_of(start_ms: int, end_ms: int, cell_ms: int) -> Grid:

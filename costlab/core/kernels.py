@@ -7,10 +7,12 @@ offsets[g]:offsets[g + 1]; values are float64, NaN = not observed.
 import numpy as np
 from numpy.typing import NDArray
 
-from costlab.core._jit import kernel
+from costlab.core._jit import bare_kernel, kernel
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
+Brief = NDArray[np.int32]
+Singles = NDArray[np.float32]
 
 
 @kernel
@@ -185,108 +187,231 @@ def align(
     return out_start[:n].copy(), out_end[:n].copy(), out_a[:n].copy(), out_b[:n].copy(), out_offsets
 
 
-@kernel
+@bare_kernel
 def spread(
-    start_ms: Ints,
-    end_ms: Ints,
-    values: Floats,
-    row: Ints,
-    rows: int,
+    zero_ms: int,
+    start_ms: Ints | Brief,
+    end_ms: Ints | Brief,
+    values: Floats | Singles,
+    unit: float,
+    first: int,
+    last: int,
+    begin_ms: int,
+    until_ms: int,
     grid_start_ms: int,
     cell_ms: int,
-    cells: int,
-) -> tuple[Floats, Floats]:
-    """Seconds covered, and value × seconds, that intervals put into each cell of their row: both (rows, cells).
+    seconds: Floats,
+    weighted: Floats,
+) -> None:
+    """Adds the seconds that intervals first:last cover within [begin_ms, until_ms), and value × seconds, to each cell.
 
-    What lies outside the grid is cut off; a NaN value covers nothing.
+    start_ms, end_ms: int64 or int32 since zero_ms. values: float64 or float32, in 1 / `unit`; NaN covers nothing.
+    seconds, weighted: float64 (cells,), of a grid that begin_ms and until_ms lie within.
     """
-    seconds = np.zeros((rows, cells))
-    weighted = np.zeros((rows, cells))
-    grid_end_ms = grid_start_ms + cells * cell_ms
-    for i in range(len(start_ms)):
-        begin = max(start_ms[i], grid_start_ms)
-        until = min(end_ms[i], grid_end_ms)
-        if np.isnan(values[i]):
+    cell, edge_ms = 0, grid_start_ms
+    for i in range(first, last):
+        begin, until = max(zero_ms + start_ms[i], begin_ms), min(zero_ms + end_ms[i], until_ms)
+        if begin >= until or np.isnan(values[i]):
             continue
-        while begin < until:
+        value = np.float64(values[i]) * unit
+        # Mostly in the cell that the one before ended in, or in the next: to divide takes longer than all the rest.
+        if begin >= edge_ms + cell_ms and begin < edge_ms + 2 * cell_ms:
+            cell, edge_ms = cell + 1, edge_ms + cell_ms
+        elif begin < edge_ms or begin >= edge_ms + cell_ms:
             cell = (begin - grid_start_ms) // cell_ms
-            stop = min(until, grid_start_ms + (cell + 1) * cell_ms)
-            part_s = (stop - begin) / 1000.0
-            seconds[row[i], cell] += part_s
-            weighted[row[i], cell] += values[i] * part_s
-            begin = stop
-    return seconds, weighted
+            edge_ms = grid_start_ms + cell * cell_ms
+        while until > edge_ms + cell_ms:
+            edge_ms += cell_ms
+            part_s = (edge_ms - begin) / 1000.0
+            seconds[cell] += part_s
+            weighted[cell] += value * part_s
+            begin = edge_ms
+            cell += 1
+        part_s = (until - begin) / 1000.0
+        seconds[cell] += part_s
+        weighted[cell] += value * part_s
+
+
+@bare_kernel
+def pairwise(values: Floats, low: int, high: int, steps: Ints, partial: Floats) -> float:
+    """The sum of values that are 0 outside of low:high, in the order in which NumPy takes them, so the same to the bit.
+
+    It halves what is longer than 128, and the error grows with the logarithm of the length. steps, partial: room.
+    """
+    steps[0, 0], steps[0, 1], steps[0, 2] = 0, len(values), 0
+    waiting, done = 1, 0
+    while waiting:
+        waiting -= 1
+        begin, count, depth = steps[waiting, 0], steps[waiting, 1], steps[waiting, 2]
+        outside = begin >= high or begin + count <= low
+        if count > 128 and not outside:
+            half = count // 2
+            half -= half % 8
+            steps[waiting, 0], steps[waiting, 1], steps[waiting, 2] = begin + half, count - half, depth + 1
+            waiting += 1
+            steps[waiting, 0], steps[waiting, 1], steps[waiting, 2] = begin, half, depth + 1
+            waiting += 1
+            continue
+        total = 0.0
+        if count < 8:
+            for i in range(begin, begin + count):
+                total += values[i]
+        elif not outside:
+            a, b, c, d = values[begin], values[begin + 1], values[begin + 2], values[begin + 3]
+            e, f, g, h = values[begin + 4], values[begin + 5], values[begin + 6], values[begin + 7]
+            whole = begin + count - count % 8
+            for i in range(begin + 8, whole, 8):
+                a, b, c, d = a + values[i], b + values[i + 1], c + values[i + 2], d + values[i + 3]
+                e, f, g, h = e + values[i + 4], f + values[i + 5], g + values[i + 6], h + values[i + 7]
+            total = ((a + b) + (c + d)) + ((e + f) + (g + h))
+            for i in range(whole, begin + count):
+                total += values[i]
+        while done and steps[done - 1, 3] == depth:
+            done -= 1
+            depth -= 1
+            total = partial[done] + total
+        partial[done], steps[done, 3] = total, depth
+        done += 1
+    return float(partial[0])
 
 
 @kernel
 def bill(
-    occupied_s: Floats,
-    requested: Floats,
-    observed_s: Floats,
-    used: Floats,
+    asked_offsets: Ints,
+    asked_start_ms: Ints,
+    asked_end_ms: Ints,
+    asked: Floats,
+    seen: Ints,
+    used_zero_ms: int,
+    used_start_ms: Brief,
+    used_end_ms: Brief,
+    used: Singles,
+    unit: float,
+    there: Ints,
+    grid_start_ms: int,
+    cell_ms: int,
     capacity: Floats,
     allocatable: Floats,
     price: Floats,
     mode: tuple[bool, bool, bool, bool],
-) -> tuple[Floats, Floats]:
+) -> tuple[Floats, Floats, Floats]:
     """What each row and each kind of rest is billed for one resource of one node on the day: quantities, amounts.
 
-    occupied_s, observed_s: float64 (rows, cells), seconds. requested, used: (rows, cells), value × seconds.
+    asked_*: what each row asks for, and when; row r owns asked_offsets[r]:asked_offsets[r + 1], at least one.
+    used_*: stretches of observed usage, int32 since used_zero_ms and float32 in 1 / `unit`; row r owns
+        seen[r, 0]:seen[r, 1]. They count from the first to the last that the row asks for. A row with seen[r, 0] = -1
+        was seen to use nothing all that time.
+    there: int64 (m, 2), spans apart from each other and ordered; what lies outside them does not count.
     capacity, allocatable: (cells,), value × seconds over the whole cell. price: (cells,), per value-hour.
     mode: bill by request, bill by usage (both: the larger), usage is a share of the request (GPUs),
         capacity is known.
     Returns two float64 (rows + 1, 3) arrays, value-hours and money: a row's used, unused and unobserved part;
-    the last row is idle, system and (in the first array alone) the number of contended cells.
+    the last row is idle, system and (in the first array alone) the number of contended cells. Then float64 (rows, 4):
+    seconds occupied, value × seconds requested, seconds observed, value × seconds used.
     """
     by_request, by_usage, is_share, bounded = mode
-    rows, cells = occupied_s.shape
+    rows, cells = len(asked_offsets) - 1, len(capacity)
+    grid_end_ms = grid_start_ms + cells * cell_ms
     quantity = np.zeros((rows + 1, 3))
     amount = np.zeros((rows + 1, 3))
-    demand = np.empty(rows)
-    use = np.empty(rows)
+    sums = np.zeros((rows, 4))
+    # Cells of a row outside its life are not looked at: most pods of a day with churn live for minutes.
+    life = np.zeros((rows, 2), np.int64)
+    first = np.zeros(rows, np.int64)
+    place = np.zeros(rows + 1, np.int64)
+    for r in range(rows):
+        born, died = asked_start_ms[asked_offsets[r]], asked_end_ms[asked_offsets[r]]
+        for i in range(asked_offsets[r] + 1, asked_offsets[r + 1]):
+            born, died = min(born, asked_start_ms[i]), max(died, asked_end_ms[i])
+        life[r, 0], life[r, 1] = max(born, grid_start_ms), min(died, grid_end_ms)
+        low, count = 0, 0
+        if life[r, 0] < life[r, 1]:
+            low = (life[r, 0] - grid_start_ms) // cell_ms
+            count = (life[r, 1] - 1 - grid_start_ms) // cell_ms + 1 - low
+        first[r], place[r + 1] = low, place[r] + count
+    demand = np.empty(place[rows])
+    use = np.empty(place[rows])
+    total = np.zeros(cells)
+    occupied_s = np.zeros(cells)
+    requested = np.zeros(cells)
+    observed_s = np.zeros(cells)
+    worked = np.zeros(cells)
+    steps = np.empty((64, 4), np.int64)
+    partial = np.empty(64)
+    nothing = np.zeros(1)
+    for r in range(rows):
+        low, high = first[r], first[r] + place[r + 1] - place[r]
+        for span in range(len(there)):
+            begin_ms, until_ms = max(there[span, 0], life[r, 0]), min(there[span, 1], life[r, 1])
+            spread(
+                0, asked_start_ms, asked_end_ms, asked, 1.0, asked_offsets[r], asked_offsets[r + 1],
+                begin_ms, until_ms, grid_start_ms, cell_ms, occupied_s, requested,
+            )  # fmt: skip
+            if seen[r, 0] < 0:
+                spread(
+                    0, life[r, :1], life[r, 1:], nothing, 1.0, 0, 1,
+                    begin_ms, until_ms, grid_start_ms, cell_ms, observed_s, worked,
+                )  # fmt: skip
+            else:
+                spread(
+                    used_zero_ms, used_start_ms, used_end_ms, used, unit, seen[r, 0], seen[r, 1],
+                    begin_ms, until_ms, grid_start_ms, cell_ms, observed_s, worked,
+                )  # fmt: skip
+        sums[r, 0] = pairwise(occupied_s, low, high, steps, partial)
+        sums[r, 1] = pairwise(requested, low, high, steps, partial)
+        sums[r, 2] = pairwise(observed_s, low, high, steps, partial)
+        if not is_share:
+            sums[r, 3] = pairwise(worked, low, high, steps, partial)
+        shift = place[r] - low
+        for cell in range(low, high):
+            wanted, level = 0.0, np.nan
+            if observed_s[cell] > 0.0:
+                level = worked[cell] / observed_s[cell]
+                worked[cell] = level * requested[cell]
+            if occupied_s[cell] > 0.0:
+                wanted = requested[cell]
+                if not is_share:
+                    level *= occupied_s[cell]
+                    if by_usage and not np.isnan(level):
+                        wanted = max(wanted, level) if by_request else level
+            else:
+                level = np.nan
+            demand[shift + cell], use[shift + cell] = wanted, level
+            total[cell] += wanted
+        if is_share:
+            sums[r, 3] = pairwise(worked, low, high, steps, partial)
+        occupied_s[low:high], requested[low:high], observed_s[low:high], worked[low:high] = 0.0, 0.0, 0.0, 0.0
+    scale = np.ones(cells)
+    to_money = price / 3600.0
     for cell in range(cells):
-        total = 0.0
-        for r in range(rows):
-            demand[r], use[r] = 0.0, np.nan
-            if occupied_s[r, cell] <= 0.0:
-                continue
-            asked = requested[r, cell]
-            demand[r] = asked
-            if observed_s[r, cell] > 0.0:
-                level = used[r, cell] / observed_s[r, cell]
-                if is_share:
-                    use[r] = level
-                else:
-                    use[r] = level * occupied_s[r, cell]
-                    if by_usage:
-                        demand[r] = max(asked, use[r]) if by_request else use[r]
-            total += demand[r]
-        scale = 1.0
-        room, free = capacity[cell], allocatable[cell]
-        if bounded and total > room:
+        room = capacity[cell]
+        if not bounded:
+            continue
+        if total[cell] > room:
             # Summing the same float parts in another order may exceed the capacity by rounding alone.
-            if total > room * (1.0 + 1e-12):
+            if total[cell] > room * (1.0 + 1e-12):
                 quantity[rows, 2] += 1.0
-            scale = room / total
-        to_money = price[cell] / 3600.0
-        for r in range(rows):
-            billed = demand[r] * scale
-            if billed <= 0.0:
-                continue
-            if np.isnan(use[r]):
-                quantity[r, 2] += billed / 3600.0
-                amount[r, 2] += billed * to_money
-                continue
-            spent = billed * min(use[r], 1.0) if is_share else min(billed, use[r])
-            quantity[r, 0] += spent / 3600.0
-            quantity[r, 1] += (billed - spent) / 3600.0
-            amount[r, 0] += spent * to_money
-            amount[r, 1] += (billed - spent) * to_money
-        if bounded and room > 0.0:
-            idle = max(0.0, free - total)
-            system = room - min(total, room) - idle
+            scale[cell] = room / total[cell]
+        if room > 0.0:
+            idle = max(0.0, allocatable[cell] - total[cell])
+            system = room - min(total[cell], room) - idle
             quantity[rows, 0] += idle / 3600.0
             quantity[rows, 1] += system / 3600.0
-            amount[rows, 0] += idle * to_money
-            amount[rows, 1] += system * to_money
-    return quantity, amount
+            amount[rows, 0] += idle * to_money[cell]
+            amount[rows, 1] += system * to_money[cell]
+    for r in range(rows):
+        for i in range(place[r], place[r + 1]):
+            cell = first[r] + i - place[r]
+            billed = demand[i] * scale[cell]
+            if billed <= 0.0:
+                continue
+            if np.isnan(use[i]):
+                quantity[r, 2] += billed / 3600.0
+                amount[r, 2] += billed * to_money[cell]
+                continue
+            spent = billed * min(use[i], 1.0) if is_share else min(billed, use[i])
+            quantity[r, 0] += spent / 3600.0
+            quantity[r, 1] += (billed - spent) / 3600.0
+            amount[r, 0] += spent * to_money[cell]
+            amount[r, 1] += (billed - spent) * to_money[cell]
+    return quantity, amount, sums

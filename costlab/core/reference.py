@@ -1,9 +1,13 @@
 """The NumPy twins of `kernels`: the meaning of every result, written to be read. Slow, and held equal by the tests."""
 
+from typing import TypeAlias
+
 import numpy as np
 from numpy.typing import NDArray
 
-from costlab.core.kernels import Floats, Ints
+from costlab.core.kernels import Brief, Floats, Ints, Singles
+
+Intervals: TypeAlias = tuple[int, Ints | Brief, Ints | Brief, Floats | Singles, float, int, int]
 
 
 def hold(at_ms: Ints, values: Floats, offsets: Ints, max_gap_ms: int) -> Ints:
@@ -106,46 +110,88 @@ def align(
 
 
 def spread(
-    start_ms: Ints,
-    end_ms: Ints,
-    values: Floats,
-    row: Ints,
-    rows: int,
+    zero_ms: int,
+    start_ms: Ints | Brief,
+    end_ms: Ints | Brief,
+    values: Floats | Singles,
+    unit: float,
+    first: int,
+    last: int,
+    begin_ms: int,
+    until_ms: int,
     grid_start_ms: int,
     cell_ms: int,
-    cells: int,
-) -> tuple[Floats, Floats]:
-    """Seconds covered, and value × seconds, that intervals put into each cell of their row: both (rows, cells)."""
-    edges = grid_start_ms + cell_ms * np.arange(cells + 1)
-    overlap_ms = np.minimum(end_ms[:, None], edges[1:]) - np.maximum(start_ms[:, None], edges[:-1])
-    part_s = np.where(np.isnan(values)[:, None], 0.0, np.maximum(overlap_ms, 0) / 1000.0)
-    seconds, weighted = np.zeros((rows, cells)), np.zeros((rows, cells))
-    np.add.at(seconds, row, part_s)
-    np.add.at(weighted, row, np.nan_to_num(values)[:, None] * part_s)
-    return seconds, weighted
+    seconds: Floats,
+    weighted: Floats,
+) -> None:
+    """Adds the seconds that intervals first:last cover within [begin_ms, until_ms), and value × seconds, to each cell."""
+    level = values[first:last].astype(np.float64) * unit
+    start = np.maximum(zero_ms + start_ms[first:last].astype(np.int64), begin_ms)
+    end = np.minimum(zero_ms + end_ms[first:last].astype(np.int64), until_ms)
+    edges = grid_start_ms + cell_ms * np.arange(len(seconds) + 1)
+    overlap_ms = np.minimum(end[:, None], edges[1:]) - np.maximum(start[:, None], edges[:-1])
+    part_s = np.where(np.isnan(level)[:, None], 0.0, np.maximum(overlap_ms, 0) / 1000.0)
+    seconds += part_s.sum(axis=0)
+    weighted += (np.nan_to_num(level)[:, None] * part_s).sum(axis=0)
+
+
+def pairwise(values: Floats, low: int, high: int, steps: Ints, partial: Floats) -> float:  # noqa: ARG001 - as the kernel
+    """The sum of values that are 0 outside of low:high, in the order in which NumPy takes them."""
+    return float(values.sum())
 
 
 def bill(
-    occupied_s: Floats,
-    requested: Floats,
-    observed_s: Floats,
-    used: Floats,
+    asked_offsets: Ints,
+    asked_start_ms: Ints,
+    asked_end_ms: Ints,
+    asked: Floats,
+    seen: Ints,
+    used_zero_ms: int,
+    used_start_ms: Brief,
+    used_end_ms: Brief,
+    used: Singles,
+    unit: float,
+    there: Ints,
+    grid_start_ms: int,
+    cell_ms: int,
     capacity: Floats,
     allocatable: Floats,
     price: Floats,
     mode: tuple[bool, bool, bool, bool],
-) -> tuple[Floats, Floats]:
+) -> tuple[Floats, Floats, Floats]:
     """What each row and each kind of rest is billed for one resource of one node on the day: quantities, amounts."""
     by_request, by_usage, is_share, bounded = mode
-    rows = len(occupied_s)
+    rows, cells = len(asked_offsets) - 1, len(capacity)
+    grid = grid_start_ms, cell_ms
+    occupied_s, requested, observed_s, worked = (np.zeros((rows, cells)) for _ in range(4))
+    for r in range(rows):
+        low, high = asked_offsets[r : r + 2]
+        born, died = asked_start_ms[low:high].min(), asked_end_ms[low:high].max()
+        wants = 0, asked_start_ms, asked_end_ms, asked, 1.0, low, high
+        does: Intervals = (
+            used_zero_ms,
+            used_start_ms,
+            used_end_ms,
+            used,
+            unit,
+            int(seen[r, 0]),
+            int(seen[r, 1]),
+        )
+        if seen[r, 0] < 0:
+            does = 0, np.array([born]), np.array([died]), np.zeros(1), 1.0, 0, 1
+        for begin, until in there:
+            life = max(begin, born, grid_start_ms), min(until, died, grid_start_ms + cells * cell_ms)
+            spread(*wants, *life, *grid, occupied_s[r], requested[r])
+            spread(*does, *life, *grid, observed_s[r], worked[r])
     here = occupied_s > 0
-    seen = here & (observed_s > 0)
-    level = np.divide(used, observed_s, out=np.full_like(used, np.nan), where=seen)
-    asked = np.where(here, requested, 0.0)
-    use = level if is_share else level * occupied_s
-    demand = asked
+    seen_here = here & (observed_s > 0)
+    level = np.divide(worked, observed_s, out=np.zeros_like(worked), where=observed_s > 0)
+    work = level * requested if is_share else worked
+    sums = np.column_stack([each.sum(axis=1) for each in (occupied_s, requested, observed_s, work)])
+    use = np.where(seen_here, level if is_share else level * occupied_s, np.nan)
+    demand = np.where(here, requested, 0.0)
     if by_usage and not is_share:
-        demand = np.where(seen, np.maximum(asked, use) if by_request else use, asked)
+        demand = np.where(seen_here, np.maximum(demand, use) if by_request else use, demand)
     total = demand.sum(axis=0)
     scale = np.ones_like(total)
     if bounded:
@@ -153,9 +199,13 @@ def bill(
     billed = demand * scale
     spent = billed * np.minimum(use, 1.0) if is_share else np.minimum(billed, use)
     parts = np.stack(
-        [np.where(seen, spent, 0.0), np.where(seen, billed - spent, 0.0), np.where(seen, 0.0, billed)]
+        [
+            np.where(seen_here, spent, 0.0),
+            np.where(seen_here, billed - spent, 0.0),
+            np.where(seen_here, 0.0, billed),
+        ]
     )
-    rest = np.zeros((2, len(total)))
+    rest = np.zeros((2, cells))
     if bounded:
         alive = capacity > 0
         rest[0] = np.where(alive, np.maximum(0.0, allocatable - total), 0.0)
@@ -164,7 +214,7 @@ def bill(
     quantity, amount = np.zeros((rows + 1, 3)), np.zeros((rows + 1, 3))
     quantity[:rows] = parts.sum(axis=2).T / 3600.0
     quantity[rows] = [rest[0].sum() / 3600.0, rest[1].sum() / 3600.0, contended]
-    touched = (billed > 0) & np.stack([seen, seen, ~seen])
+    touched = (billed > 0) & np.stack([seen_here, seen_here, ~seen_here])
     amount[:rows] = np.where(touched, parts * price, 0.0).sum(axis=2).T / 3600.0
     amount[rows, :2] = np.where(bounded & (capacity > 0), rest * price, 0.0).sum(axis=1) / 3600.0
-    return quantity, amount
+    return quantity, amount, sums

@@ -7,15 +7,18 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from costlab.config.settings import Basis
-from costlab.core.charge import Bill, Claims, Levels, Rule, bill_node
+from costlab.core.charge import ALWAYS, Bill, Claims, Levels, Rule, between, bill_node
 from costlab.core.grid import Grid
 from costlab.core.kernels import Floats, Ints
 from costlab.core.money import apportion, to_micros
 from costlab.domain.errors import ReconcileError
 from costlab.domain.units import GIB, Resource
 from costlab.jobs.columns import milliseconds_of
+from costlab.jobs.observed import Observed
 from costlab.jobs.sharing import devices_expected
 
 _RULES = {Basis.MAX: Rule.MAX, Basis.REQUEST: Rule.REQUEST, Basis.USAGE: Rule.USAGE}
@@ -25,15 +28,17 @@ _RULES = {Basis.MAX: Rule.MAX, Basis.REQUEST: Rule.REQUEST, Basis.USAGE: Rule.US
 class NodeBill:
     """One resource of one node, billed. micros: three parts a container, idle, system; None without a price.
 
-    groups: the rows of each container that is charged. beyond: what containers would have been billed, at the nearest
-    price known, for the time in which their node had none of the resource; None where there was no such time.
+    rows: the first row in `containers` of each container that is charged. devices: how many each has.
+    beyond: what containers would have been billed, at the nearest price known, for the time in which their node had
+    none of the resource; None where there was no such time.
     scaled_away: money that was asked for beyond the node's price, NaN without one.
     """
 
     node: str
     resource: Resource
     levels: Levels
-    groups: list[list[dict[str, Any]]]
+    rows: Ints
+    devices: Floats
     bill: Bill
     micros: Ints | None
     beyond: Bill | None
@@ -44,89 +49,115 @@ class NodeBill:
         """The mean unit price over the node's life, for rows that were billed nothing."""
         return float(np.average(self.levels.price, weights=self.levels.end_ms - self.levels.start_ms))
 
-    def coverage(self, i: int) -> float:
+    @property
+    def coverage(self) -> Floats:
         """Observed / occupied time; a container of n devices is observed when all n are."""
-        devices = 1.0
-        if self.resource is Resource.GPU and self.groups[i][0]["gpu_resource"]:
-            devices = max(
-                devices_expected(r["gpu_resource"], r["gpu_request"], r["gpu_share"]) for r in self.groups[i]
-            )
-        occupied_s = float(self.bill.occupied_s[i]) * devices
-        return min(1.0, float(self.bill.observed_s[i]) / occupied_s) if occupied_s else 0.0
+        occupied_s = self.bill.occupied_s * self.devices
+        shares = np.divide(
+            self.bill.observed_s, occupied_s, out=np.zeros_like(occupied_s), where=occupied_s > 0
+        )
+        return np.minimum(1.0, shares)
 
 
 @dataclass(frozen=True, slots=True)
-class Observed:
-    """Usage of one resource by container: int64 keys (sorted), start and end; float64 values. All (n,)."""
+class Residents:
+    """What the containers of each node ask of one resource, node by node, container by container, in their order.
 
-    key: Ints
+    row: int64 (n,), rows of `containers`. offsets: (containers + 1,), which of them are of one container.
+    nodes: (nodes + 1,), which containers are on one node. Those that cannot be charged for the resource are left out.
+    devices: float64 (containers,). seen: where their usage stands in `observed`.
+    """
+
+    resource: Resource
+    row: Ints
+    offsets: Ints
+    nodes: Ints
     start_ms: Ints
     end_ms: Ints
-    value: Floats
+    asked: Floats
+    devices: Floats
+    seen: Ints
+    observed: Observed
 
-    def of(self, key: int) -> slice:
-        """Where the rows of one container stand."""
-        return slice(*np.searchsorted(self.key, [key, key + 1]))
+    def on(self, node: int) -> tuple[Claims, slice]:
+        """What is claimed on a node, and which of the containers claim it."""
+        which = slice(self.nodes[node], self.nodes[node + 1])
+        offsets = self.offsets[which.start : which.stop + 1]
+        rows = slice(offsets[0], offsets[-1])
+        claims = Claims(
+            offsets - offsets[0], self.start_ms[rows], self.end_ms[rows], self.asked[rows], self.seen[which],
+            self.observed.zero_ms, self.observed.start_ms, self.observed.end_ms, self.observed.usage[self.resource],
+            1 / GIB if self.resource is Resource.MEMORY else 1.0,
+        )  # fmt: skip
+        return claims, which
+
+
+def residents_of(containers: pa.Table, nodes: list[str], resource: Resource, observed: Observed) -> Residents:
+    """Who asks for a resource of each of these nodes."""
+    on_node = _integers(pc.index_in(containers.column("node"), value_set=pa.array(nodes, pa.string())), -1)
+    key = containers.column("container_key").to_numpy()
+    reserved = pc.equal(containers.column("container"), "").to_numpy()
+    asked_of = containers.column("gpu_share" if resource is Resource.GPU else f"{resource.value}_request")
+    told = asked_of.is_valid().to_numpy()
+    charged = (on_node >= 0) & (told if resource is Resource.GPU else told | ~reserved)
+    row = np.argsort(on_node, kind="stable")
+    row = row[charged[row]]
+    changed = (on_node[row][1:] != on_node[row][:-1]) | (key[row][1:] != key[row][:-1])
+    first = np.flatnonzero(np.append(True, changed)[: len(row)])
+    asked = pc.fill_null(asked_of, 0.0).to_numpy()[row]
+    seen = observed.of(key[row[first]])
+    # What a pod reserves beyond its containers is used by nobody, and that is known.
+    seen[reserved[row[first]]] = -1
+    return Residents(
+        resource=resource,
+        row=row,
+        offsets=np.append(first, len(row)),
+        nodes=np.searchsorted(on_node[row[first]], np.arange(len(nodes) + 1)),
+        start_ms=milliseconds_of(containers.column("start"))[row],
+        end_ms=milliseconds_of(containers.column("end"))[row],
+        asked=asked / GIB if resource is Resource.MEMORY else asked,
+        devices=_devices(containers, row, first) if resource is Resource.GPU else np.ones(len(first)),
+        seen=seen,
+        observed=observed,
+    )
 
 
 def bill_resource(
-    node: str,
-    resource: Resource,
-    lives: list[dict[str, Any]],
-    containers: list[dict[str, Any]],
-    observed: Observed,
-    grid: Grid,
-    basis: Basis,
+    node: int, name: str, lives: list[dict[str, Any]], residents: Residents, grid: Grid, basis: Basis
 ) -> NodeBill | None:
-    """The bill of one resource of one node; None where there is none of it."""
-    levels, groups = _levels(lives, resource), _grouped(containers, resource)
-    if not groups and not np.nansum(levels.capacity) > 0:
+    """The bill of one resource of one node; None where there is none of it. Raises ReconcileError."""
+    resource = residents.resource
+    levels, (claims, which) = _levels(lives, resource), residents.on(node)
+    rows, devices = residents.row[residents.offsets[which]], residents.devices[which]
+    if not len(rows) and not np.nansum(levels.capacity) > 0:
         return None
     rule = Rule.SHARE if resource is Resource.GPU else _RULES[basis]
-    claims, beyond = _claims(groups, resource, observed), None
-    outside = claims.beyond(*levels.there) if levels.bounded else None
-    if outside is not None and len(outside.asked):
+    if not levels.bounded or claims.lie_within(levels.there):
+        spans, beyond = ALWAYS, None
+    else:
         # What is not there cannot be occupied: else a node's last cell would look contended, and the pods that
         # outlive it billed nothing in silence.
-        beyond = bill_node(grid, levels.unbounded, outside, rule)
-        charged = sorted(set(claims.within(*levels.there).asked_row.tolist()))
-        groups = [groups[row] for row in charged]
-        claims = _claims(groups, resource, observed).within(*levels.there)
-    bill = bill_node(grid, levels, claims, rule)
-    return NodeBill(
-        node, resource, levels, groups, bill, _micros(bill, levels, lives, node, resource), beyond,
-        _scaled_away(bill, grid, levels, claims, rule),
-    )  # fmt: skip
+        beyond = bill_node(grid, levels.unbounded, claims, rule, between(levels.there))
+        charged = np.flatnonzero(claims.touch(levels.there))
+        rows, devices = rows[charged], devices[charged]
+        claims, spans = claims.of(charged), levels.there
+    bill = bill_node(grid, levels, claims, rule, spans)
+    micros, more = _micros(bill, levels, lives, name, resource), 0.0
+    if bill.contended_cells:
+        asked = bill_node(grid, levels.unbounded, claims, rule, spans)
+        more = float(asked.parts_amount.sum() - bill.parts_amount.sum())
+    return NodeBill(name, resource, levels, rows, devices, bill, micros, beyond, more)
 
 
-def _scaled_away(bill: Bill, grid: Grid, levels: Levels, claims: Claims, rule: Rule) -> float:
-    if not bill.contended_cells:
-        return 0.0
-    asked = bill_node(grid, levels.unbounded, claims, rule)
-    return float(asked.parts_amount.sum() - bill.parts_amount.sum())
-
-
-def by_node(table: pa.Table) -> dict[str, list[dict[str, Any]]]:
-    """Rows by node, their instants as epoch milliseconds in start_ms and end_ms."""
+def lives_of(nodes: pa.Table) -> dict[str, list[dict[str, Any]]]:
+    """Rows of `nodes` by node, their instants as epoch milliseconds in start_ms and end_ms."""
     found = defaultdict(list)
-    starts, ends = milliseconds_of(table.column("start")), milliseconds_of(table.column("end"))
+    starts, ends = milliseconds_of(nodes.column("start")), milliseconds_of(nodes.column("end"))
     for row, start_ms, end_ms in zip(
-        table.drop_columns(["labels"]).to_pylist(), starts.tolist(), ends.tolist(), strict=True
+        nodes.drop_columns(["labels"]).to_pylist(), starts.tolist(), ends.tolist(), strict=True
     ):
         found[row["node"]].append({**row, "start_ms": start_ms, "end_ms": end_ms})
     return found
-
-
-def observed_in(table: pa.Table, column: str, per_unit: float) -> Observed:
-    """One column of `container_usage` or `gpu_usage`, in units of `per_unit`, of containers that are known."""
-    table = table.filter(table.column("container_key").is_valid())
-    key = table.column("container_key").to_numpy()
-    start_ms = milliseconds_of(table.column("ts"))
-    end_ms = start_ms + np.rint(table.column("dt_s").to_numpy().astype(np.float64) * 1000).astype(np.int64)
-    value = table.column(column).to_numpy().astype(np.float64) / per_unit
-    order = np.argsort(key, kind="stable")
-    order = order[~np.isnan(value[order])]
-    return Observed(key[order], start_ms[order], end_ms[order], value[order])
 
 
 def _micros(
@@ -171,44 +202,16 @@ def _levels(lives: list[dict[str, Any]], resource: Resource) -> Levels:
     )
 
 
-def _grouped(containers: list[dict[str, Any]], resource: Resource) -> list[list[dict[str, Any]]]:
-    """The rows of each container that can be charged for the resource."""
-    groups: dict[int, list[dict[str, Any]]] = defaultdict(list)
-    for row in containers:
-        if resource is Resource.GPU and row["gpu_share"] is None:
-            continue
-        if resource is not Resource.GPU and not row["container"] and row[f"{resource.value}_request"] is None:
-            continue
-        groups[row["container_key"]].append(row)
-    return list(groups.values())
-
-
-def _claims(groups: list[list[dict[str, Any]]], resource: Resource, observed: Observed) -> Claims:
-    asked_of = "gpu_share" if resource is Resource.GPU else f"{resource.value}_request"
-    unit = float(GIB) if resource is Resource.MEMORY else 1.0
-    asked = [
-        (i, r["start_ms"], r["end_ms"], (r[asked_of] or 0.0) / unit)
-        for i, group in enumerate(groups)
-        for r in group
+def _devices(containers: pa.Table, row: Ints, first: Ints) -> Floats:
+    """The most devices that each container had at a time, as exporters show them."""
+    some = containers.select(["gpu_resource", "gpu_request", "gpu_share"]).take(row)
+    each = [
+        devices_expected(r["gpu_resource"], r["gpu_request"], r["gpu_share"]) if r["gpu_resource"] else 1.0
+        for r in some.to_pylist()
     ]
-    used: list[tuple[Ints, Ints, Ints, Floats]] = []
-    for i, group in enumerate(groups):
-        born, died = min(r["start_ms"] for r in group), max(r["end_ms"] for r in group)
-        if not group[0]["container"]:
-            # What a pod reserves beyond its containers is used by nobody, and that is known.
-            used.append((np.array([i]), np.array([born]), np.array([died]), np.zeros(1)))
-            continue
-        rows = observed.of(group[0]["container_key"])
-        start_ms, end_ms = np.maximum(observed.start_ms[rows], born), np.minimum(observed.end_ms[rows], died)
-        lived = start_ms < end_ms
-        used.append(
-            (np.full(int(lived.sum()), i), start_ms[lived], end_ms[lived], observed.value[rows][lived])
-        )
-    table = np.array(asked, np.float64).reshape(-1, 4)
-    columns = [np.concatenate([part[c] for part in used]) if used else np.empty(0) for c in range(4)]
-    return Claims(
-        len(groups),
-        table[:, 0].astype(np.int64), table[:, 1].astype(np.int64), table[:, 2].astype(np.int64), table[:, 3].copy(),
-        columns[0].astype(np.int64), columns[1].astype(np.int64), columns[2].astype(np.int64),
-        columns[3].astype(np.float64),
-    )  # fmt: skip
+    return np.maximum.reduceat(np.array(each, np.float64), first) if len(first) else np.empty(0)
+
+
+def _integers(column: pa.ChunkedArray, missing: int) -> NDArray[np.int64]:
+    numbers: Ints = pc.fill_null(column, missing).to_numpy().astype(np.int64)
+    return numbers

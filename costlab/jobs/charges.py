@@ -1,8 +1,8 @@
 """The charges of a day: every node's price split over its containers, idle and system, and what stands beside nodes."""
 
-from collections import defaultdict
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+import os
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from itertools import product
 from typing import Any
@@ -12,19 +12,22 @@ import pyarrow as pa
 
 from costlab.config.settings import Settings
 from costlab.core.grid import grid_of
+from costlab.core.kernels import Floats, Ints
 from costlab.core.money import to_micros
 from costlab.domain.findings import Finding, Severity
-from costlab.domain.tables import TABLES
+from costlab.domain.tables import PARTITION, TABLES
 from costlab.domain.time import Day
-from costlab.domain.units import GIB, Resource
-from costlab.jobs.bills import NodeBill, bill_resource, by_node, observed_in
+from costlab.domain.units import Resource
+from costlab.jobs.bills import NodeBill, Residents, bill_resource, lives_of, residents_of
 from costlab.jobs.fees import fee_charges
 from costlab.jobs.network import NETWORK_RULES, network_charges
+from costlab.jobs.observed import Usage
 from costlab.jobs.pods import rows_of
 from costlab.jobs.storage import STORAGE_RULES, volume_charges
 from costlab.jobs.unattributed import RULE as UNATTRIBUTED
 from costlab.jobs.unattributed import unattributed
-from costlab.store.schema import conform, empty
+from costlab.store.reading import Rows
+from costlab.store.schema import conform, empty, ordered
 
 _IDENTITY = (
     "namespace",
@@ -55,87 +58,140 @@ COMPUTE_RULES = (
 )
 
 
-@dataclass(slots=True)
-class _Rows:
-    """Rows of `charges` as they are gathered."""
-
-    columns: dict[str, list[Any]] = field(default_factory=lambda: defaultdict(list))
-
-    def add(self, **values: Any) -> None:
-        for name in TABLES["charges"].column_names[2:]:
-            self.columns[name].append(values.get(name))
-
-
 def charge_day(
-    tables: Mapping[str, pa.Table], settings: Settings, cluster: str, day: Day
+    tables: Mapping[str, pa.Table],
+    gpu_usage: Rows,
+    usage: Usage,
+    settings: Settings,
+    cluster: str,
+    day: Day,
 ) -> tuple[pa.Table, list[Finding]]:
     """Rows of `charges` for the day's facts, and what is to be said about them.
 
-    tables: containers, pods, nodes, volumes, container_usage, gpu_usage, gpus. Raises ReconcileError when the parts of a
-    node, or of a claim, are not its price.
+    tables: containers, pods, nodes, volumes, gpus. Raises ReconcileError when the parts of a node, or of a
+    claim, are not its price.
     """
-    window = day.window
-    grid = grid_of(window.start_ms, window.end_ms, settings.billing.resolution_ms)
-    nodes, containers = by_node(tables["nodes"]), by_node(tables["containers"])
-    observed = {
-        Resource.CPU: observed_in(tables["container_usage"], "cpu_cores", 1.0),
-        Resource.MEMORY: observed_in(tables["container_usage"], "memory_bytes", float(GIB)),
-        Resource.GPU: observed_in(tables["gpu_usage"], "busy_ratio", 1.0),
-    }
-    rows = _Rows()
-    findings: list[Finding] = []
-    idle: dict[str, Decimal | None] = {}
-    for node, resource in product(sorted(nodes), Resource):
-        there = containers.get(node, [])
-        split = bill_resource(
-            node, resource, nodes[node], there, observed[resource], grid, settings.billing.basis
-        )
-        if split is not None:
-            _add(rows, split, settings.prices.currency)
-            findings += _remarks(split, settings.billing.max_gap_ms)
-            if resource is Resource.GPU:
-                idle[node] = None if split.micros is None else Decimal(int(split.micros[-2])).scaleb(-6)
-    findings += unattributed(tables, idle)
+    bills = _bills(tables, usage, settings, day)
+    findings = [remark for bill in bills for remark in _remarks(bill, settings.billing.max_gap_ms)]
+    findings += unattributed(tables, gpu_usage, _idle_gpus(bills))
     pods = rows_of(tables["pods"])
     volumes, said = volume_charges(tables["volumes"], pods, _WHOSE)
     traffic, more = network_charges(pods, settings.prices.network_gib, _WHOSE)
-    for charge in (*volumes, *traffic, *fee_charges(settings.prices, cluster, day)):
-        rows.add(currency=settings.prices.currency, **charge)
-    findings += [*said, *more]
-    if not rows.columns:
-        return empty("charges"), findings
-    return _table(rows, cluster, day), findings
+    fees = fee_charges(settings.prices, cluster, day)
+    parts = [_of_nodes(bills, tables["containers"]), _beside([*volumes, *traffic, *fees])]
+    common = {"cluster": cluster, "date": day.date, "currency": settings.prices.currency}
+    charges = [conform("charges", {**common, **columns}) for columns in parts if columns]
+    rows = ordered("charges", pa.concat_tables([empty("charges"), *charges]))
+    return rows, [*findings, *said, *more]
 
 
-def _add(rows: _Rows, split: NodeBill, currency: str) -> None:
-    """A row for every container, and, where the capacity is known, for idle and system."""
-    bill, price, count = split.bill, split.usual_price, len(split.groups)
-    common = {
-        "resource": split.resource.value,
-        "node": split.node,
-        "unit": split.resource.unit,
-        "currency": currency,
+def _idle_gpus(bills: list[NodeBill]) -> dict[str, Decimal | None]:
+    """Each node's money that is in its idle GPUs; None without a price."""
+    return {
+        bill.node: None if bill.micros is None else Decimal(int(bill.micros[-2])).scaleb(-6)
+        for bill in bills
+        if bill.resource is Resource.GPU
     }
-    for i, group in enumerate(split.groups):
-        quantity = float(bill.parts_quantity[i].sum())
-        parts = [None] * 3 if split.micros is None else split.micros[3 * i : 3 * i + 3].tolist()
-        rows.add(
-            kind="workload", **common, **{name: group[0][name] for name in _IDENTITY},
-            requested_quantity=float(bill.requested[i]), used_quantity=float(bill.used[i]), billed_quantity=quantity,
-            unit_price=_unit_price(float(bill.parts_amount[i].sum()), quantity, price),
-            cost=None if split.micros is None else sum(parts),
-            cost_used=parts[0], cost_unused=parts[1], cost_unobserved=parts[2], coverage=split.coverage(i),
-        )  # fmt: skip
-    if split.levels.bounded:
-        rests = (
-            ("idle", bill.idle_quantity, bill.idle_amount),
-            ("system", bill.system_quantity, bill.system_amount),
-        )
-        for j, (kind, quantity, amount) in enumerate(rests):
-            rows.add(
-                kind=kind, **common, billed_quantity=quantity, unit_price=_unit_price(amount, quantity, price),
-                cost=None if split.micros is None else int(split.micros[3 * count + j]),
-            )  # fmt: skip
+
+
+def _bills(tables: Mapping[str, pa.Table], usage: Usage, settings: Settings, day: Day) -> list[NodeBill]:
+    """Every bill of the day, node by node; as many at a time as there are processors, and the same with any number."""
+    window = day.window
+    grid = grid_of(window.start_ms, window.end_ms, settings.billing.resolution_ms)
+    lives = lives_of(tables["nodes"])
+    nodes = sorted(lives)
+    residents = [
+        residents_of(tables["containers"], nodes, resource, usage[resource]) for resource in Resource
+    ]
+
+    def bill(at: tuple[int, Residents]) -> NodeBill | None:
+        node, there = at
+        return bill_resource(node, nodes[node], lives[nodes[node]], there, grid, settings.billing.basis)
+
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        found = pool.map(bill, product(range(len(nodes)), residents))
+        return [one for one in found if one is not None]
+
+
+def _of_nodes(bills: list[NodeBill], containers: pa.Table) -> dict[str, Any]:
+    """A row for every container of every bill, and, where the capacity is known, for idle and system."""
+    if not bills:
+        return {}
+    owing = np.repeat(np.arange(len(bills)), [len(bill.rows) for bill in bills])
+    bounded = [i for i, bill in enumerate(bills) if bill.levels.bounded]
+    resting = np.repeat(np.array(bounded, np.int64), 2)
+    of = np.concatenate([owing, resting])
+    rows = np.concatenate([bill.rows for bill in bills])
+
+    def each(figure: Callable[[NodeBill], Floats]) -> Floats:
+        return np.concatenate([figure(bill) for bill in bills])
+
+    def rest(figure: Callable[[NodeBill], tuple[float, float]]) -> Floats:
+        return np.array([figure(bills[i]) for i in bounded], np.float64).ravel()
+
+    def named(name: Callable[[NodeBill], str]) -> pa.Array:
+        return pa.array([name(bill) for bill in bills], pa.string()).take(pa.array(of))
+
+    def owed(figures: Floats) -> pa.Array:
+        return pa.array(np.append(figures, np.zeros(len(resting))), mask=np.arange(len(of)) >= len(owing))
+
+    quantity = np.append(
+        each(lambda bill: _in_all(bill.bill.parts_quantity)),
+        rest(lambda bill: (bill.bill.idle_quantity, bill.bill.system_quantity)),
+    )
+    amount = np.append(
+        each(lambda bill: _in_all(bill.bill.parts_amount)),
+        rest(lambda bill: (bill.bill.idle_amount, bill.bill.system_amount)),
+    )
+    price = np.array([bill.usual_price for bill in bills])[of]
+    np.divide(amount, quantity, out=price, where=quantity > 0)
+    parts, rests = _money(bills)
+    unpriced = np.array([bill.micros is None for bill in bills])[of]
+    beside = unpriced | (np.arange(len(of)) >= len(owing))
+    nothing = np.zeros(len(resting), np.int64)
+    nobody = pa.nulls(len(resting), pa.string())
+    return {
+        "kind": ["workload"] * len(owing) + ["idle", "system"] * len(bounded),
+        "resource": named(lambda bill: bill.resource.value),
+        "node": named(lambda bill: bill.node),
+        **{
+            name: pa.concat_arrays([containers.column(name).combine_chunks().take(pa.array(rows)), nobody])
+            for name in _IDENTITY
+        },
+        "item": pa.nulls(len(of), pa.string()),
+        "unit": named(lambda bill: bill.resource.unit),
+        "requested_quantity": owed(each(lambda bill: bill.bill.requested)),
+        "used_quantity": owed(each(lambda bill: bill.bill.used)),
+        "billed_quantity": quantity,
+        "unit_price": pa.array(price, mask=np.isnan(price)),
+        "cost": pa.array(np.append(parts.sum(axis=1), rests), mask=unpriced),
+        **{
+            f"cost_{part}": pa.array(np.append(parts[:, i], nothing), mask=beside)
+            for i, part in enumerate(("used", "unused", "unobserved"))
+        },
+        "coverage": owed(each(lambda bill: bill.coverage)),
+    }
+
+
+def _beside(charges: list[dict[str, Any]]) -> dict[str, Any]:
+    """A row for each charge that is no node's: of volumes, traffic and fees."""
+    own = [name for name in TABLES["charges"].column_names if name not in (*PARTITION, "currency")]
+    return {name: [charge.get(name) for charge in charges] for name in own} if charges else {}
+
+
+def _in_all(parts: Floats) -> Floats:
+    return parts[:, 0] + parts[:, 1] + parts[:, 2]
+
+
+def _money(bills: list[NodeBill]) -> tuple[Ints, Ints]:
+    """Micro-units of the parts of every container, int64 (n, 3), and of idle and system; 0 where there is no price."""
+    parts, rests = [np.empty((0, 3), np.int64)], [np.empty(0, np.int64)]
+    for bill in bills:
+        micros = np.zeros(3 * len(bill.rows) + 2, np.int64) if bill.micros is None else bill.micros
+        parts.append(micros[:-2].reshape(-1, 3))
+        if bill.levels.bounded:
+            rests.append(micros[-2:])
+    return np.concatenate(parts), np.concatenate(rests)
 
 
 def _remarks(split: NodeBill, max_gap_ms: int) -> Iterator[Finding]:
@@ -178,18 +234,3 @@ def _remarks(split: NodeBill, max_gap_ms: int) -> Iterator[Finding]:
             f"{unseen:.3f} of {billed:.3f} {unit} were occupied while usage was not observed",
             None if micros is None else Decimal(int(micros[2:-2:3].sum())).scaleb(-6),
         )  # fmt: skip
-
-
-def _unit_price(amount: float, quantity: float, price: float) -> float | None:
-    mean = amount / quantity if quantity > 0 else price
-    return None if np.isnan(mean) else mean
-
-
-def _table(rows: _Rows, cluster: str, day: Day) -> pa.Table:
-    money = ("cost", "cost_used", "cost_unused", "cost_unobserved")
-    texts = {"kind", "resource", "node", "item", "unit", "currency", *_IDENTITY}
-    columns: dict[str, Any] = {"cluster": cluster, "date": day.date}
-    for name, values in rows.columns.items():
-        kind = pa.int64() if name in money else pa.string() if name in texts else pa.float64()
-        columns[name] = pa.array(values, kind)
-    return conform("charges", columns)

@@ -13,7 +13,7 @@ from costlab.domain.findings import Finding, Severity
 from costlab.domain.signals import SIGNALS, Signal
 from costlab.domain.time import Day
 from costlab.jobs.charges import COMPUTE_RULES
-from costlab.jobs.facts import OBSERVED, Facts, unpriced_signals
+from costlab.jobs.facts import BULKY, OBSERVED, Facts, unpriced_signals
 from costlab.store.lake import DayState, Lake
 from costlab.store.schema import conform, empty
 from costlab.store.warehouse import Warehouse, queries
@@ -118,7 +118,10 @@ def facts_in(lake: Lake, cluster: str, day: Day) -> Facts | None:
         return None
     rows = lake.read("findings", cluster, day).to_pylist()
     return Facts(
-        tables={name: lake.read(name, cluster, day) for name in OBSERVED},
+        tables={
+            name: lake.filed(name, cluster, day) if name in BULKY else lake.read(name, cluster, day)
+            for name in OBSERVED
+        },
         findings=tuple(
             Finding(row["rule"], Severity(row["severity"]), row["subject"], row["message"], row["amount"])
             for row in rows

@@ -33,9 +33,11 @@ from costlab.jobs.sharing import Sharing, sharing_of
 from costlab.jobs.stays import stays_of
 from costlab.jobs.volumes import claims_mounted, observed_volumes, volumes_of
 from costlab.sources import Source
+from costlab.store.reading import Rows
 from costlab.store.schema import conform, empty
 
 OBSERVED = ("containers", "pods", "nodes", "container_usage", "gpu_usage", "gpus", "volumes")
+BULKY = ("container_usage", "gpu_usage")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ class Facts:
     scrape_interval_s: between two samples of a series, by signal.
     """
 
-    tables: Mapping[str, pa.Table]
+    tables: Mapping[str, Rows]
     findings: tuple[Finding, ...]
     coverage: float
     signal_coverage: Mapping[str, float]

@@ -13,7 +13,8 @@ from costlab.domain.time import Day, instant
 from costlab.jobs.billing import billed_nodes
 from costlab.jobs.charges import charge_day
 from costlab.jobs.commit import check, commit, facts_in, findings_table, refuse_worse
-from costlab.jobs.facts import Facts, observe_day
+from costlab.jobs.facts import OBSERVED, Facts, observe_day
+from costlab.jobs.observed import usage_in
 from costlab.jobs.outcome import Outcome
 from costlab.jobs.pricing import machines_in, nodes_table
 from costlab.jobs.storage import priced_volumes
@@ -72,7 +73,12 @@ def compute_day(lake: Lake, settings: Settings, cluster: str, day: Day) -> Outco
             f"read it first: costlab extract --date {day}",
         )
     priced = price(facts, settings, cluster, day, lake.read("bills", cluster, day))
-    changed = commit(lake, cluster, day, priced.tables, facts, settings, priced.state)
+    made = {
+        name: rows
+        for name, rows in priced.tables.items()
+        if name in ("nodes", "volumes") or name not in OBSERVED
+    }
+    changed = commit(lake, cluster, day, made, facts, settings, priced.state)
     return _outcome(facts, cluster, day, priced.state, changed=changed)
 
 
@@ -100,16 +106,16 @@ def settle_day(
 
 
 def price(facts: Facts, settings: Settings, cluster: str, day: Day, bills: pa.Table | None = None) -> Priced:
-    """The day's tables with prices and charges, checked; `bills`: what was imported of the day.
+    """The day's tables with prices and charges, checked; those in memory. `bills`: what was imported of the day.
 
     Raises ReconcileError when they do not add up.
     """
-    machines = machines_in(facts.tables["nodes"])
-    billed = billed_nodes(facts.tables["nodes"], bills, cluster, day) if bills is not None else {}
-    nodes = nodes_table(machines, settings, cluster, day, billed)
-    volumes = priced_volumes(facts.tables["volumes"], settings)
-    tables = {**facts.tables, "nodes": nodes, "volumes": volumes}
-    charges, remarks = charge_day(tables, settings, cluster, day)
+    tables = {name: rows for name, rows in facts.tables.items() if isinstance(rows, pa.Table)}
+    billed = billed_nodes(tables["nodes"], bills, cluster, day) if bills is not None else {}
+    tables["nodes"] = nodes_table(machines_in(tables["nodes"]), settings, cluster, day, billed)
+    tables["volumes"] = priced_volumes(tables["volumes"], settings)
+    usage = usage_in(facts.tables, day)
+    charges, remarks = charge_day(tables, facts.tables["gpu_usage"], usage, settings, cluster, day)
     tables |= {"charges": charges, "findings": findings_table([*facts.findings, *remarks], cluster, day)}
     check(tables)
     enough = facts.coverage >= settings.quality.min_coverage

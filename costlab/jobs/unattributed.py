@@ -13,20 +13,24 @@ from costlab.core.money import to_micros
 from costlab.domain.findings import Finding, Severity
 from costlab.domain.time import HOUR_MS
 from costlab.jobs.columns import milliseconds_of
+from costlab.store.reading import Rows, batches
 
 RULE = "unattributed_gpu"
 _BUSY = 0.01  # below this a GPU does nothing to speak of
 _NOTABLE_HOURS = 0.1
 
 
-def unattributed(tables: Mapping[str, pa.Table], idle: Mapping[str, Decimal | None]) -> Iterator[Finding]:
+def unattributed(
+    tables: Mapping[str, pa.Table], gpu_usage: Rows, idle: Mapping[str, Decimal | None]
+) -> Iterator[Finding]:
     """A finding for every node whose devices were busy without a living pod, or for a container that requests no GPU.
 
-    tables: containers, nodes, gpu_usage, gpus. idle: each node's money that is in its idle GPUs, None without a price.
+    tables: containers, nodes, gpus. idle: each node's money that is in its idle GPUs, None without a price.
     The amount is the busy devices' time at the node's price then, as far as it is inside idle; the rest was charged to
     pods whose use of a device the exporter does not show.
     """
-    usage, asked = tables["gpu_usage"], _asking(tables["containers"])
+    told = ("gpu_key", "container_key", "ts", "dt_s", "busy_ratio")
+    usage, asked = pa.concat_tables(batches(gpu_usage, told)), _asking(tables["containers"])
     busy = usage.column("busy_ratio").to_numpy().astype(np.float64)
     users = usage.column("container_key").to_pylist()
     lost = np.array([user not in asked for user in users], bool) & (busy > _BUSY)

@@ -19,7 +19,7 @@ from costlab.store import durable, locking
 from costlab.store.content import content_hash
 from costlab.store.delta import DeltaFolder, Mark, Snapshot, check_space
 from costlab.store.faults import newer, translated
-from costlab.store.reading import read_files
+from costlab.store.reading import FiledRows, read_files
 from costlab.store.schema import conform
 
 FORMAT = 1
@@ -155,7 +155,8 @@ class Lake:
     ) -> Iterator[dict[str, Written]]:
         """Replace a day of these tables, for a block that ends with `commit_run`: all of it stands then, or nothing does.
 
-        before: the day's `runs` row, or None; rows that it vouches for are not written again. Whatever fails, in the
+        before: the day's `runs` row, or None; rows that it vouches for are not written again, and the tables that it
+        lists and that are not named here stay as they are. Whatever fails, in the
         block as well, leaves every table and `runs` as they were. Raises LakeFull before anything is written when there
         may be no space for all of it; LakeError; Busy.
         """
@@ -167,7 +168,7 @@ class Lake:
         marks = [Mark(each.folder, cluster, day.date, each.snapshot) for each in waiting if each.differs]
         last = Mark(runs, cluster, day.date, runs.snapshot())
         try:
-            yield {each.folder.table: each.write() for each in waiting}
+            yield _standing(before) | {each.folder.table: each.write() for each in waiting}
         except BaseException as fault:
             try:
                 last.restore()  # first of all: from here on no reader looks for the new rows
@@ -218,9 +219,13 @@ class Lake:
 
     def read(self, table: str, cluster: str, day: Day) -> pa.Table:
         """The rows of one day of one table; none when it has none. Raises LakeError when a file is damaged."""
+        return read_files(table, self.filed(table, cluster, day).files)
+
+    def filed(self, table: str, cluster: str, day: Day) -> FiledRows:
+        """The rows of one day of one table, to be read when they are needed."""
         folder = DeltaFolder(self.path, table)
         files = folder.snapshot().files.get((cluster, day.date), ())
-        return read_files(table, [folder.path / file for file in files])
+        return FiledRows(table, tuple(folder.path / file for file in files))
 
     def dates(self, table: str, cluster: str) -> list[date]:
         """The days of which a table holds rows of a cluster, oldest first."""
@@ -256,6 +261,16 @@ class Lake:
 
 def _listed(snapshot: Snapshot, cluster: str, day: date) -> str:
     return "\n".join(snapshot.files.get((cluster, day), ()))
+
+
+def _standing(run: Run | None) -> dict[str, Written]:
+    """What a `runs` row lists of each table."""
+    if run is None:
+        return {}
+    return {
+        name: Written(content, changed=False, files=run["files"][name], version=int(run["versions"][name]))
+        for name, content in run["content"].items()
+    }
 
 
 def _plain(row: Mapping[str, Any]) -> Run:

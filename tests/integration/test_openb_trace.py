@@ -20,6 +20,7 @@ from costlab.domain.units import GIB
 from costlab.jobs.charges import charge_day
 from costlab.jobs.commit import check
 from costlab.jobs.machines import Machine, Size
+from costlab.jobs.observed import usage_in
 from costlab.jobs.pricing import nodes_table
 from costlab.store.schema import conform, empty
 
@@ -54,7 +55,7 @@ def test_openb_hours_and_money_are_those_of_the_trace() -> None:
             "containers": containers(pods, origin_ms, window, day),
             **{name: empty(name) for name in ("pods", "volumes", "container_usage", "gpu_usage", "gpus")},
         }
-        charges, _ = charge_day(tables, Settings(), CLUSTER, day)
+        charges, _ = charge_day(tables, tables["gpu_usage"], usage_in(tables, day), Settings(), CLUSTER, day)
         check({**tables, "charges": charges})
         workload = charges.filter(pc.equal(charges["kind"], "workload"))
         for resource in billed:

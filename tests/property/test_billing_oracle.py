@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from costlab.core.charge import Bill, Claims, Levels, Rule, bill_node
 from costlab.core.grid import Grid
+from costlab.core.kernels import Floats, Ints
 from costlab.core.money import apportion, to_micros
 
 CELL_S, CELLS = 60, 5
@@ -111,12 +112,16 @@ def billed_by_core(world: World) -> tuple[Bill, Levels]:
         node[:, 4],
     )
 
-    def columns(by_row: list[list[Piece]]) -> tuple[np.ndarray, ...]:
-        flat = [(r, a * 1000, b * 1000, float(v)) for r, row in enumerate(by_row) for a, b, v in row]
-        table = np.array(flat, np.float64).reshape(-1, 4)
-        return (*(table[:, i].astype(np.int64) for i in range(3)), table[:, 3].copy())
+    def columns(by_row: list[list[Piece]]) -> tuple[Ints, Ints, Ints, Floats]:
+        flat = [(a * 1000, b * 1000, float(v)) for row in by_row for a, b, v in row]
+        table = np.array(flat, np.float64).reshape(-1, 3)
+        offsets = np.append(0, np.cumsum([len(row) for row in by_row])).astype(np.int64)
+        return offsets, table[:, 0].astype(np.int64), table[:, 1].astype(np.int64), table[:, 2].copy()
 
-    claims = Claims(len(world.requests), *columns(world.requests), *columns(world.usage))
+    offsets, start_ms, end_ms, used = columns(world.usage)
+    seen = np.column_stack([offsets[:-1], offsets[1:]])
+    since_ms, until_ms = start_ms.astype(np.int32), end_ms.astype(np.int32)
+    claims = Claims(*columns(world.requests), seen, 0, since_ms, until_ms, used.astype(np.float32))
     return bill_node(Grid(0, CELL_S * 1000, CELLS), levels, claims, world.rule), levels
 
 

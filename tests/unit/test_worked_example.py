@@ -23,9 +23,15 @@ def bill(
         np.array([allocatable]),
         np.array([price]),
     )
-    row, start, end = np.array([0, 1]), np.array([0, 6]) * HOUR_MS, np.array([12, 24]) * HOUR_MS
-    asked, used = np.array([a[0], b[0]]), np.array([a[1], b[1]])
-    return bill_node(GRID, levels, Claims(2, row, start, end, asked, row, start, end, used), rule)
+    start, end = np.array([0, 6]) * HOUR_MS, np.array([12, 24]) * HOUR_MS
+    asked, used = np.array([a[0], b[0]], np.float64), np.array([a[1], b[1]], np.float32)
+    seen = np.array([[0, 1], [1, 2]])
+    return bill_node(
+        GRID,
+        levels,
+        Claims(np.arange(3), start, end, asked, seen, 0, start.astype(np.int32), end.astype(np.int32), used),
+        rule,
+    )
 
 
 @pytest.mark.parametrize(
@@ -70,10 +76,9 @@ def test_a_node_is_never_billed_beyond_its_price() -> None:
 
 def test_unobserved_is_neither_used_nor_unused() -> None:
     day = np.array([0]), np.array([24 * HOUR_MS])
-    nothing = np.array([], np.int64)
-    claims = Claims(
-        1, np.array([0]), *day, np.array([2.0]), nothing, nothing, nothing, np.array([], np.float64)
-    )
+    no_time, no_use = np.array([], np.int32), np.array([], np.float32)
+    unseen = np.zeros((1, 2), np.int64)
+    claims = Claims(np.array([0, 1]), *day, np.array([2.0]), unseen, 0, no_time, no_time, no_use)
     levels = Levels(*day, np.array([4.0]), np.array([4.0]), np.array([0.1]))
     result = bill_node(GRID, levels, claims, Rule.MAX)
     np.testing.assert_allclose(result.parts_amount, [[0, 0, 4.80]], atol=1e-9)
