@@ -218,3 +218,38 @@ def bill(
     amount[:rows] = np.where(touched, parts * price, 0.0).sum(axis=2).T / 3600.0
     amount[rows, :2] = np.where(bounded & (capacity > 0), rest * price, 0.0).sum(axis=1) / 3600.0
     return quantity, amount, sums
+
+
+def profile(
+    seen: Ints,
+    life: Ints,
+    zero_ms: int,
+    start_ms: Brief,
+    end_ms: Brief,
+    values: Singles,
+    percents: Ints,
+) -> tuple[Ints, Floats, Floats, Ints, Brief, Brief]:
+    """How long each row was observed, its mean, its nearest ranks, and the sketch of its usage, weighted by time."""
+    observed_ms, mean = np.zeros(len(seen), np.int64), np.full(len(seen), np.nan)
+    ranks = np.full((len(seen), len(percents)), np.nan)
+    sketches = [(np.empty(0, np.int32), np.empty(0, np.int64))]
+    for r, (first, last) in enumerate(seen):
+        start, end = (zero_ms + edge[first:last].astype(np.int64) for edge in (start_ms, end_ms))
+        lasted_ms = np.minimum(end, life[r, 1]) - np.maximum(start, life[r, 0])
+        known = (lasted_ms > 0) & np.isfinite(values[first:last]) & (values[first:last] >= 0)
+        used, lasted_ms = np.abs(values[first:last][known]), lasted_ms[known]
+        observed_ms[r] = lasted_ms.sum()
+        bucket = np.where(used > 0, np.maximum(used.view(np.int32) >> 17, 1), 0).astype(np.int32)
+        buckets, which = np.unique(bucket, return_inverse=True)
+        sketches.append((buckets, np.bincount(which, lasted_ms, len(buckets)).astype(np.int64)))
+        if len(used):
+            mean[r] = np.average(used.astype(np.float64), weights=lasted_ms)
+            order = np.argsort(used)
+            reached_ms = np.cumsum(lasted_ms[order])
+            ranks[r] = used[order][np.searchsorted(100 * reached_ms, percents * observed_ms[r])]
+    offsets = np.cumsum([len(buckets) for buckets, _ in sketches])
+    return (
+        observed_ms, mean, ranks, offsets,
+        np.concatenate([buckets for buckets, _ in sketches]),
+        np.concatenate([weights for _, weights in sketches]).astype(np.int32),
+    )  # fmt: skip

@@ -19,6 +19,7 @@ class Type(StrEnum):
     MONEY = "decimal(18, 6)"
     MAP = "map(string, string)"
     TEXTS = "list(string)"
+    INTEGERS = "list(int32)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,10 +293,11 @@ _PROFILES = _table(
     *(Column(f"{name}", _F, "cores or bytes", f"{doc} over observed time. NaN: never observed.")
       for name, doc in (("mean", "Mean"), ("p50", "Median"), ("p90", "90th percentile"), ("p95", "95th percentile"),
                         ("p99", "99th percentile"), ("max", "Maximum"))),
-    Column("throttled_ratio", _F, "ratio", "Throttled CPU periods / all periods.", null="no CPU limit"),
+    Column("throttled_ratio", _F, "ratio", "Throttled CPU periods / all periods.", null="no CPU limit, or not exposed"),
     Column("oom_kills", _I, "", "Out-of-memory kills.", null="not exposed"),
     Column("restarts", _I, "", "Container restarts.", null="not exposed"),
-    Column("sketch", Type.TEXT, "", "Mergeable histogram of the usage: see docs/methods.md."),
+    Column("sketch_buckets", Type.INTEGERS, "", "Levels of usage that were seen, rising, 64 to an octave: docs/methods.md."),
+    Column("sketch_ms", Type.INTEGERS, "ms", "Time at each of them; sketches are merged by adding it."),
 )  # fmt: skip
 _DEMAND = _table(
     "demand",

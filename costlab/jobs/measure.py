@@ -17,6 +17,7 @@ from costlab.jobs.facts import OBSERVED, Facts, observe_day
 from costlab.jobs.observed import usage_in
 from costlab.jobs.outcome import Outcome
 from costlab.jobs.pricing import machines_in, nodes_table
+from costlab.jobs.profiles import profile_day
 from costlab.jobs.storage import priced_volumes
 from costlab.sources import Source
 from costlab.store.lake import DayState, Lake
@@ -116,7 +117,11 @@ def price(facts: Facts, settings: Settings, cluster: str, day: Day, bills: pa.Ta
     tables["volumes"] = priced_volumes(tables["volumes"], settings)
     usage = usage_in(facts.tables, day)
     charges, remarks = charge_day(tables, facts.tables["gpu_usage"], usage, settings, cluster, day)
-    tables |= {"charges": charges, "findings": findings_table([*facts.findings, *remarks], cluster, day)}
+    tables |= {
+        "charges": charges,
+        "profiles": profile_day(tables["containers"], usage, cluster, day),
+        "findings": findings_table([*facts.findings, *remarks], cluster, day),
+    }
     check(tables)
     enough = facts.coverage >= settings.quality.min_coverage
     return Priced(tables, DayState.COMPLETE if enough else DayState.INCOMPLETE)

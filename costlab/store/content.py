@@ -25,12 +25,21 @@ def content_hash(rows: pa.Table) -> str:
 
 def _parts(array: pa.Array) -> tuple[bytes | memoryview, ...]:
     """The bytes that say what an array holds: which rows are there, then their values, nulls as zero."""
+    if pa.types.is_list(array.type) and pa.types.is_integer(array.type.value_type):
+        return _integers(array)
     if pa.types.is_nested(array.type):
         return (orjson.dumps(array.to_pylist()),)
     there = np.packbits(array.is_valid().to_numpy(zero_copy_only=False)).tobytes()
     if pa.types.is_string(array.type):
         return there, *_text(array.fill_null("") if array.null_count else array)
     return there, _fixed(array.fill_null(_zero(array.type)) if array.null_count else array)
+
+
+def _integers(array: pa.Array) -> tuple[bytes | memoryview, ...]:
+    """Lists without a null in them: which are there, how long each is, and all that is in them."""
+    there = np.packbits(array.is_valid().to_numpy(zero_copy_only=False)).tobytes()
+    lengths = array.value_lengths().fill_null(0)
+    return there, _fixed(lengths), *_parts(array.flatten())
 
 
 def _zero(kind: pa.DataType) -> pa.Scalar:

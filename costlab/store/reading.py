@@ -25,6 +25,7 @@ _SQL = {
     Type.MONEY: "DECIMAL(18, 6)",
     Type.MAP: "MAP(VARCHAR, VARCHAR)",
     Type.TEXTS: "VARCHAR[]",
+    Type.INTEGERS: "INTEGER[]",
 }
 # Nothing is fetched from the network, and no Python variable is taken for a table.
 _SETTINGS = {

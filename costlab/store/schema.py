@@ -26,8 +26,9 @@ _ARROW = {
     Type.MONEY: MONEY,
     Type.MAP: pa.map_(pa.string(), pa.string()),
     Type.TEXTS: pa.list_(pa.string()),
+    Type.INTEGERS: pa.list_(pa.int32()),
 }
-_SORTABLE = frozenset(Type) - {Type.MAP, Type.TEXTS}
+_SORTABLE = frozenset(Type) - {Type.MAP, Type.TEXTS, Type.INTEGERS}
 _SCALARS = (str, int, float, date, Decimal)
 _MONEY_LIMIT_MICROS = 10**18
 

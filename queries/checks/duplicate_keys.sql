@@ -1,6 +1,6 @@
 /* Keys that occur more than once in a table where they may not.
 grain: a guilty key; what names its table
-inputs: charges, containers, nodes, gpus, findings, runs
+inputs: charges, containers, profiles, nodes, gpus, findings, runs
 params: none
 units: none
 */
@@ -13,6 +13,8 @@ with keys as (
     from charges
     union all
     select 'containers', cluster, date, to_json([cast(container_key as text), cast(start as text)]) from containers
+    union all
+    select 'profiles', cluster, date, to_json([cast(container_key as text), resource]) from profiles
     union all
     select 'nodes', cluster, date, to_json([node, cast(start as text)]) from nodes
     union all

@@ -18,7 +18,7 @@ MODULES = {path: ast.parse((ROOT / path).read_text()) for path in files("costlab
 KERNELS = [
     node.name
     for node in MODULES[Path("costlab/core/kernels.py")].body
-    if isinstance(node, ast.FunctionDef) and node.decorator_list
+    if isinstance(node, ast.FunctionDef) and node.decorator_list and node.name[0] != "_"  # part of another
 ]
 REMARK = re.compile(r'\s*(?:#|--|""")\s*\S')
 NOQA = re.compile(r"(?:#|--) noqa(?:: ?(?P<code>\w+)(?P<reason> - \w.+)?)?")

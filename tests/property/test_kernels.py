@@ -1,6 +1,8 @@
 """Every kernel equals its NumPy twin, whatever the series look like."""
 
 import inspect
+from fractions import Fraction
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -10,8 +12,10 @@ from hypothesis import strategies as st
 
 from costlab.core import kernels, reference
 from costlab.core.kernels import Floats, Ints
+from costlab.core.sketch import merged, nearest_rank
 
 GAP_MS = 300_000
+TINY = float(np.finfo(np.float32).smallest_normal)
 NAMES = sorted(
     name
     for name, value in vars(reference).items()
@@ -168,3 +172,72 @@ def test_pairwise_is_the_sum_of_numpy_to_the_bit(low: int, count: int, cells: in
     arguments = (values, low, low + count, *room)
     same(kernels.pairwise(*arguments), reference.pairwise(*arguments))
     assert kernels.pairwise(*arguments) == values.sum()
+
+
+@st.composite
+def usage(draw: st.DrawFn) -> tuple[Any, ...]:
+    """What three rows were seen to use: zeros, levels of all sizes, and what is no level at all."""
+    start_ms, end_ms, _, offsets = draw(stretches(3, disjoint=False))
+    level = st.one_of(
+        st.sampled_from([0.0, -0.0, float("nan"), float("inf"), -1.0]),
+        st.integers(0, 64).map(lambda n: n / 8),
+        st.floats(0, width=32, allow_infinity=False),
+    )
+    values = np.array([draw(level) for _ in start_ms], np.float32)
+    life = np.array([sorted(draw(st.tuples(*2 * [st.integers(0, 500)]))) for _ in range(3)], np.int64) * 1000
+    seen = np.column_stack([offsets[:-1], offsets[1:]])
+    return seen, life, 5000, (start_ms - 5000).astype(np.int32), (end_ms - 5000).astype(np.int32), values
+
+
+@given(usage())
+def test_profile(used: tuple[Any, ...]) -> None:
+    arguments = (*used, np.array([1, 50, 90, 99, 100]))
+    same(kernels.profile(*arguments), reference.profile(*arguments))
+
+
+@given(usage())
+def test_profile_by_definition(used: tuple[Any, ...]) -> None:
+    """Nearest rank in fractions, and a sketch that is 1/128 away at most."""
+    seen, life, zero_ms, start_ms, end_ms, values = used
+    percents = np.array([50, 95, 100])
+    observed_ms, _, ranks, offsets, buckets, weights_ms = kernels.profile(
+        seen, life, zero_ms, start_ms, end_ms, values, percents
+    )
+    for r, (first, last) in enumerate(seen):
+        weighed = sorted(
+            (abs(float(values[i])), lasted_ms)
+            for i in range(first, last)
+            if (lasted_ms := min(zero_ms + end_ms[i], life[r, 1]) - max(zero_ms + start_ms[i], life[r, 0]))
+            > 0
+            and 0 <= values[i] < np.inf
+        )
+        total_ms = sum(lasted_ms for _, lasted_ms in weighed)
+        assert observed_ms[r] == total_ms
+        sketch = buckets[offsets[r] : offsets[r + 1]], weights_ms[offsets[r] : offsets[r + 1]]
+        assert sketch[1].sum() == total_ms
+        for percent, found in zip(percents.tolist(), ranks[r], strict=True):
+            if not weighed:
+                assert np.isnan(found)
+                assert np.isnan(nearest_rank(*sketch, percent))
+                continue
+            reached = accumulate(lasted_ms for _, lasted_ms in weighed)
+            enough = (Fraction(so_far, int(total_ms)) >= Fraction(percent, 100) for so_far in reached)
+            wanted = next(value for (value, _), ok in zip(weighed, enough, strict=True) if ok)
+            assert found == wanted
+            assert (nearest_rank(*sketch, percent) == 0) == (wanted == 0)
+            if wanted >= TINY:
+                assert abs(nearest_rank(*sketch, percent) / wanted - 1) <= 1 / 128
+
+
+@given(usage())
+def test_merged_sketches_are_the_sketch_of_all(used: tuple[Any, ...]) -> None:
+    seen, life, zero_ms, start_ms, end_ms, values = used
+    everything = np.array([[0, len(values)]])
+    whole, parts = (
+        kernels.profile(
+            rows, life[np.zeros(len(rows), int)], zero_ms, start_ms, end_ms, values, np.array([50])
+        )
+        for rows in (everything, seen)
+    )
+    same(merged(*parts[4:]), whole[4:])
+    same(merged(parts[4][::-1], parts[5][::-1]), whole[4:])

@@ -23,6 +23,7 @@ _EMPTY: dict[Type, Any] = {
     Type.MONEY: Decimal(0),
     Type.MAP: [],
     Type.TEXTS: [],
+    Type.INTEGERS: [],
 }
 
 _READ: dict[Type, Callable[[str], Any]] = {
@@ -34,6 +35,7 @@ _READ: dict[Type, Callable[[str], Any]] = {
     Type.INSTANT: lambda text: datetime.fromisoformat(text).replace(tzinfo=UTC),
     Type.MAP: lambda text: [tuple(pair.split("=", 1)) for pair in text.split(";")],
     Type.TEXTS: lambda text: text.split(";"),
+    Type.INTEGERS: lambda text: [int(number) for number in text.split(";")],
 }
 
 

@@ -1,0 +1,73 @@
+"""The usage profiles of a day: how much of a resource each container used, and for how long."""
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from costlab.core import kernels
+from costlab.core.kernels import Ints
+from costlab.domain.time import Day
+from costlab.domain.units import Resource
+from costlab.jobs.columns import milliseconds_of
+from costlab.jobs.observed import Observed, Usage
+from costlab.store.schema import conform, empty
+
+PROFILED = (Resource.CPU, Resource.MEMORY)
+RANKS = {"p50": 50, "p90": 90, "p95": 95, "p99": 99, "max": 100}
+_IDENTITY = ("container_key", "namespace", "workload_kind", "workload", "pod", "container")
+_AT_A_TIME = 1024  # containers
+
+
+def profile_day(containers: pa.Table, usage: Usage, cluster: str, day: Day) -> pa.Table:
+    """Rows of `profiles`: each container, whatever it asked for, and each resource whose usage is told of all."""
+    rows = containers.filter(pc.not_equal(containers.column("container"), ""))
+    if not rows.num_rows:
+        return empty("profiles")
+    key = rows.column("container_key").to_numpy()
+    first = np.flatnonzero(np.append(True, key[1:] != key[:-1]))
+    start_ms, end_ms = milliseconds_of(rows.column("start")), milliseconds_of(rows.column("end"))
+    life = np.column_stack([np.minimum.reduceat(start_ms, first), np.maximum.reduceat(end_ms, first)])
+    occupied_s = np.add.reduceat(end_ms - start_ms, first) / 1000
+    whose = rows.select(_IDENTITY).take(pa.array(first))
+    observed = [_observed(key[first], life, usage[resource], resource) for resource in PROFILED]
+    return conform(
+        "profiles",
+        {
+            "cluster": cluster, "date": day.date,
+            **{name: pa.concat_arrays(len(PROFILED) * [whose.column(name).combine_chunks()]) for name in _IDENTITY},
+            "resource": np.repeat([resource.value for resource in PROFILED], len(first)),
+            "occupied_s": np.tile(occupied_s, len(PROFILED)),
+            **{name: pa.concat_arrays([columns[name] for columns in observed]) for name in observed[0]},
+            "throttled_ratio": None, "oom_kills": None, "restarts": None,
+        },
+    )  # fmt: skip
+
+
+def _observed(key: Ints, life: Ints, observed: Observed, resource: Resource) -> dict[str, pa.Array]:
+    """What was observed of one resource of each container."""
+    seen, percents = observed.of(key), np.array(list(RANKS.values()))
+
+    def profile(begin: int) -> tuple[NDArray[Any], ...]:
+        some = slice(begin, begin + _AT_A_TIME)
+        span = observed.zero_ms, observed.start_ms, observed.end_ms
+        return kernels.profile(seen[some], life[some], *span, observed.usage[resource], percents)
+
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        parts = list(zip(*pool.map(profile, range(0, len(key), _AT_A_TIME)), strict=True))
+    observed_ms, mean, ranks = (np.concatenate(part) for part in parts[:3])
+    lengths, buckets, weights_ms = (
+        np.concatenate(part) for part in ([np.diff(offsets) for offsets in parts[3]], *parts[4:])
+    )
+    offsets = pa.array(np.append(0, np.cumsum(lengths)).astype(np.int32))
+    return {
+        "observed_s": pa.array(observed_ms / 1000),
+        "mean": pa.array(mean),
+        **{name: pa.array(ranks[:, i]) for i, name in enumerate(RANKS)},
+        "sketch_buckets": pa.ListArray.from_arrays(offsets, pa.array(buckets)),
+        "sketch_ms": pa.ListArray.from_arrays(offsets, pa.array(weights_ms)),
+    }
