@@ -1,10 +1,13 @@
 """`costlab` and `python -m costlab`."""
 
+import os
 import sys
 
 
 def main() -> None:
     """Run the command line and end the process with its exit code."""
+    # Read when pyarrow is imported. Its own pool keeps what it freed for itself: on a day of 61 M samples 100 MB more.
+    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     try:
         # Imported here: an interruption while they are is one like any other.
         from costlab.cli.app import app  # noqa: PLC0415

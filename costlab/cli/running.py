@@ -142,8 +142,10 @@ def _sources(settings: "Settings", step: "Callable[[str], None]") -> "Callable[[
     from costlab.jobs.fetch import SpooledSource
     from costlab.sources.prometheus import PrometheusSource
     from costlab.sources.prometheus.catalogue import Catalogue
+    from costlab.store.memory import keep_little
     from costlab.store.spool import Spool
 
+    keep_little()
     catalogue, unread = Catalogue(settings.accelerators), unpriced_signals(settings)
 
     def source_of(cluster: "Cluster", day: "Day") -> "Source":

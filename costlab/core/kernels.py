@@ -31,6 +31,24 @@ def hold(at_ms: Ints, values: Floats, offsets: Ints, max_gap_ms: int) -> Ints:
 
 
 @kernel
+def telling(at_ms: Ints, values: Floats, offsets: Ints, max_gap_ms: int) -> NDArray[np.bool_]:
+    """Which samples of a gauge tell what those before do not, bool (n,): without the others it holds just as it did.
+
+    Kept are the first and the last sample before every end, change and gap, and one every `max_gap_ms` at least.
+    """
+    kept = np.ones(len(at_ms), np.bool_)
+    for series in range(len(offsets) - 1):
+        last = offsets[series]
+        for i in range(offsets[series] + 1, offsets[series + 1] - 1):
+            known = not np.isnan(values[i + 1])
+            if known and values[i] == values[last] and at_ms[i + 1] - at_ms[last] <= max_gap_ms:
+                kept[i] = False
+            else:
+                last = i
+    return kept
+
+
+@kernel
 def rate(
     at_ms: Ints, values: Floats, offsets: Ints, began_ms: Ints, max_gap_ms: int, reach_ms: int
 ) -> tuple[Ints, Floats]:

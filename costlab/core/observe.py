@@ -38,6 +38,14 @@ class Stretches:
         rows = np.repeat(self.offsets[groups] - offsets[:-1], sizes) + np.arange(offsets[-1])
         return Stretches(self.start_ms[rows], self.end_ms[rows], self.values[rows], offsets)
 
+    def joined(self) -> "Stretches":
+        """The same with neighbours of equal value as one interval."""
+        group, start_ms, end_ms, values = self.group, self.start_ms, self.end_ms, self.values
+        goes_on = (group[1:] == group[:-1]) & (start_ms[1:] == end_ms[:-1]) & (values[1:] == values[:-1])
+        first, last = np.append(True, ~goes_on)[: len(group)], np.append(~goes_on, True)[: len(group)]
+        offsets = _offsets(group[first], len(self.offsets) - 1)
+        return Stretches(start_ms[first], end_ms[last], values[first], offsets)
+
     def keep(self, mask: np.ndarray) -> "Stretches":
         """Only the intervals where `mask` (bool, (n,)) is true."""
         if mask.all():
@@ -48,6 +56,17 @@ class Stretches:
             self.values[mask],
             _offsets(self.group[mask], len(self.offsets) - 1),
         )
+
+
+def one_after_another(parts: list[Stretches]) -> Stretches:
+    """The groups of all parts, in their order."""
+    counts = np.concatenate([np.diff(part.offsets) for part in parts])
+    return Stretches(
+        np.concatenate([part.start_ms for part in parts]),
+        np.concatenate([part.end_ms for part in parts]),
+        np.concatenate([part.values for part in parts]),
+        np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)]),
+    )
 
 
 def held(at_ms: Ints, values: Floats, offsets: Ints, max_gap_ms: int) -> Stretches:
@@ -132,17 +151,30 @@ def side_by_side(sides: tuple[Stretches, ...]) -> tuple[Ints, Ints, tuple[Floats
     return start_ms, end_ms, columns, offsets
 
 
-def scrape_interval_ms(at_ms: Ints, offsets: Ints, default_ms: int) -> int:
-    """The usual step between two samples of a series (median); `default_ms` when no series has two.
+class ScrapeSteps:
+    """The steps between two samples of a series, of series that are shown some at a time; `samples` in all, about.
 
     Of more than 2 M samples every second, third, … step is looked at.
     """
-    first = np.arange(0, len(at_ms) - 1, 1 + len(at_ms) // _MANY)
-    within = np.ones(len(at_ms), bool)
-    inner = offsets[1:-1]
-    within[inner[inner > 0] - 1] = False
-    first = first[within[first]]
-    return int(np.median(at_ms[first + 1] - at_ms[first])) if len(first) else default_ms
+
+    def __init__(self, samples: int) -> None:
+        self._every = 1 + samples // _MANY
+        self._shown = 0
+        self._steps: list[Ints] = []
+
+    def show(self, at_ms: Ints, offsets: Ints) -> None:
+        """Look at these series, which are whole."""
+        first = np.arange(-self._shown % self._every, len(at_ms), self._every)
+        within = np.ones(len(at_ms), bool)
+        within[offsets[1:][np.diff(offsets) > 0] - 1] = False
+        first = first[within[first]]
+        self._shown += len(at_ms)
+        self._steps.append(at_ms[first + 1] - at_ms[first])
+
+    def interval_ms(self) -> int | None:
+        """The usual step (median); None when no series has two samples."""
+        steps = np.concatenate([np.empty(0, np.int64), *self._steps])
+        return int(np.median(steps)) if len(steps) else None
 
 
 def _offsets(group: Ints, groups: int) -> Ints:

@@ -17,6 +17,19 @@ def hold(at_ms: Ints, values: Floats, offsets: Ints, max_gap_ms: int) -> Ints:
     return np.where(np.isnan(values), at_ms, np.minimum(at_ms + max_gap_ms, following))
 
 
+def telling(at_ms: Ints, values: Floats, offsets: Ints, max_gap_ms: int) -> NDArray[np.bool_]:
+    """Which samples of a gauge tell what those before do not, bool (n,): without the others it holds just as it did."""
+    kept = np.zeros(len(at_ms), bool)
+    for low, high in zip(offsets[:-1].tolist(), offsets[1:].tolist(), strict=True):
+        chosen: list[int] = []
+        for i in range(low, high):
+            at_an_edge = i in (low, high - 1) or np.isnan(values[i + 1]) or values[i] != values[chosen[-1]]
+            if at_an_edge or at_ms[i + 1] - at_ms[chosen[-1]] > max_gap_ms:
+                chosen.append(i)
+        kept[chosen] = True
+    return kept
+
+
 def rate(
     at_ms: Ints, values: Floats, offsets: Ints, began_ms: Ints, max_gap_ms: int, reach_ms: int
 ) -> tuple[Ints, Floats]:

@@ -181,6 +181,22 @@ class Series:
         """How many samples all series hold together."""
         return int(self.offsets[-1])
 
+    def keep(self, samples: NDArray[np.bool_]) -> "Series":
+        """Only the samples where `samples` (bool, (n,)) is true."""
+        if samples.all():
+            return self
+        offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(samples)])[self.offsets]
+        return Series(self.signal, self.labels, offsets, self.at_ms[samples], self.values[samples])
+
+    def take(self, which: NDArray[np.int64]) -> "Series":
+        """The series named, in that order."""
+        parts = [slice(self.offsets[i], self.offsets[i + 1]) for i in which.tolist()]
+        triples = [
+            (self.labels[i], self.at_ms[part], self.values[part])
+            for i, part in zip(which.tolist(), parts, strict=True)
+        ]
+        return join_series(self.signal, triples)
+
 
 def no_series(signal: Signal) -> Series:
     """A signal of which nothing was found."""
@@ -200,4 +216,18 @@ def join_series(
         np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)]),
         np.concatenate([at_ms for _, at_ms, _ in parts]),
         np.concatenate([values for _, _, values in parts]),
+    )
+
+
+def one_after_another(signal: Signal, several: Sequence[Series]) -> Series:
+    """All series, of one signal, in their order."""
+    if len(several) == 1:
+        return several[0]
+    counts = [np.diff(series.offsets) for series in several]
+    return Series(
+        signal,
+        tuple(labels for series in several for labels in series.labels),
+        np.concatenate([np.zeros(1, np.int64), np.cumsum(np.concatenate([np.empty(0, np.int64), *counts]))]),
+        np.concatenate([np.empty(0, np.int64), *(series.at_ms for series in several)]),
+        np.concatenate([np.empty(0, np.float64), *(series.values for series in several)]),
     )

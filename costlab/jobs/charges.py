@@ -26,7 +26,7 @@ from costlab.jobs.pods import rows_of
 from costlab.jobs.storage import STORAGE_RULES, volume_charges
 from costlab.jobs.unattributed import RULE as UNATTRIBUTED
 from costlab.jobs.unattributed import unattributed
-from costlab.store.reading import Rows
+from costlab.store.rows import DayRows
 from costlab.store.schema import conform, empty, ordered
 
 _IDENTITY = (
@@ -60,13 +60,13 @@ COMPUTE_RULES = (
 
 def charge_day(
     tables: Mapping[str, pa.Table],
-    gpu_usage: Rows,
+    gpu_usage: DayRows,
     usage: Usage,
     settings: Settings,
     cluster: str,
     day: Day,
 ) -> tuple[pa.Table, list[Finding]]:
-    """Rows of `charges` for the day's facts, and what is to be said about them.
+    """DayRows of `charges` for the day's facts, and what is to be said about them.
 
     tables: containers, pods, nodes, volumes, gpus. Raises ReconcileError when the parts of a node, or of a
     claim, are not its price.

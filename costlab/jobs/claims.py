@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from costlab.domain.signals import Labels, Signal
-from costlab.jobs.heard import Signals
 from costlab.jobs.levels import Run, edges_of, runs_by, value_at
 from costlab.jobs.lives import Life, PodId, latest, pod_id
+from costlab.jobs.reading import Reading
 from costlab.jobs.sharing import Sharing
 
 
@@ -37,7 +37,7 @@ _ByContainer = Mapping[str, _ByResource]
 
 
 def claims_of(
-    signals: Signals, lives: list[Life], seen: Mapping[PodId, set[str]], sharing: Sharing, max_gap_ms: int
+    signals: Reading, lives: list[Life], seen: Mapping[PodId, set[str]], sharing: Sharing, max_gap_ms: int
 ) -> list[Claim]:
     """Every container of every life; `seen` names those whose usage was measured, requests or not."""
     requests = _by_pod(signals, Signal.CONTAINER_REQUEST, max_gap_ms)
@@ -61,7 +61,7 @@ def claims_of(
     return claims
 
 
-def init_containers(signals: Signals) -> dict[PodId, set[str]]:
+def init_containers(signals: Reading) -> dict[PodId, set[str]]:
     """The init containers of each pod."""
     found: dict[PodId, set[str]] = defaultdict(set)
     for labels in signals[Signal.INIT_CONTAINER_REQUEST].labels:
@@ -70,13 +70,13 @@ def init_containers(signals: Signals) -> dict[PodId, set[str]]:
 
 
 def _by_pod(
-    signals: Signals, signal: Signal, max_gap_ms: int
+    signals: Reading, signal: Signal, max_gap_ms: int
 ) -> dict[PodId, dict[str, dict[str, list[Run]]]]:
     def key_of(labels: Labels) -> tuple[PodId, str, str]:
         return pod_id(labels), labels.get("container", ""), labels.get("resource", "")
 
     found: dict[PodId, dict[str, dict[str, list[Run]]]] = defaultdict(lambda: defaultdict(dict))
-    for (pod, container, resource), runs in runs_by(signals[signal], key_of, max_gap_ms).items():
+    for (pod, container, resource), runs in runs_by(signals, signal, key_of, max_gap_ms).items():
         found[pod][container][resource] = runs
     return found
 

@@ -15,6 +15,7 @@ from costlab.domain.time import Day
 from costlab.jobs.charges import COMPUTE_RULES
 from costlab.jobs.facts import BULKY, OBSERVED, Facts, unpriced_signals
 from costlab.store.lake import DayState, Lake
+from costlab.store.rows import Rows
 from costlab.store.schema import conform, empty
 from costlab.store.warehouse import Warehouse, queries
 
@@ -66,7 +67,7 @@ def refuse_worse(
 
 
 def commit(
-    lake: Lake, cluster: str, day: Day, tables: Mapping[str, pa.Table], facts: Facts, settings: Settings,
+    lake: Lake, cluster: str, day: Day, tables: Mapping[str, Rows], facts: Facts, settings: Settings,
     state: DayState, force: str | None = None,
 ) -> bool:  # fmt: skip
     """Write the tables that changed, then `runs`. True when anything was committed; whatever fails leaves the lake as it was."""

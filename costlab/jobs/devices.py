@@ -1,7 +1,7 @@
 """What GPUs were seen to do, and for whom: the exporter's series of each device and user, as one truth."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,14 +10,16 @@ from costlab.config.device_resource import DeviceResources, exposed
 from costlab.core.kernels import Floats, Ints
 from costlab.core.observe import Stretches, combine, held, nearest_rank, side_by_side
 from costlab.domain.identity import PodKey, container_key, gpu_key
-from costlab.domain.signals import Labels, Series, Signal
+from costlab.domain.signals import Labels, Signal
 from costlab.domain.time import Window
 from costlab.jobs.claims import Claim
-from costlab.jobs.heard import Signals
 from costlab.jobs.lives import Life
-from costlab.jobs.residents import Part, Residents, cut
+from costlab.jobs.reading import Reading, in_blocks
+from costlab.jobs.residents import Part, Residents, cut, taken
+from costlab.jobs.usage import by_key
 
 NOBODY = -1
+_Pair = tuple[int, int]  # device and container
 _SIGNALS = (
     Signal.GPU_ENGINE_ACTIVE,
     Signal.GPU_UTILIZATION,
@@ -41,7 +43,7 @@ class Device:
 
 @dataclass(frozen=True, slots=True)
 class DeviceUsage:
-    """Observed stretches by device and user: rows of `gpu_usage`.
+    """Observed stretches of some devices, by device and user: rows of `gpu_usage`.
 
     gpu, container: int64 (n,), keys; container is NOBODY where no known container is named. start_ms, end_ms: int64.
     busy: ratio; memory_bytes, memory_total_bytes; power_watts: float64 (n,), NaN = not observed.
@@ -59,6 +61,17 @@ class DeviceUsage:
 
 
 @dataclass(frozen=True, slots=True)
+class Devices:
+    """All devices over the day.
+
+    observed_s: by container, NOBODY among them, device-seconds in which it was known whether a device was busy.
+    """
+
+    days: list["DeviceDay"]
+    observed_s: Mapping[int, float]
+
+
+@dataclass(frozen=True, slots=True)
 class DeviceDay:
     """A device over the day: a row of `gpus`. Hours, ratios, bytes, kWh; NaN = never observed."""
 
@@ -73,44 +86,83 @@ class DeviceDay:
     energy_kwh: float
 
 
-def device_usage(
-    signals: Signals, lives: list[Life], claims: list[Claim], window: Window, cluster: str, max_gap_ms: int
-) -> DeviceUsage:
-    """Busy ratio, memory and power of every device, by the container that the exporter names while that one lives.
+class Watched:
+    """What GPU exporters showed of every device."""
 
-    Where it names a pod only, the user is that container of the pod which alone requests GPUs. Busy is the
-    engine-active ratio where the exporter has it, else utilisation. Several series of one device and user (another
-    driver version, a second exporter) are one: the maximum.
-    """
-    residents, alone = Residents(lives, window), _alone(claims)
-    parts = {signal: residents.parts(signals[signal]) for signal in _SIGNALS}
-    devices: dict[int, Device] = {}
-    pairs: dict[Signal, list[tuple[int, int]]] = {}
-    for signal in _SIGNALS:
-        named = [_device(labels, cluster) for labels in signals[signal].labels]
-        devices |= {device.key: device for device in named}
-        pairs[signal] = [
-            (named[part.series].key, _user(signals[signal], part, alone)) for part in parts[signal]
+    def __init__(
+        self, signals: Reading, lives: list[Life], claims: list[Claim], window: Window, cluster: str
+    ) -> None:
+        residents, alone = Residents(lives, window), _alone(claims)
+        self._signals = signals
+        self._devices: dict[int, Device] = {}
+        self._used: dict[Signal, list[tuple[Part, _Pair]]] = {}
+        self._weight: dict[int, int] = defaultdict(int)
+        for signal in _SIGNALS:
+            side = residents.of(signals, signal)
+            named = {place: _device(labels, cluster) for place, labels in side.labels.items()}
+            self._devices |= {device.key: device for device in named.values()}
+            for place, device in named.items():
+                self._weight[device.key] += side.sizes[place]
+            self._used[signal] = [
+                (part, (named[part.series].key, _user(side.labels[part.series], part, alone)))
+                for part in side.parts
+            ]
+
+    def usage(self, max_gap_ms: int) -> Iterator[DeviceUsage]:
+        """Busy ratio, memory and power of every device, by the container that the exporter names while that one lives.
+
+        Where it names a pod only, the user is that container of the pod which alone requests GPUs. Busy is the
+        engine-active ratio where the exporter has it, else utilisation. Several series of one device and user (another
+        driver version, a second exporter) are one: the maximum. Some devices at a time, in the order of their keys.
+        """
+        order = sorted(self._devices)
+        weights = np.array([self._weight[key] for key in order], np.int64)
+        blocks = in_blocks(weights, self._signals.block_samples)
+        number = {order[place]: n for n, block in enumerate(blocks) for place in block.tolist()}
+        used: list[dict[Signal, list[tuple[Part, _Pair]]]] = [
+            {signal: [] for signal in _SIGNALS} for _ in blocks
         ]
-    order = {pair: i for i, pair in enumerate(sorted({pair for of in pairs.values() for pair in of}))}
+        for signal in _SIGNALS:
+            for part, pair in self._used[signal]:
+                used[number[pair[0]]][signal].append((part, pair))
+        for block, its in zip(blocks, used, strict=True):
+            yield self._usage([self._devices[order[place]] for place in block.tolist()], its, max_gap_ms)
 
-    def one_truth(signal: Signal) -> Stretches:
-        series = signals[signal]
-        mine = cut(held(series.at_ms, series.values, series.offsets, max_gap_ms), parts[signal])
-        return combine(
-            mine, np.array([order[pair] for pair in pairs[signal]], np.int64), len(order), add=False
+    def _usage(
+        self, devices: list[Device], used: dict[Signal, list[tuple[Part, _Pair]]], max_gap_ms: int
+    ) -> DeviceUsage:
+        order = {pair: i for i, pair in enumerate(sorted({pair for of in used.values() for _, pair in of}))}
+
+        def one_truth(signal: Signal) -> Stretches:
+            parts = [part for part, _ in used[signal]]
+            places, series = taken(self._signals.shelf(signal), parts)
+            mine = cut(held(series.at_ms, series.values, series.offsets, max_gap_ms), places, parts)
+            ranks = np.array([order[pair] for _, pair in used[signal]], np.int64)
+            return combine(mine, ranks, len(order), add=False)
+
+        start_ms, end_ms, (engine, share, memory, free, power), offsets = side_by_side(
+            tuple(one_truth(signal) for signal in _SIGNALS)
         )
+        keys = np.array(list(order), np.int64).reshape(-1, 2)[
+            np.repeat(np.arange(len(order)), np.diff(offsets))
+        ]
+        return DeviceUsage(
+            devices=tuple(devices),
+            gpu=keys[:, 0], container=keys[:, 1], start_ms=start_ms, end_ms=end_ms,
+            busy=np.where(np.isnan(engine), share, engine),
+            memory_bytes=memory, memory_total_bytes=memory + free, power_watts=power,
+        )  # fmt: skip
 
-    start_ms, end_ms, (engine, share, used, free, power), offsets = side_by_side(
-        tuple(one_truth(signal) for signal in _SIGNALS)
-    )
-    keys = np.array(list(order), np.int64).reshape(-1, 2)[np.repeat(np.arange(len(order)), np.diff(offsets))]
-    return DeviceUsage(
-        devices=tuple(devices[key] for key in sorted(devices)),
-        gpu=keys[:, 0], container=keys[:, 1], start_ms=start_ms, end_ms=end_ms,
-        busy=np.where(np.isnan(engine), share, engine),
-        memory_bytes=used, memory_total_bytes=used + free, power_watts=power,
-    )  # fmt: skip
+
+def total(several: Iterable[DeviceUsage]) -> Devices:
+    """All devices over the day; no device is in two of the `several`."""
+    days: list[DeviceDay] = []
+    observed_s: dict[int, float] = {}
+    for some in several:
+        days += device_days(some)
+        seconds = (some.end_ms - some.start_ms) / 1000
+        observed_s = by_key(some.container, np.where(np.isnan(some.busy), 0.0, seconds), observed_s)
+    return Devices(days, observed_s)
 
 
 def device_days(usage: DeviceUsage) -> list[DeviceDay]:
@@ -166,10 +218,10 @@ def _alone(claims: list[Claim]) -> dict[PodKey, str]:
     return {key: min(containers) for key, containers in asking.items() if len(containers) == 1}
 
 
-def _user(series: Series, part: Part, alone: Mapping[PodKey, str]) -> int:
+def _user(labels: Labels, part: Part, alone: Mapping[PodKey, str]) -> int:
     if part.life is None:
         return NOBODY
-    container = series.labels[part.series].get("container") or alone.get(part.life.key, "")
+    container = labels.get("container") or alone.get(part.life.key, "")
     return container_key(part.life.key, container)
 
 

@@ -1,6 +1,6 @@
 """A day as it was observed, before any price: what extraction leaves in the lake."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,7 @@ from costlab.jobs import devices, usage
 from costlab.jobs.claims import Claim, claims_of
 from costlab.jobs.classes import class_of
 from costlab.jobs.coverage import coverage_of
-from costlab.jobs.heard import Signals, hearing
+from costlab.jobs.heard import hearing
 from costlab.jobs.lives import Life, pod_lives
 from costlab.jobs.machines import machines_of
 from costlab.jobs.network import networks, traffic_of
@@ -26,14 +26,14 @@ from costlab.jobs.owners import Ownership, Registry, registry_of
 from costlab.jobs.pipelines import pipeline_run
 from costlab.jobs.pods import pods_table
 from costlab.jobs.pricing import nodes_table
-from costlab.jobs.reading import Reading
-from costlab.jobs.remarks import findings_beside, findings_of
+from costlab.jobs.reading import BLOCK_SAMPLES, Reading
+from costlab.jobs.remarks import asked_in_parts, findings_beside, findings_of
 from costlab.jobs.scrapes import too_seldom
 from costlab.jobs.sharing import Sharing, sharing_of
 from costlab.jobs.stays import stays_of
 from costlab.jobs.volumes import claims_mounted, observed_volumes, volumes_of
 from costlab.sources import Source
-from costlab.store.reading import Rows
+from costlab.store.rows import DayRows, InMemory, RowRoom
 from costlab.store.schema import conform, empty
 
 OBSERVED = ("containers", "pods", "nodes", "container_usage", "gpu_usage", "gpus", "volumes")
@@ -48,7 +48,7 @@ class Facts:
     scrape_interval_s: between two samples of a series, by signal.
     """
 
-    tables: Mapping[str, Rows]
+    tables: Mapping[str, DayRows]
     findings: tuple[Finding, ...]
     coverage: float
     signal_coverage: Mapping[str, float]
@@ -61,20 +61,29 @@ class Facts:
 
 
 def observe_day(
-    source: Source, settings: Settings, cluster: str, day: Day, step: Callable[[str], None] = lambda _: None
+    source: Source,
+    settings: Settings,
+    cluster: str,
+    day: Day,
+    step: Callable[[str], None] = lambda _: None,
+    *,
+    room_of: Callable[[str], RowRoom] = InMemory,
+    block_samples: int = BLOCK_SAMPLES,
 ) -> Facts:
-    """Read a day out of the source and turn its samples into facts; nothing is written.
+    """Read a day out of the source and turn its samples into facts; the rows of usage go into the room of their table.
 
     Raises SourceError when the source fails, or gives nothing of a signal that a day cannot do without.
     """
     # With the margin that counters and holds need at the day's edges.
     margin_ms = settings.billing.max_gap_ms
     unread = unpriced_signals(settings)
-    signals = Reading(source, day.window.widen(margin_ms, margin_ms), step, unread=unread)
+    reach = day.window.widen(margin_ms, margin_ms)
+    signals = Reading(source, reach, step, margin_ms, block_samples, unread=unread)
+    heard = hearing(signals)
     _demand_needed(signals, day)
     _demand_ratios(signals, day)
     step("observe")
-    gap_ms, window, heard = settings.billing.max_gap_ms, day.window, hearing(signals)
+    gap_ms, window = settings.billing.max_gap_ms, day.window
     lives = pod_lives(signals, window, cluster, heard)
     if not lives:
         raise NoDay(
@@ -84,9 +93,22 @@ def observe_day(
     stays = stays_of(signals, window, lives, heard, gap_ms)
     sharing = sharing_of(signals, stays, charged(settings.device_resources))
     machines = machines_of(signals, window, stays, sharing, gap_ms)
-    claims = claims_of(signals, lives, usage.containers_seen(signals, lives, window), sharing, gap_ms)
-    used = usage.usage_of(signals, lives, window, gap_ms)
-    gpus = devices.device_usage(signals, lives, claims, window, cluster, gap_ms)
+    measured = usage.Measured(signals, lives, window)
+    claims = claims_of(signals, lives, measured.seen, sharing, gap_ms)
+    in_parts = tuple(asked_in_parts(signals, sharing))
+    container_usage, gpu_usage = room_of("container_usage"), room_of("gpu_usage")
+
+    def containers() -> Iterator[usage.Observed]:
+        for some in measured.observed(gap_ms):
+            container_usage.add(_container_usage(some, cluster, day))
+            yield some
+
+    def gpus_seen() -> Iterator[devices.DeviceUsage]:
+        for some in devices.Watched(signals, lives, claims, window, cluster).usage(gap_ms):
+            gpu_usage.add(_gpu_usage(some, cluster, day))
+            yield some
+
+    used, gpus = usage.total(containers()), devices.total(gpus_seen())
     registry = registry_of(signals, window)
     ownership = Ownership(settings.owner.labels, settings.owner.namespaces)
     whose = _whose(lives, claims, registry, ownership, settings)
@@ -105,9 +127,9 @@ def observe_day(
             day,
         ),
         "nodes": nodes_table(machines, settings, cluster, day),
-        "container_usage": _container_usage(used, cluster, day),
-        "gpu_usage": _gpu_usage(gpus, cluster, day),
-        "gpus": _gpus(devices.device_days(gpus), sharing, cluster, day),
+        "container_usage": container_usage.rows(),
+        "gpu_usage": gpu_usage.rows(),
+        "gpus": _gpus(gpus.days, sharing, cluster, day),
     }
     shares = coverage_of(claims, used, gpus)
     occupied = sum(whole for _, whole in shares.values())
@@ -117,7 +139,7 @@ def observe_day(
     info = source.info()
     return Facts(
         tables=tables,
-        findings=(*findings, *beside, *too_seldom(signals.intervals_ms, gap_ms)),
+        findings=(*findings, *in_parts, *beside, *too_seldom(signals.intervals_ms, gap_ms)),
         coverage=sum(part for part, _ in shares.values()) / occupied if occupied else 0.0,
         signal_coverage={
             name: part / whole if whole else 0.0 for name, (part, whole) in shares.items() if whole
@@ -136,8 +158,8 @@ def unpriced_signals(settings: Settings) -> frozenset[Signal]:
     return frozenset() if settings.prices.network_gib is not None else frozenset({Signal.SENT_BYTES})
 
 
-def _demand_needed(signals: Signals, day: Day) -> None:
-    missing = [spec for signal, spec in SIGNALS.items() if spec.needed and not signals[signal].sample_count]
+def _demand_needed(signals: Reading, day: Day) -> None:
+    missing = [spec for signal, spec in SIGNALS.items() if spec.needed and not _tells(signals, signal)]
     if missing:
         raise NoDay(
             f"{missing[0].exporter} gives nothing for {day}: no samples of {', '.join(spec.signal for spec in missing)}",
@@ -145,10 +167,14 @@ def _demand_needed(signals: Signals, day: Day) -> None:
         )
 
 
-def _demand_ratios(signals: Signals, day: Day) -> None:
+def _tells(signals: Reading, signal: Signal) -> bool:
+    return any(len(series) for _, series in signals.blocks(signal))
+
+
+def _demand_ratios(signals: Reading, day: Day) -> None:
     """Raise NoDay for a ratio above 1: a percentage that was taken for one would be billed a hundred times."""
     for signal in (Signal.GPU_UTILIZATION, Signal.GPU_ENGINE_ACTIVE):
-        most = float(np.fmax.reduce(signals[signal].values, initial=0.0))
+        most = max(float(np.fmax.reduce(series.values, initial=0.0)) for _, series in signals.blocks(signal))
         if most > 1:
             raise NoDay(
                 f"{signal} is a ratio, and goes up to {most:g} on {day}",
@@ -210,7 +236,7 @@ def _containers(
     return conform("containers", columns)
 
 
-def _container_usage(used: usage.Usage, cluster: str, day: Day) -> pa.Table:
+def _container_usage(used: usage.Observed, cluster: str, day: Day) -> pa.Table:
     return conform(
         "container_usage",
         {

@@ -1,11 +1,15 @@
 """A day out of a stream, by way of the spool: fetched once, also when a run breaks off, and read from there."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
+import numpy as np
+
+from costlab.core.kernels import Ints
 from costlab.domain.signals import Series, Signal
 from costlab.domain.time import Window
-from costlab.sources import Batch, RawSeries, SourceInfo, Stream
-from costlab.store.spool import SignalRoom, Spool
+from costlab.sources import Shape, Shelf, SourceInfo, Stream, label_sets
+from costlab.store.scratch import Scratch
+from costlab.store.spool import Kept, SignalRoom, Spool
 
 
 class SpooledSource:
@@ -34,14 +38,23 @@ class SpooledSource:
         """How far the source's clock is ahead of this machine's; raises SourceError."""
         return self._stream.ahead_s()
 
-    def fetch(self, signal: Signal, window: Window) -> Series:
+    def shelf(self, signal: Signal, window: Window) -> Shelf:
         """All samples with window.start_ms <= t < window.end_ms; raises SourceError and LakeError."""
         if self._fetched != window:
             self._fetch_all(window)
-        raw: list[RawSeries] = []
-        for kept in self._spool.read(signal):
-            raw += Batch(kept.labels, kept.offsets, kept.at_ms, kept.values).series()
-        return self._stream.series(signal, raw)
+        kept = list(self._spool.read(signal))
+        labels = [one for part in kept for one in label_sets(part.labels)]
+        lengths = np.concatenate([np.empty(0, np.int64), *(part.lengths for part in kept)])
+        some = np.flatnonzero(lengths)
+        shape = self._stream.shape(signal, [labels[place] for place in some.tolist()], lengths[some])
+        places = np.full(len(lengths), -1, np.int64)
+        members = some[shape.members]
+        places[members] = np.cumsum(lengths[members]) - lengths[members]
+        scratch = self._spool.scratch(int(shape.sizes.sum()))
+        for number, part in enumerate(kept):
+            first = sum(len(other.lengths) for other in kept[:number])
+            _put_in_order(part, places[first : first + len(part.lengths)], scratch)
+        return _Sorted(shape, scratch)
 
     def info(self) -> SourceInfo:
         """What answers; raises SourceError."""
@@ -69,3 +82,50 @@ class SpooledSource:
 
         self._stream.read(missing, window, room, done)
         self._fetched = window
+
+
+class _Sorted:
+    """A signal whose samples are on the disk, in the order of its series."""
+
+    def __init__(self, shape: Shape, scratch: Scratch) -> None:
+        self._shape = shape
+        self._scratch = scratch
+        self._begins = np.cumsum(shape.sizes) - shape.sizes
+
+    @property
+    def sizes(self) -> Ints:
+        return self._shape.sizes
+
+    def take(self, which: Ints) -> tuple[Ints, Series]:
+        begins = self._begins[which]
+        ends = begins + self._shape.sizes[which]
+        # What lies side by side is read at once.
+        first = np.append(True, begins[1:] != ends[:-1])[: len(which)]
+        last = np.append(first[1:], True)[: len(which)]
+        spans = zip(begins[first].tolist(), ends[last].tolist(), strict=True)
+        return self._shape.series(which, *self._scratch.take(spans))
+
+
+def _put_in_order(kept: Kept, places: Ints, scratch: Scratch) -> None:
+    """Put the samples of each series at its place; those of series with place -1 are left out."""
+    begins = np.concatenate([np.zeros(1, np.int64), np.cumsum(kept.lengths)])
+    row = 0
+    for at_ms, values in kept.samples():
+        until = row + len(at_ms)
+        for first, last, place in _runs(begins, places, row, until):
+            scratch.put(place, at_ms[first - row : last - row], values[first - row : last - row])
+        row = until
+
+
+def _runs(begins: Ints, places: Ints, row: int, until: int) -> Iterator[tuple[int, int, int]]:
+    """Which of the rows row:until go to which place: first, last, place; neighbours that stay so go together."""
+    low, high = np.searchsorted(begins, row, "right") - 1, np.searchsorted(begins, until)
+    first, last = np.maximum(begins[low:high], row), np.minimum(begins[low + 1 : high + 1], until)
+    place = places[low:high] + first - begins[low:high]
+    wanted = (places[low:high] >= 0) & (last > first)
+    first, last, place = first[wanted], last[wanted], place[wanted]
+    if not len(first):
+        return
+    new = np.append(True, (first[1:] != last[:-1]) | (place[1:] != place[:-1] + (last - first)[:-1]))
+    ends = last[np.append(new[1:], True)]
+    yield from zip(first[new].tolist(), ends.tolist(), place[new].tolist(), strict=True)

@@ -1,17 +1,16 @@
 """When, and by which labels, the source told of something."""
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
 
-from costlab.core.observe import scrape_interval_ms
 from costlab.domain.signals import Labels, Series, Signal
 from costlab.domain.time import MINUTE_MS, Window
+from costlab.jobs.reading import Reading
 
-Signals = Mapping[Signal, Series]
 Key = TypeVar("Key", bound=Hashable)
 
 
@@ -26,18 +25,19 @@ class Hearing:
     step_ms: int
 
 
-def hearing(signals: Signals) -> Hearing:
+def hearing(signals: Reading) -> Hearing:
     """When kube-state-metrics told of pods; there is at least one sample."""
-    info = signals[Signal.POD_INFO]
-    return Hearing(np.unique(info.at_ms), scrape_interval_ms(info.at_ms, info.offsets, MINUTE_MS))
+    at_ms = [np.unique(series.at_ms) for _, series in signals.blocks(Signal.POD_INFO)]
+    return Hearing(np.unique(np.concatenate(at_ms)), signals.intervals_ms.get(Signal.POD_INFO, MINUTE_MS))
 
 
-def told_times(series: Series, key_of: Callable[[Labels], Key]) -> dict[Key, np.ndarray]:
+def told_times(signals: Reading, signal: Signal, key_of: Callable[[Labels], Key]) -> dict[Key, np.ndarray]:
     """When each object was told of: int64 (n,), ordered, never empty; the mark of a series' end is no sample."""
     times: dict[Key, list[np.ndarray]] = defaultdict(list)
-    known = ~np.isnan(series.values)
-    for labels, low, high in zip(series.labels, series.offsets[:-1], series.offsets[1:], strict=True):
-        times[key_of(labels)].append(series.at_ms[low:high][known[low:high]])
+    for _, series in signals.blocks(signal):
+        known = ~np.isnan(series.values)
+        for labels, low, high in zip(series.labels, series.offsets[:-1], series.offsets[1:], strict=True):
+            times[key_of(labels)].append(series.at_ms[low:high][known[low:high]])
     joined = {key: np.unique(np.concatenate(parts)) for key, parts in times.items()}
     return {key: at_ms for key, at_ms in joined.items() if len(at_ms)}
 

@@ -6,9 +6,10 @@ from typing import TypeVar
 
 import numpy as np
 
-from costlab.core.observe import Stretches, combine, held, scrape_interval_ms
-from costlab.domain.signals import Labels, Series
+from costlab.core.observe import Stretches, combine, held, one_after_another
+from costlab.domain.signals import Labels, Signal
 from costlab.domain.time import MINUTE_MS
+from costlab.jobs.reading import Reading
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -22,16 +23,20 @@ class Run:
     value: float
 
 
-def runs_by(series: Series, key_of: Callable[[Labels], Key], max_gap_ms: int) -> dict[Key, list[Run]]:
+def runs_by(
+    signals: Reading, signal: Signal, key_of: Callable[[Labels], Key], max_gap_ms: int
+) -> dict[Key, list[Run]]:
     """The runs of each object, oldest first: the maximum over kube-state-metrics instances, never the sum.
 
     A run before a gap ends one scrape after its last sample.
     """
     keys: dict[Key, int] = {}
-    group = np.array([keys.setdefault(key_of(labels), len(keys)) for labels in series.labels], np.int64)
-    stretches = held(series.at_ms, series.values, series.offsets, max_gap_ms)
-    one = combine(stretches, group, len(keys), add=False)
-    step_ms = scrape_interval_ms(series.at_ms, series.offsets, MINUTE_MS)
+    parts, group = [], []
+    for _, series in signals.blocks(signal):
+        group += [keys.setdefault(key_of(labels), len(keys)) for labels in series.labels]
+        parts.append(held(series.at_ms, series.values, series.offsets, max_gap_ms).joined())
+    one = combine(one_after_another(parts), np.array(group, np.int64), len(keys), add=False)
+    step_ms = signals.intervals_ms.get(signal, MINUTE_MS)
     found: dict[Key, list[Run]] = {key: [] for key in keys}
     names = list(keys)
     for index, run in _runs(one, max_gap_ms - min(step_ms, max_gap_ms)):

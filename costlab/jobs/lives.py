@@ -7,7 +7,8 @@ import numpy as np
 from costlab.domain.identity import PodKey
 from costlab.domain.signals import Labels, Series, Signal
 from costlab.domain.time import Window
-from costlab.jobs.heard import Hearing, Signals, spans
+from costlab.jobs.heard import Hearing, spans
+from costlab.jobs.reading import Reading
 
 PodId = tuple[str, str, str]  # namespace, pod, uid
 
@@ -30,7 +31,7 @@ class Life:
         return (self.key.namespace, self.key.pod, self.key.uid)
 
 
-def pod_lives(signals: Signals, window: Window, cluster: str, heard: Hearing) -> list[Life]:
+def pod_lives(signals: Reading, window: Window, cluster: str, heard: Hearing) -> list[Life]:
     """The lives that touch the day, cut to it, ordered by name.
 
     A pod occupies its node from when it was bound until it ended; its series vanishing is an end one scrape later.

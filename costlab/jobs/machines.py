@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from costlab.domain.signals import Labels, Signal
 from costlab.domain.time import Window
-from costlab.jobs.heard import Signals, newest_of, own_labels
+from costlab.jobs.heard import newest_of, own_labels
 from costlab.jobs.levels import Run, bridged, runs_by, stretches_of
+from costlab.jobs.reading import Reading
 from costlab.jobs.sharing import Sharing
 from costlab.jobs.stays import Stay, while_there
 
@@ -54,7 +55,7 @@ class Machine:
 
 
 def machines_of(
-    signals: Signals, window: Window, stays: list[Stay], sharing: Sharing, max_gap_ms: int
+    signals: Reading, window: Window, stays: list[Stay], sharing: Sharing, max_gap_ms: int
 ) -> list[Machine]:
     """Every node of the day in stretches of constant capacity, ordered by name and time.
 
@@ -66,7 +67,7 @@ def machines_of(
     bought = newest_of(((one.stay.key, one.labels, one.first_ms, one.last_ms) for one in info), window)
     levels: dict[str, dict[str, list[Run]]] = defaultdict(dict)  # node → "capacity cpu" → runs
     for what, signal in (("capacity", Signal.NODE_CAPACITY), ("allocatable", Signal.NODE_ALLOCATABLE)):
-        for (node, resource), runs in runs_by(signals[signal], _node_resource, max_gap_ms).items():
+        for (node, resource), runs in runs_by(signals, signal, _node_resource, max_gap_ms).items():
             if resource in ("cpu", "memory") or resource in sharing.resources:
                 levels[node][f"{what} {resource}"] = runs
     found = []

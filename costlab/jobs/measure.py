@@ -21,6 +21,7 @@ from costlab.jobs.profiles import profile_day
 from costlab.jobs.storage import priced_volumes
 from costlab.sources import Source
 from costlab.store.lake import DayState, Lake
+from costlab.store.rows import DayRows, Rows, StoredRows
 
 Step = Callable[[str], None]
 
@@ -33,7 +34,7 @@ def _silent(_: str) -> None:
 class Priced:
     """A day that is ready to be committed."""
 
-    tables: Mapping[str, pa.Table]
+    tables: Mapping[str, Rows]
     state: DayState
 
 
@@ -42,8 +43,9 @@ def extract_day(
     step: Step = _silent,
 ) -> Outcome:  # fmt: skip
     """Read a day into the lake; `compute_day` then charges it. Raises SourceError, WorseDay and what the lake raises."""
-    with _settling(source, force):
-        facts = observe_day(source, settings, cluster, day, step)
+    with _settling(source, force), lake.observing(cluster, day) as room_of:
+        facts = observe_day(source, settings, cluster, day, step, room_of=room_of)
+        step("commit")
         return _keep(facts, lake, settings, cluster, day, force)
 
 
@@ -51,7 +53,7 @@ def _keep(facts: Facts, lake: Lake, settings: Settings, cluster: str, day: Day, 
     """Commit a day that was observed, without charges where it has none yet."""
     refuse_worse(lake, cluster, day, facts, settings, force)
     committed = lake.run(cluster, day)
-    tables: Mapping[str, pa.Table] = {
+    tables: Mapping[str, Rows] = {
         **facts.tables,
         "findings": findings_table(list(facts.findings), cluster, day),
     }
@@ -88,8 +90,8 @@ def measure_day(
     step: Step = _silent,
 ) -> Outcome:  # fmt: skip
     """Read and charge a day, and commit it whole: what does not reconcile leaves the lake as it was."""
-    with _settling(source, force):
-        facts = observe_day(source, settings, cluster, day, step)
+    with _settling(source, force), lake.observing(cluster, day) as room_of:
+        facts = observe_day(source, settings, cluster, day, step, room_of=room_of)
         return settle_day(facts, lake, settings, cluster, day, force, step)
 
 
@@ -124,7 +126,11 @@ def price(facts: Facts, settings: Settings, cluster: str, day: Day, bills: pa.Ta
     }
     check(tables)
     enough = facts.coverage >= settings.quality.min_coverage
-    return Priced(tables, DayState.COMPLETE if enough else DayState.INCOMPLETE)
+    return Priced(tables | _stored(facts.tables), DayState.COMPLETE if enough else DayState.INCOMPLETE)
+
+
+def _stored(tables: Mapping[str, DayRows]) -> dict[str, Rows]:
+    return {name: rows for name, rows in tables.items() if isinstance(rows, StoredRows)}
 
 
 def refuse_open(

@@ -1,21 +1,21 @@
 """What pods sent over the network, and its price. docs/methods.md, "Beside nodes"."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from costlab.core.money import to_micros
-from costlab.core.observe import combine, rates, scrape_interval_ms
+from costlab.core.observe import Stretches, combine, rates
 from costlab.domain.findings import Finding, Severity
 from costlab.domain.signals import Signal
 from costlab.domain.time import HOUR_MS, MINUTE_MS, Window
 from costlab.domain.units import GIB
-from costlab.jobs.heard import Signals
 from costlab.jobs.lives import Life, PodId, pod_id
-from costlab.jobs.residents import Residents, cut
+from costlab.jobs.reading import Reading, in_blocks
+from costlab.jobs.residents import Attributed, Part, Residents, cut, taken
 
 NETWORK_RULES = ("network_unread", "network_unobserved", "network_of_nodes")
 HOST, OWN = "host", "pod"
@@ -34,30 +34,19 @@ class Traffic:
     homeless_bytes: float
 
 
-def traffic_of(signals: Signals, lives: list[Life], window: Window, max_gap_ms: int) -> Traffic:
-    """The sum over a pod's interfaces, but for the loopback; of an interface that several cgroups show, the maximum."""
-    sent = signals[Signal.SENT_BYTES]
-    parts = Residents(lives, window).parts(sent)
-    began = np.full(len(sent.labels), -1, np.int64)
-    for part in reversed(parts):
-        if part.life is not None:
-            began[part.series] = part.life.start_ms
-    step_ms = scrape_interval_ms(sent.at_ms, sent.offsets, MINUTE_MS)
-    rising = cut(rates(sent.at_ms, sent.values, sent.offsets, began, max_gap_ms, step_ms), parts)
+def traffic_of(signals: Reading, lives: list[Life], window: Window, max_gap_ms: int) -> Traffic:
+    """The sum over a pod's interfaces, but for the loopback; of an interface that several cgroups show, the maximum.
+
+    Some pods at a time.
+    """
+    side = Residents(lives, window).of(signals, Signal.SENT_BYTES)
     number = {id(life): i for i, life in enumerate(lives)}
-    holder = [len(lives) if part.life is None else number[id(part.life)] for part in parts]
-    interfaces: dict[tuple[int, str, str, str], int] = {}
-    own = []
-    for part, mine in zip(parts, holder, strict=True):
-        labels = sent.labels[part.series]
-        namespace, pod, interface = (labels.get(name, "") for name in ("namespace", "pod", "interface"))
-        own.append(interfaces.setdefault((mine, namespace, pod, interface), len(interfaces)))
-    once = combine(rising, np.array(own, np.int64), len(interfaces), add=False)
-    of_life = np.array([mine for mine, *_ in interfaces], np.int64)
-    total = combine(once, of_life, len(lives) + 1, add=True)
-    lasted_s = (total.end_ms - total.start_ms) / 1000
-    sent_bytes = np.bincount(total.group, total.values * lasted_s, len(lives) + 1)
-    observed_s = np.bincount(total.group, lasted_s, len(lives) + 1)
+    sent_bytes, observed_s = np.zeros(len(lives) + 1), np.zeros(len(lives) + 1)
+    for parts in _by_pods(side, signals.block_samples):
+        total = _rising(signals, side, parts, number, max_gap_ms)
+        lasted_s = (total.end_ms - total.start_ms) / 1000
+        sent_bytes += np.bincount(total.group, total.values * lasted_s, len(lives) + 1)
+        observed_s += np.bincount(total.group, lasted_s, len(lives) + 1)
     lived_s = np.array([(life.end_ms - life.start_ms) / 1000 for life in lives])
     return Traffic(
         tuple(np.where(observed_s[:-1] > 0, sent_bytes[:-1], np.nan).tolist()),
@@ -66,7 +55,45 @@ def traffic_of(signals: Signals, lives: list[Life], window: Window, max_gap_ms: 
     )
 
 
-def networks(signals: Signals) -> dict[PodId, str]:
+def _by_pods(side: Attributed, most_samples: int) -> Iterator[list[Part]]:
+    """The parts of some pods at a time, all of a name together."""
+    pods: dict[tuple[str, str], list[Part]] = defaultdict(list)
+    weight: dict[tuple[str, str], int] = defaultdict(int)
+    for part in side.parts:
+        labels = side.labels[part.series]
+        pod = labels.get("namespace", ""), labels.get("pod", "")
+        pods[pod].append(part)
+        weight[pod] += side.sizes[part.series]
+    names = list(pods)
+    for block in in_blocks(np.array([weight[name] for name in names], np.int64), most_samples):
+        yield [part for place in block.tolist() for part in pods[names[place]]]
+
+
+def _rising(
+    signals: Reading, side: Attributed, parts: list[Part], number: Mapping[int, int], max_gap_ms: int
+) -> Stretches:
+    """Bytes a second by life's number; by the one after the last for those of nobody."""
+    began: dict[int, int] = {}
+    for part in parts:
+        if part.life is not None:
+            began.setdefault(part.series, part.life.start_ms)
+    places, sent = taken(signals.shelf(Signal.SENT_BYTES), parts)
+    since = np.array([began.get(place, -1) for place in places.tolist()], np.int64)
+    step_ms = signals.intervals_ms.get(Signal.SENT_BYTES, MINUTE_MS)
+    rising = cut(rates(sent.at_ms, sent.values, sent.offsets, since, max_gap_ms, step_ms), places, parts)
+    nobody = len(number)
+    interfaces: dict[tuple[int, str, str, str], int] = {}
+    own = []
+    for part in parts:
+        labels, mine = side.labels[part.series], nobody if part.life is None else number[id(part.life)]
+        namespace, pod, interface = (labels.get(name, "") for name in ("namespace", "pod", "interface"))
+        own.append(interfaces.setdefault((mine, namespace, pod, interface), len(interfaces)))
+    once = combine(rising, np.array(own, np.int64), len(interfaces), add=False)
+    of_life = np.array([mine for mine, *_ in interfaces], np.int64)
+    return combine(once, of_life, nobody + 1, add=True)
+
+
+def networks(signals: Reading) -> dict[PodId, str]:
     """Whose network each pod is on, where that is told: its node's or its own."""
     found = {}
     for labels in signals[Signal.POD_INFO].labels:

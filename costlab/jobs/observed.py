@@ -11,7 +11,7 @@ from costlab.core.kernels import Brief, Ints, Singles
 from costlab.domain.time import Day
 from costlab.domain.units import Resource
 from costlab.jobs.columns import milliseconds_of
-from costlab.store.reading import Rows, batches
+from costlab.store.rows import DayRows, batches
 
 _SPAN = ("container_key", "ts", "dt_s")
 
@@ -45,7 +45,7 @@ class Observed:
 Usage: TypeAlias = Mapping[Resource, Observed]
 
 
-def usage_in(tables: Mapping[str, Rows], day: Day) -> Usage:
+def usage_in(tables: Mapping[str, DayRows], day: Day) -> Usage:
     """What was observed of each resource on a day. tables: container_usage, gpu_usage."""
     columns = {Resource.CPU: "cpu_cores", Resource.MEMORY: "memory_bytes"}
     zero_ms = day.window.start_ms
@@ -54,15 +54,15 @@ def usage_in(tables: Mapping[str, Rows], day: Day) -> Usage:
     return {Resource.CPU: containers, Resource.MEMORY: containers, Resource.GPU: gpus}
 
 
-def _by_container(gpu_usage: Rows) -> pa.Table:
+def _by_container(gpu_usage: DayRows) -> pa.Table:
     """The stretches of `gpu_usage` that name a container, of each in the order of its devices."""
     rows = pa.concat_tables(batches(gpu_usage, (*_SPAN, "busy_ratio")))
     rows = rows.filter(rows.column("container_key").is_valid())
     return rows.take(np.argsort(rows.column("container_key").to_numpy(), kind="stable"))
 
 
-def _observed(rows: Rows, columns: Mapping[Resource, str], zero_ms: int) -> Observed:
-    """Rows in the order of their containers."""
+def _observed(rows: DayRows, columns: Mapping[Resource, str], zero_ms: int) -> Observed:
+    """DayRows in the order of their containers."""
     start_ms, end_ms = (np.empty(rows.num_rows, np.int32) for _ in range(2))
     usage = {resource: np.empty(rows.num_rows, np.float32) for resource in columns}
     keys, offsets, filled = [np.empty(0, np.int64)], [np.empty(0, np.int64)], 0

@@ -8,8 +8,9 @@ from costlab.config.book import plain_label
 from costlab.domain.identity import WorkloadKey
 from costlab.domain.signals import Labels, Series, Signal
 from costlab.domain.time import Window
-from costlab.jobs.heard import Signals, newest, own_labels
+from costlab.jobs.heard import newest, own_labels
 from costlab.jobs.lives import Life, PodId, pod_id
+from costlab.jobs.reading import Reading
 
 UNALLOCATED = "unallocated"
 _NOBODY = ("", "<none>")
@@ -71,7 +72,7 @@ def _labelled(labels: Labels, ownership: Ownership) -> str | None:
     return next((team for name in ownership.labels if (team := plain.get(plain_label(name)))), None)
 
 
-def registry_of(signals: Signals, window: Window) -> Registry:
+def registry_of(signals: Reading, window: Window) -> Registry:
     """The owners and labels of everything that was seen, as they were last told within the day."""
     owners = newest(signals[Signal.POD_OWNER], pod_id, window)
     pods = newest(signals[Signal.POD_LABELS], pod_id, window)

@@ -1,16 +1,40 @@
-"""The signals of a day as they are needed: read from the source one at a time, and let go when memory is short."""
+"""The signals of a day as they are needed: read from the source some series at a time, and let go when memory is short."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterator, Mapping
 
-from costlab.core.observe import scrape_interval_ms
-from costlab.domain.signals import Series, Signal
-from costlab.domain.time import Window
-from costlab.sources import Source
+import numpy as np
 
-# Of samples in memory, 16 bytes each: CPU and memory of 2,000 containers every 30 s, which are looked at side by side.
-MOST_SAMPLES = 12_000_000
-_SMALL = 100_000  # of samples: a signal that is read again in no time, but often
+from costlab.core.kernels import Ints, telling
+from costlab.core.observe import ScrapeSteps
+from costlab.domain.signals import Series, Signal, one_after_another
+from costlab.domain.time import Window
+from costlab.sources import Shelf, Source
+from costlab.store.memory import give_back
+
+# That are worked on at the same time: 16 bytes each, and some times that on the way.
+BLOCK_SAMPLES = 300_000
+MOST_SAMPLES = 1_000_000  # that are held to be looked at again
+_SMALL = 100_000  # samples of a signal that is read again in no time, but often
+_SHELVES = 12  # that stay open, on the disk: of usage and of GPUs, which are looked at several times
+
+# Of these only the values matter, and how long each was told; nothing counts their samples.
+_STEADY = frozenset(
+    {
+        Signal.POD_INFO,
+        Signal.POD_OWNER,
+        Signal.POD_PHASE,
+        Signal.POD_SCHEDULED_TIME,
+        Signal.POD_START_TIME,
+        Signal.POD_COMPLETION_TIME,
+        Signal.POD_LABELS,
+        Signal.POD_CLAIMS,
+        Signal.POD_OVERHEAD_CPU,
+        Signal.POD_OVERHEAD_MEMORY,
+        Signal.INIT_CONTAINER_REQUEST,
+        Signal.CONTAINER_START_TIME,
+    }
+)
 
 
 class Reading(Mapping[Signal, Series]):
@@ -22,40 +46,74 @@ class Reading(Mapping[Signal, Series]):
     """
 
     def __init__(
-        self, source: Source, window: Window, step: Callable[[str], None], most_samples: int = MOST_SAMPLES,
-        *, unread: Collection[Signal] = (),
-    ) -> None:  # fmt: skip
+        self,
+        source: Source,
+        window: Window,
+        step: Callable[[str], None],
+        max_gap_ms: int,
+        block_samples: int = BLOCK_SAMPLES,
+        *,
+        unread: Collection[Signal] = (),
+    ) -> None:
         self.counts: dict[Signal, int] = {}
         self.intervals_ms: dict[Signal, int] = {}
+        self.block_samples = block_samples
         self._source = source
         self._window = window
         self._step = step
-        self._most_samples = most_samples
+        self._max_gap_ms = max_gap_ms
         self._unread = unread
         self._seen: set[Signal] = set()
         self._held: OrderedDict[Signal, Series] = OrderedDict()
+        self._shelves: OrderedDict[Signal, Shelf] = OrderedDict()
 
     def __getitem__(self, signal: Signal) -> Series:
-        """The signal's series; raises SourceError."""
-        if signal in self._held:
-            self._held.move_to_end(signal)
-            return self._held[signal]
-        self._step(f"read {signal}")
-        series = self._source.fetch(signal, self._window)
-        self._seen.add(signal)
-        if series.sample_count and signal not in self.counts:
-            self.counts[signal] = series.sample_count
-            if interval_ms := scrape_interval_ms(series.at_ms, series.offsets, 0):
+        """The signal's series, all at once; raises SourceError.
+
+        Of what kube-state-metrics says of pods, and of start times, samples that tell nothing new are left out: what
+        was told, from when until when, is as it was.
+        """
+        if signal not in self._held:
+            told = [self._telling(series) for _, series in self.blocks(signal)]
+            self._held[signal] = one_after_another(signal, told)
+            self._make_room(signal)
+        self._held.move_to_end(signal)
+        return self._held[signal]
+
+    def blocks(self, signal: Signal) -> Iterator[tuple[Ints, Series]]:
+        """The signal's series, whole ones, some at a time, and their places on its shelf; raises SourceError."""
+        shelf = self.shelf(signal)
+        count, steps = 0, ScrapeSteps(int(shelf.sizes.sum()))
+        for which in in_blocks(shelf.sizes, self.block_samples):
+            seen, series = shelf.take(which)
+            if signal not in self._seen:
+                count += series.sample_count
+                steps.show(series.at_ms, series.offsets)
+            yield seen, series
+        if signal not in self._seen:
+            self._seen.add(signal)
+            if count:
+                self.counts[signal] = count
+            if interval_ms := steps.interval_ms():
                 self.intervals_ms[signal] = interval_ms
-        self._held[signal] = series
-        self._make_room(signal)
-        return series
+
+    def shelf(self, signal: Signal) -> Shelf:
+        """The signal's series, to be taken out some at a time; raises SourceError."""
+        if signal not in self._shelves:
+            give_back()
+            self._step(f"read {signal}")
+            self._shelves[signal] = self._source.shelf(signal, self._window)
+            if len(self._shelves) > _SHELVES:
+                self._shelves.popitem(last=False)
+        self._shelves.move_to_end(signal)
+        return self._shelves[signal]
 
     def read_rest(self) -> None:
         """Read what was not looked at yet, so that it counts too; raises SourceError."""
         for signal in Signal:
             if signal not in self._seen and signal not in self._unread:
-                _ = self[signal]
+                for _ in self.blocks(signal):
+                    pass
 
     def __iter__(self) -> Iterator[Signal]:
         return iter(Signal)
@@ -63,11 +121,28 @@ class Reading(Mapping[Signal, Series]):
     def __len__(self) -> int:
         return len(Signal)
 
+    def _telling(self, series: Series) -> Series:
+        if series.signal not in _STEADY:
+            return series
+        return series.keep(telling(series.at_ms, series.values, series.offsets, self._max_gap_ms))
+
     def _make_room(self, newest: Signal) -> None:
         """Let those go that were not looked at for longest, but for what is small and looked at again and again."""
         sizes = {signal: held.sample_count for signal, held in self._held.items()}
         for signal, size in sizes.items():
-            if sum(sizes[other] for other in self._held) <= self._most_samples:
+            if sum(sizes[other] for other in self._held) <= MOST_SAMPLES:
                 return
             if signal is not newest and size > _SMALL:
                 del self._held[signal]
+
+
+def in_blocks(sizes: Ints, most: int) -> list[Ints]:
+    """Places 0, 1, … in blocks of at most `most` samples each, or of one place that has more; at least one block."""
+    ends = np.cumsum(sizes)
+    cuts, first = [0], 0
+    while first < len(sizes):
+        before = ends[first - 1] if first else 0
+        first = max(first + 1, int(np.searchsorted(ends, before + most, "right")))
+        cuts.append(first)
+    blocks = [np.arange(low, high) for low, high in zip(cuts[:-1], cuts[1:], strict=True)]
+    return blocks or [np.arange(0)]

@@ -12,7 +12,7 @@ from costlab.domain.signals import SIGNALS, Exporter, Signal
 from costlab.domain.time import HOUR_MS, MINUTE_MS, Day, Window, instant
 from costlab.domain.units import GIB
 from costlab.jobs.claims import Claim, init_containers
-from costlab.jobs.heard import Hearing, Signals
+from costlab.jobs.heard import Hearing
 from costlab.jobs.lives import Life, PodId, pod_id
 from costlab.jobs.network import Traffic
 from costlab.jobs.reading import Reading
@@ -66,13 +66,14 @@ def findings_of(
             f"no exporter and no label names a model whose MIG slices are known, so those of {', '.join(resources)} are "
             "taken for sevenths of a GPU; let kube-state-metrics show the node's label nvidia.com/gpu.product",
         )  # fmt: skip
-    yield from _fractions(signals, sharing)
 
 
-def _fractions(signals: Signals, sharing: Sharing) -> Iterator[Finding]:
+def asked_in_parts(signals: Reading, sharing: Sharing) -> Iterator[Finding]:
     """Parts of GPUs that are asked for in a way that charges do not know."""
     asking: dict[str, set[tuple[str, ...]]] = defaultdict(set)
-    for labels in signals[Signal.CONTAINER_REQUEST].labels:
+    for labels in (
+        labels for _, series in signals.blocks(Signal.CONTAINER_REQUEST) for labels in series.labels
+    ):
         if sharing.resources.fraction(resource := labels.get("resource", "")):
             asking[resource].add((*pod_id(labels), labels.get("container", "")))
     for resource, containers in sorted(asking.items()):
@@ -140,7 +141,7 @@ def _missing(counts: Mapping[Signal, int]) -> Iterator[Finding]:
             )
 
 
-def _inventory(signals: Signals, heard: Hearing, day: Day, max_gap_ms: int) -> Iterator[Finding]:
+def _inventory(signals: Reading, heard: Hearing, day: Day, max_gap_ms: int) -> Iterator[Finding]:
     told = {labels.get("instance", "") for labels in signals[Signal.POD_INFO].labels}
     if len(told) > 1:
         yield Finding(
@@ -178,7 +179,7 @@ def _clock(at_ms: int, day: Day) -> str:
     return f"{instant(at_ms).astimezone(ZoneInfo(day.timezone)):%H:%M} {day.timezone}"
 
 
-def _init_usage(signals: Signals, claims: list[Claim], used: Usage) -> Iterator[Finding]:
+def _init_usage(signals: Reading, claims: list[Claim], used: Usage) -> Iterator[Finding]:
     """Init containers are billed by what their pod reserves for them; a sidecar among them uses more than that."""
     init = init_containers(signals)
     keys = {
@@ -186,8 +187,7 @@ def _init_usage(signals: Signals, claims: list[Claim], used: Usage) -> Iterator[
         for life in {claim.life.key: claim.life for claim in claims}.values()
         for name in init.get(life.pod_id, ())
     }
-    mine = np.isin(used.key, np.array(sorted(keys), np.int64)) & ~np.isnan(used.cpu_cores)
-    hours = float((used.cpu_cores * (used.end_ms - used.start_ms))[mine].sum()) / HOUR_MS
+    hours = sum(used.core_ms.get(key, 0.0) for key in sorted(keys)) / HOUR_MS
     if hours >= 1:
         yield Finding(
             "init_container_usage", Severity.WARNING, Exporter.CADVISOR.value,

@@ -6,11 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from costlab.core.kernels import Ints
 from costlab.core.observe import Stretches, clipped
-from costlab.domain.signals import Labels, Series
+from costlab.domain.signals import Labels, Series, Signal
 from costlab.domain.time import Window
 from costlab.jobs.heard import spans
 from costlab.jobs.lives import Life
+from costlab.jobs.reading import Reading
+from costlab.sources import Shelf
 
 # The pod's uid in a cgroup path, with dashes or, under systemd, underscores.
 _UID = re.compile(r"pod([0-9a-f]{8}[-_][0-9a-f]{4}[-_][0-9a-f]{4}[-_][0-9a-f]{4}[-_][0-9a-f]{12})")
@@ -18,12 +21,21 @@ _UID = re.compile(r"pod([0-9a-f]{8}[-_][0-9a-f]{4}[-_][0-9a-f]{4}[-_][0-9a-f]{4}
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """The time of one series that belongs to one life, or (None) to nobody that is known."""
+    """The time of one series, by its place on the shelf, that belongs to one life, or (None) to nobody that is known."""
 
     series: int
     life: Life | None
     start_ms: int
     end_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Attributed:
+    """Whose the series of a signal are. labels, sizes: by place on the shelf, of those with samples; ascending."""
+
+    parts: list[Part]
+    labels: dict[int, Labels]
+    sizes: dict[int, int]
 
 
 class Residents:
@@ -36,23 +48,30 @@ class Residents:
         for life in sorted(lives, key=lambda life: life.start_ms):
             self._by_name[life.key.namespace, life.key.pod].append(life)
 
-    def parts(self, series: Series) -> list[Part]:
+    def of(self, signals: Reading, signal: Signal) -> Attributed:
         """Every series cut up among the lives that it tells of; together the parts are the whole day.
 
         A series is of the pod whose uid its cgroup names, or of pods of that name whose uid is not known; where the
         cgroup names none, of all pods of that name. Each while it lived.
         """
-        found = []
-        at = {id(labels): index for index, labels in enumerate(series.labels)}
-        for labels, first_ms, last_ms in spans(series):
-            now_ms, index = self._window.start_ms, at[id(labels)]
-            for life in self._of(labels):
-                if life.start_ms <= last_ms and life.end_ms > first_ms:
-                    start_ms = max(now_ms, life.start_ms)
-                    found += [Part(index, None, now_ms, start_ms), Part(index, life, start_ms, life.end_ms)]
-                    now_ms = max(start_ms, life.end_ms)
-            found.append(Part(index, None, now_ms, self._window.end_ms))
-        return [part for part in found if part.start_ms < part.end_ms]
+        found = Attributed([], {}, {})
+        for places, series in signals.blocks(signal):
+            at = {id(labels): place for labels, place in zip(series.labels, places.tolist(), strict=True)}
+            found.labels.update(zip(places.tolist(), series.labels, strict=True))
+            found.sizes.update(zip(places.tolist(), np.diff(series.offsets).tolist(), strict=True))
+            for labels, first_ms, last_ms in spans(series):
+                found.parts.extend(self._parts(at[id(labels)], labels, first_ms, last_ms))
+        return found
+
+    def _parts(self, place: int, labels: Labels, first_ms: int, last_ms: int) -> list[Part]:
+        parts, now_ms = [], self._window.start_ms
+        for life in self._of(labels):
+            if life.start_ms <= last_ms and life.end_ms > first_ms:
+                start_ms = max(now_ms, life.start_ms)
+                parts += [Part(place, None, now_ms, start_ms), Part(place, life, start_ms, life.end_ms)]
+                now_ms = max(start_ms, life.end_ms)
+        parts.append(Part(place, None, now_ms, self._window.end_ms))
+        return [part for part in parts if part.start_ms < part.end_ms]
 
     def _of(self, labels: Labels) -> list[Life]:
         named = self._by_name.get((labels.get("namespace", ""), labels.get("pod", "")), [])
@@ -63,7 +82,12 @@ class Residents:
         return named
 
 
-def cut(stretches: Stretches, parts: list[Part]) -> Stretches:
-    """The stretches of each part, as a group of its own."""
+def taken(shelf: Shelf, parts: list[Part]) -> tuple[Ints, Series]:
+    """The series that the parts are of, and their places."""
+    return shelf.take(np.array(sorted({part.series for part in parts}), np.int64))
+
+
+def cut(stretches: Stretches, places: Ints, parts: list[Part]) -> Stretches:
+    """The stretches of each part, as a group of its own; places: int64, where the series of the stretches stand."""
     table = np.array([(part.series, part.start_ms, part.end_ms) for part in parts], np.int64).reshape(-1, 3)
-    return clipped(stretches, table[:, 0], table[:, 1], table[:, 2])
+    return clipped(stretches, np.searchsorted(places, table[:, 0]), table[:, 1], table[:, 2])

@@ -11,7 +11,7 @@ import numpy as np
 from costlab.config.book import plain_model
 from costlab.config.device_resource import DeviceResources, exposed
 from costlab.domain.signals import Labels, Series, Signal
-from costlab.jobs.heard import Signals
+from costlab.jobs.reading import Reading
 from costlab.jobs.stays import Stay, StayKey, while_there
 
 PRODUCT = "label_nvidia_com_gpu_product"
@@ -191,7 +191,7 @@ def devices_expected(resource: str, pieces: float, share: float) -> float:
     return pieces if "_mig_" in resource else max(1, math.ceil(share - 1e-9))
 
 
-def sharing_of(signals: Signals, stays: list[Stay], resources: DeviceResources) -> Sharing:
+def sharing_of(signals: Reading, stays: list[Stay], resources: DeviceResources) -> Sharing:
     """How each node's devices are shared: as its labels say, else as the devices seen let guess.
 
     Advertised devices that are a whole multiple of those seen at one time are taken for shared that many times.
@@ -277,13 +277,14 @@ class _Seen:
     by_profile: Mapping[str, str] = field(default_factory=dict)
 
 
-def _devices(signals: Signals, stays: list[Stay]) -> dict[StayKey, _Seen]:
+def _devices(signals: Reading, stays: list[Stay]) -> dict[StayKey, _Seen]:
     """The most devices seen at one time on each node, and the models that most series name."""
     lives: dict[StayKey, dict[str, tuple[int, int]]] = defaultdict(dict)
     models: dict[StayKey, Counter[str]] = defaultdict(Counter)
     profiles: dict[StayKey, dict[str, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
     for signal in _SEEN_BY:
-        for one in while_there(signals[signal], stays):
+        told = (one for _, series in signals.blocks(signal) for one in while_there(series, stays))
+        for one in told:
             key, device = one.stay.key, one.labels.get("gpu_uuid") or one.labels.get("gpu_index", "")
             before = lives[key].get(device, (one.first_ms, one.last_ms))
             lives[key][device] = (min(one.first_ms, before[0]), max(one.last_ms, before[1]))

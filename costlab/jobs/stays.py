@@ -12,8 +12,9 @@ import numpy as np
 from costlab.core.kernels import Floats, Ints
 from costlab.domain.signals import Labels, Series, Signal
 from costlab.domain.time import Window
-from costlab.jobs.heard import Hearing, Signals, presences
+from costlab.jobs.heard import Hearing, presences
 from costlab.jobs.lives import Life
+from costlab.jobs.reading import Reading
 
 StayKey = tuple[str, int]
 
@@ -57,7 +58,7 @@ class Told:
 
 
 def stays_of(
-    signals: Signals, window: Window, lives: list[Life], heard: Hearing, max_gap_ms: int
+    signals: Reading, window: Window, lives: list[Life], heard: Hearing, max_gap_ms: int
 ) -> list[Stay]:
     """The stays that touch the day, ordered by node and time; they may reach beyond it.
 
@@ -87,7 +88,7 @@ def while_there(series: Series, stays: list[Stay]) -> Iterator[Told]:
                     yield Told(stay, labels, at_ms[part], values[part])
 
 
-def _told(signals: Signals) -> dict[str, Ints]:
+def _told(signals: Reading) -> dict[str, Ints]:
     """When each node's capacity or allocatable was told: int64, ordered, never empty."""
     times: dict[str, list[Ints]] = defaultdict(list)
     for signal in (Signal.NODE_CAPACITY, Signal.NODE_ALLOCATABLE):

@@ -13,7 +13,7 @@ from costlab.core.money import to_micros
 from costlab.domain.findings import Finding, Severity
 from costlab.domain.time import HOUR_MS
 from costlab.jobs.columns import milliseconds_of
-from costlab.store.reading import Rows, batches
+from costlab.store.rows import DayRows, batches
 
 RULE = "unattributed_gpu"
 _BUSY = 0.01  # below this a GPU does nothing to speak of
@@ -21,7 +21,7 @@ _NOTABLE_HOURS = 0.1
 
 
 def unattributed(
-    tables: Mapping[str, pa.Table], gpu_usage: Rows, idle: Mapping[str, Decimal | None]
+    tables: Mapping[str, pa.Table], gpu_usage: DayRows, idle: Mapping[str, Decimal | None]
 ) -> Iterator[Finding]:
     """A finding for every node whose devices were busy without a living pod, or for a container that requests no GPU.
 

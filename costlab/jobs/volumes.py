@@ -2,19 +2,20 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
 
 from costlab.config.settings import Settings
-from costlab.core.kernels import Floats, Ints
+from costlab.core.kernels import Ints
 from costlab.core.shares import even_shares
-from costlab.domain.signals import Labels, Series, Signal
+from costlab.domain.signals import Labels, Signal
 from costlab.domain.time import HOUR_MS, Day, Window
-from costlab.jobs.heard import Hearing, Signals, presences, spans, told_times
+from costlab.jobs.heard import Hearing, presences, spans, told_times
 from costlab.jobs.levels import edges_of, runs_by, value_at
 from costlab.jobs.lives import Life, PodId, pod_id
+from costlab.jobs.reading import Reading
 from costlab.jobs.storage import ClaimKey, priced_volumes
 from costlab.store.schema import conform, empty
 
@@ -38,21 +39,24 @@ class Volume:
         return self.namespace, self.claim
 
 
-def volumes_of(signals: Signals, window: Window, heard: Hearing, max_gap_ms: int) -> list[Volume]:
+def volumes_of(signals: Reading, window: Window, heard: Hearing, max_gap_ms: int) -> list[Volume]:
     """The volumes that were there on the day, cut to it, ordered by name and time.
 
     A volume is there while its claim is bound: by its phase, and where that is not told, while it names a volume.
     """
-    classes = {_volume(labels): labels.get("storageclass") for labels in signals[Signal.CLAIM_INFO].labels}
+    classes = {
+        _volume(labels): labels.get("storageclass")
+        for _, series in signals.blocks(Signal.CLAIM_INFO)
+        for labels in series.labels
+    }
     bound = _bound(signals, max_gap_ms)
-    told = told_times(signals[Signal.CLAIM_INFO], _volume)
-    sizes = runs_by(signals[Signal.CLAIM_REQUEST], _claim, max_gap_ms)
-    used = _samples(signals[Signal.VOLUME_USED])
+    told = told_times(signals, Signal.CLAIM_INFO, _volume)
+    sizes = runs_by(signals, Signal.CLAIM_REQUEST, _claim, max_gap_ms)
     named = {key[:2] for key in told if key[2]}
     begins: dict[ClaimKey, list[int]] = defaultdict(list)
     for namespace, claim, volume in told:
         begins[namespace, claim].append(int(told[namespace, claim, volume][0]))
-    found = []
+    found: list[Volume] = []
     for namespace, claim, volume in sorted(told):
         if not volume and (namespace, claim) in named:
             continue  # it waits for its volume, whatever another kube-state-metrics says already
@@ -67,13 +71,13 @@ def volumes_of(signals: Signals, window: Window, heard: Hearing, max_gap_ms: int
                 found.append(
                     Volume(
                         namespace, claim, volume, classes[namespace, claim, volume], from_ms, to_ms,
-                        value_at(runs, from_ms), _most(used.get((namespace, claim)), from_ms, to_ms),
+                        value_at(runs, from_ms), np.nan,
                     )
                 )  # fmt: skip
-    return found
+    return _filled(found, signals)
 
 
-def claims_mounted(signals: Signals) -> dict[PodId, set[str]]:
+def claims_mounted(signals: Reading) -> dict[PodId, set[str]]:
     """The claims that each pod mounts; a pod's volumes never change."""
     found: dict[PodId, set[str]] = defaultdict(set)
     for labels, _, _ in spans(signals[Signal.POD_CLAIMS]):
@@ -81,14 +85,15 @@ def claims_mounted(signals: Signals) -> dict[PodId, set[str]]:
     return found
 
 
-def claims_lost(signals: Signals, window: Window) -> list[ClaimKey]:
+def claims_lost(signals: Reading, window: Window) -> list[ClaimKey]:
     """Claims whose volume was gone at some time of the day, ordered."""
-    phase, lost = signals[Signal.CLAIM_PHASE], set()
-    for labels, low, high in zip(phase.labels, phase.offsets[:-1], phase.offsets[1:], strict=True):
-        at_ms, values = phase.at_ms[low:high], phase.values[low:high]
-        within = (at_ms >= window.start_ms) & (at_ms < window.end_ms)
-        if labels.get("phase") == "Lost" and np.any(values[within] == 1.0):
-            lost.add(_claim(labels))
+    lost = set()
+    for _, phase in signals.blocks(Signal.CLAIM_PHASE):
+        for labels, low, high in zip(phase.labels, phase.offsets[:-1], phase.offsets[1:], strict=True):
+            at_ms, values = phase.at_ms[low:high], phase.values[low:high]
+            within = (at_ms >= window.start_ms) & (at_ms < window.end_ms)
+            if labels.get("phase") == "Lost" and np.any(values[within] == 1.0):
+                lost.add(_claim(labels))
     return sorted(lost)
 
 
@@ -119,10 +124,13 @@ def observed_volumes(
     return priced_volumes(conform("volumes", columns), settings)
 
 
-def _bound(signals: Signals, max_gap_ms: int) -> Callable[[Ints, ClaimKey, str], Ints]:
+def _bound(signals: Reading, max_gap_ms: int) -> Callable[[Ints, ClaimKey, str], Ints]:
     """Picks the instants at which a claim was bound."""
     phases = runs_by(
-        signals[Signal.CLAIM_PHASE], lambda labels: (*_claim(labels), labels.get("phase", "")), max_gap_ms
+        signals,
+        Signal.CLAIM_PHASE,
+        lambda labels: (*_claim(labels), labels.get("phase", "")),
+        max_gap_ms,
     )
 
     def pick(at_ms: Ints, claim: ClaimKey, volume: str) -> Ints:
@@ -135,16 +143,19 @@ def _bound(signals: Signals, max_gap_ms: int) -> Callable[[Ints, ClaimKey, str],
     return pick
 
 
-def _samples(series: Series) -> dict[ClaimKey, list[tuple[Ints, Floats]]]:
-    found: dict[ClaimKey, list[tuple[Ints, Floats]]] = defaultdict(list)
-    for labels, low, high in zip(series.labels, series.offsets[:-1], series.offsets[1:], strict=True):
-        found[_claim(labels)].append((series.at_ms[low:high], series.values[low:high]))
-    return found
-
-
-def _most(samples: list[tuple[Ints, Floats]] | None, start_ms: int, end_ms: int) -> float:
-    parts = [values[slice(*np.searchsorted(at_ms, [start_ms, end_ms]))] for at_ms, values in samples or ()]
-    return float(np.fmax.reduce(np.concatenate([[np.nan], *parts])))
+def _filled(volumes: list[Volume], signals: Reading) -> list[Volume]:
+    """The volumes with the most that was seen in each while it was there."""
+    by_claim: dict[ClaimKey, list[int]] = defaultdict(list)
+    for i, volume in enumerate(volumes):
+        by_claim[volume.key].append(i)
+    most = [np.nan] * len(volumes)
+    for _, used in signals.blocks(Signal.VOLUME_USED):
+        for labels, low, high in zip(used.labels, used.offsets[:-1], used.offsets[1:], strict=True):
+            at_ms, values = used.at_ms[low:high], used.values[low:high]
+            for i in by_claim.get(_claim(labels), ()):
+                there = slice(*np.searchsorted(at_ms, [volumes[i].start_ms, volumes[i].end_ms]))
+                most[i] = float(np.fmax.reduce(values[there], initial=most[i]))
+    return [replace(volume, used_bytes=size) for volume, size in zip(volumes, most, strict=True)]
 
 
 def _mounted_hours(volume: Volume, lives: list[Life]) -> float:

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from costlab.domain.signals import Series, Signal
+from costlab.domain.signals import Labels, Series, Signal
 from costlab.domain.time import Window
 
 
@@ -20,6 +20,39 @@ class SourceInfo:
     version: str
     engine: str
     limits: Mapping[str, str] = field(default_factory=dict)
+
+
+class Shelf(Protocol):
+    """The series of one signal in a window, in their order, to be taken out some at a time."""
+
+    @property
+    def sizes(self) -> NDArray[np.int64]:
+        """How many samples each series has at most: some may turn out not to count."""
+        ...
+
+    def take(self, which: NDArray[np.int64]) -> tuple[NDArray[np.int64], Series]:
+        """Those of `which`, ascending places on the shelf, that have samples, and the series themselves, as a whole.
+
+        Raises LakeError.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """A shelf of series that are in memory."""
+
+    series: Series
+
+    @property
+    def sizes(self) -> NDArray[np.int64]:
+        """How many samples each series has."""
+        return np.diff(self.series.offsets)
+
+    def take(self, which: NDArray[np.int64]) -> tuple[NDArray[np.int64], Series]:
+        """Those of `which`, and the series themselves."""
+        everything = len(which) == len(self.series)
+        return which, self.series if everything else self.series.take(which)
 
 
 class Source(Protocol):
@@ -34,8 +67,8 @@ class Source(Protocol):
         """How far its clock is ahead of this machine's; raises SourceError."""
         ...
 
-    def fetch(self, signal: Signal, window: Window) -> Series:
-        """All samples with window.start_ms <= t < window.end_ms; raises SourceError."""
+    def shelf(self, signal: Signal, window: Window) -> Shelf:
+        """All samples with window.start_ms <= t < window.end_ms; raises SourceError, and LakeError."""
         ...
 
     def info(self) -> SourceInfo:
@@ -78,13 +111,28 @@ class Batch:
     def series(self) -> list[RawSeries]:
         """The same, one object a series; those without samples are left out."""
         bounds = zip(
-            self.labels.to_pylist(), self.offsets[:-1].tolist(), self.offsets[1:].tolist(), strict=True
+            label_sets(self.labels), self.offsets[:-1].tolist(), self.offsets[1:].tolist(), strict=True
         )
         return [
-            RawSeries(dict(labels), self.at_ms[low:high], self.values[low:high])
+            RawSeries(labels, self.at_ms[low:high], self.values[low:high])
             for labels, low, high in bounds
             if low < high
         ]
+
+
+def label_sets(labels: pa.MapArray) -> list[dict[str, str]]:
+    """Each set of labels; equal texts are one object, else those of 100,000 series take 200 MB."""
+    names, values = (side.dictionary_encode() for side in (labels.keys, labels.items))
+    texts = [side.dictionary.to_pylist() for side in (names, values)]
+    pairs = list(
+        zip(
+            [texts[0][place] for place in names.indices.to_pylist()],
+            [texts[1][place] for place in values.indices.to_pylist()],
+            strict=True,
+        )
+    )
+    begins = labels.offsets.to_pylist()
+    return [dict(pairs[low:high]) for low, high in zip(begins[:-1], begins[1:], strict=True)]
 
 
 class Part(Protocol):
@@ -108,6 +156,29 @@ class Sink(Protocol):
 
     def part(self) -> Part:
         """Room for what one request brings."""
+        ...
+
+
+class Shape(Protocol):
+    """The series of a signal by their labels: which of those that exporters have make up each, before any sample is read."""
+
+    @property
+    def members(self) -> NDArray[np.int64]:
+        """Places of exporters' series in the order in which their samples are wanted, series by series."""
+        ...
+
+    @property
+    def sizes(self) -> NDArray[np.int64]:
+        """How many samples the members of each series have together."""
+        ...
+
+    def series(
+        self, which: NDArray[np.int64], at_ms: NDArray[np.int64], values: NDArray[np.float64]
+    ) -> tuple[NDArray[np.int64], Series]:
+        """Those of `which` that have samples that count, and the series; `values` is changed.
+
+        at_ms, values: the samples of their members, one after the other.
+        """
         ...
 
 
@@ -141,8 +212,8 @@ class Stream(Protocol):
         """
         ...
 
-    def series(self, signal: Signal, raw: Sequence[RawSeries]) -> Series:
-        """The signal that these series of exporters carry."""
+    def shape(self, signal: Signal, labels: Sequence[Labels], lengths: NDArray[np.int64]) -> Shape:
+        """The signal that these series of exporters carry; lengths: their numbers of samples, none of them 0."""
         ...
 
     def info(self) -> SourceInfo:

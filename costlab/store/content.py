@@ -1,5 +1,6 @@
 """What rows say, as one hash that does not depend on how they are chunked, encoded or compressed."""
 
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from hashlib import sha256
 
@@ -7,39 +8,68 @@ import numpy as np
 import orjson
 import pyarrow as pa
 
+from costlab.store.rows import Rows, StoredRows
+
 _LENGTH_BYTES = 8
 
 
-def content_hash(rows: pa.Table) -> str:
+def content_hash(rows: Rows) -> str:
     """SHA-256 of names, types and values of all columns, row by row in the order given; hexadecimal.
 
     Any NaN is the same NaN; null and NaN differ; -0.0 and 0.0 differ.
     """
     digest = sha256()
-    for name, column in zip(rows.column_names, rows.columns, strict=True):
-        for part in (name.encode(), str(column.type).encode(), *_parts(column.combine_chunks())):
+    for field in rows.schema:
+        for part in (field.name.encode(), str(field.type).encode()):
             digest.update(len(part).to_bytes(_LENGTH_BYTES, "little"))
             digest.update(part)
+
+        def chunks(name: str = field.name) -> Iterator[pa.Array]:
+            return rows.chunks(name) if isinstance(rows, StoredRows) else iter(rows.column(name).chunks)
+
+        for size, pieces in _parts(field.type, rows.num_rows, chunks):
+            digest.update(size.to_bytes(_LENGTH_BYTES, "little"))
+            for piece in pieces:
+                digest.update(piece)
     return digest.hexdigest()
 
 
-def _parts(array: pa.Array) -> tuple[bytes | memoryview, ...]:
-    """The bytes that say what an array holds: which rows are there, then their values, nulls as zero."""
-    if pa.types.is_list(array.type) and pa.types.is_integer(array.type.value_type):
-        return _integers(array)
-    if pa.types.is_nested(array.type):
-        return (orjson.dumps(array.to_pylist()),)
-    there = np.packbits(array.is_valid().to_numpy(zero_copy_only=False)).tobytes()
-    if pa.types.is_string(array.type):
-        return there, *_text(array.fill_null("") if array.null_count else array)
-    return there, _fixed(array.fill_null(_zero(array.type)) if array.null_count else array)
+def _parts(
+    kind: pa.DataType, count: int, chunks: Callable[[], Iterator[pa.Array]]
+) -> Iterator[tuple[int, Iterator[bytes | memoryview]]]:
+    """The bytes that say what a column holds, and how many: which rows are there, then their values, nulls as zero."""
+    if pa.types.is_list(kind) and pa.types.is_integer(kind.value_type):
+        yield from _integers(kind, count, chunks)
+        return
+    if pa.types.is_nested(kind):
+        said = orjson.dumps([value for chunk in chunks() for value in chunk.to_pylist()])
+        yield len(said), iter([said])
+        return
+    there = [chunk.is_valid().to_numpy(zero_copy_only=False) for chunk in chunks()]
+    bits = np.packbits(np.concatenate([np.empty(0, np.bool_), *there])).tobytes()
+    yield len(bits), iter([bits])
+    if pa.types.is_string(kind):
+        for side in (0, 1):
+            size = sum(len(_text(chunk)[side]) for chunk in chunks())
+            yield size, (_text(chunk)[side] for chunk in chunks())
+        return
+    yield count * kind.bit_width // 8, (_fixed(_filled(chunk)) for chunk in chunks())
 
 
-def _integers(array: pa.Array) -> tuple[bytes | memoryview, ...]:
+def _filled(array: pa.Array) -> pa.Array:
+    return array.fill_null(_zero(array.type)) if array.null_count else array
+
+
+def _integers(
+    kind: pa.DataType, count: int, chunks: Callable[[], Iterator[pa.Array]]
+) -> Iterator[tuple[int, Iterator[bytes | memoryview]]]:
     """Lists without a null in them: which are there, how long each is, and all that is in them."""
-    there = np.packbits(array.is_valid().to_numpy(zero_copy_only=False)).tobytes()
-    lengths = array.value_lengths().fill_null(0)
-    return there, _fixed(lengths), *_parts(array.flatten())
+    there = [chunk.is_valid().to_numpy(zero_copy_only=False) for chunk in chunks()]
+    bits = np.packbits(np.concatenate([np.empty(0, np.bool_), *there])).tobytes()
+    yield len(bits), iter([bits])
+    yield 4 * count, (_fixed(chunk.value_lengths().fill_null(0)) for chunk in chunks())
+    inside = sum(len(chunk.flatten()) for chunk in chunks())
+    yield from _parts(kind.value_type, inside, lambda: (chunk.flatten() for chunk in chunks()))
 
 
 def _zero(kind: pa.DataType) -> pa.Scalar:
@@ -52,6 +82,7 @@ def _zero(kind: pa.DataType) -> pa.Scalar:
 def _text(array: pa.Array) -> tuple[bytes, memoryview]:
     if not len(array):
         return b"", memoryview(b"")
+    array = array.fill_null("")
     _, offsets, characters = array.buffers()
     ends = np.frombuffer(offsets, dtype="<i4")[array.offset : array.offset + len(array) + 1]
     return np.diff(ends).tobytes(), memoryview(characters or b"")[ends[0] : ends[-1]]

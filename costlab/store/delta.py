@@ -8,9 +8,11 @@ import shutil
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Literal
+from typing import Any
+from uuid import uuid4
 
-import pyarrow as pa
+import orjson
+import pyarrow.parquet as pq
 from deltalake import (
     ColumnProperties,
     DeltaTable,
@@ -19,11 +21,14 @@ from deltalake import (
     WriterProperties,
     write_deltalake,
 )
+from deltalake.transaction import AddAction
 
 from costlab.domain.errors import LakeError
-from costlab.domain.tables import PARTITION, TABLES, Type
+from costlab.domain.tables import PARTITION, TABLES
 from costlab.store import durable
+from costlab.store.encoding import ENCODING, LEVEL, without_statistics
 from costlab.store.faults import full, newer, translated
+from costlab.store.rows import Rows, StoredRows
 from costlab.store.schema import arrow_schema
 
 Key = tuple[str, date]
@@ -31,12 +36,6 @@ Key = tuple[str, date]
 _LOG = "_delta_log"
 _READER, _WRITER = 1, 2  # later protocols may hide rows in ways that a list of files does not tell
 _NO_HOOKS = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
-_ENCODING: dict[Type, Literal["DELTA_BINARY_PACKED", "BYTE_STREAM_SPLIT"]] = {
-    Type.INTEGER: "DELTA_BINARY_PACKED",
-    Type.INSTANT: "DELTA_BINARY_PACKED",
-    Type.FLOAT: "BYTE_STREAM_SPLIT",
-    Type.FLOAT32: "BYTE_STREAM_SPLIT",
-}
 _SLACK_BYTES = 2**20  # the log entry, and what a file system needs for itself
 
 
@@ -63,27 +62,50 @@ class DeltaFolder:
         self._seen = self._open()
         return self._snapshot(self._seen)
 
-    def replace(self, cluster: str, day: date, rows: pa.Table) -> Snapshot:
+    def replace(self, cluster: str, day: date, rows: Rows) -> Snapshot:
         """The table with these rows, and no others, for the day; they are on the disk when this returns.
 
         Raises LakeFull when the disk has no space, LakeError, or Busy.
         """
-        check_space(self.path.parent, rows.nbytes)
+        check_space(self.path.parent, rows)
         with translated(self.path):
             # What `snapshot` has opened is still good: Delta refuses a commit on top of a version that is gone.
             table = self._seen or (self._open() if self._exists() else self._create())
-            write_deltalake(
-                table,
-                rows,
-                mode="overwrite",
-                predicate=f"cluster = '{cluster}' and date = '{day}'",
-                writer_properties=_writer_properties(self.table),
-                post_commithook_properties=_NO_HOOKS,
-            )
+            if isinstance(rows, StoredRows):
+                self._take_over(rows, table)
+            else:
+                write_deltalake(
+                    table,
+                    rows,
+                    mode="overwrite",
+                    predicate=f"cluster = '{cluster}' and date = '{day}'",
+                    writer_properties=_writer_properties(self.table),
+                    post_commithook_properties=_NO_HOOKS,
+                )
             table.update_incremental()
             snapshot = self._snapshot(table)
             self.sync(cluster, day, snapshot)
         return snapshot
+
+    def _take_over(self, rows: StoredRows, table: DeltaTable) -> None:
+        """Commit a file that is there already, in the place of the day's."""
+        values = {"cluster": rows.cluster, "date": str(rows.day)}
+        name = "/".join(
+            [*(f"{key}={value}" for key, value in values.items()), f"part-{uuid4()}.zstd.parquet"]
+        )
+        place = self.path / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        count, statistics, status = rows.num_rows, _statistics(rows.file), rows.file.stat()
+        rows.file.rename(place)
+        added = AddAction(name, status.st_size, values, int(status.st_mtime * 1000), True, statistics)
+        table.create_write_transaction(
+            [added] if count else [],
+            "overwrite",
+            arrow_schema(self.table),
+            partition_by=list(PARTITION),
+            partition_filters=[(key, "=", value) for key, value in values.items()],
+            post_commithook_properties=_NO_HOOKS,
+        )
 
     def restore(self, version: int) -> Snapshot:
         """The table as it was at an earlier version, which is now its newest. Raises LakeError."""
@@ -201,28 +223,46 @@ class Mark:
         return set(self._folder.path.glob(f"cluster={self._cluster}/date={self._day}/*"))
 
 
-def check_space(lake: Path, rows_bytes: int) -> None:
+def check_space(lake: Path, *several: Rows) -> None:
     """Raise LakeFull when the disk of a lake may have no space for rows, even if they do not compress at all.
+
+    Those that are stored already need none.
 
     The library would print the traces of a panic when it finds out by itself.
     """
-    needed = rows_bytes + _SLACK_BYTES
+    needed = _SLACK_BYTES + sum(0 if isinstance(rows, StoredRows) else rows.nbytes for rows in several)
     with translated(lake):
         free = shutil.disk_usage(lake).free
     if free < needed:
         raise full(lake, needed)
 
 
+def _statistics(file: Path) -> str:
+    """What a Delta log says of a file: its number of rows, and minimum, maximum and nulls where the file tells them."""
+    metadata = pq.read_metadata(file)
+    least: dict[str, Any] = {}
+    most: dict[str, Any] = {}
+    nulls: dict[str, int] = {}
+    for group in range(metadata.num_row_groups):
+        for number in range(metadata.num_columns):
+            column = metadata.row_group(group).column(number)
+            name, told = column.path_in_schema, column.statistics
+            if told is not None and told.has_min_max:
+                least[name] = min(least.get(name, told.min), told.min)
+                most[name] = max(most.get(name, told.max), told.max)
+                nulls[name] = nulls.get(name, 0) + told.null_count
+    said = {"numRecords": metadata.num_rows, "minValues": least, "maxValues": most, "nullCount": nulls}
+    return orjson.dumps(said, option=orjson.OPT_UTC_Z).decode()
+
+
 def _writer_properties(table: str) -> WriterProperties:
-    # No minimum and maximum of floats: they leave NaN out, and DuckDB 2.0 concludes from them that there is none, so
-    # that `where isnan(x)` finds nothing.
     columns = {
         column.name: ColumnProperties(
-            encoding=_ENCODING[column.type],
+            encoding=ENCODING[column.type],
             dictionary_enabled=False,
-            statistics_enabled="NONE" if column.type in (Type.FLOAT, Type.FLOAT32) else None,
+            statistics_enabled="NONE" if without_statistics(column) else None,
         )
         for column in TABLES[table].columns
-        if column.type in _ENCODING and column.name not in PARTITION
+        if column.type in ENCODING and column.name not in PARTITION
     }
-    return WriterProperties(compression="ZSTD", compression_level=3, column_properties=columns)
+    return WriterProperties(compression="ZSTD", compression_level=LEVEL, column_properties=columns)

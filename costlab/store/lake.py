@@ -1,7 +1,8 @@
 """The lake: one Delta table a folder, partitioned by cluster and date; a day is replaced, and `runs` comes last."""
 
 import re
-from collections.abc import Iterator, Mapping
+import shutil
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -19,7 +20,8 @@ from costlab.store import durable, locking
 from costlab.store.content import content_hash
 from costlab.store.delta import DeltaFolder, Mark, Snapshot, check_space
 from costlab.store.faults import newer, translated
-from costlab.store.reading import FiledRows, read_files
+from costlab.store.reading import read_files
+from costlab.store.rows import FiledRows, OnDisk, Rows
 from costlab.store.schema import conform
 
 FORMAT = 1
@@ -59,16 +61,14 @@ class _Pending:
     folder: DeltaFolder
     cluster: str
     day: date
-    rows: pa.Table
+    rows: Rows
     snapshot: Snapshot
     held: str
     content: str
     same: bool
 
     @classmethod
-    def of(
-        cls, lake: Path, table: str, cluster: str, day: Day, rows: pa.Table, before: Run | None
-    ) -> "_Pending":
+    def of(cls, lake: Path, table: str, cluster: str, day: Day, rows: Rows, before: Run | None) -> "_Pending":
         if not _CLUSTER.fullmatch(cluster):
             raise ConfigError(
                 f"{cluster!r} is no cluster id", "it has 1 to 63 letters a-z, digits and dashes"
@@ -150,8 +150,23 @@ class Lake:
         return locking.held(self.path)
 
     @contextmanager
+    def observing(self, cluster: str, day: Day) -> Iterator[Callable[[str], OnDisk]]:
+        """Room for the rows of a day by table, beside the tables, for a block that commits them; then what is left goes.
+
+        Raises LakeError.
+        """
+        folder = self.path / "_observed"
+        with translated(folder):
+            shutil.rmtree(folder, ignore_errors=True)  # of a run that was killed
+            folder.mkdir()
+        try:
+            yield lambda table: OnDisk(folder, table, cluster, day.date)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    @contextmanager
     def replacing(
-        self, cluster: str, day: Day, tables: Mapping[str, pa.Table], before: Run | None = None
+        self, cluster: str, day: Day, tables: Mapping[str, Rows], before: Run | None = None
     ) -> Iterator[dict[str, Written]]:
         """Replace a day of these tables, for a block that ends with `commit_run`: all of it stands then, or nothing does.
 
@@ -164,7 +179,7 @@ class Lake:
         waiting = [
             _Pending.of(self.path, name, cluster, day, rows, before) for name, rows in sorted(tables.items())
         ]
-        check_space(self.path, sum(each.rows.nbytes for each in waiting if each.differs))
+        check_space(self.path, *(each.rows for each in waiting if each.differs))
         marks = [Mark(each.folder, cluster, day.date, each.snapshot) for each in waiting if each.differs]
         last = Mark(runs, cluster, day.date, runs.snapshot())
         try:
@@ -184,7 +199,7 @@ class Lake:
                 ) from fault
             raise
 
-    def write(self, table: str, cluster: str, day: Day, rows: pa.Table, before: Run | None = None) -> Written:
+    def write(self, table: str, cluster: str, day: Day, rows: Rows, before: Run | None = None) -> Written:
         """Replace one day of one table; rows that `before`, the day's `runs` row, vouches for are not written again.
 
         Raises LakeError when they cannot be written: the old rows then still stand.

@@ -3,13 +3,10 @@
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
 
 import duckdb
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from costlab.domain.errors import LakeError
 from costlab.domain.tables import TABLES, Type
@@ -64,69 +61,13 @@ def read_files(table: str, files: Sequence[Path]) -> pa.Table:
     """
     if not files:
         return empty(table)
-    with _readable(table), interruptible(), connect() as connection:
+    with readable(table), interruptible(), connect() as connection:
         rows = connection.sql(select_files(table, files)).to_arrow_table()
     return ordered(table, rows.cast(arrow_schema(table)))
 
 
-@dataclass(frozen=True, slots=True)
-class FiledRows:
-    """Rows of a table on one day that stay in the lake's files until they are read."""
-
-    table: str
-    files: tuple[Path, ...]
-
-    @property
-    def num_rows(self) -> int:
-        """How many there are. Raises LakeError when a file is damaged."""
-        with _readable(self.table):
-            return sum(int(pq.read_metadata(file).num_rows) for file in self.files)
-
-
-Rows: TypeAlias = pa.Table | FiledRows
-
-
-def batches(rows: Rows, columns: Sequence[str]) -> Iterator[pa.Table]:
-    """Some columns of all rows, some rows at a time, in the declared order. Raises LakeError when a file is damaged.
-
-    A row group is read in a fourth of the time that DuckDB takes to hand over the same rows, and is a million of them.
-    """
-    if isinstance(rows, pa.Table):
-        yield rows.select(columns)
-        return
-    files = _in_turn(rows)
-    if not files:
-        yield read_files(rows.table, rows.files).select(columns)
-        return
-    for path in files:
-        with _readable(rows.table), pq.ParquetFile(path) as file:
-            for group in range(file.num_row_groups):
-                yield file.read_row_group(group, columns=list(columns))
-
-
-def _in_turn(rows: FiledRows) -> list[Path]:
-    """The files so that the rows of each follow those of the one before; none where they are mixed.
-
-    A day is cut into files in its order, but their names do not tell it.
-    """
-    leading = TABLES[rows.table].sort[0]
-    spans = []
-    with _readable(rows.table):
-        for path in rows.files:
-            metadata = pq.read_metadata(path)
-            groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
-            number = metadata.schema.names.index(leading)
-            told = [group.column(number).statistics for group in groups]
-            if not told or not all(one is not None and one.has_min_max for one in told):
-                return []
-            spans.append((min(one.min for one in told), max(one.max for one in told), path))
-    spans.sort()
-    apart = all(before[1] <= after[0] for before, after in zip(spans, spans[1:], strict=False))
-    return [path for *_, path in spans] if apart else []
-
-
 @contextmanager
-def _readable(table: str) -> Iterator[None]:
+def readable(table: str) -> Iterator[None]:
     """Inside the block a file that cannot be read is a fault of the lake."""
     try:
         yield

@@ -7,7 +7,7 @@ of a day is dropped when the day is in the lake, and swept away when nobody went
 
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Queue
@@ -24,8 +24,9 @@ from costlab.domain.errors import LakeError
 from costlab.domain.time import HOUR_MS, Day
 from costlab.store import durable
 from costlab.store.faults import translated
+from costlab.store.scratch import Scratch
 
-FORMAT = 2
+FORMAT = 3
 KEPT_MS = 7 * 24 * HOUR_MS  # a night looks back no further by itself: an older day is rather asked for anew
 _FOLDER = "_fetched"
 _MARK = "fetched.json"
@@ -33,23 +34,23 @@ _QUEUED = 3  # batches that wait for the writer: so much is in memory, however l
 _ROWS = 2**20  # a row group: 1 M samples
 _SAMPLES = pa.schema(
     [
-        pa.field("series", pa.int32(), nullable=False),
         pa.field("at", pa.timestamp("ms", tz="UTC"), nullable=False),
         pa.field("value", pa.float64(), nullable=False),
     ]
 )
-_SERIES = pa.schema([pa.field("labels", pa.map_(pa.string(), pa.string()), nullable=False)])
+_SERIES = pa.schema(
+    [
+        pa.field("labels", pa.map_(pa.string(), pa.string()), nullable=False),
+        pa.field("length", pa.int64(), nullable=False),
+    ]
+)
 # Measured on a day of 18 M noisy samples. Values are split into bytes before they are compressed; a dictionary would
-# only cost time. Keys and times are stored as differences: where the next series begins, time falls back, and all 128
+# only cost time. Times are stored as differences: where the next series begins, time falls back, and all 128
 # differences of that block become 27 bits wide and the same. LZ4 takes that back at no cost: 4.7 bytes a sample, not 4.9.
 _LAYOUT: dict[str, Any] = {
     "use_dictionary": False,
-    "column_encoding": {
-        "series": "DELTA_BINARY_PACKED",
-        "at": "DELTA_BINARY_PACKED",
-        "value": "BYTE_STREAM_SPLIT",
-    },
-    "compression": {"series": "LZ4", "at": "LZ4", "value": "ZSTD"},
+    "column_encoding": {"at": "DELTA_BINARY_PACKED", "value": "BYTE_STREAM_SPLIT"},
+    "compression": {"at": "LZ4", "value": "ZSTD"},
     "compression_level": {"value": 1},
     "write_statistics": False,
 }
@@ -57,15 +58,21 @@ _LAYOUT: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """Series and samples of one request as they were fetched; the fields are those of a batch.
+    """Series of one request as they were fetched: map<string, string> and int64, their numbers of samples.
 
-    labels: map<string, string> (series,). offsets: int64 (series + 1,). at_ms: int64 (samples,). values: float64.
+    A series may come several times, one piece of it after the other.
     """
 
     labels: pa.MapArray
-    offsets: NDArray[np.int64]
-    at_ms: NDArray[np.int64]
-    values: NDArray[np.float64]
+    lengths: NDArray[np.int64]
+    _file: Path
+
+    def samples(self) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float64]]]:
+        """Epoch milliseconds and values of all samples, series by series, some at a time. Raises LakeError."""
+        with _readable(self._file), pq.ParquetFile(self._file) as file:
+            for group in range(file.num_row_groups):
+                rows = file.read_row_group(group)
+                yield rows.column("at").cast(pa.int64()).to_numpy(), rows.column("value").to_numpy()
 
 
 def sweep(lake: Path, now_ms: int) -> None:
@@ -100,17 +107,17 @@ class Spool:
 
     def read(self, signal: str) -> Iterator[Kept]:
         """The parts of a fetched signal, in the order in which they were asked for. Raises LakeError."""
-        folder = self._path / signal
         for name in self._mark(signal).get("parts", ()):
-            try:
-                with translated(folder, "read"):
-                    yield _read_part(folder, name)
-            except (pa.ArrowInvalid, LakeError) as fault:
-                (folder / _MARK).unlink(missing_ok=True)
-                raise LakeError(
-                    f"{folder}: what was fetched of {signal} cannot be read: {str(fault).partition(chr(10))[0]}",
-                    "run the same command again: it will be fetched anew",
-                ) from fault
+            samples, series = _files(self._path / signal, name)
+            with _readable(series):
+                rows = pq.read_table(series)
+                yield Kept(rows.column("labels").combine_chunks(), rows.column("length").to_numpy(), samples)
+
+    def scratch(self, samples: int) -> Scratch:
+        """Room for samples in another order, gone with it. Raises LakeError."""
+        with translated(self._path):
+            self._path.mkdir(parents=True, exist_ok=True)
+        return Scratch(self._path, samples)
 
     def drop(self) -> None:
         """Forget the day: it is in the lake, or has to be asked for again."""
@@ -221,21 +228,18 @@ class PartWriter:
 
     def _write_batches(self) -> None:
         samples, series = self._files
-        first = 0
         with (
             pq.ParquetWriter(samples, _SAMPLES, **_LAYOUT) as values,
             pq.ParquetWriter(series, _SERIES, compression="ZSTD", write_statistics=False) as labels,
         ):
             while (batch := self._next()) is not None:
-                count = len(batch.offsets) - 1
-                number = np.repeat(np.arange(first, first + count, dtype=np.int32), np.diff(batch.offsets))
-                columns = [number, batch.at_ms.view("datetime64[ms]"), batch.values]
+                columns = [batch.at_ms.view("datetime64[ms]"), batch.values]
                 arrays = [
                     pa.array(column).cast(field.type) for column, field in zip(columns, _SAMPLES, strict=True)
                 ]
                 values.write_table(pa.Table.from_arrays(arrays, schema=_SAMPLES), row_group_size=_ROWS)
-                labels.write_table(pa.Table.from_arrays([batch.labels], schema=_SERIES))
-                first += count
+                lengths = pa.array(np.diff(batch.offsets))
+                labels.write_table(pa.Table.from_arrays([batch.labels, lengths], schema=_SERIES))
 
 
 def _remove(day: Path) -> None:
@@ -250,12 +254,16 @@ def _files(folder: Path, name: str) -> tuple[Path, Path]:
     return folder / f"{name}.samples.parquet", folder / f"{name}.series.parquet"
 
 
-def _read_part(folder: Path, name: str) -> Kept:
-    samples, series = (pq.read_table(file, memory_map=True) for file in _files(folder, name))
-    labels = series.column("labels").combine_chunks()
-    return Kept(
-        labels,
-        np.searchsorted(samples.column("series").to_numpy(), np.arange(len(labels) + 1)),
-        samples.column("at").cast(pa.int64()).to_numpy(),
-        samples.column("value").to_numpy(),
-    )
+@contextmanager
+def _readable(file: Path) -> Iterator[None]:
+    """Inside the block a file that cannot be read is named, and its signal no longer counts as fetched."""
+    folder = file.parent
+    try:
+        with translated(folder, "read"):
+            yield
+    except (pa.ArrowInvalid, LakeError) as fault:
+        (folder / _MARK).unlink(missing_ok=True)
+        raise LakeError(
+            f"{folder}: what was fetched of {folder.name} cannot be read: {str(fault).partition(chr(10))[0]}",
+            "run the same command again: it will be fetched anew",
+        ) from fault

@@ -7,7 +7,7 @@ from costlab import __version__
 from costlab.config.settings import Prometheus
 from costlab.domain.signals import SIGNALS, Signal
 from costlab.domain.time import MINUTE_MS
-from costlab.sources import Source, SourceInfo
+from costlab.sources import SourceInfo
 from costlab.sources.prometheus import PrometheusSource
 from costlab.sources.synthetic import SyntheticCluster, SyntheticSource
 
@@ -19,8 +19,8 @@ def test_both_sources_give_the_same_signal(
     synthetic_prometheus: str, synthetic_cluster: SyntheticCluster, signal: Signal
 ) -> None:
     window = synthetic_cluster.days[-1].window.widen(10 * MINUTE_MS, 10 * MINUTE_MS)
-    direct: Source = SyntheticSource(synthetic_cluster)
-    asked: Source = PrometheusSource(Prometheus(url=synthetic_prometheus))
+    direct = SyntheticSource(synthetic_cluster)
+    asked = PrometheusSource(Prometheus(url=synthetic_prometheus))
     told, found = direct.fetch(signal, window), asked.fetch(signal, window)
     assert told.sample_count > 0
     assert found.signal == told.signal == signal

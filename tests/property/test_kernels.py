@@ -12,7 +12,10 @@ from hypothesis import strategies as st
 
 from costlab.core import kernels, reference
 from costlab.core.kernels import Floats, Ints
+from costlab.core.observe import held
 from costlab.core.sketch import merged, nearest_rank
+from costlab.domain.signals import Series, Signal
+from costlab.jobs.heard import spans
 
 GAP_MS = 300_000
 TINY = float(np.finfo(np.float32).smallest_normal)
@@ -87,6 +90,41 @@ def test_every_kernel_has_a_twin() -> None:
 @given(samples())
 def test_hold(series: tuple[Ints, Floats, Ints]) -> None:
     same(kernels.hold(*series, GAP_MS), reference.hold(*series, GAP_MS))
+
+
+@given(samples())
+def test_telling(series: tuple[Ints, Floats, Ints]) -> None:
+    at_ms, values, offsets = series
+    values = np.floor(values / 5e5)  # few values, so that many samples tell nothing new
+    same(kernels.telling(at_ms, values, offsets, GAP_MS), reference.telling(at_ms, values, offsets, GAP_MS))
+
+
+@given(samples(), st.integers(1, 20))
+def test_what_tells_holds_as_all_samples_do(series: tuple[Ints, Floats, Ints], faster: int) -> None:
+    at_ms, values, offsets = series[0] // faster, np.floor(series[1] / 5e5), series[2]
+
+    def told(one: Series) -> list[tuple[int, int, int, float]]:
+        """Series, start, end and value of all that holds, neighbours of equal value as one; and both edges of each."""
+        holding = held(one.at_ms, one.values, one.offsets, GAP_MS)
+        rows: list[tuple[int, int, int, float]] = []
+        for row in zip(
+            *(a.tolist() for a in (holding.group, holding.start_ms, holding.end_ms, holding.values)),
+            strict=True,
+        ):
+            if rows and rows[-1][0] == row[0] and rows[-1][2:] == (row[1], row[3]):
+                rows.append((*rows.pop()[:2], *row[2:]))
+            else:
+                rows.append(row)
+        return rows
+
+    rising = np.ones(len(at_ms), bool)  # dividing may have made two instants one
+    rising[1:] = at_ms[1:] > at_ms[:-1]
+    rising[offsets[:-1][np.diff(offsets) > 0]] = True
+    labels = tuple({"pod": str(i)} for i in range(len(offsets) - 1))
+    whole = Series(Signal.POD_PHASE, labels, offsets, at_ms, values).keep(rising)
+    fewer = whole.keep(kernels.telling(whole.at_ms, whole.values, whole.offsets, GAP_MS))
+    assert told(fewer) == told(whole)
+    assert list(spans(fewer)) == list(spans(whole))
 
 
 @given(samples(), st.data())

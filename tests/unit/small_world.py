@@ -13,7 +13,7 @@ from costlab.domain.time import HOUR_MS, MINUTE_MS, Day, Window
 from costlab.domain.units import GIB
 from costlab.jobs.facts import Facts, observe_day
 from costlab.jobs.measure import price
-from costlab.sources import SourceInfo
+from costlab.sources import Shelf, SourceInfo, Whole
 
 DAY = Day(date(2026, 11, 20))
 START = DAY.window.start_ms
@@ -145,6 +145,10 @@ class World:
     def ahead_s(self) -> float:
         """Not at all."""
         return 0.0
+
+    def shelf(self, signal: Signal, window: Window) -> Shelf:
+        """The same, on a shelf."""
+        return Whole(self.fetch(signal, window))
 
     def info(self) -> SourceInfo:
         """Who answers."""

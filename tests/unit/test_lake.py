@@ -355,7 +355,7 @@ def test_space_for_all_tables_is_asked_for_before_the_first_is_written(
     room = max(table.nbytes for table in many.values()) + 2**20 + 1000
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=room))
     for table in many.values():
-        delta.check_space(lake.path, table.nbytes)  # each alone has room
+        delta.check_space(lake.path, table)  # each alone has room
     with pytest.raises(LakeFull, match="nothing was committed"):
         replace_day(lake, many)
     assert {path: path.stat().st_mtime_ns for path in lake.path.rglob("*")} == before

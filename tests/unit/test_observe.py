@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from costlab.core.observe import Stretches, clipped, combine, held, rates, scrape_interval_ms, side_by_side
+from costlab.core.kernels import Ints
+from costlab.core.observe import ScrapeSteps, Stretches, clipped, combine, held, rates, side_by_side
 
 NAN = float("nan")
 GAP = 300_000
@@ -113,10 +114,19 @@ def test_quantities_meet_on_common_stretches() -> None:
     assert offsets.tolist() == [0, 3]
 
 
-def test_the_scrape_interval_is_the_usual_step_within_a_series() -> None:
-    assert scrape_interval_ms(ints(0, 30, 60, 5_000, 5_030), ints(0, 3, 5), 60_000) == 30
-    assert scrape_interval_ms(ints(5), ints(0, 1), 60_000) == 60_000
-    assert scrape_interval_ms(ints(), ints(0, 0), 60_000) == 60_000
+def test_the_scrape_interval_is_the_usual_step_within_a_series(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interval_ms(*several: tuple[Ints, Ints]) -> int | None:
+        steps = ScrapeSteps(sum(len(at_ms) for at_ms, _ in several))
+        for at_ms, offsets in several:
+            steps.show(at_ms, offsets)
+        return steps.interval_ms()
+
+    assert interval_ms((ints(0, 30, 60, 5_000, 5_030), ints(0, 3, 5))) == 30
+    assert interval_ms((ints(0, 30, 60), ints(0, 3)), (ints(5_000, 5_030), ints(0, 2))) == 30
+    assert interval_ms((ints(5), ints(0, 1))) is interval_ms((ints(), ints(0, 0))) is interval_ms() is None
+    monkeypatch.setattr("costlab.core.observe._MANY", 3)
+    # Every other one of 0 10 20 | 5 and of 15 | 7 107 207: the steps from 0, from 15 (the series' last), and from 107.
+    assert interval_ms((ints(0, 10, 20, 5), ints(0, 3, 4)), (ints(15, 7, 107, 207), ints(0, 1, 4))) == 55
 
 
 @given(st.lists(st.tuples(st.integers(1, 120_000), st.floats(0, 100, width=32)), min_size=1, max_size=20))

@@ -11,6 +11,7 @@ from costlab.config.settings import Prices
 from costlab.domain.signals import Signal
 from costlab.domain.units import GIB
 from costlab.jobs.measure import price
+from costlab.store.rows import whole
 from costlab.store.schema import conform
 
 RTX = {"gpu_models": {"Quadro_RTX_4000": 0.75}}
@@ -95,7 +96,7 @@ def test_idle_after_an_adjustment_by_the_bill() -> None:
         "charge_class": [None], "start": [window.start], "end": [window.end], "cost": [Decimal(100)],
         "cost_kind": ["EffectiveCost"], "currency": ["USD"], "file": ["b.csv"],
     })  # fmt: skip
-    charges = price(listed.facts, listed.settings, "test", DAY, bills).tables["charges"].to_pylist()
+    charges = whole(price(listed.facts, listed.settings, "test", DAY, bills).tables["charges"]).to_pylist()
     idle = {(row["node"], row["resource"]): row["cost"] for row in charges if row["kind"] == "idle"}
     assert idle == {
         ("cluster1", "cpu"): 44, ("cluster1", "memory"): 24, ("cluster1", "gpu"): 4,

@@ -15,11 +15,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from costlab.core.kernels import Floats, Ints
 from costlab.domain.errors import LakeError, LakeFull, SourceUnavailable
-from costlab.domain.signals import Series, Signal, join_series
+from costlab.domain.signals import Labels, Series, Signal
 from costlab.domain.time import Day, Window
 from costlab.jobs.fetch import SpooledSource
-from costlab.sources import Batch, RawSeries, Sink, SourceInfo
+from costlab.sources import Batch, Shape, Sink, SourceInfo
 from costlab.store.spool import KEPT_MS, Spool, sweep
 
 DAY = Day(date(2026, 11, 20))
@@ -66,11 +67,10 @@ def test_batches_come_back_bit_for_bit(tmp_path: Path, bits: Any, shapes: list[l
     fetch(spool, "cpu_seconds", *put)
     (kept,) = spool.read("cpu_seconds")
     assert kept.labels.to_pylist() == [list(one.items()) for labels in names for one in labels]
-    assert kept.at_ms.tolist() == [at for one in put for at in one.at_ms.tolist()]
-    assert np.diff(kept.offsets).tolist() == [count for counts in shapes for count in counts]
-    assert np.array_equal(
-        kept.values.view(np.uint64), np.concatenate([one.values.view(np.uint64) for one in put])
-    )
+    assert kept.lengths.tolist() == [count for counts in shapes for count in counts]
+    at_ms, values = (np.concatenate([np.empty(0), *side]) for side in zip(*kept.samples(), strict=True))
+    assert at_ms.tolist() == [at for one in put for at in one.at_ms.tolist()]
+    assert np.array_equal(values.view(np.uint64), np.concatenate([one.values for one in put]).view(np.uint64))
 
 
 def test_parts_are_kept_or_dropped_as_a_whole(tmp_path: Path) -> None:
@@ -154,9 +154,20 @@ def test_a_damaged_file_is_named_and_fetched_anew(tmp_path: Path) -> None:
     file = next((tmp_path / "_fetched").rglob("*.samples.parquet"))
     file.write_bytes(file.read_bytes()[:-9])
     with pytest.raises(LakeError, match=r"what was fetched of cpu_seconds cannot be read") as fault:
-        list(spool.read("cpu_seconds"))
+        [list(kept.samples()) for kept in spool.read("cpu_seconds")]
     assert "fetched anew" in fault.value.hint
     assert not spool.holds("cpu_seconds", "question")
+
+
+class AsTold:
+    """Series of the exporter as they are, in their order."""
+
+    def __init__(self, signal: Signal, labels: Sequence[Labels], lengths: Ints) -> None:
+        self._signal, self._labels, self.sizes, self.members = signal, labels, lengths, np.arange(len(labels))
+
+    def series(self, which: Ints, at_ms: Ints, values: Floats) -> tuple[Ints, Series]:
+        offsets = np.concatenate([[0], np.cumsum(self.sizes[which])]).astype(np.int64)
+        return which, Series(self._signal, tuple(self._labels[i] for i in which), offsets, at_ms, values)
 
 
 class Flaky:
@@ -188,8 +199,8 @@ class Flaky:
             part.keep()
             done(signal, [f"{signal} was read"])
 
-    def series(self, signal: Signal, raw: Sequence[RawSeries]) -> Series:
-        return join_series(signal, [(one.labels, one.at_ms, one.values) for one in raw])
+    def shape(self, signal: Signal, labels: Sequence[Labels], lengths: Ints) -> Shape:
+        return AsTold(signal, labels, lengths)
 
     def ahead_s(self) -> float:
         return 0.0
@@ -202,11 +213,11 @@ def test_an_interrupted_day_goes_on_where_it_was(tmp_path: Path) -> None:
     stream, spool = Flaky(), Spool(tmp_path, "prod", DAY)
     stream.breaks_at = Signal.MEMORY_BYTES
     with pytest.raises(SourceUnavailable):
-        SpooledSource(stream, spool).fetch(Signal.POD_INFO, WINDOW)
+        SpooledSource(stream, spool).shelf(Signal.POD_INFO, WINDOW)
     before, stream.breaks_at = list(stream.read_signals), None
     stream.read_signals.clear()
     again = SpooledSource(stream, spool)
-    found = {signal: again.fetch(signal, WINDOW) for signal in Signal}
+    found = {signal: again.shelf(signal, WINDOW).take(np.arange(1))[1] for signal in Signal}
     assert [*before[:-1], *stream.read_signals] == list(Signal)
     assert before[-1] == stream.read_signals[0] == Signal.MEMORY_BYTES
     assert [dict(one) for signal in Signal for one in found[signal].labels] == [
@@ -245,7 +256,7 @@ def test_days_that_nobody_goes_on_with_are_swept_away(tmp_path: Path) -> None:
 
 def test_what_nobody_will_ask_for_is_not_fetched(tmp_path: Path) -> None:
     stream = Flaky()
-    SpooledSource(stream, Spool(tmp_path, "prod", DAY), unread={Signal.SENT_BYTES}).fetch(
+    SpooledSource(stream, Spool(tmp_path, "prod", DAY), unread={Signal.SENT_BYTES}).shelf(
         Signal.POD_INFO, WINDOW
     )
     assert stream.read_signals == [signal for signal in Signal if signal is not Signal.SENT_BYTES]

@@ -4,7 +4,6 @@ import ipaddress
 from collections.abc import Iterable, Mapping
 
 from costlab.domain.signals import SIGNALS, Exporter, Labels, Signal
-from costlab.sources import RawSeries
 from costlab.sources.prometheus.catalogue import Metric
 
 Key = tuple[tuple[str, ...], tuple[tuple[str, str], ...]]
@@ -17,7 +16,7 @@ _NONE = "<none>"  # older kube-state-metrics say so where a pod has no owner
 
 
 class Naming:
-    """Gives each series the key of its canonical labels; `family` is all that was read of the signal.
+    """Gives each series the key of its canonical labels; `family` is all that was found of the signal.
 
     The family is needed to tell a free GPU's row from a busy one's. Without honor_labels the pod that holds a
     GPU stands in `exported_pod`; a free GPU's row has none, but a `pod`: the exporter itself. So a plain label
@@ -28,7 +27,7 @@ class Naming:
         self,
         signal: Signal,
         metrics: Mapping[str, Metric],
-        family: Iterable[RawSeries],
+        family: Iterable[Labels],
         replica_labels: frozenset[str],
     ) -> None:
         self._names = (*SIGNALS[signal].labels, "instance")
@@ -43,9 +42,7 @@ class Naming:
         )
         self._plans: dict[tuple[str, ...], Plan] = {}
         shadowed = {name: _shadowed(metric) for name, metric in metrics.items()}
-        layouts = {
-            (series.labels["__name__"], series.labels.get("job", ""), *series.labels) for series in family
-        }
+        layouts = {(labels["__name__"], labels.get("job", ""), *labels) for labels in family}
         self._of_target = {
             (job, plain)
             for metric, job, *names in layouts

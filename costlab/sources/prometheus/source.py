@@ -11,11 +11,11 @@ import requests
 
 from costlab.config.settings import Prometheus
 from costlab.domain.errors import SourceRefused
-from costlab.domain.signals import Series, Signal
+from costlab.domain.signals import Labels, Series, Signal
 from costlab.domain.time import Window
-from costlab.sources import Batch, RawSeries, Sink, SourceInfo
+from costlab.sources import Batch, Shelf, Sink, SourceInfo, Whole
 from costlab.sources.prometheus.backend import Backend, enter
-from costlab.sources.prometheus.canonical import canonical_series, note_left_out
+from costlab.sources.prometheus.canonical import Canonical, Ints, left_out, lengths_of
 from costlab.sources.prometheus.catalogue import Catalogue, Metric, built_in
 from costlab.sources.prometheus.gate import Gate
 from costlab.sources.prometheus.planning import metrics_there, pieces, series_at_once
@@ -39,16 +39,30 @@ class PrometheusSource:
         session: requests.Session | None = None,
         catalogue: Catalogue | None = None,
     ) -> None:
-        self.warnings: list[str] = []
+        self._remarks: list[str] = []
         self._settings = settings
         self._catalogue = catalogue or built_in()
         self._session = session
         self._entered: Backend | None = None
         self._entering = Lock()
-        self._apart: set[str] = set()  # labels of which it was said
+        self._unsound: dict[Signal, set[str]] = {}
+        self._apart: dict[Signal, dict[str, set[str]]] = {}
         self._matchers = tuple(
             Matcher(label, Operator.EQUAL, value) for label, value in sorted(settings.matchers.items())
         )
+
+    @property
+    def warnings(self) -> list[str]:
+        """Harmless remarks collected while reading: what was left out, and what else may tell replicas apart, too."""
+        unsound = {metric for metrics in self._unsound.values() for metric in metrics}
+        apart: dict[str, set[str]] = {}
+        for of_signal in self._apart.values():
+            apart = {**of_signal, **apart}  # of each label, what the signal tells that was read first
+        return [
+            *self._remarks,
+            *(left_out(metric) for metric in sorted(unsound)),
+            *(_taken_for_one(label, values) for label, values in apart.items()),
+        ]
 
     def asks(self, signal: Signal, window: Window) -> str:
         """The question as a text: the address, the window and the selectors, exporter by exporter."""
@@ -122,16 +136,15 @@ class PrometheusSource:
                 backend.client.abort()
                 raise
 
-    def series(self, signal: Signal, raw: Sequence[RawSeries]) -> Series:
-        """The signal that these series carry; remarks what was left out, and what else may tell replicas apart."""
-        note_left_out(self.warnings, raw)
-        carriers, apart = self._catalogue.metrics(signal), dict[str, set[str]]()
-        found = canonical_series(signal, carriers, raw, self._settings.replica_labels, apart)
-        for label, values in apart.items():
-            if label not in self._apart:
-                self._apart.add(label)
-                self._note([_taken_for_one(label, values)])
-        return found
+    def shape(self, signal: Signal, labels: Sequence[Labels], lengths: Ints) -> Canonical:
+        """The signal that series of these labels carry."""
+        carriers, replicas = self._catalogue.metrics(signal), self._settings.replica_labels
+        shape = Canonical(signal, carriers, labels, lengths, replicas)
+        # It may be asked for again, and then not all of it looked at: what was odd stays said.
+        shape.unsound |= self._unsound.get(signal, set())
+        shape.apart |= self._apart.get(signal, {})
+        self._unsound[signal], self._apart[signal] = shape.unsound, shape.apart
+        return shape
 
     def fetch(self, signal: Signal, window: Window) -> Series:
         """All samples with window.start_ms <= t < window.end_ms, in memory.
@@ -140,7 +153,12 @@ class PrometheusSource:
         """
         found = _Memory()
         self.read([signal], window, lambda _: found, lambda _, remarks: self._note(remarks))
-        return self.series(signal, [series for batch in found.batches for series in batch.series()])
+        raw = [series for batch in found.batches for series in batch.series()]
+        return self.shape(signal, [series.labels for series in raw], lengths_of(raw)).whole(raw)
+
+    def shelf(self, signal: Signal, window: Window) -> Shelf:
+        """The same, on a shelf."""
+        return Whole(self.fetch(signal, window))
 
     def ahead_s(self) -> float:
         """How far the server's clock was ahead of this machine's when it was entered; raises SourceError."""
@@ -172,7 +190,7 @@ class PrometheusSource:
             return self._entered
 
     def _note(self, remarks: Iterable[str]) -> None:
-        self.warnings.extend(remark for remark in dict.fromkeys(remarks) if remark not in self.warnings)
+        self._remarks.extend(remark for remark in dict.fromkeys(remarks) if remark not in self._remarks)
 
 
 def _taken_for_one(label: str, values: set[str]) -> str:

@@ -5,8 +5,8 @@ from datetime import date
 from costlab import __version__
 from costlab.domain.signals import Series, Signal
 from costlab.domain.time import Day, Window, days_between
-from costlab.sources import RawSeries, SourceInfo
-from costlab.sources.prometheus.canonical import canonical_series, note_left_out
+from costlab.sources import RawSeries, Shelf, SourceInfo, Whole
+from costlab.sources.prometheus.canonical import Canonical, left_out, lengths_of
 from costlab.sources.prometheus.catalogue import Metric, built_in
 from costlab.sources.synthetic.cadvisor import CADVISOR, raw_cadvisor
 from costlab.sources.synthetic.dcgm import DCGM, raw_dcgm
@@ -83,8 +83,14 @@ class SyntheticSource:
 
         catalogue = built_in()
         catalogue.carry(signal, take, lambda metric: bool(told(metric)))
-        note_left_out(self.warnings, found)
-        return canonical_series(signal, catalogue.metrics(signal), found, ())
+        shape = Canonical(signal, catalogue.metrics(signal), [s.labels for s in found], lengths_of(found), ())
+        series = shape.whole(found)
+        self.warnings += sorted({left_out(metric) for metric in shape.unsound} - set(self.warnings))
+        return series
+
+    def shelf(self, signal: Signal, window: Window) -> Shelf:
+        """The same, on a shelf."""
+        return Whole(self.fetch(signal, window))
 
     def ahead_s(self) -> float:
         """Not at all."""
