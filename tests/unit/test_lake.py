@@ -5,7 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,8 +23,10 @@ from costlab.domain.errors import Busy, ConfigError, LakeError, LakeFull
 from costlab.domain.time import Day
 from costlab.store import delta, durable, locking
 from costlab.store import lake as lake_module
+from costlab.store.content import content_hash
 from costlab.store.lake import DayState, Lake
-from costlab.store.schema import conform, empty
+from costlab.store.rows import OnDisk, StoredRows
+from costlab.store.schema import conform, empty, ordered
 from costlab.store.warehouse import Warehouse
 
 DAY = Day(date(2026, 11, 22))
@@ -293,6 +295,64 @@ def test_whichever_write_of_a_day_fails_the_lake_is_as_it_was(
     assert told(lake) == before
     replace_day(lake, NEW)
     assert rules(lake) == (["a", "b", "c"] if held == "another day" else ["c"])
+
+
+def stored(room_of: Callable[[str], OnDisk], *parts: pa.Table) -> StoredRows:
+    room = room_of("gpu_usage")
+    for part in parts:
+        room.add(part)
+    return room.rows()
+
+
+def test_rows_that_were_stored_before_are_rows_of_the_lake(lake: Lake) -> None:
+    """Beside another day, in the place of older rows, and none in the place of some; other Delta readers see the same."""
+    replace_day(lake, old())
+    replace_day(lake, old(DAY.next), DAY.next)
+    before, parts = lake.run("prod", DAY.next), [usage(4, 5), usage(6)]
+    with lake.observing("prod", DAY) as room_of:
+        rows = stored(room_of, *parts)
+        assert content_hash(rows) == content_hash(pa.concat_tables(parts))
+        replace_day(lake, {"findings": findings("c"), "gpu_usage": rows})
+    assert lake.read("gpu_usage", "prod", DAY).equals(ordered("gpu_usage", pa.concat_tables(parts)))
+    assert lake.run("prod", DAY.next) == before
+    assert set(lake.states().values()) == {DayState.COMPLETE}
+    sizes = deltalake.DeltaTable(str(lake.path / "gpu_usage")).get_add_actions(flatten=True)
+    assert dict(
+        zip(sizes.column("partition.date").to_pylist(), sizes.column("num_records").to_pylist(), strict=True)
+    ) == {
+        DAY.date: 3,
+        DAY.next.date: 3,
+    }
+    written = {path: path.stat().st_mtime_ns for path in lake.path.rglob("*.parquet")}
+    with lake.observing("prod", DAY) as room_of:
+        replace_day(lake, {"findings": findings("c"), "gpu_usage": stored(room_of, *parts)})
+    assert {path: path.stat().st_mtime_ns for path in lake.path.rglob("*.parquet")} == written
+    with lake.observing("prod", DAY) as room_of:
+        replace_day(lake, {"findings": findings("c"), "gpu_usage": stored(room_of)})
+    assert lake.read("gpu_usage", "prod", DAY).num_rows == 0
+    assert lake.read("gpu_usage", "prod", DAY.next).num_rows == 3
+
+
+@pytest.mark.parametrize("when", ["before it is listed", "after it is listed"])
+@pytest.mark.parametrize("held", ["the day", "another day", "nothing"])
+def test_stored_rows_that_cannot_be_listed_leave_the_lake_as_it_was(
+    lake: Lake, held: str, when: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if held != "nothing":
+        held_day = DAY if held == "the day" else DAY.next
+        replace_day(lake, old(held_day), held_day)
+    before, real = told(lake), deltalake.DeltaTable.create_write_transaction
+
+    def fails(*args: Any, **options: Any) -> None:
+        if when == "after it is listed":
+            real(*args, **options)
+        raise OSError(28, "No space left on device")
+
+    with lake.observing("prod", DAY) as room_of, monkeypatch.context() as patch:
+        patch.setattr(deltalake.DeltaTable, "create_write_transaction", fails)
+        with pytest.raises(LakeFull):
+            replace_day(lake, {"findings": findings("c"), "gpu_usage": stored(room_of, usage(4, 5))})
+    assert told(lake) == before
 
 
 @pytest.mark.parametrize(("fault", "kind"), [(28, LakeFull), (13, LakeError), (5, LakeError)])
