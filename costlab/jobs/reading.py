@@ -33,6 +33,9 @@ _STEADY = frozenset(
         Signal.POD_OVERHEAD_MEMORY,
         Signal.INIT_CONTAINER_REQUEST,
         Signal.CONTAINER_START_TIME,
+        Signal.REPLICASET_OWNER,
+        Signal.JOB_OWNER,
+        Signal.NAMESPACE_LABELS,
     }
 )
 
@@ -70,8 +73,8 @@ class Reading(Mapping[Signal, Series]):
     def __getitem__(self, signal: Signal) -> Series:
         """The signal's series, all at once; raises SourceError.
 
-        Of what kube-state-metrics says of pods, and of start times, samples that tell nothing new are left out: what
-        was told, from when until when, is as it was.
+        Of what kube-state-metrics says of pods and of their owners, and of start times, samples that tell nothing new
+        are left out: what was told, from when until when, is as it was.
         """
         if signal not in self._held:
             told = [self._telling(series) for _, series in self.blocks(signal)]

@@ -59,6 +59,14 @@ def test_an_interface_that_two_cgroups_show_counts_once() -> None:
     assert Measured(world, prices=PRICED).total("billed_quantity", kind="network") == pytest.approx(24)
 
 
+def test_what_a_pod_sent_before_its_first_sample_is_its_own() -> None:
+    world = World().node().pod("a", start_ms=at(6)).use("a")
+    labels = {"namespace": "ns", "pod": "a", "id": "/a", "interface": "eth0"}
+    world.add(Signal.SENT_BYTES, labels, lambda t: (t - at(6)) / 1000, start_ms=at(6) + MINUTE_MS // 2)
+    (row,) = Measured(world, prices=PRICED).rows("pods")
+    assert (row["sent_bytes"], row["sent_coverage"]) == (pytest.approx(18 * 3600), 1.0)
+
+
 def test_a_counter_that_begins_anew_goes_on_and_a_gap_is_not_observed() -> None:
     world = (
         World().node().pod("a").use("a").send("a", end_ms=at(8)).send("a", start_ms=at(8)).pod("b").use("b")
