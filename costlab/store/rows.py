@@ -98,6 +98,8 @@ def batches(rows: DayRows, columns: Sequence[str]) -> Iterator[pa.Table]:
     if not files and isinstance(rows, FiledRows):
         yield read_files(rows.table, rows.files).select(columns)
         return
+    if not rows.num_rows:
+        yield empty(rows.table).select(columns)
     for path in files:
         with readable(rows.table), pq.ParquetFile(path) as file:
             for group in range(file.num_row_groups):
