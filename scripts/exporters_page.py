@@ -21,7 +21,8 @@ label of the metric itself is then called `exported_pod`, and a plain `pod` is t
 
 ## Pods, nodes and containers
 
-kube-state-metrics v2, the kubelet, and cAdvisor through it. Of all their series those count that fulfil the condition.
+kube-state-metrics v2, the kubelet, and cAdvisor through it; and Kepler for energy, of either generation: of the metrics
+of one signal the first that has samples carries it. Of all their series those count that fulfil the condition.
 """
 
 ACCELERATORS = """

@@ -1,4 +1,4 @@
-"""Commands that ask the lake: cost, sql, queries, tables."""
+"""Commands that ask the lake: cost, energy, sql, queries, tables."""
 
 import sys
 from typing import Annotated
@@ -61,6 +61,52 @@ def cost(
     _warn("no charge of the window fits what was asked for", when=rows.num_rows == 1)
     unpriced = rows["unpriced_charges"][-1].as_py()
     _warn(f"{unpriced} charges have no price and are in no sum", when=unpriced > 0)
+
+
+def energy(
+    ctx: typer.Context,
+    by: Annotated[
+        str,
+        typer.Option(
+            "--by",
+            metavar="A,B,…",
+            help="team, namespace, workload, pod, node, source, pipeline, pipeline_task, pipeline_run, class, date, "
+            "cluster.",
+        ),
+    ] = "team",
+    window: Annotated[
+        str,
+        typer.Option(
+            "--window", metavar="W", help="7d, 2026-11, 2026-11-01..2026-11-08 (end exclusive) or a date."
+        ),
+    ] = "7d",
+    cluster: ClusterId = None,
+    namespace: Namespace = None,
+    team: Team = None,
+    output: Output = None,
+    out: Out = None,
+) -> None:
+    """What electricity it used, as far as that was measured, and the CO2 of it; the last row is the total."""
+    from costlab.cli.dates import parse_window
+    from costlab.cli.formats import Answer
+    from costlab.cli.show import show
+    from costlab.domain.time import day_of
+    from costlab.jobs.consumption import energy_table
+    from costlab.jobs.cost import Filters, quality
+    from costlab.store.lake import Lake
+    from costlab.store.warehouse import Warehouse
+
+    desk: Desk = ctx.obj
+    settings = desk.settings()
+    lake = Lake.open(settings.lake)
+    dates = parse_window(window, desk.now, lake.timezone)
+    warehouse, filters = Warehouse.over(lake), Filters(cluster, namespace, team)
+    rows = energy_table(warehouse, settings, [part.strip() for part in by.split(",")], dates, filters)
+    seen = quality(warehouse, dates, cluster, day_of(desk.now, lake.timezone).date)
+    show(Answer("costlab.energy/1", rows, dates, quality=seen), output, out)
+    _warn(f"{seen.complete_days} of {seen.days} days are complete", when=seen.complete_days < seen.days)
+    unmeasured = rows["energy_kwh"][-1].as_py() is None
+    _warn("nothing tells of energy: no GPU's power or energy, and no Kepler", when=unmeasured)
 
 
 def sql(

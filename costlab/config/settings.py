@@ -136,11 +136,23 @@ class Prometheus(Section):
         return self
 
 
+Pue = Annotated[Number, Field(ge=1, le=10)]
+Intensity = Annotated[Number, Field(ge=0, le=10_000)]
+
+
+class Electricity(Section):
+    """What a cluster's electricity is, where it is not as `energy` says."""
+
+    grams_co2_per_kwh: Intensity | None = None
+    pue: Pue | None = None
+
+
 class Cluster(Section):
     """One Kubernetes cluster."""
 
     id: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,63}$")]
     prometheus: Prometheus
+    energy: Electricity = Electricity()
 
 
 class Fee(Validity):
@@ -209,6 +221,16 @@ class Billing(Section):
         if HALF_HOUR_MS % resolution_ms:
             raise PydanticCustomError("resolution", "must divide 30 minutes: 60s, 30s, 5m, …")
         return resolution_ms
+
+
+class Energy(Section):
+    """CO2 of a kilowatt-hour, and how many of them the data centre draws for one that its machines use.
+
+    The defaults are averages of the world: docs/methods.md names their sources.
+    """
+
+    grams_co2_per_kwh: Intensity = 480.0
+    pue: Pue = 1.56
 
 
 class PipelineLabels(Section):
@@ -292,6 +314,7 @@ class Configuration(Section):
     device_resources: Mapping[str, Annotated[Count, Field(ge=0, le=1000)]] = {}
     prices: Prices = Prices()
     billing: Billing = Billing()
+    energy: Energy = Energy()
     owner: Owner = Owner()
     classes: Mapping[WorkloadClass, ClassRule] = {}
     quality: Quality = Quality()
@@ -364,6 +387,12 @@ class Settings(Configuration):
             for cluster in self.clusters
         }
         return sha256(orjson.dumps(shape, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+    def electricity(self, cluster_id: str) -> Energy:
+        """That of a cluster, configured or not."""
+        own = next((cluster.energy for cluster in self.clusters if cluster.id == cluster_id), Electricity())
+        given = {name: value for name, value in own.model_dump().items() if value is not None}
+        return self.energy.model_copy(update=given)
 
     def chosen(self, cluster_id: str | None = None) -> tuple[Cluster, ...]:
         """The cluster of that id, or all of them; raises ConfigError when there is none."""

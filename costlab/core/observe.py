@@ -83,6 +83,30 @@ def rates(
     return Stretches(start_ms, at_ms, per_second, offsets).keep(start_ms < at_ms)
 
 
+def united(
+    at_ms: Ints, values: Floats, offsets: Ints, group: Ints, groups: int, *, counter: bool
+) -> tuple[Ints, Floats, Ints]:
+    """The samples of several series as those of one: a thing that is told of under one label set after another.
+
+    Series s belongs to group[s]. Of samples at one instant the largest counts. Marks of an end are left out, for the
+    thing goes on; so are those samples of a counter that came late by another's clock. Returns instants, values and
+    offsets.
+    """
+    teller = np.repeat(np.arange(len(group)), np.diff(offsets))
+    known = ~np.isnan(values)
+    at_ms, values, teller = at_ms[known], values[known], teller[known]
+    target = group[teller]
+    place = np.lexsort((values, at_ms, target))
+    at_ms, values, target, teller = at_ms[place], values[place], target[place], teller[place]
+    counts = np.ones(len(at_ms), bool)
+    counts[:-1] = (target[1:] != target[:-1]) | (at_ms[1:] != at_ms[:-1])
+    at_ms, values, target, teller = at_ms[counts], values[counts], target[counts], teller[counts]
+    if counter:
+        in_order = ~kernels.late(values, teller, _offsets(target, groups))
+        at_ms, values, target = at_ms[in_order], values[in_order], target[in_order]
+    return at_ms, values, _offsets(target, groups)
+
+
 def combine(stretches: Stretches, group: Ints, groups: int, *, add: bool) -> Stretches:
     """The sum (`add`) or maximum of several series as one: series s of `stretches` belongs to group[s].
 

@@ -27,6 +27,7 @@ class Exporter(StrEnum):
     CADVISOR = "cAdvisor"
     KUBELET = "kubelet"
     GPU = "GPU exporter"
+    KEPLER = "Kepler"
 
 
 class Signal(StrEnum):
@@ -65,6 +66,9 @@ class Signal(StrEnum):
     GPU_MEMORY_USED = "gpu_memory_used"
     GPU_MEMORY_FREE = "gpu_memory_free"
     GPU_POWER = "gpu_power"
+    GPU_ENERGY = "gpu_energy"
+    PACKAGE_ENERGY = "package_energy"
+    DRAM_ENERGY = "dram_energy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +101,7 @@ _GPU = (
     "pod",
     "container",
 )
+_METERED = (*_POD, "container", "container_id", "mode", "node")
 _KSM, _CAD, _KUBELET, _DEV = Exporter.KUBE_STATE_METRICS, Exporter.CADVISOR, Exporter.KUBELET, Exporter.GPU
 _GAUGE, _COUNTER = Kind.GAUGE, Kind.COUNTER
 
@@ -151,6 +156,11 @@ SIGNALS: dict[Signal, SignalSpec] = {
         SignalSpec(Signal.GPU_MEMORY_USED, _DEV, _GAUGE, "bytes", _GPU, "Framebuffer memory in use."),
         SignalSpec(Signal.GPU_MEMORY_FREE, _DEV, _GAUGE, "bytes", _GPU, "Framebuffer memory that is free."),
         SignalSpec(Signal.GPU_POWER, _DEV, _GAUGE, "watts", _GPU, "Power draw of the device."),
+        SignalSpec(Signal.GPU_ENERGY, _DEV, _COUNTER, "joules", _GPU, "Energy the device has used."),
+        SignalSpec(Signal.PACKAGE_ENERGY, Exporter.KEPLER, _COUNTER, "joules", _METERED,
+                   "Energy that CPU sockets have used for the container."),
+        SignalSpec(Signal.DRAM_ENERGY, Exporter.KEPLER, _COUNTER, "joules", _METERED,
+                   "Energy that memory has used for the container."),
     )
 }  # fmt: skip
 

@@ -202,8 +202,28 @@ _GPUS = _table(
     Column("busy_max", _F, "ratio", "Maximum. NaN: never observed."),
     Column("memory_max_bytes", _F, "bytes", "Most framebuffer memory in use. NaN: never observed."),
     Column("memory_total_bytes", _F, "bytes", "Used and free framebuffer memory. NaN: never observed."),
-    Column("energy_kwh", _F, "kWh", "Power × time over the observed part. NaN: never observed."),
+    Column(
+        "energy_kwh",
+        _F,
+        "kWh",
+        "Energy over the observed part, by its counter or its power. NaN: never observed.",
+    ),
 )
+_ENERGY = _table(
+    "energy",
+    "the energy of a container on a node on the day, or of what nobody used there, as one source measured it",
+    ("source", "node", "namespace", "pod", "pod_uid", "container"),
+    Column("source", _T, "", "gpu (the devices' own meters) or kepler (CPU packages and DRAM)."),
+    Column("node", _T, "", "Node name.", null="not exposed"),
+    *(Column(c.name, c.type, c.unit, c.doc, null="nobody's") for c in _WORKLOAD),
+    Column("pod_uid", _T, "", "The pod's uid.", null="nobody's"),
+    Column("container", _T, "", "Container name.", null="nobody's"),
+    *(Column(c.name, c.type, c.unit, c.doc, null=c.null or "nobody's") for c in _OWNER),
+    Column("energy_kwh", _F, "kWh", "Energy over the observed part. NaN: never observed."),
+    Column("occupied_hours", _F, "h", "Time of occupancy; of a container with several GPUs, that often.",
+           null="nobody's"),
+    Column("coverage", _F, "ratio", "Observed time / that time.", null="nobody's"),
+)  # fmt: skip
 _PODS = _table(
     "pods",
     "a pod's occupancy of a node, and what it has beside its containers",
@@ -401,7 +421,7 @@ _RUNS = _table(
 TABLES: dict[str, TableSpec] = {
     spec.name: spec
     for spec in (
-        _CONTAINER_USAGE, _GPU_USAGE, _CONTAINERS, _PODS, _NODES, _GPUS, _VOLUMES, _QUOTAS, _CHARGES,
+        _CONTAINER_USAGE, _GPU_USAGE, _CONTAINERS, _PODS, _NODES, _GPUS, _ENERGY, _VOLUMES, _QUOTAS, _CHARGES,
         _PROFILES, _DEMAND, _ADVICE, _QUOTA_ADVICE, _BILLS, _FINDINGS, _RUNS,
     )
 }  # fmt: skip

@@ -46,7 +46,7 @@ UNITS = {
     "kilowatts": Unit("watts", factor=1e3),
     "milliwatts": Unit("watts", divisor=1e3),
     "microwatts": Unit("watts", divisor=1e6),
-    "joules": Unit("joules"),  # no signal is one: here so that an energy is not taken for a power
+    "joules": Unit("joules"),
     "millijoules": Unit("joules", divisor=1e3),
     "microjoules": Unit("joules", divisor=1e6),
 }

@@ -10,7 +10,7 @@ from costlab.config.device_resource import DeviceResources, exposed
 from costlab.core.kernels import Floats, Ints
 from costlab.core.observe import Stretches, combine, held, nearest_rank, side_by_side
 from costlab.domain.identity import PodKey, container_key, gpu_key
-from costlab.domain.signals import Labels, Signal
+from costlab.domain.signals import Labels, Series, Signal
 from costlab.domain.time import Window
 from costlab.jobs.claims import Claim
 from costlab.jobs.lives import Life
@@ -73,7 +73,7 @@ class Devices:
 
 @dataclass(frozen=True, slots=True)
 class DeviceDay:
-    """A device over the day: a row of `gpus`. Hours, ratios, bytes, kWh; NaN = never observed."""
+    """A device over the day: a row of `gpus` but for its energy. Hours, ratios, bytes; NaN = never observed."""
 
     device: Device
     observed_hours: float
@@ -83,7 +83,6 @@ class DeviceDay:
     busy_max: float
     memory_max_bytes: float
     memory_total_bytes: float
-    energy_kwh: float
 
 
 class Watched:
@@ -92,7 +91,7 @@ class Watched:
     def __init__(
         self, signals: Reading, lives: list[Life], claims: list[Claim], window: Window, cluster: str
     ) -> None:
-        residents, alone = Residents(lives, window), _alone(claims)
+        residents, alone = Residents(lives, window), only_askers(claims)
         self._signals = signals
         self._devices: dict[int, Device] = {}
         self._used: dict[Signal, list[tuple[Part, _Pair]]] = {}
@@ -107,6 +106,9 @@ class Watched:
                 (part, (named[part.series].key, _user(side.labels[part.series], part, alone)))
                 for part in side.parts
             ]
+        # A device may show nothing but what it has used.
+        for device in devices_of(signals[Signal.GPU_ENERGY], cluster):
+            self._devices.setdefault(device.key, device)
 
     def usage(self, max_gap_ms: int) -> Iterator[DeviceUsage]:
         """Busy ratio, memory and power of every device, by the container that the exporter names while that one lives.
@@ -172,24 +174,23 @@ def device_days(usage: DeviceUsage) -> list[DeviceDay]:
     allocated = np.where(usage.container == NOBODY, np.nan, 1.0)
     sides = [
         _by_device(usage, device, values)
-        for values in (usage.busy, usage.memory_bytes, usage.memory_total_bytes, usage.power_watts, allocated)
+        for values in (usage.busy, usage.memory_bytes, usage.memory_total_bytes, allocated)
     ]
     days = []
     for i, named in enumerate(usage.devices):
         parts = [slice(side.offsets[i], side.offsets[i + 1]) for side in sides]
         hours = [(s.end_ms[p] - s.start_ms[p]) / 3_600_000 for s, p in zip(sides, parts, strict=True)]
-        busy, memory, total, power, _ = (s.values[p] for s, p in zip(sides, parts, strict=True))
+        busy, memory, total, _ = (s.values[p] for s, p in zip(sides, parts, strict=True))
         days.append(
             DeviceDay(
                 named,
                 observed_hours=float(hours[0].sum()),
-                allocated_hours=float(hours[4].sum()),
+                allocated_hours=float(hours[3].sum()),
                 busy_mean=float(np.average(busy, weights=hours[0])) if len(busy) else np.nan,
                 busy_p95=nearest_rank(busy, hours[0], 0.95),
                 busy_max=float(busy.max(initial=-np.inf)) if len(busy) else np.nan,
                 memory_max_bytes=float(memory.max()) if len(memory) else np.nan,
                 memory_total_bytes=float(total.max()) if len(total) else np.nan,
-                energy_kwh=float(np.sum(power * hours[3]) / 1000) if len(power) else np.nan,
             )
         )
     return days
@@ -209,7 +210,7 @@ def _by_device(usage: DeviceUsage, device: Ints, values: Floats) -> Stretches:
     return combine(single, device[known], len(usage.devices), add=False)
 
 
-def _alone(claims: list[Claim]) -> dict[PodKey, str]:
+def only_askers(claims: list[Claim]) -> dict[PodKey, str]:
     """The container of each pod that requests GPUs, where there is only one."""
     asking: dict[PodKey, set[str]] = defaultdict(set)
     for claim in claims:
@@ -223,6 +224,11 @@ def _user(labels: Labels, part: Part, alone: Mapping[PodKey, str]) -> int:
         return NOBODY
     container = labels.get("container") or alone.get(part.life.key, "")
     return container_key(part.life.key, container)
+
+
+def devices_of(series: Series, cluster: str) -> list[Device]:
+    """The device that each series is about."""
+    return [_device(labels, cluster) for labels in series.labels]
 
 
 def _device(labels: Labels, cluster: str) -> Device:

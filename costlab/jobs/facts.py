@@ -18,6 +18,8 @@ from costlab.jobs import devices, usage
 from costlab.jobs.claims import Claim, claims_of
 from costlab.jobs.classes import class_of
 from costlab.jobs.coverage import coverage_of
+from costlab.jobs.energy import energy_of
+from costlab.jobs.energy_table import energy_table
 from costlab.jobs.heard import hearing
 from costlab.jobs.lives import Life, pod_lives
 from costlab.jobs.machines import machines_of
@@ -36,7 +38,7 @@ from costlab.sources import Source
 from costlab.store.rows import DayRows, InMemory, RowRoom
 from costlab.store.schema import conform, empty
 
-OBSERVED = ("containers", "pods", "nodes", "container_usage", "gpu_usage", "gpus", "volumes")
+OBSERVED = ("containers", "pods", "nodes", "container_usage", "gpu_usage", "gpus", "energy", "volumes")
 BULKY = ("container_usage", "gpu_usage")
 
 
@@ -77,8 +79,9 @@ def observe_day(
     # With the margin that counters and holds need at the day's edges.
     margin_ms = settings.billing.max_gap_ms
     unread = unpriced_signals(settings)
-    reach = day.window.widen(margin_ms, margin_ms)
-    signals = Reading(source, reach, step, margin_ms, block_samples, unread=unread)
+    signals = Reading(
+        source, day.window.widen(margin_ms, margin_ms), step, margin_ms, block_samples, unread=unread
+    )
     heard = hearing(signals)
     _demand_needed(signals, day)
     _demand_ratios(signals, day)
@@ -109,6 +112,7 @@ def observe_day(
             yield some
 
     used, gpus = usage.total(containers()), devices.total(gpus_seen())
+    metered, gpu_kwh = energy_of(signals, lives, claims, window, cluster, gap_ms)
     registry = registry_of(signals, window)
     ownership = Ownership(settings.owner.labels, settings.owner.namespaces)
     whose = _whose(lives, claims, registry, ownership, settings)
@@ -129,17 +133,18 @@ def observe_day(
         "nodes": nodes_table(machines, settings, cluster, day),
         "container_usage": container_usage.rows(),
         "gpu_usage": gpu_usage.rows(),
-        "gpus": _gpus(gpus.days, sharing, cluster, day),
+        "gpus": _gpus(gpus.days, sharing, gpu_kwh, cluster, day),
     }
+    tables["energy"] = energy_table(metered, claims, tables["containers"], cluster, day)
     shares = coverage_of(claims, used, gpus)
     occupied = sum(whole for _, whole in shares.values())
     signals.read_rest()
-    findings = findings_of(signals, claims, used, sharing, heard, day, gap_ms)
-    beside = findings_beside(signals, lives, mounted, volumes, traffic, window)
+    findings = [*in_parts, *findings_of(signals, claims, used, sharing, heard, day, gap_ms)]
+    findings += findings_beside(signals, lives, mounted, volumes, traffic, window)
     info = source.info()
     return Facts(
         tables=tables,
-        findings=(*findings, *in_parts, *beside, *too_seldom(signals.intervals_ms, gap_ms)),
+        findings=(*findings, *too_seldom(signals.intervals_ms, gap_ms)),
         coverage=sum(part for part, _ in shares.values()) / occupied if occupied else 0.0,
         signal_coverage={
             name: part / whole if whole else 0.0 for name, (part, whole) in shares.items() if whole
@@ -260,7 +265,9 @@ def _gpu_usage(gpus: devices.DeviceUsage, cluster: str, day: Day) -> pa.Table:
     )  # fmt: skip
 
 
-def _gpus(days: list[devices.DeviceDay], sharing: Sharing, cluster: str, day: Day) -> pa.Table:
+def _gpus(
+    days: list[devices.DeviceDay], sharing: Sharing, energy_kwh: Mapping[int, float], cluster: str, day: Day
+) -> pa.Table:
     if not days:
         return empty("gpus")
     text = {
@@ -269,7 +276,7 @@ def _gpus(days: list[devices.DeviceDay], sharing: Sharing, cluster: str, day: Da
     }
     numbers = (
         "observed_hours", "allocated_hours", "busy_mean", "busy_p95", "busy_max", "memory_max_bytes",
-        "memory_total_bytes", "energy_kwh",
+        "memory_total_bytes",
     )  # fmt: skip
     columns = {
         "cluster": cluster, "date": day.date, "gpu_key": [d.device.key for d in days],
@@ -277,5 +284,6 @@ def _gpus(days: list[devices.DeviceDay], sharing: Sharing, cluster: str, day: Da
         "model": text["model"], "node": [d.device.node for d in days],
         "gpu_share": [devices.share_of(d.device, sharing.resources) for d in days],
         **{name: np.array([getattr(d, name) for d in days], np.float64) for name in numbers},
+        "energy_kwh": np.array([energy_kwh.get(d.device.key, np.nan) for d in days], np.float64),
     }  # fmt: skip
     return conform("gpus", columns)

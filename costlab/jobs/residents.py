@@ -51,8 +51,8 @@ class Residents:
     def of(self, signals: Reading, signal: Signal) -> Attributed:
         """Every series cut up among the lives that it tells of; together the parts are the whole day.
 
-        A series is of the pod whose uid its cgroup names, or of pods of that name whose uid is not known; where the
-        cgroup names none, of all pods of that name. Each while it lived.
+        A series is of the pod whose uid it tells. Else it is of the pod whose uid its cgroup names, or of pods of that
+        name whose uid is not known; where the cgroup names none, of all pods of that name. Each while it lived.
         """
         found = Attributed([], {}, {})
         for places, series in signals.blocks(signal):
@@ -62,6 +62,15 @@ class Residents:
             for labels, first_ms, last_ms in spans(series):
                 found.parts.extend(self._parts(at[id(labels)], labels, first_ms, last_ms))
         return found
+
+    def parts(self, series: Series) -> list[Part]:
+        """The same of series that are all in memory, by their places among them."""
+        at = {id(labels): place for place, labels in enumerate(series.labels)}
+        return [
+            part
+            for labels, first_ms, last_ms in spans(series)
+            for part in self._parts(at[id(labels)], labels, first_ms, last_ms)
+        ]
 
     def _parts(self, place: int, labels: Labels, first_ms: int, last_ms: int) -> list[Part]:
         parts, now_ms = [], self._window.start_ms
@@ -74,6 +83,8 @@ class Residents:
         return [part for part in parts if part.start_ms < part.end_ms]
 
     def _of(self, labels: Labels) -> list[Life]:
+        if uid := labels.get("uid"):
+            return [self._by_uid[uid]] if uid in self._by_uid else []
         named = self._by_name.get((labels.get("namespace", ""), labels.get("pod", "")), [])
         if match := _UID.search(labels.get("id", "")):
             life = self._by_uid.get(match[1].replace("_", "-"))

@@ -1,6 +1,6 @@
 /* Coverages and busy ratios outside 0 to 1; a coverage may not be NaN, a busy ratio may (never observed).
 grain: a guilty row; what names its table
-inputs: charges, gpus, runs
+inputs: charges, gpus, energy, runs
 params: none
 units: ratio
 */
@@ -24,6 +24,15 @@ with ratios as (
         -- the alias names the column
         lateral (values (busy_mean), (busy_p95), (busy_max)) as ratios (busy) -- noqa: AL05
     where not isnan(busy)
+    union all
+    select
+        'energy',
+        cluster,
+        date,
+        concat_ws(' ', source, node, namespace, pod, container),
+        coverage
+    from energy
+    where coverage is not null
     union all
     select
         'runs',

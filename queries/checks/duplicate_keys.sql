@@ -1,6 +1,6 @@
 /* Keys that occur more than once in a table where they may not.
 grain: a guilty key; what names its table
-inputs: charges, containers, profiles, nodes, gpus, findings, runs
+inputs: charges, containers, profiles, nodes, gpus, energy, findings, runs
 params: none
 units: none
 */
@@ -19,6 +19,13 @@ with keys as (
     select 'nodes', cluster, date, to_json([node, cast(start as text)]) from nodes
     union all
     select 'gpus', cluster, date, to_json([cast(gpu_key as text)]) from gpus
+    union all
+    select
+        'energy',
+        cluster,
+        date,
+        to_json([source, node, namespace, pod, pod_uid, container])
+    from energy
     union all
     select 'findings', cluster, date, to_json([rule, subject]) from findings
     union all

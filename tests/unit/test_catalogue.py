@@ -51,11 +51,10 @@ def labels_of(signal: Signal, *raw: RawSeries) -> list[dict[str, str]]:
 
 
 def test_every_signal_has_metrics_of_its_own() -> None:
-    names = [metric.name for signal in Signal for metric in built_in().metrics(signal)]
-    assert len(set(names)) == len(names)
-    assert {built_in().metrics(signal)[0].name for signal in Signal} == set(
-        SyntheticCluster(days=1).metrics()
-    )
+    selectors = [str(metric.selector()) for signal in Signal for metric in built_in().metrics(signal)]
+    assert len(set(selectors)) == len(selectors)
+    shown = [signal for signal, spec in SIGNALS.items() if spec.exporter is not Exporter.KEPLER]
+    assert {built_in().metrics(signal)[0].name for signal in shown} == set(SyntheticCluster(days=1).metrics())
 
 
 def test_a_gpu_line_of_the_newer_exporter() -> None:
@@ -432,3 +431,52 @@ def test_own_exporters_stand_beside_the_built_in_ones_or_change_them() -> None:
     assert str(npu.selector()) == r'npu_load{job=~"a|b\\.c",kind="npu"}'
     assert (npu.sources("pod"), npu.sources("node")) == ((), ("exported_node", "node", "instance"))
     assert carried(Signal.GPU_MEMORY_USED, "gpu_memory_used", "npu_load", catalogue=catalogue)[0] == []
+
+
+NEW_KEPLER = (
+    'kepler_container_cpu_joules_total{container_id="c1",container_name="app",node_name="n1",pod_id="u1",'
+    'runtime="containerd",state="running",zone="%s"} 250'
+)
+OLD_KEPLER = (
+    'kepler_container_%s_joules_total{container_id="c1",container_name="app",container_namespace="ml",mode="idle",'
+    'pod_name="train-0"} 90'
+)
+
+
+def test_a_gpus_energy_comes_in_joules_whatever_its_exporter_counts_in() -> None:
+    lines = {f"DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION{GPU}}} 7200000": 7200.0,
+             'gpu_energy_consumed{gpu_id="0",serial_number="s"} 7200000000': 7200.0}  # fmt: skip
+    for line, joules in lines.items():
+        assert canonical(Signal.GPU_ENERGY, read(line)).values.tolist() == [joules]
+
+
+@pytest.mark.parametrize(
+    ("signal", "zone"), [(Signal.PACKAGE_ENERGY, "package"), (Signal.DRAM_ENERGY, "dram")]
+)
+def test_of_two_generations_of_kepler_one_counts_and_no_zone_within_another(
+    signal: Signal, zone: str
+) -> None:
+    lines = [NEW_KEPLER % name for name in ("package", "core", "uncore", "dram", "psys")]
+    target = {"instance": "n1:9102", "namespace": "kepler", "pod": "kepler-x", "container": "kepler"}
+    new, old = [read(line, **target) for line in lines], read(OLD_KEPLER % zone, **target)
+
+    def carried(*told: RawSeries) -> list[RawSeries]:
+        taken: list[RawSeries] = []
+
+        def take(metric: Metric) -> bool:
+            mine = [s for s in told if s.labels["__name__"] == metric.name and metric.counts(s.labels)]
+            taken.extend(mine)
+            return bool(mine)
+
+        built_in().carry(signal, take, take)
+        return taken
+
+    assert [series.labels["zone"] for series in carried(*new, old)] == [zone]
+    told = labels_of(signal, *carried(*new))
+    assert told == [
+        {"uid": "u1", "container": "app", "container_id": "c1", "node": "n1", "instance": "n1:9102"}
+    ]
+    assert labels_of(signal, *carried(old)) == [
+        {"namespace": "ml", "pod": "train-0", "container": "app", "container_id": "c1", "mode": "idle",
+         "node": "n1", "instance": "n1:9102"}
+    ]  # fmt: skip

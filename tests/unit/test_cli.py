@@ -84,6 +84,21 @@ def test_cost_gives_the_envelope_and_a_total_that_the_rows_give(demo: Path) -> N
     assert Decimal(sold.stdout.splitlines()[1]) == Decimal(total["cost"])
 
 
+def test_energy_gives_the_envelope_and_a_total_that_is_what_the_gpus_used(demo: Path) -> None:
+    done = run("energy", "--lake", demo / "lake", "--window", "yesterday", "-o", "json")
+    assert (done.exit_code, done.stderr) == (0, "")
+    told = json.loads(done.stdout)
+    assert (told["schema"], told["currency"]) == ("costlab.energy/1", None)
+    *rows, total = told["rows"]
+    assert {"nlp", "vision", "recsys", "(nobody)"} <= {row["team"] for row in rows}
+    assert sum(row["energy_kwh"] for row in rows) == pytest.approx(total["energy_kwh"])
+    sold = run("sql", "select sum(energy_kwh) from gpus", "--lake", demo / "lake", "-o", "csv")
+    assert float(sold.stdout.splitlines()[1]) == pytest.approx(total["energy_kwh"])
+    assert total["co2_kg"] == pytest.approx(total["energy_kwh"] * 1.56 * 0.48)
+    none = run("energy", "--lake", demo / "lake", "--window", "2026-11-01")
+    assert none.stderr.splitlines()[-1].startswith("warning: nothing tells of energy")
+
+
 def test_a_run_of_a_pipeline_has_its_cost(demo: Path) -> None:
     done = run(
         "cost",

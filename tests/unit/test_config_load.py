@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from costlab.config.examples import example, write_examples
 from costlab.config.load import load
 from costlab.config.section import format_duration, parse_duration
-from costlab.config.settings import Basis, Engine, Settings
+from costlab.config.settings import Basis, Energy, Engine, Settings
 from costlab.config.values import values, without_effect
 from costlab.domain.errors import ConfigError, ExitCode
 
@@ -282,6 +282,16 @@ def test_a_variable_of_the_only_cluster_needs_exactly_one(tmp_path: Path) -> Non
     assert faults(path, COSTLAB_PROMETHEUS__URL="http://x") == [
         "COSTLAB_PROMETHEUS__URL: needs a configuration with exactly one cluster"
     ]
+
+
+def test_a_cluster_may_have_electricity_of_its_own(tmp_path: Path) -> None:
+    path = written(tmp_path, CLUSTER + "    energy: {pue: 1.1}\nenergy: {grams_co2_per_kwh: 56}\n")
+    settings = load(path, {})
+    assert settings.electricity(settings.clusters[0].id) == Energy(grams_co2_per_kwh=56, pue=1.1)
+    assert settings.electricity("another") == Energy(grams_co2_per_kwh=56)
+    assert faults(written(tmp_path, CLUSTER + "energy: {pue: 0.9}\n"))[0].endswith(
+        "energy.pue: must not be less than 1"
+    )
 
 
 def test_secrets_are_never_shown(tmp_path: Path) -> None:

@@ -68,6 +68,9 @@ class Catalogue:
         self._groups: dict[Signal, tuple[Group, ...]] = {
             signal: (Group(SIGNALS[signal].exporter, (metric,)),) for signal, metric in _FIXED.items()
         }
+        self._groups |= {
+            signal: (Group(SIGNALS[signal].exporter, metrics),) for signal, metrics in _KEPLER.items()
+        }
         for signal in _ACCELERATED:
             # A device may show another signal alone, such as a MIG instance; a stand-in would show it a second time.
             others = [other for other in _ACCELERATED if other is not signal]
@@ -176,4 +179,32 @@ _FIXED: dict[Signal, Metric] = {
     Signal.SENT_BYTES: Metric(
         "container_network_transmit_bytes_total", matchers=_INTERFACES, aliases=_NODE_ALIASES
     ),
+}
+
+# The containers' energy by zone: of Kepler 0.10 and newer, then of those before, which knew no pod's uid, but its
+# name. Other zones overlap with these two: core and uncore are parts of package, psys is the whole machine.
+_NEW_KEPLER = {
+    "namespace": (),
+    "pod": (),
+    "uid": ("pod_id",),
+    "container": ("container_name",),
+    "node": ("node_name", "node", "instance"),
+}
+_OLD_KEPLER = {
+    "namespace": ("container_namespace",),
+    "pod": ("pod_name",),
+    "uid": (),
+    "container": ("container_name",),
+    "node": ("node", "instance"),
+}
+_KEPLER: dict[Signal, tuple[Metric, ...]] = {
+    signal: (
+        Metric(
+            "kepler_container_cpu_joules_total",
+            matchers=(Matcher("zone", Operator.EQUAL, zone),),
+            aliases=_NEW_KEPLER,
+        ),
+        Metric(f"kepler_container_{zone}_joules_total", aliases=_OLD_KEPLER),
+    )
+    for signal, zone in ((Signal.PACKAGE_ENERGY, "package"), (Signal.DRAM_ENERGY, "dram"))
 }

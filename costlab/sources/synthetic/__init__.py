@@ -9,7 +9,7 @@ from costlab.sources import RawSeries, Shelf, SourceInfo, Whole
 from costlab.sources.prometheus.canonical import Canonical, left_out, lengths_of
 from costlab.sources.prometheus.catalogue import Metric, built_in
 from costlab.sources.synthetic.cadvisor import CADVISOR, raw_cadvisor
-from costlab.sources.synthetic.dcgm import DCGM, raw_dcgm
+from costlab.sources.synthetic.dcgm import DCGM, EnergyMeters, raw_dcgm
 from costlab.sources.synthetic.kube_state import KUBE_STATE, raw_kube_state
 from costlab.sources.synthetic.kubelet import KUBELET, raw_kubelet
 from costlab.sources.synthetic.meters import Meters
@@ -31,6 +31,7 @@ class SyntheticCluster:
     ) -> None:
         self.story = tell(seed, last, days)
         self._meters = Meters(seed)
+        self._energy = EnergyMeters(self.story, self._meters)
         self._ksm_interval_ms = ksm_interval_ms
 
     @property
@@ -58,7 +59,7 @@ class SyntheticCluster:
         if metric in KUBELET:
             return list(raw_kubelet(self.story, metric, window, interval_ms=60_000))
         if metric in DCGM:
-            return list(raw_dcgm(self.story, self._meters, metric, window, interval_ms=60_000))
+            return list(raw_dcgm(self.story, self._meters, self._energy, metric, window, interval_ms=60_000))
         return []
 
 

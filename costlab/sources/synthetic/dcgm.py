@@ -23,9 +23,11 @@ ENGINE_ACTIVE = "DCGM_FI_PROF_GR_ENGINE_ACTIVE"
 MEMORY_USED = "DCGM_FI_DEV_FB_USED"
 MEMORY_FREE = "DCGM_FI_DEV_FB_FREE"
 POWER = "DCGM_FI_DEV_POWER_USAGE"
-DCGM = (UTILIZATION, ENGINE_ACTIVE, MEMORY_USED, MEMORY_FREE, POWER)
+ENERGY = "DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION"
+DCGM = (UTILIZATION, ENGINE_ACTIVE, MEMORY_USED, MEMORY_FREE, POWER, ENERGY)
 BLANK = 9_223_372_036_854_775_794.0  # DCGM's "no value" for a 64-bit field
 _DRIVER_MIB = 4
+_KNOT_MS = 60_000  # at which the power is looked up that the counter rises by
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ class Tenant:
 
 
 def raw_dcgm(
-    story: Story, meters: Meters, metric: str, window: Window, interval_ms: int
+    story: Story, meters: Meters, energy: "EnergyMeters", metric: str, window: Window, interval_ms: int
 ) -> Iterator[RawSeries]:
     """The samples of a DCGM metric in the window, device by device."""
     for node in story.nodes:
@@ -58,8 +60,12 @@ def raw_dcgm(
         )
         for device in range(len(node.gpu_uuids)):
             tenants = list(_tenants(pods, device, window))
-            values = _values(metric, model, meters, tenants, at_ms)
-            if (node.name, device) == story.blank_device and metric in (ENGINE_ACTIVE, POWER):
+            values = (
+                energy.millijoules(node, model, device, at_ms)
+                if metric == ENERGY
+                else _values(metric, model, meters, tenants, at_ms)
+            )
+            if (node.name, device) == story.blank_device and metric in (ENGINE_ACTIVE, POWER, ENERGY):
                 start_s, end_s = story.blank_s
                 values[(at_ms >= start_s * 1000) & (at_ms < end_s * 1000)] = BLANK
             device_labels = {"__name__": metric} | _device_labels(node, model, device)
@@ -127,6 +133,35 @@ def _values(
         return (model.memory_mib - model.reserved_mib - used_mib).astype(np.float64)
     milliwatts = (model.idle_watts * PARTS + (model.peak_watts - model.idle_watts) * busy) * 1000 // PARTS
     return milliwatts / 1e3
+
+
+class EnergyMeters:
+    """What each device has used since its node began, in millijoules; the same for every window."""
+
+    def __init__(self, story: Story, meters: Meters) -> None:
+        self._story = story
+        self._meters = meters
+        self._known: dict[tuple[str, int], tuple[Instants, NDArray[np.int64]]] = {}
+
+    def millijoules(self, node: Node, model: GpuModel, device: int, at_ms: Instants) -> NDArray[np.float64]:
+        """The counter at instants of the node's life, float64 (n,): whole millijoules."""
+        if (node.name, device) not in self._known:
+            self._known[node.name, device] = self._laid_out(node, model, device)
+        knots_ms, risen = self._known[node.name, device]
+        knot = np.searchsorted(knots_ms, at_ms, "right") - 1
+        milliwatts = (risen[knot + 1] - risen[knot]) // _KNOT_MS
+        microjoules = risen[knot] + milliwatts * (at_ms - knots_ms[knot])
+        return (microjoules // 1000).astype(np.float64)
+
+    def _laid_out(self, node: Node, model: GpuModel, device: int) -> tuple[Instants, NDArray[np.int64]]:
+        """Knots, and microjoules until each of them: one more than there are knots."""
+        life = Window(node.start_s * 1000, node.end_s * 1000)
+        knots_ms = np.arange(life.start_ms, life.end_ms, _KNOT_MS, dtype=np.int64)
+        pods = [pod for pod in self._story.pods if pod.node is node and pod.devices]
+        tenants = list(_tenants(pods, device, life))
+        watts = _values(POWER, model, self._meters, tenants, knots_ms)
+        rises = np.rint(watts * 1000).astype(np.int64) * _KNOT_MS
+        return knots_ms, np.concatenate([np.zeros(1, np.int64), np.cumsum(rises)])
 
 
 def _device_labels(node: Node, model: GpuModel, device: int) -> dict[str, str]:
