@@ -1,0 +1,127 @@
+"""Charging a day of 5,000 containers out of the lake, beside DuckDB, Polars and pandas doing the same; all in one run.
+
+Every peer is in a process of its own, with its libraries imported; three rounds, and the table has the medians. The
+peers read the lake's Parquet files, split every stretch of usage over the minutes of the day, charge max(request,
+usage) scaled to the node, and write used, unused, unobserved, idle and system as one Parquet file. costlab also makes
+the profiles, checks what it made, and commits it. $COSTLAB_BENCH_DIR keeps the made-up days for the next time.
+"""
+
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from charging.world import DAY, make_lake
+
+ROUNDS = 3
+MAIN, SCALES = 5_000, (1_000, 5_000, 20_000)
+FRESH, LOADED = "costlab, in a fresh process", "costlab, kernels loaded"
+PEERS = {"DuckDB": "by_duckdb", "Polars": "by_polars", "pandas": "by_pandas"}
+AGREE = 1e-6  # of what the resource costs
+CHECKOUT = Path(__file__).resolve().parents[1]
+
+
+def main() -> None:
+    """Print the table, and what must be reached."""
+    with tempfile.TemporaryDirectory() as scratch:
+        kept = Path(os.environ.get("COSTLAB_BENCH_DIR", scratch)) / "charging"
+        samples = {alive: _made(kept / str(alive), alive) for alive in SCALES}
+        print(
+            f"{samples[MAIN]:,} container samples of a day, {MAIN:,} containers at a time; medians of {ROUNDS} rounds"
+        )
+        rounds = [_round(kept / str(MAIN), Path(scratch)) for _ in range(ROUNDS)]
+        taken = {name: statistics.median(each[name][0] for each in rounds) for name in rounds[0]}
+        peak = {name: statistics.median(each[name][1] for each in rounds) for name in rounds[0]}
+        print(f"{'':30}{'seconds':>9}{'M samples/s':>13}{'× costlab':>11}{'peak MiB':>10}")
+        for name, seconds in taken.items():
+            rate, ratio = samples[MAIN] / seconds / 1e6, seconds / taken[LOADED]
+            print(f"{name:30}{seconds:9.2f}{rate:13.2f}{ratio:11.2f}{peak[name]:10.0f}")
+        alone = _run("kernel_times", str(kept / str(MAIN)))
+        _print_kernels(alone)
+        print("\ncostlab by size")
+        cost = {}
+        for alive in SCALES:
+            seconds, mib = _costlab(kept / str(alive), Path(scratch))[LOADED]
+            cost[alive] = 1e9 * seconds / samples[alive]
+            print(f"  {alive:6,} containers{seconds:9.2f} s{cost[alive]:9.0f} ns a sample{mib:9.0f} MiB")
+    print("\nmust reach")
+    kernels = alone["bill"] + alone["profile"]
+    for words, reached, bound, enough in (
+        *((f"times {name}", taken[name] / taken[LOADED], f"at least {least}", taken[name] >= least * taken[LOADED])
+          for name, least in (("DuckDB", 4), ("Polars", 4), ("pandas", 8))),
+        ("MB at most", peak[FRESH] * 2**20 / 1e6, "under 700", peak[FRESH] * 2**20 < 700e6),
+        ("times np.sum, the kernels alone", kernels / alone["sum"], "at most 20", kernels <= 20 * alone["sum"]),
+        ("times the decoding, the kernels alone", kernels / alone["decode"], "at most 1", kernels <= alone["decode"]),
+        ("times the time a sample, 20,000 to 5,000", cost[20_000] / cost[MAIN], "about 1", cost[20_000] < 1.25 * cost[MAIN]),
+    ):  # fmt: skip
+        print(f"  {words:45}{reached:9.1f}  {'reached' if enough else 'missed':8} ({bound})")
+
+
+def _made(folder: Path, alive: int) -> int:
+    """The samples of the made-up day in `folder`, which is made where there is none."""
+    told = folder / "samples"
+    if not told.exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        told.write_text(str(make_lake(folder, alive)))
+    return int(told.read_text())
+
+
+def _round(folder: Path, scratch: Path) -> dict[str, tuple[float, float]]:
+    """Seconds and MiB of everybody. Raises SystemExit when two of them do not charge the same."""
+    found = _costlab(folder, scratch)
+    ours = found.pop("sums")
+    for name, module in PEERS.items():
+        told = _run(
+            module, str(folder / "lake"), str(DAY.window.start_ms), str(scratch / f"{module}.parquet")
+        )
+        found[name] = told["seconds"][0], told["peak_mib"]
+        for resource in ("cpu", "memory"):
+            whole = sum(amount for what, amount in ours.items() if what.startswith(resource))
+            for what, amount in ours.items():
+                if what.startswith(resource) and abs(told["sums"][what] - amount) > AGREE * whole:
+                    raise SystemExit(f"{name} charges {told['sums'][what]} for {what}, costlab {amount}")
+    return found
+
+
+def _costlab(folder: Path, scratch: Path) -> dict[str, Any]:
+    copies = [scratch / name for name in ("first", "second")]
+    for copy in copies:
+        shutil.rmtree(copy, ignore_errors=True)
+        shutil.copytree(folder, copy)
+    told = _run("by_costlab", *map(str, copies))
+    return {
+        FRESH: (told["seconds"][0], told["peak_mib"]),
+        LOADED: (told["seconds"][1], told["peak_mib"]),
+        "sums": told["sums"],
+    }
+
+
+def _run(module: str, *arguments: str) -> dict[str, Any]:
+    paths = os.pathsep.join(map(str, (CHECKOUT, CHECKOUT / "benchmarks")))
+    command = [sys.executable, "-m", f"charging.{module}", *arguments]
+    done = subprocess.run(
+        command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": paths}, check=False
+    )
+    if done.returncode:
+        raise SystemExit(f"{module}: {done.stderr.strip()[-2000:]}")
+    told: dict[str, Any] = json.loads(done.stdout)
+    return told
+
+
+def _print_kernels(alone: dict[str, float]) -> None:
+    print(f"\non one processor; the arrays are {alone['bytes'] / 1e6:.0f} MB")
+    for name, words in {
+        "sum": "np.sum over them", "decode": "decoding their Parquet, both processors", "bill": "kernel bill",
+        "profile": "kernel profile",
+    }.items():  # fmt: skip
+        print(f"  {words:40}{1e3 * alone[name]:9.1f} ms{alone[name] / alone['sum']:8.1f} × np.sum")
+
+
+if __name__ == "__main__":
+    main()
