@@ -1,6 +1,5 @@
 """The charges of a day: every node's price split over its containers, idle and system, and what stands beside nodes."""
 
-import os
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
@@ -23,6 +22,7 @@ from costlab.jobs.fees import fee_charges
 from costlab.jobs.network import NETWORK_RULES, network_charges
 from costlab.jobs.observed import Usage
 from costlab.jobs.pods import rows_of
+from costlab.jobs.processors import processors
 from costlab.jobs.storage import STORAGE_RULES, volume_charges
 from costlab.jobs.unattributed import RULE as UNATTRIBUTED
 from costlab.jobs.unattributed import unattributed
@@ -108,7 +108,7 @@ def _bills(tables: Mapping[str, pa.Table], usage: Usage, settings: Settings, day
         node, there = at
         return bill_resource(node, nodes[node], lives[nodes[node]], there, grid, settings.billing.basis)
 
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+    with ThreadPoolExecutor(processors()) as pool:
         found = pool.map(bill, product(range(len(nodes)), residents))
         return [one for one in found if one is not None]
 

@@ -1,6 +1,5 @@
 """The usage profiles of a day: how much of a resource each container used, and for how long."""
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -15,6 +14,7 @@ from costlab.domain.time import Day
 from costlab.domain.units import Resource
 from costlab.jobs.columns import milliseconds_of
 from costlab.jobs.observed import Observed, Usage
+from costlab.jobs.processors import processors
 from costlab.store.schema import conform, empty
 
 PROFILED = (Resource.CPU, Resource.MEMORY)
@@ -57,7 +57,7 @@ def _observed(key: Ints, life: Ints, observed: Observed, resource: Resource) -> 
         span = observed.zero_ms, observed.start_ms, observed.end_ms
         return kernels.profile(seen[some], life[some], *span, observed.usage[resource], percents)
 
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+    with ThreadPoolExecutor(processors()) as pool:
         parts = list(zip(*pool.map(profile, range(0, len(key), _AT_A_TIME)), strict=True))
     observed_ms, mean, ranks = (np.concatenate(part) for part in parts[:3])
     lengths, buckets, weights_ms = (
