@@ -17,7 +17,7 @@ from costlab.jobs.facts import BULKY
 from costlab.jobs.observed import usage_in
 from costlab.jobs.profiles import profile_day
 from costlab.store.lake import Lake
-from costlab.store.reading import batches
+from costlab.store.rows import batches
 
 COLUMNS = ("container_key", "ts", "dt_s", "cpu_cores", "memory_bytes")
 
@@ -27,14 +27,16 @@ def main() -> None:
     folder = Path(sys.argv[1])
     settings = settings_of(folder)
     lake = Lake.open(settings.lake)
-    tables = {name: lake.read(name, CLUSTER, DAY) for name in ("containers", "nodes")}
+    tables = {
+        name: lake.read(name, CLUSTER, DAY) for name in ("containers", "pods", "nodes", "gpus", "volumes")
+    }
     files = {name: lake.filed(name, CLUSTER, DAY) for name in BULKY}
     usage = usage_in(files, DAY)
     calls: dict[str, list[tuple[Any, ...]]] = {"bill": [], "profile": []}
     loops: dict[str, Callable[..., Any]] = {name: getattr(kernels, name) for name in calls}
     for name, kept in calls.items():
         setattr(kernels, name, _recording(loops[name], kept))
-    charge_day(tables, usage, settings, CLUSTER, DAY)
+    charge_day(tables, files["gpu_usage"], usage, settings, CLUSTER, DAY)
     profile_day(tables["containers"], usage, CLUSTER, DAY)
     observed = next(iter(usage.values()))
     arrays = [observed.start_ms, observed.end_ms, *observed.usage.values()]

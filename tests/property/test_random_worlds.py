@@ -88,9 +88,9 @@ def charged(world: World, day: Day = DAY, keys: dict[str, int] | None = None) ->
         "nodes": _nodes(world, day),
         "containers": _containers(world, day, keys or {}),
         "container_usage": _usage(world, day, keys or {}),
-        "gpu_usage": empty("gpu_usage"),
+        **{name: empty(name) for name in ("gpu_usage", "gpus", "pods", "volumes")},
     }
-    return charge_day(tables, usage_in(tables, day), SETTINGS, "c", day)[0]
+    return charge_day(tables, tables["gpu_usage"], usage_in(tables, day), SETTINGS, "c", day)[0]
 
 
 def money(charges: pa.Table, resource: str = "cpu") -> Money:
@@ -299,7 +299,7 @@ def _nodes(world: World, day: Day) -> pa.Table:
     for node in {m.node for m in machines}:
         mine = np.array([m.node == node for m in machines])
         costs[mine] = apportion(amounts[mine], to_micros(float(amounts[mine].sum())))
-    columns: dict[str, Any] = dict.fromkeys(("gpu_model", "capacity_type"))
+    columns: dict[str, Any] = dict.fromkeys(("gpu_model", "capacity_type", "provider_id"))
     for name, unit in (("cpu", 1), ("memory", GIB)):
         columns[f"{name}_capacity"] = [float(m.capacity) * unit for m in machines]
         columns[f"{name}_allocatable"] = [float(m.allocatable) * unit for m in machines]
@@ -321,7 +321,7 @@ def _containers(world: World, day: Day, keys: dict[str, int]) -> pa.Table:
     return conform("containers", {
         "cluster": "c", "date": day.date, "container_key": [row[0] for row in rows], "pod_uid": "", "namespace": "ns",
         "workload_kind": "Pod", "workload": "w", "pod": [row[1].name for row in rows], "container": "app",
-        "node": [row[1].node for row in rows], "team": "t", "class": "service", "pipeline": None,
+        "node": [row[1].node for row in rows], "team": "t", "class": "service", **dict.fromkeys(("pipeline", "pipeline_task", "pipeline_run")),
         "labels": [[]] * len(rows), "start": _at(day, (row[2] for row in rows)), "end": _at(day, (row[3] for row in rows)),
         "cpu_request": pa.array(asked, pa.float64()),
         "memory_request": pa.array([None if q is None else q * GIB for q in asked], pa.float64()),
