@@ -1,5 +1,7 @@
 """A made-up day in a real lake: observed and committed, and not yet charged; the same for the same seed."""
 
+import json
+import sys
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -57,7 +59,7 @@ def make_lake(folder: Path, alive: int) -> int:
         "nodes": _nodes(alive // SLOTS_A_NODE, settings),
         "container_usage": usage,
         "gpu_usage": empty("gpu_usage"),
-        "gpus": empty("gpus"),
+        **{name: empty(name) for name in ("pods", "gpus", "volumes")},
         "findings": findings_table([], CLUSTER, DAY),
     }
     facts = Facts(
@@ -137,8 +139,7 @@ def _containers(random: np.random.Generator, pods: Pods) -> pa.Table:
         "workload_kind": "Deployment", "workload": [f"workload-{number % 600}" for number in range(count)],
         "pod": [f"pod-{name}" for name in names], "container": "main",
         "node": [f"node-{number:04d}" for number in pods.node.tolist()],
-        "team": [f"team-{space % 12}" for space in spaces], "class": "service",
-        **dict.fromkeys(("pipeline", "pipeline_task", "pipeline_run")), "labels": [[]] * count,
+        "team": [f"team-{space % 12}" for space in spaces], "class": "service", **dict.fromkeys(("pipeline", "pipeline_task", "pipeline_run")), "labels": [[]] * count,
         "start": pods.start_ms, "end": pods.end_ms, "gpu_resource": None,
         "cpu_request": request(-0.7, 1.0, 1.0), "memory_request": request(0.8, 0.8, GIB),
         "gpu_request": None, "cpu_limit": None, "memory_limit": None, "gpu_share": None,
@@ -155,3 +156,7 @@ def _nodes(count: int, settings: Settings) -> pa.Table:
         for number in range(count)
     ]
     return nodes_table(machines, settings, CLUSTER, DAY)
+
+
+if __name__ == "__main__":
+    print(json.dumps({"samples": make_lake(Path(sys.argv[1]), int(sys.argv[2]))}))
