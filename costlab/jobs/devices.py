@@ -10,7 +10,7 @@ from costlab.config.device_resource import DeviceResources, exposed
 from costlab.core.kernels import Floats, Ints
 from costlab.core.observe import Stretches, combine, held, nearest_rank, side_by_side
 from costlab.domain.identity import PodKey, container_key, gpu_key
-from costlab.domain.signals import Labels, Series, Signal
+from costlab.domain.signals import Labels, Signal
 from costlab.domain.time import Window
 from costlab.jobs.claims import Claim
 from costlab.jobs.lives import Life
@@ -98,7 +98,7 @@ class Watched:
         self._weight: dict[int, int] = defaultdict(int)
         for signal in _SIGNALS:
             side = residents.of(signals, signal)
-            named = {place: _device(labels, cluster) for place, labels in side.labels.items()}
+            named = {place: device_of(labels, cluster) for place, labels in side.labels.items()}
             self._devices |= {device.key: device for device in named.values()}
             for place, device in named.items():
                 self._weight[device.key] += side.sizes[place]
@@ -107,8 +107,9 @@ class Watched:
                 for part in side.parts
             ]
         # A device may show nothing but what it has used.
-        for device in devices_of(signals[Signal.GPU_ENERGY], cluster):
-            self._devices.setdefault(device.key, device)
+        for _, series in signals.blocks(Signal.GPU_ENERGY):
+            for device in (device_of(labels, cluster) for labels in series.labels):
+                self._devices.setdefault(device.key, device)
 
     def usage(self, max_gap_ms: int) -> Iterator[DeviceUsage]:
         """Busy ratio, memory and power of every device, by the container that the exporter names while that one lives.
@@ -226,12 +227,8 @@ def _user(labels: Labels, part: Part, alone: Mapping[PodKey, str]) -> int:
     return container_key(part.life.key, container)
 
 
-def devices_of(series: Series, cluster: str) -> list[Device]:
-    """The device that each series is about."""
-    return [_device(labels, cluster) for labels in series.labels]
-
-
-def _device(labels: Labels, cluster: str) -> Device:
+def device_of(labels: Labels, cluster: str) -> Device:
+    """The device that a series is about."""
     uuid, index, node = labels.get("gpu_uuid", ""), labels.get("gpu_index", ""), labels.get("node", "")
     # Without UUID and node the scrape target tells the first GPU of one machine from that of another.
     key = gpu_key(cluster, node or labels.get("instance", ""), uuid, labels.get("mig_instance", ""), index)

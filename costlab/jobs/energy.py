@@ -11,11 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from costlab.core.observe import Stretches, clipped, combine, held, rates, side_by_side, united
-from costlab.domain.identity import gpu_key
-from costlab.domain.signals import Signal
+from costlab.domain.identity import PodKey, gpu_key
+from costlab.domain.signals import Labels, Series, Signal
 from costlab.domain.time import Window
 from costlab.jobs.claims import Claim
-from costlab.jobs.devices import Device, devices_of, only_askers
+from costlab.jobs.devices import Device, device_of, only_askers
 from costlab.jobs.lives import Life
 from costlab.jobs.reading import Reading
 from costlab.jobs.residents import Residents, cut
@@ -65,29 +65,52 @@ def gpu_energy(
     A GPU's counter counts, and where that tells nothing, its power. What it used at a time is split evenly over the
     containers that the exporter then names. A meter is the whole GPU's: its MIG instances first get their slices' part.
     """
-    if not any(signals[signal].sample_count for signal in _BY_DEVICE):
+    residents, alone = Residents(lives, window), only_askers(claims)
+    used: list[_OfDevice] = []
+    for some in signals.together(_BY_DEVICE, lambda labels: _whole(device_of(labels, cluster), cluster)):
+        board = _Board(some, cluster)
+        if board.devices:
+            used += _used(board, some, residents, alone, window, max_gap_ms)
+    if not used:
         return None
-    board = _Board(signals, cluster)
+    used.sort(key=lambda of: of.device.key)  # sums are then the same whatever was looked at together
+    nobodys: dict[str, float] = defaultdict(float)
+    for of in used:
+        if of.unused.observed_hours:
+            nobodys[of.device.node] += of.unused.energy_kwh
+    containers = _summed([pair for of in used for pair in of.consumers])
+    return Metered("gpu", containers, nobodys), {of.device.key: of.all.energy_kwh for of in used}
+
+
+@dataclass(frozen=True, slots=True)
+class _OfDevice:
+    """What a device used: in all, for each container, and for nobody."""
+
+    device: Device
+    all: Spent
+    consumers: list[tuple[Consumer, Spent]]
+    unused: Spent
+
+
+def _used(
+    board: "_Board", signals: Mapping[Signal, Series], residents: Residents, alone: Mapping[PodKey, str],
+    window: Window, max_gap_ms: int,
+) -> list[_OfDevice]:  # fmt: skip
     meters = _metered(signals, board, window, max_gap_ms)
     watts = _by_device(meters, _told(signals, board, window, max_gap_ms), board)
-    users, used = _users(signals, board, Residents(lives, window), claims, max_gap_ms)
+    users, used = _users(signals, board, residents, alone, max_gap_ms)
     place = np.array([device for device, _ in users], np.int64)
     sharers = combine(used, place, len(board.devices), add=True)
     start_ms, end_ms, (there, power, count), offsets = side_by_side(
         (used, watts.of(place), sharers.of(place))
     )
-    mine = Stretches(start_ms, end_ms, there * power / count, offsets)
+    mine = _spent(Stretches(start_ms, end_ms, there * power / count, offsets))
     start_ms, end_ms, (power, count), offsets = side_by_side((watts, sharers))
-    unused = Stretches(start_ms, end_ms, np.where(np.isnan(count), power, np.nan), offsets)
-    nobodys: dict[str, float] = defaultdict(float)
-    for device, spent in zip(board.devices, _spent(unused), strict=True):
-        if spent.observed_hours:
-            nobodys[device.node] += spent.energy_kwh
-    containers = _summed([consumer for _, consumer in users], mine)
-    by_device = {
-        device.key: spent.energy_kwh for device, spent in zip(board.devices, _spent(watts), strict=True)
-    }
-    return Metered("gpu", containers, nobodys), by_device
+    unused = _spent(Stretches(start_ms, end_ms, np.where(np.isnan(count), power, np.nan), offsets))
+    consumers: list[list[tuple[Consumer, Spent]]] = [[] for _ in board.devices]
+    for (device, consumer), spent in zip(users, mine, strict=True):
+        consumers[device].append((consumer, spent))
+    return [_OfDevice(*of) for of in zip(board.devices, _spent(watts), consumers, unused, strict=True)]
 
 
 def kepler_energy(signals: Reading, lives: list[Life], window: Window, max_gap_ms: int) -> Metered | None:
@@ -96,14 +119,35 @@ def kepler_energy(signals: Reading, lives: list[Life], window: Window, max_gap_m
     The modes (dynamic, idle) of a container and its runs are added. Of several instances that tell of one the maximum
     counts.
     """
-    if not any(signals[signal].sample_count for signal in _BY_KEPLER):
-        return None
     residents = Residents(lives, window)
+    containers: dict[Consumer, Spent] = {}
+    nobodys: list[tuple[tuple[str, ...], float]] = []
+    for some in signals.together(_BY_KEPLER, _pod_told):
+        for owner, spent in _kepler(some, residents, max_gap_ms).items():
+            if isinstance(owner[0], Life):
+                containers[owner] = spent
+            else:
+                nobodys.append((owner, spent.energy_kwh))
+    if not containers and not nobodys:
+        return None
+    by_node: dict[str, float] = defaultdict(float)
+    for (node, *_), kwh in sorted(nobodys):
+        by_node[node] += kwh
+    return Metered("kepler", containers, by_node)
+
+
+def _pod_told(labels: Labels) -> tuple[str, ...]:
+    return tuple(labels.get(name, "") for name in ("namespace", "pod", "uid"))
+
+
+def _kepler(
+    signals: Mapping[Signal, Series], residents: Residents, max_gap_ms: int
+) -> dict[Consumer | tuple[str, ...], Spent]:
+    """What was spent by each consumer, or by a node's pods that nobody knows: their node, and what they are told by."""
     meters: dict[tuple[str, ...], int] = {}
-    owners: list[Consumer | str] = []
+    owners: list[Consumer | tuple[str, ...]] = []
     sides, groups = [], []
-    for signal in _BY_KEPLER:
-        series = signals[signal]
+    for signal, series in signals.items():
         parts = residents.parts(series)
         unknown = np.full(len(series), -1, np.int64)
         rising = rates(series.at_ms, series.values, series.offsets, unknown, max_gap_ms, 0)
@@ -114,20 +158,14 @@ def kepler_energy(signals: Reading, lives: list[Life], window: Window, max_gap_m
             key = (signal.value, *(labels.get(name, "") for name in _TOLD_APART), *whose)
             if key not in meters:
                 meters[key] = len(meters)
-                owners.append(
-                    (part.life, labels.get("container", "")) if part.life else labels.get("node", "")
-                )
+                nobody = (labels.get("node", ""), *_pod_told(labels))
+                owners.append((part.life, labels.get("container", "")) if part.life else nobody)
             groups.append(meters[key])
     watts = combine(_together(sides), np.array(groups, np.int64), len(meters), add=False)
     places = {owner: place for place, owner in enumerate(dict.fromkeys(owners))}
     whose_meter = np.array([places[owner] for owner in owners], np.int64)
     spent = zip(places, _spent(combine(watts, whose_meter, len(places), add=True)), strict=True)
-    observed = {owner: of for owner, of in spent if of.observed_hours}
-    return Metered(
-        "kepler",
-        {owner: of for owner, of in observed.items() if not isinstance(owner, str)},
-        {owner: of.energy_kwh for owner, of in observed.items() if isinstance(owner, str)},
-    )
+    return {owner: of for owner, of in spent if of.observed_hours}
 
 
 class _Board:
@@ -137,8 +175,10 @@ class _Board:
     series of a signal. meter: int64 (devices,). slices: float64 (devices,), NaN for a whole GPU.
     """
 
-    def __init__(self, signals: Reading, cluster: str) -> None:
-        named = {signal: devices_of(signals[signal], cluster) for signal in _BY_DEVICE}
+    def __init__(self, signals: Mapping[Signal, Series], cluster: str) -> None:
+        named = {
+            signal: [device_of(labels, cluster) for labels in signals[signal].labels] for signal in _BY_DEVICE
+        }
         by_key = {device.key: device for of in named.values() for device in of}
         self.devices: list[Device] = [by_key[key] for key in sorted(by_key)]
         place = {device.key: i for i, device in enumerate(self.devices)}
@@ -165,7 +205,7 @@ def _slices(device: Device) -> float:
     return float(found[1]) if found else 1.0
 
 
-def _metered(signals: Reading, board: _Board, window: Window, max_gap_ms: int) -> Stretches:
+def _metered(signals: Mapping[Signal, Series], board: _Board, window: Window, max_gap_ms: int) -> Stretches:
     """Watts by meter, within the day."""
     energy, power = (signals[signal] for signal in _BY_DEVICE)
     counts, draws = (board.meter[board.of_series[signal]] for signal in _BY_DEVICE)
@@ -184,7 +224,7 @@ def _metered(signals: Reading, board: _Board, window: Window, max_gap_ms: int) -
     return _within(Stretches(start_ms, end_ms, np.where(np.isnan(count), draw, count), offsets), window)
 
 
-def _told(signals: Reading, board: _Board, window: Window, max_gap_ms: int) -> Stretches:
+def _told(signals: Mapping[Signal, Series], board: _Board, window: Window, max_gap_ms: int) -> Stretches:
     """1 by device while it was told of, whoever used it: the end of a user's series is not the device's."""
     sides = []
     for signal in _BY_DEVICE:
@@ -214,10 +254,13 @@ def _by_device(meters: Stretches, told: Stretches, board: _Board) -> Stretches:
 
 
 def _users(
-    signals: Reading, board: _Board, residents: Residents, claims: list[Claim], max_gap_ms: int
+    signals: Mapping[Signal, Series],
+    board: _Board,
+    residents: Residents,
+    alone: Mapping[PodKey, str],
+    max_gap_ms: int,
 ) -> tuple[list[tuple[int, Consumer]], Stretches]:
     """Devices with each container that was named as their user, and 1 while it was."""
-    alone = only_askers(claims)
     places: dict[tuple[int, Consumer], int] = {}
     sides, groups = [], []
     for signal in _BY_DEVICE:
@@ -260,10 +303,10 @@ def _spent(watts: Stretches) -> list[Spent]:
     return [Spent(k if h else np.nan, h) for k, h in zip(*(each.tolist() for each in sums), strict=True)]
 
 
-def _summed(consumers: Sequence[Consumer], watts: Stretches) -> dict[Consumer, Spent]:
+def _summed(used: Sequence[tuple[Consumer, Spent]]) -> dict[Consumer, Spent]:
     """What each consumer spent on all of its devices; those of whom no watt is known are left out."""
     found: dict[Consumer, Spent] = {}
-    for consumer, more in zip(consumers, _spent(watts), strict=True):
+    for consumer, more in used:
         if more.observed_hours:
             before = found.get(consumer, Spent(0.0, 0.0))
             found[consumer] = Spent(

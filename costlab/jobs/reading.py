@@ -1,13 +1,13 @@
 """The signals of a day as they are needed: read from the source some series at a time, and let go when memory is short."""
 
-from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 
 import numpy as np
 
 from costlab.core.kernels import Ints, telling
 from costlab.core.observe import ScrapeSteps
-from costlab.domain.signals import Series, Signal, one_after_another
+from costlab.domain.signals import Labels, Series, Signal, one_after_another
 from costlab.domain.time import Window
 from costlab.sources import Shelf, Source
 from costlab.store.memory import give_back
@@ -99,6 +99,28 @@ class Reading(Mapping[Signal, Series]):
                 self.counts[signal] = count
             if interval_ms := steps.interval_ms():
                 self.intervals_ms[signal] = interval_ms
+
+    def together(
+        self, wanted: Sequence[Signal], key_of: Callable[[Labels], Hashable]
+    ) -> Iterator[dict[Signal, Series]]:
+        """The series of some signals, those of a key together and some keys at a time; raises SourceError."""
+        places: dict[Hashable, dict[Signal, list[int]]] = {}
+        weight: dict[Hashable, int] = defaultdict(int)
+        for signal in wanted:
+            for seen, series in self.blocks(signal):
+                sizes = np.diff(series.offsets).tolist()
+                for place, labels, size in zip(seen.tolist(), series.labels, sizes, strict=True):
+                    key = key_of(labels)
+                    places.setdefault(key, {one: [] for one in wanted})[signal].append(place)
+                    weight[key] += size
+        keys = list(places)
+        for block in in_blocks(np.array([weight[key] for key in keys], np.int64), self.block_samples):
+            yield {
+                signal: self.shelf(signal).take(
+                    np.array(sorted(p for n in block.tolist() for p in places[keys[n]][signal]), np.int64)
+                )[1]
+                for signal in wanted
+            }
 
     def shelf(self, signal: Signal) -> Shelf:
         """The signal's series, to be taken out some at a time; raises SourceError."""

@@ -1,5 +1,6 @@
 """Facts do not depend on how much of a day is looked at together, nor on where their rows are kept meanwhile."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +41,17 @@ def crowded() -> World:
         world.gpu(f"GPU-{number}", 0.1 + 0.2 * number, pod=user, start_ms=at(number))
         world.gpu(f"GPU-{number}", 0.9, pod="p5", start_ms=at(number + 1), end_ms=at(20))
         world.add(Signal.GPU_POWER, {"gpu_uuid": f"GPU-{number}", "node": "n1"}, 300.0 + number)
+        rising = {
+            "gpu_uuid": f"GPU-{number}",
+            "node": "n1",
+            **({"namespace": "ns", "pod": user} if user else {}),
+        }
+        world.add(Signal.GPU_ENERGY, rising, lambda t: (t - START) * 0.3 + 1e9, start_ms=at(number))
+    for number, pod in enumerate(("p0", "p1", "db-0", "ghost-0", "ghost-1")):
+        for signal in (Signal.PACKAGE_ENERGY, Signal.DRAM_ENERGY):
+            told = {"namespace": "ns", "pod": pod, "container": "app", "node": "n1", "mode": "dynamic"}
+            world.add(signal, told, rising_by(number + 1))
+            world.add(signal, {**told, "mode": "idle"}, lambda t: (t - START) / 3000 + 1e9)
     world.gpu("GPU-9", 0.5, node="n2")
     # A second kube-state-metrics that lags behind, and was away for hours.
     labels = {
@@ -70,6 +82,10 @@ def crowded() -> World:
     world.pod("mounts", claims=["c0", "c1", "none"])
     part = {"namespace": "ns", "pod": "mounts", "uid": "mounts-uid", "container": "app"}
     return world.add(Signal.CONTAINER_REQUEST, {**part, "resource": "nvidia_com_gpumem"}, 8000.0)
+
+
+def rising_by(watts: float) -> Callable[[int], float]:
+    return lambda t: (t - START) / 1000 * watts + 1e9
 
 
 def told(facts: Facts) -> dict[str, object]:
