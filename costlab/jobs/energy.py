@@ -22,6 +22,7 @@ from costlab.jobs.residents import Residents, cut
 
 _BY_DEVICE = (Signal.GPU_ENERGY, Signal.GPU_POWER)
 _BY_KEPLER = (Signal.PACKAGE_ENERGY, Signal.DRAM_ENERGY)
+_ON_THE_WAY = 4  # times what is made of a sample elsewhere
 _SLICES = re.compile(r"(\d+)g")
 _TOLD_APART = ("container_id", "mode", "node", "namespace", "pod", "container")
 
@@ -67,7 +68,11 @@ def gpu_energy(
     """
     residents, alone = Residents(lives, window), only_askers(claims)
     used: list[_OfDevice] = []
-    for some in signals.together(_BY_DEVICE, lambda labels: _whole(device_of(labels, cluster), cluster)):
+
+    def meter(labels: Labels) -> int:
+        return _whole(device_of(labels, cluster), cluster)
+
+    for some in signals.together(_BY_DEVICE, meter, signals.block_samples // _ON_THE_WAY):
         board = _Board(some, cluster)
         if board.devices:
             used += _used(board, some, residents, alone, window, max_gap_ms)
@@ -122,7 +127,7 @@ def kepler_energy(signals: Reading, lives: list[Life], window: Window, max_gap_m
     residents = Residents(lives, window)
     containers: dict[Consumer, Spent] = {}
     nobodys: list[tuple[tuple[str, ...], float]] = []
-    for some in signals.together(_BY_KEPLER, _pod_told):
+    for some in signals.together(_BY_KEPLER, _pod_told, signals.block_samples // _ON_THE_WAY):
         for owner, spent in _kepler(some, residents, max_gap_ms).items():
             if isinstance(owner[0], Life):
                 containers[owner] = spent

@@ -101,7 +101,7 @@ class Reading(Mapping[Signal, Series]):
                 self.intervals_ms[signal] = interval_ms
 
     def together(
-        self, wanted: Sequence[Signal], key_of: Callable[[Labels], Hashable]
+        self, wanted: Sequence[Signal], key_of: Callable[[Labels], Hashable], most_samples: int
     ) -> Iterator[dict[Signal, Series]]:
         """The series of some signals, those of a key together and some keys at a time; raises SourceError."""
         places: dict[Hashable, dict[Signal, list[int]]] = {}
@@ -114,7 +114,7 @@ class Reading(Mapping[Signal, Series]):
                     places.setdefault(key, {one: [] for one in wanted})[signal].append(place)
                     weight[key] += size
         keys = list(places)
-        for block in in_blocks(np.array([weight[key] for key in keys], np.int64), self.block_samples):
+        for block in in_blocks(np.array([weight[key] for key in keys], np.int64), most_samples):
             yield {
                 signal: self.shelf(signal).take(
                     np.array(sorted(p for n in block.tolist() for p in places[keys[n]][signal]), np.int64)
