@@ -15,6 +15,7 @@ from costlab.domain.time import Day
 from costlab.jobs.charges import COMPUTE_RULES
 from costlab.jobs.facts import BULKY, OBSERVED, Facts, unpriced_signals
 from costlab.store.lake import DayState, Lake
+from costlab.store.memory import give_back
 from costlab.store.rows import Rows
 from costlab.store.schema import conform, empty
 from costlab.store.warehouse import Warehouse, queries
@@ -71,6 +72,7 @@ def commit(
     state: DayState, force: str | None = None,
 ) -> bool:  # fmt: skip
     """Write the tables that changed, then `runs`. True when anything was committed; whatever fails leaves the lake as it was."""
+    give_back()  # of what the day was made: Delta Lake's writer has heaps of its own
     before = lake.run(cluster, day)
     with lake.replacing(cluster, day, tables, before) as written:
         changed = any(table.changed for table in written.values())
