@@ -66,7 +66,7 @@ def charge_day(
     cluster: str,
     day: Day,
 ) -> tuple[pa.Table, list[Finding]]:
-    """DayRows of `charges` for the day's facts, and what is to be said about them.
+    """Rows of `charges` for the day's facts, and what is to be said about them.
 
     tables: containers, pods, nodes, volumes, gpus. Raises ReconcileError when the parts of a node, or of a
     claim, are not its price.

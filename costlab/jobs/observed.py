@@ -62,7 +62,7 @@ def _by_container(gpu_usage: DayRows) -> pa.Table:
 
 
 def _observed(rows: DayRows, columns: Mapping[Resource, str], zero_ms: int) -> Observed:
-    """DayRows in the order of their containers."""
+    """Rows in the order of their containers."""
     start_ms, end_ms = (np.empty(rows.num_rows, np.int32) for _ in range(2))
     usage = {resource: np.empty(rows.num_rows, np.float32) for resource in columns}
     keys, offsets, filled = [np.empty(0, np.int64)], [np.empty(0, np.int64)], 0
