@@ -22,6 +22,7 @@ from costlab.sources.prometheus.planning import metrics_there, pieces, series_at
 from costlab.sources.prometheus.selector import Matcher, Operator
 from costlab.sources.prometheus.tasks import Reader, Task
 
+_LOOKS_UP_S = 0.25
 MOST_SKEW_S = 60  # beyond it, nobody knows whose midnight a day ended at
 
 
@@ -203,7 +204,10 @@ def _taken_for_one(label: str, values: set[str]) -> str:
 
 def _all_done(futures: Sequence["Future[None]"]) -> None:
     """Wait for all; raises what the first raised that failed, as soon as it has."""
-    finished, _ = wait(futures, return_when=FIRST_EXCEPTION)
+    finished: set[Future[None]] = set()
+    while len(finished) < len(futures) and not any(future.exception() for future in finished):
+        # A signal may reach any thread, but its handler runs in this one, and only when it looks up.
+        finished, _ = wait(futures, timeout=_LOOKS_UP_S, return_when=FIRST_EXCEPTION)
     for future in futures:
         if future in finished:
             future.result()
