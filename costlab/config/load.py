@@ -25,6 +25,8 @@ _WORDS = {
     "string_type": "must be text: put it in quotes",
     "float_type": "must be a number",
     "int_type": "must be a whole number",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
     "finite_number": "must be a finite number",
     "greater_than": "must be greater than {gt:.15g}",
     "greater_than_equal": "must not be less than {ge:.15g}",

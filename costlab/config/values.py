@@ -9,8 +9,8 @@ import orjson
 from costlab.config.faults import Place, dotted
 from costlab.config.settings import Configuration, Settings
 
-# Sections that later versions read; a configuration may hold them already.
-_LATER = ("rightsizing", "quota", "budgets", "notify", "retention")
+# What later versions read; a configuration may hold them already.
+_LATER = ("rightsizing", "quota", "budgets", "notify", "retention", "report.keep")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ def values(settings: Settings) -> Iterator[Value]:
 
 
 def without_effect(settings: Settings) -> list[str]:
-    """Sections that were set, and that this version does not read."""
+    """Settings that were given, and that this version does not read."""
     return [key for key in _LATER if key in settings.origins]
 
 
