@@ -24,7 +24,7 @@ def focus_rows(
         return warehouse.stream(
             "focus",
             start=start,
-            end=start + timedelta(1),
+            until=start + timedelta(1),
             cluster=cluster,
             timezone=timezone,
             provider=provider,

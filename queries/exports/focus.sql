@@ -1,7 +1,7 @@
-/* The charges of some days as FOCUS 1.3 rows: a node's resource, or a claim, is the origin that is split over consumers.
+/* The charges of some days as FOCUS 1.3 rows: a node's resource, or a claim, is the origin, split over its consumers.
 grain: cluster, date, ResourceId, SkuMeter, AllocatedResourceId, x_Kind, x_Namespace, x_Pod
 inputs: charges, containers, nodes
-params: start, end, cluster, timezone, provider
+params: start, until, cluster, timezone, provider
 units: money in BillingCurrency, quantities in PricingUnit
 A split's ratios add up to exactly 1, and its costs to the cost of the origin, whose own row is kept with zeros. Charges
 without a price are not in it. docs/focus.md says what each column holds.
@@ -40,7 +40,7 @@ with consumers as (
         row_number() over (order by cluster, date, node, resource, kind, item, namespace, pod, pod_uid) as line
     from charges
     where date >= cast($start as date)
-        and date < cast($end as date)
+        and date < cast($until as date)
         and ($cluster is null or cluster = $cluster)
         and cost is not null
     group by cluster, date, kind, resource, node, item, namespace, pod, pod_uid
@@ -146,7 +146,7 @@ machines as (
         arg_max(provider_id, start) as provider_id
     from nodes
     where date >= cast($start as date)
-        and date < cast($end as date)
+        and date < cast($until as date)
     group by cluster, date, node
 ),
 
@@ -160,12 +160,12 @@ tags as (
         map_from_entries(
             list_transform(
                 map_entries(any_value(labels)),
-                lambda entry: {'key': regexp_replace(entry.key, '^label_', ''), 'value': entry.value}
+                lambda entry: { 'key': regexp_replace(entry.key, '^label_', ''), 'value': entry.value }
             )
         ) as labels
     from containers
     where date >= cast($start as date)
-        and date < cast($end as date)
+        and date < cast($until as date)
     group by cluster, date, namespace, pod, pod_uid
 ),
 
@@ -204,7 +204,9 @@ final as (
         coalesce(nullif(lines.pod_uid, ''), lines.namespace || '/' || lines.pod) as consumer,
         cast(lines.quantity as decimal(18, 9)) as quantity,
         cast(lines.unit_price as decimal(18, 9)) as unit_price,
-        cast(cast(lines.quantity as decimal(18, 9)) * cast(lines.unit_price as decimal(18, 9)) as decimal(36, 12)) as list_cost,
+        cast(
+            cast(lines.quantity as decimal(18, 9)) * cast(lines.unit_price as decimal(18, 9)) as decimal(36, 12)
+        ) as list_cost,
         case lines.unit
             when 'core_hour' then 'Core-Hours'
             when 'gib_hour' then 'GiB-Hours'
@@ -216,7 +218,7 @@ final as (
         machines.zone,
         machines.instance_type,
         if(machines.capacity_type = 'spot', 'Dynamic', 'Standard') as pricing_category,
-        to_json(coalesce(tags.labels, map {})) as labels
+        to_json(coalesce(tags.labels, map { })) as labels
     from lines
     left join machines
         on lines.cluster = machines.cluster
@@ -230,6 +232,8 @@ final as (
         and lines.pod_uid = tags.pod_uid
 )
 
+-- FOCUS writes its columns so.
+-- noqa: disable=CP02
 select
     if(
         is_split and kind <> 'origin',
@@ -257,7 +261,10 @@ select
         when kind = 'origin' then resource || ' of ' || resource_name || ', split over its consumers'
         when kind in ('idle', 'system') then kind || ' ' || resource || ' of ' || resource_name
         when kind = 'fee' then item
-        else concat_ws(' ', resource, 'of ' || resource_name, 'for ' || coalesce('pod ' || namespace || '/' || pod, 'nobody'))
+        else
+            concat_ws(
+                ' ', resource, 'of ' || resource_name, 'for ' || coalesce('pod ' || namespace || '/' || pod, 'nobody')
+            )
     end as ChargeDescription,
     'Usage-Based' as ChargeFrequency,
     timezone($timezone, cast(date as timestamp) + interval 1 day) as ChargePeriodEnd,
