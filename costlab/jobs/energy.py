@@ -3,19 +3,19 @@
 docs/methods.md, "Energy", says how a device's energy is split over those that share it.
 """
 
-import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from costlab.config.device_resource import DeviceResources
 from costlab.core.observe import Stretches, clipped, combine, held, rates, side_by_side, united
 from costlab.domain.identity import PodKey, gpu_key
 from costlab.domain.signals import Labels, Series, Signal
 from costlab.domain.time import Window
 from costlab.jobs.claims import Claim
-from costlab.jobs.devices import Device, device_of, only_askers
+from costlab.jobs.devices import Device, device_of, only_askers, share_of
 from costlab.jobs.lives import Life
 from costlab.jobs.reading import Reading
 from costlab.jobs.residents import Residents, cut
@@ -23,7 +23,6 @@ from costlab.jobs.residents import Residents, cut
 _BY_DEVICE = (Signal.GPU_ENERGY, Signal.GPU_POWER)
 _BY_KEPLER = (Signal.PACKAGE_ENERGY, Signal.DRAM_ENERGY)
 _ON_THE_WAY = 4  # times what is made of a sample elsewhere
-_SLICES = re.compile(r"(\d+)g")
 _TOLD_APART = ("container_id", "mode", "node", "namespace", "pod", "container")
 
 Consumer = tuple[Life, str]  # a pod's life, and one of its containers
@@ -50,17 +49,22 @@ class Metered:
 
 
 def energy_of(
-    signals: Reading, lives: list[Life], claims: list[Claim], window: Window, cluster: str, max_gap_ms: int
-) -> tuple[list[Metered], Mapping[int, float]]:
+    signals: Reading, lives: list[Life], claims: list[Claim], resources: DeviceResources, window: Window, cluster: str,
+    max_gap_ms: int,
+) -> tuple[list[Metered], Mapping[int, float]]:  # fmt: skip
     """What each source that tells of energy measured, and kWh by key of each GPU."""
-    of_gpus, by_device = gpu_energy(signals, lives, claims, window, cluster, max_gap_ms) or (None, {})
+    of_gpus, by_device = gpu_energy(signals, lives, claims, resources, window, cluster, max_gap_ms) or (
+        None,
+        {},
+    )
     of_cpus = kepler_energy(signals, lives, window, max_gap_ms)
     return [metered for metered in (of_gpus, of_cpus) if metered], by_device
 
 
 def gpu_energy(
-    signals: Reading, lives: list[Life], claims: list[Claim], window: Window, cluster: str, max_gap_ms: int
-) -> tuple[Metered, dict[int, float]] | None:
+    signals: Reading, lives: list[Life], claims: list[Claim], resources: DeviceResources, window: Window, cluster: str,
+    max_gap_ms: int,
+) -> tuple[Metered, dict[int, float]] | None:  # fmt: skip
     """The energy of GPUs by container, and by key of each device; None where no exporter tells energy or power.
 
     A GPU's counter counts, and where that tells nothing, its power. What it used at a time is split evenly over the
@@ -73,7 +77,7 @@ def gpu_energy(
         return _whole(device_of(labels, cluster), cluster)
 
     for some in signals.together(_BY_DEVICE, meter, signals.block_samples // _ON_THE_WAY):
-        board = _Board(some, cluster)
+        board = _Board(some, resources, cluster)
         if board.devices:
             used += _used(board, some, residents, alone, window, max_gap_ms)
     if not used:
@@ -177,10 +181,10 @@ class _Board:
     """The devices that tell of energy, and the meter that each hangs on: that of its whole GPU.
 
     devices: ordered by key; the others go by a device's place among them. of_series: int64 (series,), the device of each
-    series of a signal. meter: int64 (devices,). slices: float64 (devices,), NaN for a whole GPU.
+    series of a signal. meter: int64 (devices,). shares: float64 (devices,), a MIG instance's part of its GPU; NaN for a whole one.
     """
 
-    def __init__(self, signals: Mapping[Signal, Series], cluster: str) -> None:
+    def __init__(self, signals: Mapping[Signal, Series], resources: DeviceResources, cluster: str) -> None:
         named = {
             signal: [device_of(labels, cluster) for labels in signals[signal].labels] for signal in _BY_DEVICE
         }
@@ -195,19 +199,14 @@ class _Board:
             [meters.setdefault(_whole(device, cluster), len(meters)) for device in self.devices], np.int64
         )
         self.meters = len(meters)
-        self.slices = np.array([_slices(device) for device in self.devices])
+        self.shares = np.array(
+            [share_of(device, resources) if device.mig_profile else np.nan for device in self.devices]
+        )
 
 
 def _whole(device: Device, cluster: str) -> int:
     """The key of the GPU that a device is, or is cut out of."""
     return gpu_key(cluster, device.node, device.uuid, "", device.index) if device.mig_profile else device.key
-
-
-def _slices(device: Device) -> float:
-    if not device.mig_profile:
-        return np.nan
-    found = _SLICES.match(device.mig_profile)
-    return float(found[1]) if found else 1.0
 
 
 def _metered(signals: Mapping[Signal, Series], board: _Board, window: Window, max_gap_ms: int) -> Stretches:
@@ -247,14 +246,14 @@ def _by_device(meters: Stretches, told: Stretches, board: _Board) -> Stretches:
 
     Where the whole GPU is told of beside its instances, these have it all.
     """
-    weights = Stretches(told.start_ms, told.end_ms, board.slices[told.group], told.offsets)
-    instances = np.where(np.isnan(board.slices), -1, board.meter)
+    weights = Stretches(told.start_ms, told.end_ms, board.shares[told.group], told.offsets)
+    instances = np.where(np.isnan(board.shares), -1, board.meter)
     of_all = combine(weights, instances, board.meters, add=True)
     start_ms, end_ms, (there, watts, cut_up), offsets = side_by_side(
         (told, meters.of(board.meter), of_all.of(board.meter))
     )
-    slices = np.repeat(board.slices, np.diff(offsets))
-    part = np.where(np.isnan(slices), np.where(np.isnan(cut_up), 1.0, 0.0), slices / cut_up)
+    shares = np.repeat(board.shares, np.diff(offsets))
+    part = np.where(np.isnan(shares), np.where(np.isnan(cut_up), 1.0, 0.0), shares / cut_up)
     return Stretches(start_ms, end_ms, there * watts * part, offsets)
 
 

@@ -1,8 +1,8 @@
 """A day as it was observed, before any price: what extraction leaves in the lake."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -40,6 +40,7 @@ from costlab.store.schema import conform, empty
 
 OBSERVED = ("containers", "pods", "nodes", "container_usage", "gpu_usage", "gpus", "energy", "volumes")
 BULKY = ("container_usage", "gpu_usage")
+_Some = TypeVar("_Some")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,18 +102,14 @@ def observe_day(
     in_parts = tuple(asked_in_parts(signals, sharing))
     container_usage, gpu_usage = room_of("container_usage"), room_of("gpu_usage")
 
-    def containers() -> Iterator[usage.Observed]:
-        for some in measured.observed(gap_ms):
-            container_usage.add(_container_usage(some, cluster, day))
-            yield some
-
-    def gpus_seen() -> Iterator[devices.DeviceUsage]:
-        for some in devices.Watched(signals, lives, claims, window, cluster).usage(gap_ms):
-            gpu_usage.add(_gpu_usage(some, cluster, day))
-            yield some
-
-    used, gpus = usage.total(containers()), devices.total(gpus_seen())
-    metered, gpu_kwh = energy_of(signals, lives, claims, window, cluster, gap_ms)
+    used = usage.total(
+        _stored(measured.observed(gap_ms), container_usage, lambda some: _container_usage(some, cluster, day))
+    )
+    watched = devices.Watched(signals, lives, claims, window, cluster)
+    gpus = devices.total(
+        _stored(watched.usage(gap_ms), gpu_usage, lambda some: _gpu_usage(some, cluster, day))
+    )
+    metered, gpu_kwh = energy_of(signals, lives, claims, sharing.resources, window, cluster, gap_ms)
     registry = registry_of(signals, window)
     ownership = Ownership(settings.owner.labels, settings.owner.namespaces)
     whose = _whose(lives, claims, registry, ownership, settings)
@@ -156,6 +153,13 @@ def observe_day(
         limits=info.limits,
         warnings=tuple(sorted(set(source.warnings))),
     )
+
+
+def _stored(several: Iterable[_Some], room: RowRoom, rows_of: Callable[[_Some], pa.Table]) -> Iterator[_Some]:
+    """The same, of each the rows put into the room on the way: all of it is never there at once."""
+    for some in several:
+        room.add(rows_of(some))
+        yield some
 
 
 def unpriced_signals(settings: Settings) -> frozenset[Signal]:

@@ -74,9 +74,10 @@ def test_a_shared_gpu_counts_once_and_what_nobody_uses_is_nobodys() -> None:
     assert sum(row["energy_kwh"] for row in day.rows("gpus")) == pytest.approx(8.16)
 
 
-def test_mig_instances_have_their_slices_of_the_one_meter_that_each_shows() -> None:
-    made = World().node(nvidia_com_mig_1g_10gb=1.0, nvidia_com_mig_3g_40gb=1.0)
-    for pod, profile in (("a", "3g.40gb"), ("b", "1g.10gb")):
+@pytest.mark.parametrize("larger", ["3g.40gb", "3c.4g.40gb"])
+def test_mig_instances_have_their_slices_of_the_one_meter_that_each_shows(larger: str) -> None:
+    made = World().node(nvidia_com_mig_1g_10gb=1.0, **{f"nvidia_com_mig_{larger.replace('.', '_')}": 1.0})
+    for pod, profile in (("a", larger), ("b", "1g.10gb")):
         resource = f"nvidia_com_mig_{profile.replace('.', '_')}"
         made.pod(pod, requests={resource: 1.0}).use(pod)
         device = {**GPU, "mig_profile": profile, "mig_instance": profile}
