@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from costlab.cli.frame import Desk
-from costlab.cli.options import ClusterId, Namespace, Out, Output, Team
+from costlab.cli.options import ClusterId, Namespace, Out, Output, Team, WindowText
 from costlab.domain.errors import ConfigError
 from costlab.domain.sharing import ShareIdle
 
@@ -22,12 +22,7 @@ def cost(
             "pipeline_run, class, date, cluster, label:NAME.",
         ),
     ] = "team",
-    window: Annotated[
-        str,
-        typer.Option(
-            "--window", metavar="W", help="7d, 2026-11, 2026-11-01..2026-11-08 (end exclusive) or a date."
-        ),
-    ] = "7d",
+    window: WindowText = "7d",
     share_idle: Annotated[
         ShareIdle,
         typer.Option("--share-idle", help="Share idle and system capacity: as much to each row, or by cost."),
@@ -43,7 +38,8 @@ def cost(
     from costlab.cli.formats import Answer
     from costlab.cli.show import show
     from costlab.domain.time import day_of
-    from costlab.jobs.cost import Filters, cost_table, currency_of, quality
+    from costlab.jobs.asked import Filters
+    from costlab.jobs.cost import cost_table, currency_of, quality
     from costlab.store.lake import Lake
     from costlab.store.warehouse import Warehouse
 
@@ -74,12 +70,7 @@ def energy(
             "cluster.",
         ),
     ] = "team",
-    window: Annotated[
-        str,
-        typer.Option(
-            "--window", metavar="W", help="7d, 2026-11, 2026-11-01..2026-11-08 (end exclusive) or a date."
-        ),
-    ] = "7d",
+    window: WindowText = "7d",
     cluster: ClusterId = None,
     namespace: Namespace = None,
     team: Team = None,
@@ -91,8 +82,9 @@ def energy(
     from costlab.cli.formats import Answer
     from costlab.cli.show import show
     from costlab.domain.time import day_of
-    from costlab.jobs.consumption import energy_table
-    from costlab.jobs.cost import Filters, quality
+    from costlab.jobs.asked import Filters
+    from costlab.jobs.consumption import energy_used
+    from costlab.jobs.cost import quality
     from costlab.store.lake import Lake
     from costlab.store.warehouse import Warehouse
 
@@ -101,7 +93,7 @@ def energy(
     lake = Lake.open(settings.lake)
     dates = parse_window(window, desk.now, lake.timezone)
     warehouse, filters = Warehouse.over(lake), Filters(cluster, namespace, team)
-    rows = energy_table(warehouse, settings, [part.strip() for part in by.split(",")], dates, filters)
+    rows = energy_used(warehouse, settings, [part.strip() for part in by.split(",")], dates, filters)
     seen = quality(warehouse, dates, cluster, day_of(desk.now, lake.timezone).date)
     show(Answer("costlab.energy/1", rows, dates, quality=seen), output, out)
     _warn(f"{seen.complete_days} of {seen.days} days are complete", when=seen.complete_days < seen.days)

@@ -1,23 +1,16 @@
 """`costlab bill`: import what the provider billed, and hold it against what was charged."""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from costlab.cli.frame import Desk
-from costlab.cli.options import ClusterId, Out, Output
+from costlab.cli.options import ClusterId, Out, Output, WindowText
+from costlab.domain.bills import CostKind
 from costlab.domain.errors import ConfigError
 
 app = typer.Typer(no_args_is_help=True, help="Import the provider's bill, and hold it against the charges.")
-
-
-class Cost(StrEnum):
-    """Which cost of a bill counts."""
-
-    EFFECTIVE = "effective"
-    BILLED = "billed"
 
 
 @app.command("import")
@@ -28,8 +21,8 @@ def import_(
     ],
     cluster: ClusterId = None,
     cost: Annotated[
-        Cost, typer.Option("--cost", help="EffectiveCost (amortised), or BilledCost (as invoiced).")
-    ] = Cost.EFFECTIVE,
+        CostKind, typer.Option("--cost", help="EffectiveCost (amortised), or BilledCost (as invoiced).")
+    ] = CostKind.EFFECTIVE,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it would do; write nothing.")] = False,
     output: Output = None,
     out: Out = None,
@@ -38,7 +31,6 @@ def import_(
     from costlab.cli.formats import Answer
     from costlab.cli.show import show
     from costlab.jobs.billing import import_bill
-    from costlab.store.focus import CostKind
     from costlab.store.lake import Lake
 
     desk: Desk = ctx.obj
@@ -48,9 +40,8 @@ def import_(
         named = ", ".join(each.id for each in chosen)
         raise ConfigError(f"the bill may be of any of {named}", "say which one with --cluster")
     lake = Lake.open(settings.lake, settings.timezone)
-    kind = CostKind.EFFECTIVE if cost is Cost.EFFECTIVE else CostKind.BILLED
     with lake.locked():
-        done = import_bill(lake, settings, chosen[0].id, files, kind, dry_run=dry_run)
+        done = import_bill(lake, settings, chosen[0].id, files, cost, dry_run=dry_run)
     show(Answer("costlab.bill/1", done.rows, currency=settings.prices.currency, total=True), output, out)
     if dry_run:
         typer.echo("nothing was written: --dry-run", err=True)
@@ -61,12 +52,7 @@ def import_(
 @app.command()
 def reconcile(
     ctx: typer.Context,
-    window: Annotated[
-        str,
-        typer.Option(
-            "--window", metavar="W", help="7d, 2026-11, 2026-11-01..2026-11-08 (end exclusive) or a date."
-        ),
-    ] = "7d",
+    window: WindowText = "7d",
     cluster: ClusterId = None,
     output: Output = None,
     out: Out = None,

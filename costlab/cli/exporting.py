@@ -10,7 +10,7 @@ from typing import Annotated, BinaryIO
 import typer
 
 from costlab.cli.frame import Desk
-from costlab.cli.options import ClusterId, Out
+from costlab.cli.options import ClusterId, Out, WindowText
 from costlab.domain.errors import ConfigError
 
 app = typer.Typer(no_args_is_help=True, help="Write the lake's charges in the form of others.")
@@ -24,19 +24,14 @@ class Form(StrEnum):
 
 
 @app.callback()
-def exports() -> None:
+def exports() -> None:  # without it, typer would take the one command for the group itself
     """Write the lake's charges in the form of others."""
 
 
 @app.command()
 def focus(
     ctx: typer.Context,
-    window: Annotated[
-        str,
-        typer.Option(
-            "--window", metavar="W", help="A date, 7d, 2026-11 or 2026-11-01..2026-11-08 (end exclusive)."
-        ),
-    ] = "yesterday",
+    window: WindowText = "yesterday",
     cluster: ClusterId = None,
     provider: Annotated[
         str, typer.Option("--provider", metavar="NAME", help="Who provides the nodes, and bills them.")
@@ -51,7 +46,7 @@ def focus(
     from costlab.cli.dates import parse_window
     from costlab.domain.time import day_of
     from costlab.jobs.cost import quality
-    from costlab.jobs.focus import VERSION, focus_rows, unpriced
+    from costlab.jobs.focus_export import VERSION, focus_rows, unpriced
     from costlab.publish.streams import write_csv, write_parquet
     from costlab.store.lake import Lake
     from costlab.store.warehouse import Warehouse

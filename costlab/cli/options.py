@@ -38,6 +38,12 @@ Namespace = Annotated[
     str | None, typer.Option("-n", "--namespace", metavar="NAME", help="Only this namespace.")
 ]
 Team = Annotated[str | None, typer.Option("--team", metavar="NAME", help="Only this team.")]
+WindowText = Annotated[
+    str,
+    typer.Option(
+        "--window", metavar="W", help="7d, 2026-11, 2026-11-01..2026-11-08 (end exclusive) or a date."
+    ),
+]
 DateText = Annotated[str, typer.Option("--date", metavar="DATE", help="yesterday, today, -2d or 2026-11-22.")]
 Reason = Annotated[
     str | None,

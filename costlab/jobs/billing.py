@@ -12,11 +12,12 @@ import pyarrow.compute as pc
 
 from costlab.config.prices import Billed
 from costlab.config.settings import Settings
+from costlab.domain.bills import CostKind
 from costlab.domain.dates import Dates
 from costlab.domain.errors import ConfigError
 from costlab.domain.time import Day, milliseconds
 from costlab.store.content import content_hash
-from costlab.store.focus import Bill, CostKind, Scope, read_bill
+from costlab.store.focus_bill import Bill, Scope, read_bill
 from costlab.store.lake import READABLE, Lake
 from costlab.store.schema import conform, empty, ordered
 from costlab.store.warehouse import Warehouse

@@ -1,33 +1,18 @@
 """What was used of electricity, by whatever it is asked by, and the CO2 of it: one table with a total row."""
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 
 import pyarrow as pa
 
 from costlab.config.settings import Settings
 from costlab.domain.dates import Dates
-from costlab.domain.errors import ConfigError
-from costlab.jobs.cost import Filters
+from costlab.jobs.asked import OF_PODS, Filters, key_columns
 from costlab.store.warehouse import Warehouse
 
-_DIMENSIONS = {
-    "cluster": ("cluster",),
-    "team": ("team",),
-    "namespace": ("namespace",),
-    "workload": ("namespace", "workload_kind", "workload"),
-    "pod": ("namespace", "pod"),
-    "node": ("node",),
-    "source": ("source",),
-    "pipeline": ("pipeline",),
-    "pipeline_task": ("pipeline_task",),
-    "pipeline_run": ("pipeline_run",),
-    "class": ("class",),
-    "date": ("date",),
-}
+_DIMENSIONS = {**OF_PODS, "source": ("source",)}
 
 
-def energy_table(
+def energy_used(
     warehouse: Warehouse, settings: Settings, by: Sequence[str], window: Dates, filters: Filters
 ) -> pa.Table:
     """Energy and CO2 of the window by some dimensions, the most first (by date: in its order), the total last.
@@ -38,7 +23,7 @@ def energy_table(
 
     Raises ConfigError for an unknown dimension.
     """
-    columns = list(dict.fromkeys(name for dimension in by for name in _columns(dimension)))
+    columns = key_columns(by, _DIMENSIONS)
     clusters = warehouse.sql("select distinct cluster from energy order by cluster")["cluster"].to_pylist()
     grams = {cluster: _grams_per_kwh(settings, cluster) for cluster in clusters}
     given = {
@@ -47,16 +32,6 @@ def energy_table(
     }  # fmt: skip
     order = "date" if by[0] == "date" else "energy_kwh desc nulls last"
     return warehouse.sql(_statement(columns, order), given)
-
-
-def _columns(dimension: str) -> tuple[str, ...]:
-    if dimension not in _DIMENSIONS:
-        close = get_close_matches(dimension, _DIMENSIONS, 1)
-        raise ConfigError(
-            f"--by {dimension}: no such dimension" + (f"; did you mean {close[0]!r}?" if close else ""),
-            f"one or more of {', '.join(_DIMENSIONS)}",
-        )
-    return _DIMENSIONS[dimension]
 
 
 def _grams_per_kwh(settings: Settings, cluster: str) -> float:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
-from difflib import get_close_matches
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -13,27 +12,16 @@ from costlab.config.settings import Share
 from costlab.domain.dates import Dates
 from costlab.domain.errors import ConfigError
 from costlab.domain.sharing import ShareIdle
+from costlab.jobs.asked import LABEL, OF_PODS, Filters, key_columns
 from costlab.store.warehouse import Warehouse
 
-# What can be asked by, and the columns that tell it apart: two namespaces may each have a workload `api`.
 _DIMENSIONS = {
-    "cluster": ("cluster",),
-    "team": ("team",),
-    "namespace": ("namespace",),
-    "workload": ("namespace", "workload_kind", "workload"),
+    **OF_PODS,
     "workload_kind": ("workload_kind",),
-    "pod": ("namespace", "pod"),
-    "node": ("node",),
     "resource": ("resource",),
     "kind": ("kind",),
-    "pipeline": ("pipeline",),
-    "pipeline_task": ("pipeline_task",),
-    "pipeline_run": ("pipeline_run",),
     "item": ("item",),
-    "class": ("class",),
-    "date": ("date",),
 }
-_LABEL = "label:"
 _UNSHARED = Share()
 
 # The order in which queries/marts/costs.sql puts them into a key; labels come after them.
@@ -41,15 +29,6 @@ _KEY = (
     "date", "cluster", "kind", "resource", "node", "team", "namespace", "workload_kind", "workload", "pod", "class",
     "pipeline", "pipeline_task", "pipeline_run", "item",
 )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Filters:
-    """Only the charges of these; None means all."""
-
-    cluster: str | None = None
-    namespace: str | None = None
-    team: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +53,12 @@ def cost_table(
 
     Columns: the dimensions as text, then cost, cost_used, cost_unused, cost_unobserved (null: no price known),
     cost_idle where idle capacity is shared, cost_shared where anything else is (both are within cost, and negative
-    where it is given away), used_ratio, cpu_core_hours, memory_gib_hours, gpu_hours, storage_gib_hours, and how many charges have no
-    price and so are not in `cost`. What nobody owns is in rows named (idle), (system) and (fee).
-    Raises ConfigError for an unknown dimension, an empty filter, and when the window holds several currencies.
+    where it is given away), used_ratio, cpu_core_hours, memory_gib_hours, gpu_hours, storage_gib_hours, and how many
+    charges have no price and so are not in `cost`. What nobody owns is in rows named (idle), (system) and (fee).
+    Raises ConfigError for an unknown dimension, and when the window holds several currencies.
     """
-    _refuse_empty(filters)
-    names = _columns(by)
-    labels = [name for name in names if name.startswith(_LABEL)]
+    names = key_columns(by, _DIMENSIONS, labels=True)
+    labels = [name for name in names if name.startswith(LABEL)]
     dimensions = [name for name in _KEY if name in names]
     rows = warehouse.query(
         "costs",
@@ -139,32 +117,9 @@ def quality(warehouse: Warehouse, window: Dates, cluster: str | None, today: dat
     return Quality(row["complete"], len(past) * max(1, row["clusters"]), row["coverage"])
 
 
-def _columns(by: Sequence[str]) -> list[str]:
-    """The answer's key columns, in the order in which they were asked for."""
-    names: dict[str, None] = {}
-    for dimension in by:
-        if dimension.startswith(_LABEL):
-            names[dimension] = None
-        elif dimension in _DIMENSIONS:
-            names |= dict.fromkeys(_DIMENSIONS[dimension])
-        else:
-            close = get_close_matches(dimension, _DIMENSIONS, 1)
-            raise ConfigError(
-                f"--by {dimension}: no such dimension" + (f"; did you mean {close[0]!r}?" if close else ""),
-                f"one or more of {', '.join(_DIMENSIONS)}, label:NAME",
-            )
-    return list(names)
-
-
 def _exposed(label: str) -> str:
     """The name under which kube-state-metrics exposes a label."""
-    return "label_" + plain_label(label.removeprefix(_LABEL))
-
-
-def _refuse_empty(filters: Filters) -> None:
-    for name, wanted in asdict(filters).items():
-        if wanted == "":  # a shell's variable that is not set: it must not become the cost of everything
-            raise ConfigError(f"--{name} is empty", f"name one, or leave --{name} out")
+    return "label_" + plain_label(label.removeprefix(LABEL))
 
 
 def _refuse_mixed(rows: pa.Table) -> None:

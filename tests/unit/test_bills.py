@@ -11,13 +11,13 @@ from small_bill import line, written
 from small_world import DAY, World, at
 
 from costlab.config.settings import Settings
+from costlab.domain.bills import CostKind
 from costlab.domain.dates import Dates
 from costlab.domain.errors import ConfigError
 from costlab.domain.signals import Signal
 from costlab.domain.time import Day
 from costlab.jobs.billing import import_bill, reconciliation
 from costlab.jobs.measure import compute_day, measure_day
-from costlab.store.focus import CostKind
 from costlab.store.lake import Lake
 from costlab.store.warehouse import Warehouse
 

@@ -11,8 +11,8 @@ from costlab.config.settings import Settings
 from costlab.domain.dates import Dates
 from costlab.domain.errors import ConfigError
 from costlab.domain.signals import Signal
-from costlab.jobs.consumption import energy_table
-from costlab.jobs.cost import Filters
+from costlab.jobs.asked import Filters
+from costlab.jobs.consumption import energy_used
 from costlab.store.warehouse import Warehouse
 
 GPU = {"gpu_uuid": "GPU-1", "node": "n1"}
@@ -26,7 +26,7 @@ def world() -> World:
 
 def asked(day: Measured, by: str, settings: Settings, **filters: str) -> list[dict[str, Any]]:
     warehouse = Warehouse.over_tables(day.tables)
-    rows: list[dict[str, Any]] = energy_table(
+    rows: list[dict[str, Any]] = energy_used(
         warehouse, settings, by.split(","), TODAY, Filters(**filters)
     ).to_pylist()
     return rows

@@ -13,7 +13,8 @@ from world import CLUSTER, INCOMPLETE, LAST_DAY, MISSING, world
 
 from costlab.domain.dates import Dates
 from costlab.domain.errors import ConfigError
-from costlab.jobs.cost import Filters, cost_table, currency_of, quality
+from costlab.jobs.asked import OF_PODS, Filters, key_columns
+from costlab.jobs.cost import cost_table, currency_of, quality
 from costlab.store.schema import conform, empty
 from costlab.store.warehouse import Warehouse
 
@@ -157,10 +158,15 @@ def test_only_known_dimensions_are_taken(warehouse: Warehouse, by: str, said: st
         cost_table(warehouse, [by], WEEK, EVERYTHING)
 
 
-@pytest.mark.parametrize("filters", [Filters(""), Filters(namespace=""), Filters(team="")])
-def test_an_empty_filter_is_not_everything(warehouse: Warehouse, filters: Filters) -> None:
-    with pytest.raises(ConfigError, match="is empty"):
-        cost_table(warehouse, ["team"], WEEK, filters)
+@pytest.mark.parametrize("name", ["cluster", "namespace", "team"])
+def test_an_empty_filter_is_no_filter(name: str) -> None:
+    with pytest.raises(ConfigError, match=f"--{name} is empty"):
+        Filters(**{name: ""})
+
+
+def test_an_empty_dimension_is_none() -> None:
+    with pytest.raises(ConfigError, match="--by '': no such dimension"):
+        key_columns(["team", ""], OF_PODS, labels=True)
 
 
 @pytest.mark.parametrize(

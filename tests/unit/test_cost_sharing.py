@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from costlab.config.settings import Share
 from costlab.domain.dates import Dates
 from costlab.domain.sharing import ShareIdle
-from costlab.jobs.cost import Filters, cost_table
+from costlab.jobs.asked import Filters
+from costlab.jobs.cost import cost_table
 from costlab.store.schema import arrow_schema
 from costlab.store.warehouse import Warehouse
 

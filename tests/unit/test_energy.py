@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from small_world import BEFORE, Measured, World, at
+from small_world import BEFORE, Measured, When, World, at
 
 from costlab.domain.errors import ReconcileError
 from costlab.domain.signals import Signal
@@ -76,7 +76,8 @@ def test_a_shared_gpu_counts_once_and_what_nobody_uses_is_nobodys() -> None:
 
 @pytest.mark.parametrize("larger", ["3g.40gb", "3c.4g.40gb"])
 def test_mig_instances_have_their_slices_of_the_one_meter_that_each_shows(larger: str) -> None:
-    made = World().node(nvidia_com_mig_1g_10gb=1.0, **{f"nvidia_com_mig_{larger.replace('.', '_')}": 1.0})
+    sizes: When = {f"nvidia_com_mig_{profile.replace('.', '_')}": 1.0 for profile in ("1g.10gb", larger)}
+    made = World().node(**sizes)
     for pod, profile in (("a", larger), ("b", "1g.10gb")):
         resource = f"nvidia_com_mig_{profile.replace('.', '_')}"
         made.pod(pod, requests={resource: 1.0}).use(pod)

@@ -18,7 +18,7 @@ from typer.testing import CliRunner, Result
 from costlab.cli.app import app
 from costlab.cli.frame import Desk
 from costlab.domain.dates import Dates
-from costlab.jobs.focus import focus_rows
+from costlab.jobs.focus_export import focus_rows
 from costlab.store.schema import arrow_schema
 from costlab.store.warehouse import Warehouse
 

@@ -12,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_bill import COMMON, line, written
 
+from costlab.domain.bills import CostKind
 from costlab.domain.errors import ConfigError
 from costlab.domain.time import Day, milliseconds
-from costlab.store.focus import CostKind, read_bill
+from costlab.store.focus_bill import read_bill
 
 ZONES = ["UTC", "Europe/Berlin", "Asia/Kathmandu", "Australia/Lord_Howe"]
 FIRST = datetime(2026, 10, 20, tzinfo=UTC)
@@ -64,7 +65,12 @@ def test_a_charge_is_shared_over_the_days_by_time_and_its_parts_add_up(
 def test_either_form_and_either_cost_is_read(tmp_path: Path, name: str, kind: CostKind, cost: int) -> None:
     bill = read_bill([written(tmp_path / name, line("i-1", "1.25", BilledCost="2"))], "UTC", kind, "USD")
     [row] = bill.rows.to_pylist()
-    assert (row["cost"], row["cost_kind"], row["file"], row["charge_class"]) == (cost, kind.value, name, None)
+    assert (row["cost"], row["cost_kind"], row["file"], row["charge_class"]) == (
+        cost,
+        kind.column,
+        name,
+        None,
+    )
     assert (row["start"], row["end"]) == (
         datetime(2026, 11, 20, tzinfo=UTC),
         datetime(2026, 11, 21, tzinfo=UTC),

@@ -9,12 +9,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 
+from costlab.domain.bills import CostKind
 from costlab.domain.errors import ConfigError
 from costlab.domain.time import day_of, days_between, instant
 from costlab.store.reading import connect, interruptible, name, text
@@ -28,13 +28,6 @@ _NEEDED = (
     "ResourceId",
 )  # fmt: skip
 _OPTIONAL = ("ResourceName", "ServiceName", "ChargeClass")
-
-
-class CostKind(StrEnum):
-    """Which cost counts: amortised and after discounts, or as it was invoiced."""
-
-    EFFECTIVE = "EffectiveCost"
-    BILLED = "BilledCost"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +67,7 @@ def read_bill(files: Sequence[Path], timezone: str, kind: CostKind, currency: st
             "first_ms": [day.window.start_ms for day in days],
             "past_ms": [day.window.end_ms for day in days],
         }))  # fmt: skip
-        rows = connection.sql(_BY_DAY, params={"kind": kind.value}).to_arrow_table()
+        rows = connection.sql(_BY_DAY, params={"kind": kind.column}).to_arrow_table()
     return Bill(rows, scopes, lines)
 
 
@@ -94,7 +87,7 @@ def _read(connection: duckdb.DuckDBPyConnection, files: Sequence[Path], kind: Co
         form = "auto_detect = false, header = true, delim = ',', quote = '\"', escape = '\"', filename = true"
         source = f"read_csv([{listed}], {form}, columns = {{{columns_of}}})"
     columns = {column.casefold(): column for column in told}
-    missing = [column for column in (*_NEEDED, kind.value) if column.casefold() not in columns]
+    missing = [column for column in (*_NEEDED, kind.column) if column.casefold() not in columns]
     if missing:
         raise ConfigError(
             f"{_named(files)}: the columns {', '.join(missing)} are missing",
@@ -121,7 +114,7 @@ def _read(connection: duckdb.DuckDBPyConnection, files: Sequence[Path], kind: Co
             {words("ResourceId")} as resource_id,
             {words("ResourceName")} as resource_name,
             {words("ServiceName")} as service,
-            try_cast({of(kind.value)} as decimal(38, 12)) as cost
+            try_cast({of(kind.column)} as decimal(38, 12)) as cost
         from {source}
     """)  # noqa: S608 - files and columns are quoted
 
@@ -215,10 +208,10 @@ def _faults(kind: CostKind) -> list[tuple[str, str, str]]:
         ("start_ms is null", "ChargePeriodStart", "is no time such as 2026-11-01T00:00:00Z"),
         ("end_ms is null", "ChargePeriodEnd", "is no time such as 2026-11-01T00:00:00Z"),
         ("end_ms <= start_ms", "ChargePeriodEnd", "is not later than ChargePeriodStart"),
-        (f"cost is null or abs(cost) >= {_MOST}", kind.value, "is no amount of money"),
+        (f"cost is null or abs(cost) >= {_MOST}", kind.column, "is no amount of money"),
         # What is given back is a credit, an adjustment or a correction; a usage below nothing is a mistake.
         (
-            "cost < 0 and category in ('Usage', 'Purchase') and charge_class is null", kind.value,
+            "cost < 0 and category in ('Usage', 'Purchase') and charge_class is null", kind.column,
             "is negative, and the line is neither Credit nor Adjustment nor a Correction",
         ),
     ]  # fmt: skip
