@@ -75,6 +75,15 @@ def test_autopilot_counts_load_not_time() -> None:
     )
 
 
+def test_autopilot_counts_a_stretch_up_to_midnight() -> None:
+    # Five core-minutes at 1 core, and a stretch of five minutes at 1.5 that begins a minute before midnight.
+    at_ms, cores, memory = replica([1.0, 1.5], [MIB, MIB], 5 * MINUTE_MS)
+    at_ms[1] += 4 * MINUTE_MS
+    median = AutopilotWindow(cpu_percentile=0.5, cpu_half_life_ms=10_000 * DAY_MS)
+    advised = advice(median, one_subject((at_ms, cores, memory), lasted_ms=5 * MINUTE_MS))
+    assert advised.cpu_request[0, 0] / 1.1 == pytest.approx(1.0, rel=0.03)
+
+
 @pytest.mark.parametrize(
     ("tolerance", "expected_mib"),
     [(Tolerance.MINIMAL, 1000), (Tolerance.LOW, 400), (Tolerance.INTERMEDIATE, 500)],

@@ -270,3 +270,14 @@ def test_before_the_first_sample_of_cpu_nothing_is_said() -> None:
     advised = advice(Vpa(), one_subject(replica([np.nan] * 90, [500 * MIB] * 90)))
     assert REASONS[advised.memory_reason[0, 0]] is Reason.NOT_OBSERVED
     assert np.isnan(advised.memory_request).all()
+
+
+def test_with_the_cpu_memory_is_forgotten() -> None:
+    days_ago = np.array([13.5, 13, 12, 11, 10, 9, 8, 7, 6, 0.5])
+    cores = np.array([1.0, *[np.nan] * 8, 1.0])
+    memory = np.array([*[8 * 1024.0] * 9, 100.0]) * MIB
+    at_ms = TODAY_MS - (days_ago * DAY_MS).astype(np.int64)
+    never = replace(BARE, target_percentile=0.99, expiry_ms=100 * DAY_MS)
+    assert advice(never, one_subject((at_ms, cores, memory))).memory_request > 8 * 1024 * MIB
+    forgets = replace(never, expiry_ms=8 * DAY_MS)
+    assert advice(forgets, one_subject((at_ms, cores, memory))).memory_request == 126805489

@@ -10,7 +10,7 @@ from costlab.core.kernels import Floats, Ints, Singles
 from costlab.core.rightsizing.histograms import Buckets
 from costlab.core.rightsizing.kernels import percentile_buckets, step_peaks, tally
 from costlab.core.rightsizing.policy import Advised
-from costlab.core.rightsizing.refusals import Proposed, advised, reasons
+from costlab.core.rightsizing.proposals import advised, proposed
 from costlab.core.rightsizing.samples import Circumstances, Samples
 from costlab.core.rightsizing.windows import DAY_MS, Windows, earliest, highest, subject_offsets
 
@@ -60,16 +60,21 @@ class AutopilotWindow:
             samples, samples.cpu_cores, days_ms, CPU_BUCKETS, self.cpu_half_life_ms, self.cpu_percentile
         )
         used = self._memory(samples, days_ms)
+        with_margin = used * (1 + self.margin)
         return advised(
-            Proposed(
+            proposed(
                 cores * (1 + self.margin),
-                np.full(cores.shape, np.nan),
-                reasons(cpu_points, 1, circumstances.cpu_autoscaled, allow_hpa=self.allow_hpa),
+                None,
+                cpu_points,
+                circumstances.cpu_autoscaled,
+                allow_hpa=self.allow_hpa,
             ),
-            Proposed(
-                used * (1 + self.margin),
-                used * (1 + self.margin),
-                reasons(memory_points, 1, circumstances.memory_autoscaled, allow_hpa=self.allow_hpa),
+            proposed(
+                with_margin,
+                with_margin,
+                memory_points,
+                circumstances.memory_autoscaled,
+                allow_hpa=self.allow_hpa,
             ),
         )
 

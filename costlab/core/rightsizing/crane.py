@@ -8,11 +8,10 @@ import numpy as np
 from costlab.core.kernels import Floats, Ints, Singles
 from costlab.core.rightsizing.histograms import Buckets
 from costlab.core.rightsizing.kernels import percentile_buckets, tally
-from costlab.core.rightsizing.krr import highest_killed
 from costlab.core.rightsizing.policy import Advised
-from costlab.core.rightsizing.refusals import Proposed, advised, reasons
+from costlab.core.rightsizing.proposals import advised, proposed
 from costlab.core.rightsizing.samples import Circumstances, Samples
-from costlab.core.rightsizing.windows import DAY_MS, Windows, highest, subject_offsets
+from costlab.core.rightsizing.windows import DAY_MS, Windows, highest, highest_killed, subject_offsets
 
 MIB, GIB = 2**20, 2**30
 # Sizes of its catalogue, in cores and GiB, in the order in which they are tried.
@@ -54,20 +53,11 @@ class Crane:
             used = np.where(np.isnan(used), used, np.fmax(used, np.maximum(killed + 100 * MIB, killed * 1.2)))
         if self.to_catalogue:
             cores, used = snapped(cores, used)
-        as_they_are = np.full(cores.shape, np.nan)
         _, cpu_points = highest(samples, samples.cpu_cores, windows)
         _, memory_points = highest(samples, samples.memory_bytes, windows)
         return advised(
-            Proposed(
-                cores,
-                as_they_are,
-                reasons(cpu_points, 1, circumstances.cpu_autoscaled, allow_hpa=self.allow_hpa),
-            ),
-            Proposed(
-                used,
-                as_they_are,
-                reasons(memory_points, 1, circumstances.memory_autoscaled, allow_hpa=self.allow_hpa),
-            ),
+            proposed(cores, None, cpu_points, circumstances.cpu_autoscaled, allow_hpa=self.allow_hpa),
+            proposed(used, None, memory_points, circumstances.memory_autoscaled, allow_hpa=self.allow_hpa),
         )
 
     def _sized(

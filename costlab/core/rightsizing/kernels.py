@@ -164,8 +164,10 @@ def bucket_of(value: float, first: float, growth: float, count: int) -> int:
     if value < first:
         return 0
     if growth == 1.0:
-        return min(int(value / first), count - 1)
-    return min(int(np.log(value * (growth - 1.0) / first + 1.0) / np.log(growth)), count - 1)
+        place = value / first
+    else:
+        place = np.log(value * (growth - 1.0) / first + 1.0) / np.log(growth)
+    return int(place) if place < count - 1 else count - 1
 
 
 @kernel
@@ -317,10 +319,8 @@ def daily_peaks(
     weights = np.zeros((segments, count))
     past = np.zeros(count)
     window_end_ms = np.zeros(replicas, np.int64)
-    used, most = (
-        np.full(replicas, -1.0),
-        np.full(replicas, -1.0),
-    )  # most: with what was added for a kill; -1 = none
+    used = np.full(replicas, -1.0)  # the peak of the open window; -1 = none
+    most = np.full(replicas, -1.0)  # or what a kill made of it
     place = np.empty(replicas, np.int64)
     for r in range(replicas):
         place[r] = at_or_after(at_ms, offsets[r], offsets[r + 1], edges_ms[0])

@@ -3,14 +3,13 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from costlab.core.kernels import Floats, Ints
 from costlab.core.rightsizing.policy import Advised
+from costlab.core.rightsizing.proposals import Proposed, advised, proposed
 from costlab.core.rightsizing.quantiles import window_quantiles
-from costlab.core.rightsizing.refusals import Proposed, advised, reasons
 from costlab.core.rightsizing.samples import Circumstances, Samples
-from costlab.core.rightsizing.windows import DAY_MS, Windows, highest
+from costlab.core.rightsizing.windows import DAY_MS, Windows, highest, highest_killed
 
 MIB = 2**20
 # 0.1 core is 0.10000000149 as a float32: without this its ceiling would be 101 millicores.
@@ -45,12 +44,8 @@ class KrrSimple:
         # KRR writes the fraction into its query with two decimals: 99.9 asks for the maximum.
         fraction = np.array([round(self.cpu_percentile / 100, 2)])
         cores = window_quantiles(samples, samples.cpu_cores, windows, fraction, pooled=False)[0]
-        request = whole_millicores(cores, self.settings)
-        cpu = Proposed(
-            request,
-            np.full(request.shape, np.inf),
-            _cpu_reasons(self.settings, samples, circumstances, windows),
-        )
+        none = np.full(cores.shape, np.inf)
+        cpu = _cpu(self.settings, samples, circumstances, windows, cores, none)
         return advised(cpu, _memory(self.settings, samples, circumstances, windows, days_ms))
 
 
@@ -68,11 +63,7 @@ class KrrSimpleLimit:
         windows = Windows.rolling(days_ms, self.settings.history_ms)
         fractions = np.array([self.cpu_request_percentile, self.cpu_limit_percentile]) / 100
         request, limit = window_quantiles(samples, samples.cpu_cores, windows, fractions, pooled=True)
-        cpu = Proposed(
-            whole_millicores(request, self.settings),
-            whole_millicores(limit, self.settings),
-            _cpu_reasons(self.settings, samples, circumstances, windows),
-        )
+        cpu = _cpu(self.settings, samples, circumstances, windows, request, limit)
         return advised(cpu, _memory(self.settings, samples, circumstances, windows, days_ms))
 
 
@@ -90,22 +81,23 @@ def with_buffer(peak_bytes: Floats, killed_limit_bytes: Floats, settings: KrrSet
     return np.maximum(np.ceil(wanted / MIB), settings.memory_min_mib) * MIB
 
 
-def highest_killed(circumstances: Circumstances, days_ms: Ints, reach_ms: int, subjects: int) -> Floats:
-    """The highest limit in force at a kill of at most `reach_ms` ago, float64 (days, subjects); NaN = there is none."""
-    found = np.full((len(days_ms), subjects), np.nan)
-    ago_ms = days_ms[:, None] - circumstances.killed_at_ms
-    for day, kill in np.argwhere((ago_ms > 0) & (ago_ms <= reach_ms)):
-        subject = circumstances.killed_subject[kill]
-        found[day, subject] = np.fmax(found[day, subject], circumstances.killed_limit_bytes[kill])
-    return found
-
-
-def _cpu_reasons(
-    settings: KrrSettings, samples: Samples, circumstances: Circumstances, windows: Windows
-) -> NDArray[np.int8]:
+def _cpu(
+    settings: KrrSettings,
+    samples: Samples,
+    circumstances: Circumstances,
+    windows: Windows,
+    request: Floats,
+    limit: Floats,
+) -> Proposed:
+    """Whole millicores of these cores."""
     _, points = highest(samples, samples.cpu_cores, windows)
-    return reasons(
-        points, settings.points_required, circumstances.cpu_autoscaled, allow_hpa=settings.allow_hpa
+    return proposed(
+        whole_millicores(request, settings),
+        whole_millicores(limit, settings),
+        points,
+        circumstances.cpu_autoscaled,
+        allow_hpa=settings.allow_hpa,
+        points_required=settings.points_required,
     )
 
 
@@ -118,7 +110,11 @@ def _memory(
     if settings.use_oomkill_data:
         killed = highest_killed(circumstances, days_ms, settings.history_ms, samples.subjects)
     wanted = with_buffer(peak, killed, settings)
-    reason = reasons(
-        points, settings.points_required, circumstances.memory_autoscaled, allow_hpa=settings.allow_hpa
+    return proposed(
+        wanted,
+        wanted,
+        points,
+        circumstances.memory_autoscaled,
+        allow_hpa=settings.allow_hpa,
+        points_required=settings.points_required,
     )
-    return Proposed(wanted, wanted, reason)

@@ -6,8 +6,8 @@ import numpy as np
 
 from costlab.core.kernels import Floats, Ints, Singles
 from costlab.core.rightsizing.policy import Advised
+from costlab.core.rightsizing.proposals import advised, proposed
 from costlab.core.rightsizing.quantiles import window_quantiles
-from costlab.core.rightsizing.refusals import Proposed, advised, reasons
 from costlab.core.rightsizing.samples import Circumstances, Samples
 from costlab.core.rightsizing.windows import DAY_MS, Windows, highest
 
@@ -36,18 +36,11 @@ class Kubecost:
         windows = Windows.rolling(days_ms, self.history_ms)
         cores, cpu_points = _base(samples, samples.cpu_cores, windows, self.cpu_quantile)
         used, memory_points = _base(samples, samples.memory_bytes, windows, self.memory_quantile)
-        as_they_are = np.full(cores.shape, np.nan)
+        cores = np.maximum(cores / self.target_cpu_utilisation, self.cpu_min_cores)
+        used = np.maximum(used / self.target_memory_utilisation, self.memory_min_bytes)
         return advised(
-            Proposed(
-                np.maximum(cores / self.target_cpu_utilisation, self.cpu_min_cores),
-                as_they_are,
-                reasons(cpu_points, 1, circumstances.cpu_autoscaled, allow_hpa=self.allow_hpa),
-            ),
-            Proposed(
-                np.maximum(used / self.target_memory_utilisation, self.memory_min_bytes),
-                as_they_are,
-                reasons(memory_points, 1, circumstances.memory_autoscaled, allow_hpa=self.allow_hpa),
-            ),
+            proposed(cores, None, cpu_points, circumstances.cpu_autoscaled, allow_hpa=self.allow_hpa),
+            proposed(used, None, memory_points, circumstances.memory_autoscaled, allow_hpa=self.allow_hpa),
         )
 
 

@@ -23,9 +23,8 @@ def window_quantiles(
         ordered, runs = gather(
             samples.at_ms, values, samples.offsets[low : high + 1], windows.edges_ms, pooled
         )
-        for begin, end in pairwise(runs):
-            if end - begin > 1:
-                ordered[begin:end].sort()
+        for run in np.flatnonzero(np.diff(runs) > 1):
+            ordered[runs[run] : runs[run + 1]].sort()
         found[:, :, s] = select(
             ordered, runs, windows.first, windows.last, len(windows.edges_ms) - 1, quantiles
         )

@@ -9,7 +9,7 @@ from costlab.core.kernels import Floats, Ints
 from costlab.core.rightsizing.histograms import Buckets
 from costlab.core.rightsizing.kernels import daily_peaks, percentile_buckets, state_of, tally
 from costlab.core.rightsizing.policy import Advised
-from costlab.core.rightsizing.refusals import Proposed, advised, reasons
+from costlab.core.rightsizing.proposals import advised, proposed
 from costlab.core.rightsizing.samples import Circumstances, Samples
 from costlab.core.rightsizing.windows import DAY_MS, Windows, earliest, subject_offsets
 
@@ -62,17 +62,12 @@ class Vpa:
     def advise(self, samples: Samples, circumstances: Circumstances, days_ms: Ints) -> Advised:
         """As `Policy.advise`: the targets; limits it only scales along, so it has no say in them here."""
         cpu, memory = self.bounds(samples, circumstances, days_ms)
-        as_they_are = np.full(cpu.target.shape, np.nan)
         return advised(
-            Proposed(
-                cpu.target / 1000,
-                as_they_are,
-                reasons(cpu.points, 1, circumstances.cpu_autoscaled, allow_hpa=self.allow_hpa),
+            proposed(
+                cpu.target / 1000, None, cpu.points, circumstances.cpu_autoscaled, allow_hpa=self.allow_hpa
             ),
-            Proposed(
-                memory.target,
-                as_they_are,
-                reasons(memory.points, 1, circumstances.memory_autoscaled, allow_hpa=self.allow_hpa),
+            proposed(
+                memory.target, None, memory.points, circumstances.memory_autoscaled, allow_hpa=self.allow_hpa
             ),
         )
 

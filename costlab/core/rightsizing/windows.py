@@ -6,7 +6,7 @@ import numpy as np
 
 from costlab.core.kernels import Floats, Ints, Singles
 from costlab.core.rightsizing.kernels import segment_peaks
-from costlab.core.rightsizing.samples import Samples
+from costlab.core.rightsizing.samples import Circumstances, Samples
 
 DAY_MS = 86_400_000
 
@@ -64,3 +64,13 @@ def highest(samples: Samples, values: Singles, windows: Windows) -> tuple[Floats
         np.array([np.fmax.reduce(top[a:b], axis=0) for a, b in pairs]).reshape(shape),
         np.array([points[a:b].sum(axis=0) for a, b in pairs], np.int64).reshape(shape),
     )
+
+
+def highest_killed(circumstances: Circumstances, days_ms: Ints, reach_ms: int, subjects: int) -> Floats:
+    """The highest limit in force at a kill of at most `reach_ms` ago, float64 (days, subjects); NaN = there is none."""
+    found = np.full((len(days_ms), subjects), np.nan)
+    ago_ms = days_ms[:, None] - circumstances.killed_at_ms
+    for day, kill in np.argwhere((ago_ms > 0) & (ago_ms <= reach_ms)):
+        subject = circumstances.killed_subject[kill]
+        found[day, subject] = np.fmax(found[day, subject], circumstances.killed_limit_bytes[kill])
+    return found
