@@ -34,6 +34,13 @@ OF_ENERGY: dict[str, Any] = {
     "clusters": "prod",
     "grams": "748.8",
 }
+OF_PAST = {name: OF_COSTS[name] for name in ("cluster", "namespace", "team", "start", "until")}
+OF_QUERIES = {
+    "costs": OF_COSTS,
+    "energy_use": OF_ENERGY,
+    "requested_days": OF_PAST,
+    "observed_usage": OF_PAST,
+}
 
 
 def names(files: list[Path]) -> list[str]:
@@ -46,7 +53,7 @@ def statement(file: Path) -> duckdb.Statement:
 
 
 def arguments(file: Path, given: dict[str, str] | None = None) -> dict[str, Any]:
-    usual = {"costs": OF_COSTS, "energy_use": OF_ENERGY}.get(file.stem, PARAMETERS)
+    usual = OF_QUERIES.get(file.stem, PARAMETERS)
     return {name: (given or {}).get(name, usual[name]) for name in statement(file).named_parameters}
 
 
