@@ -15,7 +15,7 @@ MARGINS = np.array([0.8, 0.9, 1.0, 1.05, 1.1, 1.15, 1.2, 1.3, 1.4, 1.6, 1.8, 2.0
 _HALF_LIFE, _FLEETS_HALF_LIFE = 14.0, 60.0  # days, of a subject's own violations and of its group's
 _PSEUDO_DAYS = 100.0  # of its group's rate, in a subject's own
 _PRIOR_DAYS = 20.0  # of `_prior`, in a group's rate
-_GROUPS = 4  # of equally many subjects, by how far the foreseen levels lie apart
+_GROUPS = 6  # of equally many subjects, by how far the foreseen levels lie apart
 _YOUNG = (4, 14)  # days seen: those below are groups of their own, whatever is foreseen
 _CEILING, _CEILING_FROM = (
     1.3,
