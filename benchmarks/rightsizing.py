@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from costlab.core.rightsizing.costlab.rule import Costlab
 from costlab.core.rightsizing.daily import daily_of
+from costlab.core.rightsizing.policies import POLICIES, policy_of
 from costlab.core.rightsizing.samples import Circumstances
 
 Floats = NDArray[np.float64]
@@ -91,7 +92,7 @@ def main() -> None:
 
 
 def of_others(usage: Usage) -> dict[str, Advice]:
-    """The rules that costlab is set against, by short formulas, and the bounds."""
+    """The rules that costlab is set against: those of others by name, plain ones by short formulas, and the bounds."""
     peaks, highest_cpu = _by_day(usage.memory), _by_day(usage.cpu)
     p95 = np.full(peaks.shape, np.nan)
     p97 = np.full(peaks.shape, np.nan)
@@ -101,14 +102,21 @@ def of_others(usage: Usage) -> dict[str, Advice]:
     peak = _before(peaks, WINDOW)
     return {
         "as provisioned": Advice(usage.cpu_now, usage.memory_now),
-        "krr-simple": Advice(p95, peak * 1.15),
-        "kubecost": Advice(_before(highest_cpu, WINDOW) / 0.7, peak / 0.7),
+        **{name: _named(name, usage) for name in POLICIES if not name.startswith("costlab")},
         "14 days × 1.3": Advice(p95, peak * 1.3),
         "28 days × 1.15": Advice(p97, _before(peaks, 28) * 1.15),
         "all days × 1.15": Advice(p97, _before(peaks, peaks.shape[1]) * 1.15),
         "yesterday's peak": Advice(_before(highest_cpu, 1), _before(peaks, 1)),
         "perfect foresight": Advice(np.nanpercentile(usage.cpu, 95, axis=2), peaks),
     }
+
+
+def _named(name: str, usage: Usage) -> Advice:
+    """What a rule advises by its name, knowing nothing but the usage."""
+    given = policy_of(name).advise(
+        samples_of(usage), Circumstances.nothing_known(len(usage.workloads)), usage.midnights_ms
+    )
+    return Advice(given.cpu_request.T, given.memory_request.T)
 
 
 def of_costlab(usage: Usage, first: int) -> dict[str, Advice]:

@@ -139,7 +139,7 @@ def _reasons(request: Floats, seen: Ints, autoscaled: NDArray[np.bool_]) -> NDAr
 def _edges(samples: Samples, days_ms: Ints) -> Ints:
     """Midnights from before the first stretch to the last that is asked for: those asked for, and 24 h steps elsewhere."""
     first_ms = int(samples.at_ms.min(initial=days_ms[0]))
-    edges_ms = [int(days_ms[0])]
+    edges_ms = [int(days_ms[0]) - _DAY_MS, int(days_ms[0])]  # one day at least, if only an empty one
     while edges_ms[0] > first_ms:
         edges_ms.insert(0, edges_ms[0] - _DAY_MS)
     for day_ms in days_ms[1:].tolist():
