@@ -4,6 +4,7 @@ from collections.abc import Callable
 from difflib import get_close_matches
 
 from costlab.core.rightsizing.autopilot import AutopilotWindow, Tolerance
+from costlab.core.rightsizing.costlab.rule import Costlab
 from costlab.core.rightsizing.crane import Crane
 from costlab.core.rightsizing.krr import KrrSimple, KrrSimpleLimit
 from costlab.core.rightsizing.kubecost import Kubecost
@@ -12,6 +13,8 @@ from costlab.core.rightsizing.vpa import Vpa
 
 # Each with the defaults of those whose rule it is.
 POLICIES: dict[str, Callable[[], Policy]] = {
+    "costlab": Costlab,
+    "costlab-steady": lambda: Costlab(steady=True),
     "krr-simple": KrrSimple,
     "krr-simple-limit": KrrSimpleLimit,
     "vpa": Vpa,
