@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from costlab.core import kernels
 from costlab.core.grid import Grid
 from costlab.core.kernels import Brief, Floats, Ints, Singles
+from costlab.domain.time import HOUR_MS
 
 _FAR = np.int64(2**62)
 ALWAYS = np.array([[-_FAR, _FAR]])
@@ -153,10 +154,10 @@ def bill_node(grid: Grid, levels: Levels, claims: Claims, rule: Rule, there: Int
     return Bill(
         parts_quantity=quantity[:-1],
         parts_amount=amount[:-1],
-        requested=sums[:, 1] / 3600.0,
-        used=np.where(sums[:, 2] > 0, sums[:, 3] / 3600.0, np.nan),
-        occupied_s=sums[:, 0],
-        observed_s=sums[:, 2],
+        requested=sums[:, 1] / HOUR_MS,
+        used=np.where(sums[:, 2] > 0, sums[:, 3] / HOUR_MS, np.nan),
+        occupied_s=sums[:, 0] / 1000.0,
+        observed_s=sums[:, 2] / 1000.0,
         idle_quantity=float(quantity[-1, 0]),
         idle_amount=float(amount[-1, 0]),
         system_quantity=float(quantity[-1, 1]),
@@ -171,7 +172,7 @@ def between(spans: Ints) -> Ints:
 
 
 def _cells(grid: Grid, levels: Levels) -> tuple[Floats, Floats, Floats]:
-    """Capacity and allocatable (value × seconds) and price (per value-hour) of each cell.
+    """Capacity and allocatable (value × milliseconds) and price (per value-hour) of each cell.
 
     Where the price changes within a cell it is weighted by capacity, so that Σ capacity × price is exact.
     """

@@ -22,7 +22,7 @@ class Grid:
         return self.start_ms + self.cells * self.cell_ms
 
     def level(self, start_ms: Ints, end_ms: Ints, values: Floats) -> Floats:
-        """Value × seconds of one quantity per cell, 0 where it is not in force: float64 (cells,)."""
+        """Value × milliseconds of one quantity per cell, 0 where it is not in force: float64 (cells,)."""
         weighted = np.zeros(self.cells)
         kernels.spread(
             0, start_ms, end_ms, values, 1.0, 0, len(values),

@@ -8,11 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from costlab.core._jit import bare_kernel, kernel
+from costlab.domain.time import HOUR_MS
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Brief = NDArray[np.int32]
 Singles = NDArray[np.float32]
+
+# Buckets of a sketch: the upper 15 bits of a float32 that is not negative. The next 9 bits part a bucket further.
+_BUCKETS, _FINE = 1 << 15, 1 << 9
+_FEW = 24  # samples are sorted by hand
+_ONE = np.int64(1) << 40
 
 
 @kernel
@@ -218,13 +224,13 @@ def spread(
     until_ms: int,
     grid_start_ms: int,
     cell_ms: int,
-    seconds: Floats,
+    covered_ms: Floats,
     weighted: Floats,
 ) -> None:
-    """Adds the seconds that intervals first:last cover within [begin_ms, until_ms), and value × seconds, to each cell.
+    """Adds the time that intervals first:last cover within [begin_ms, until_ms), and value × time, to each cell.
 
     start_ms, end_ms: int64 or int32 since zero_ms. values: float64 or float32, in 1 / `unit`; NaN covers nothing.
-    seconds, weighted: float64 (cells,), of a grid that begin_ms and until_ms lie within.
+    covered_ms, weighted: float64 (cells,), milliseconds, of a grid that begin_ms and until_ms lie within.
     """
     cell, edge_ms = 0, grid_start_ms
     for i in range(first, last):
@@ -240,14 +246,14 @@ def spread(
             edge_ms = grid_start_ms + cell * cell_ms
         while until > edge_ms + cell_ms:
             edge_ms += cell_ms
-            part_s = (edge_ms - begin) / 1000.0
-            seconds[cell] += part_s
-            weighted[cell] += value * part_s
+            part_ms = np.float64(edge_ms - begin)
+            covered_ms[cell] += part_ms
+            weighted[cell] += value * part_ms
             begin = edge_ms
             cell += 1
-        part_s = (until - begin) / 1000.0
-        seconds[cell] += part_s
-        weighted[cell] += value * part_s
+        part_ms = np.float64(until - begin)
+        covered_ms[cell] += part_ms
+        weighted[cell] += value * part_ms
 
 
 @bare_kernel
@@ -320,12 +326,12 @@ def bill(
         seen[r, 0]:seen[r, 1]. They count from the first to the last that the row asks for. A row with seen[r, 0] = -1
         was seen to use nothing all that time.
     there: int64 (m, 2), spans apart from each other and ordered; what lies outside them does not count.
-    capacity, allocatable: (cells,), value × seconds over the whole cell. price: (cells,), per value-hour.
+    capacity, allocatable: (cells,), value × milliseconds over the whole cell. price: (cells,), per value-hour.
     mode: bill by request, bill by usage (both: the larger), usage is a share of the request (GPUs),
         capacity is known.
     Returns two float64 (rows + 1, 3) arrays, value-hours and money: a row's used, unused and unobserved part;
     the last row is idle, system and (in the first array alone) the number of contended cells. Then float64 (rows, 4):
-    seconds occupied, value × seconds requested, seconds observed, value × seconds used.
+    time occupied, value × time requested, time observed, value × time used, in milliseconds.
     """
     by_request, by_usage, is_share, bounded = mode
     rows, cells = len(asked_offsets) - 1, len(capacity)
@@ -350,9 +356,9 @@ def bill(
     demand = np.empty(place[rows])
     use = np.empty(place[rows])
     total = np.zeros(cells)
-    occupied_s = np.zeros(cells)
+    occupied_ms = np.zeros(cells)
     requested = np.zeros(cells)
-    observed_s = np.zeros(cells)
+    observed_ms = np.zeros(cells)
     worked = np.zeros(cells)
     steps = np.empty((64, 4), np.int64)
     partial = np.empty(64)
@@ -363,33 +369,33 @@ def bill(
             begin_ms, until_ms = max(there[span, 0], life[r, 0]), min(there[span, 1], life[r, 1])
             spread(
                 0, asked_start_ms, asked_end_ms, asked, 1.0, asked_offsets[r], asked_offsets[r + 1],
-                begin_ms, until_ms, grid_start_ms, cell_ms, occupied_s, requested,
+                begin_ms, until_ms, grid_start_ms, cell_ms, occupied_ms, requested,
             )  # fmt: skip
             if seen[r, 0] < 0:
                 spread(
                     0, life[r, :1], life[r, 1:], nothing, 1.0, 0, 1,
-                    begin_ms, until_ms, grid_start_ms, cell_ms, observed_s, worked,
+                    begin_ms, until_ms, grid_start_ms, cell_ms, observed_ms, worked,
                 )  # fmt: skip
             else:
                 spread(
                     used_zero_ms, used_start_ms, used_end_ms, used, unit, seen[r, 0], seen[r, 1],
-                    begin_ms, until_ms, grid_start_ms, cell_ms, observed_s, worked,
+                    begin_ms, until_ms, grid_start_ms, cell_ms, observed_ms, worked,
                 )  # fmt: skip
-        sums[r, 0] = pairwise(occupied_s, low, high, steps, partial)
+        sums[r, 0] = pairwise(occupied_ms, low, high, steps, partial)
         sums[r, 1] = pairwise(requested, low, high, steps, partial)
-        sums[r, 2] = pairwise(observed_s, low, high, steps, partial)
+        sums[r, 2] = pairwise(observed_ms, low, high, steps, partial)
         if not is_share:
             sums[r, 3] = pairwise(worked, low, high, steps, partial)
         shift = place[r] - low
         for cell in range(low, high):
             wanted, level = 0.0, np.nan
-            if observed_s[cell] > 0.0:
-                level = worked[cell] / observed_s[cell]
+            if observed_ms[cell] > 0.0:
+                level = worked[cell] / observed_ms[cell]
                 worked[cell] = level * requested[cell]
-            if occupied_s[cell] > 0.0:
+            if occupied_ms[cell] > 0.0:
                 wanted = requested[cell]
                 if not is_share:
-                    level *= occupied_s[cell]
+                    level *= occupied_ms[cell]
                     if by_usage and not np.isnan(level):
                         wanted = max(wanted, level) if by_request else level
             else:
@@ -398,9 +404,14 @@ def bill(
             total[cell] += wanted
         if is_share:
             sums[r, 3] = pairwise(worked, low, high, steps, partial)
-        occupied_s[low:high], requested[low:high], observed_s[low:high], worked[low:high] = 0.0, 0.0, 0.0, 0.0
+        occupied_ms[low:high], requested[low:high], observed_ms[low:high], worked[low:high] = (
+            0.0,
+            0.0,
+            0.0,
+            0.0,
+        )
     scale = np.ones(cells)
-    to_money = price / 3600.0
+    to_money = price / HOUR_MS
     for cell in range(cells):
         room = capacity[cell]
         if not bounded:
@@ -413,13 +424,13 @@ def bill(
         if room > 0.0:
             idle = max(0.0, allocatable[cell] - total[cell])
             system = room - min(total[cell], room) - idle
-            quantity[rows, 0] += idle / 3600.0
-            quantity[rows, 1] += system / 3600.0
+            quantity[rows, 0] += idle
+            quantity[rows, 1] += system
             amount[rows, 0] += idle * to_money[cell]
             amount[rows, 1] += system * to_money[cell]
     for r in range(rows):
         # In registers: nothing tells the compiler that these arrays and the others do not overlap.
-        used_hours, unused_hours, unseen_hours = 0.0, 0.0, 0.0
+        used_part, unused_part, unseen_part = 0.0, 0.0, 0.0
         used_money, unused_money, unseen_money = 0.0, 0.0, 0.0
         shift = first[r] - place[r]
         for i in range(place[r], place[r + 1]):
@@ -428,16 +439,19 @@ def bill(
                 continue
             rate = to_money[shift + i]
             if np.isnan(use[i]):
-                unseen_hours += billed / 3600.0
+                unseen_part += billed
                 unseen_money += billed * rate
                 continue
             spent = billed * min(use[i], 1.0) if is_share else min(billed, use[i])
-            used_hours += spent / 3600.0
-            unused_hours += (billed - spent) / 3600.0
+            used_part += spent
+            unused_part += billed - spent
             used_money += spent * rate
             unused_money += (billed - spent) * rate
-        quantity[r, 0], quantity[r, 1], quantity[r, 2] = used_hours, unused_hours, unseen_hours
+        quantity[r, 0], quantity[r, 1], quantity[r, 2] = used_part, unused_part, unseen_part
         amount[r, 0], amount[r, 1], amount[r, 2] = used_money, unused_money, unseen_money
+    contended = quantity[rows, 2]
+    quantity /= HOUR_MS
+    quantity[rows, 2] = contended
     return quantity, amount, sums
 
 
@@ -473,67 +487,117 @@ def profile(
     bits = values.view(np.int32)
     word = np.zeros(1, np.int32)
     number = word.view(np.float32)
-    begin = np.zeros((4, 256), np.int64)
+    # Of each bucket how many samples there are, above 2^40, and their milliseconds, below it.
+    told = np.zeros(_BUCKETS, np.int64)
+    place = np.full(_BUCKETS, -1, np.int64)
+    fine = np.zeros(_FINE, np.int64)
     entry = 0
     samples = np.empty(0, np.int64)
-    spare = np.empty(0, np.int64)
+    parted = np.empty(0, np.int64)
+    begin = np.zeros(len(percents) + 1, np.int64)
+    short_ms = np.zeros(len(percents), np.int64)
+    found = np.zeros(len(percents), np.int64)
     for r in range(rows):
         if seen[r, 1] - seen[r, 0] > len(samples):
             samples = np.empty(seen[r, 1] - seen[r, 0], np.int64)
-            spare = np.empty(seen[r, 1] - seen[r, 0], np.int64)
-        n, work = 0, 0.0
+            parted = np.empty(seen[r, 1] - seen[r, 0], np.int64)
+        n, work, all_ms, none_ms = 0, 0.0, np.int64(0), np.int64(0)
+        low, high = _BUCKETS, 0
+        born_ms, died_ms = life[r, 0] - zero_ms, life[r, 1] - zero_ms
         for i in range(seen[r, 0], seen[r, 1]):
-            lasted_ms = min(zero_ms + end_ms[i], life[r, 1]) - max(zero_ms + start_ms[i], life[r, 0])
+            lasted_ms = min(np.int64(end_ms[i]), died_ms) - max(np.int64(start_ms[i]), born_ms)
             if lasted_ms > 0 and values[i] >= 0 and values[i] < np.inf:
                 # Floats that are not negative are in the order of their bits; -0 loses its sign here.
                 key = np.int64(bits[i]) & 0x7FFFFFFF
                 samples[n] = key << 32 | lasted_ms
-                begin[0, key & 0xFF] += 1
-                begin[1, key >> 8 & 0xFF] += 1
-                begin[2, key >> 16 & 0xFF] += 1
-                begin[3, key >> 24] += 1
-                observed_ms[r] += lasted_ms
-                work += np.float64(values[i]) * lasted_ms
                 n += 1
-        # Byte by byte, the lowest first, and none that is the same in all: a library's sort would take 2 s to compile.
-        for byte in range(4):
-            shift = 32 + 8 * byte
-            if n and begin[byte, samples[0] >> shift & 0xFF] < n:
-                _by_byte(samples, spare, n, shift, begin[byte])
-                samples, spare = spare, samples
-            begin[byte] = 0
+                all_ms += lasted_ms
+                work += np.float64(values[i]) * lasted_ms
+                if key == 0:
+                    none_ms += lasted_ms
+                    continue
+                bucket = max(int(key >> 17), 1)
+                told[bucket] += _ONE | lasted_ms
+                low, high = min(low, bucket), max(high, bucket)
         if n:
-            mean[r] = work / observed_ms[r]
-        reached_ms, rank, last = 0, 0, -1
-        for i in range(n):
-            lasted_ms = samples[i] & 0xFFFFFFFF
-            word[0] = samples[i] >> 32
-            reached_ms += lasted_ms
-            while rank < len(percents) and 100 * reached_ms >= percents[rank] * observed_ms[r]:
-                ranks[r, rank] = number[0]
+            mean[r] = work / all_ms
+        observed_ms[r] = all_ms
+        # The sketch; which bucket each rank is in, and how much of the time lies before that.
+        reached_ms, rank = none_ms, 0
+        if none_ms > 0:
+            buckets[entry], weights_ms[entry] = 0, none_ms
+            entry += 1
+            while rank < len(percents) and 100 * none_ms >= percents[rank] * all_ms:
+                ranks[r, rank] = 0.0
                 rank += 1
-            bucket = word[0] >> 17
-            if word[0] > 0 and bucket == 0:
-                bucket = 1
-            if bucket != last:
-                buckets[entry], weights_ms[entry] = bucket, 0
-                last = bucket
-                entry += 1
-            weights_ms[entry - 1] += lasted_ms
+        first, several = rank, 0
+        begin[0] = 0
+        for bucket in range(low, high + 1):
+            if told[bucket] == 0:
+                continue
+            lasted_ms = told[bucket] & (_ONE - 1)
+            buckets[entry], weights_ms[entry] = bucket, lasted_ms
+            entry += 1
+            reached_ms += lasted_ms
+            holds = False
+            while rank < len(percents) and 100 * reached_ms >= percents[rank] * all_ms:
+                found[rank] = several
+                # The smallest whole time, and some, that is this part of all.
+                short_ms[rank] = max((percents[rank] * all_ms + 99) // 100 - (reached_ms - lasted_ms), 1)
+                rank += 1
+                holds = True
+            if holds:
+                place[bucket] = begin[several]
+                begin[several + 1] = begin[several] + (told[bucket] >> 40)
+                several += 1
+            told[bucket] = 0
+        if first == len(percents):
+            offsets[r + 1] = entry
+            continue
+        # Only the samples of the buckets that hold a rank are looked at once more.
+        for i in range(n):
+            bucket = max(int(samples[i] >> 49), 1)
+            if place[bucket] >= 0 and samples[i] >> 32 > 0:
+                parted[place[bucket]] = samples[i]
+                place[bucket] += 1
+        for k in range(several):
+            place[max(int(parted[begin[k]] >> 49), 1)] = -1
+        for k in range(first, rank):
+            word[0] = _at(parted, begin[found[k]], begin[found[k] + 1], short_ms[k], fine)
+            ranks[r, k] = number[0]
         offsets[r + 1] = entry
     return observed_ms, mean, ranks, offsets, buckets[:entry].copy(), weights_ms[:entry].copy()
 
 
 @bare_kernel
-def _by_byte(samples: Ints, into: Ints, count: int, shift: int, begin: Ints) -> None:
-    """Writes the first `count` samples in the order of one of their bytes, equals in the order that they had.
+def _at(samples: Ints, low: int, high: int, wanted_ms: int, fine: Ints) -> int:
+    """The smallest key of the samples low:high (key << 32 | ms, of one bucket) with that much time at or below it.
 
-    begin: int64 (256,), how many have each byte; it is used up.
+    fine: int64 (_FINE,) of zeros, and so it is left.
     """
-    place = 0
-    for byte in range(256):
-        place, begin[byte] = place + begin[byte], place
-    for i in range(count):
-        byte = samples[i] >> shift & 0xFF
-        into[begin[byte]] = samples[i]
-        begin[byte] += 1
+    if high - low > _FEW:
+        for i in range(low, high):
+            fine[samples[i] >> 40 & _FINE - 1] += samples[i] & 0xFFFFFFFF
+        part = 0
+        while fine[part] < wanted_ms:
+            wanted_ms -= fine[part]
+            part += 1
+        last = low
+        for i in range(low, high):
+            fine[samples[i] >> 40 & _FINE - 1] = 0
+            if samples[i] >> 40 & _FINE - 1 == part:
+                samples[i], samples[last] = samples[last], samples[i]
+                last += 1
+        high = last
+    for i in range(low + 1, high):
+        moved, j = samples[i], i
+        while j > low and samples[j - 1] > moved:
+            samples[j] = samples[j - 1]
+            j -= 1
+        samples[j] = moved
+    i = low
+    wanted_ms -= samples[i] & 0xFFFFFFFF
+    while wanted_ms > 0:
+        i += 1
+        wanted_ms -= samples[i] & 0xFFFFFFFF
+    return int(samples[i] >> 32)

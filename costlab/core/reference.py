@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from costlab.core.kernels import Brief, Floats, Ints, Singles
+from costlab.domain.time import HOUR_MS
 
 Intervals: TypeAlias = tuple[int, Ints | Brief, Ints | Brief, Floats | Singles, float, int, int]
 
@@ -134,18 +135,18 @@ def spread(
     until_ms: int,
     grid_start_ms: int,
     cell_ms: int,
-    seconds: Floats,
+    covered_ms: Floats,
     weighted: Floats,
 ) -> None:
-    """Adds the seconds that intervals first:last cover within [begin_ms, until_ms), and value × seconds, to each cell."""
+    """Adds the time that intervals first:last cover within [begin_ms, until_ms), and value × time, to each cell."""
     level = values[first:last].astype(np.float64) * unit
     start = np.maximum(zero_ms + start_ms[first:last].astype(np.int64), begin_ms)
     end = np.minimum(zero_ms + end_ms[first:last].astype(np.int64), until_ms)
-    edges = grid_start_ms + cell_ms * np.arange(len(seconds) + 1)
+    edges = grid_start_ms + cell_ms * np.arange(len(covered_ms) + 1)
     overlap_ms = np.minimum(end[:, None], edges[1:]) - np.maximum(start[:, None], edges[:-1])
-    part_s = np.where(np.isnan(level)[:, None], 0.0, np.maximum(overlap_ms, 0) / 1000.0)
-    seconds += part_s.sum(axis=0)
-    weighted += (np.nan_to_num(level)[:, None] * part_s).sum(axis=0)
+    part_ms = np.where(np.isnan(level)[:, None], 0.0, np.maximum(overlap_ms, 0))
+    covered_ms += part_ms.sum(axis=0)
+    weighted += (np.nan_to_num(level)[:, None] * part_ms).sum(axis=0)
 
 
 def pairwise(values: Floats, low: int, high: int, steps: Ints, partial: Floats) -> float:  # noqa: ARG001 - as the kernel
@@ -176,7 +177,7 @@ def bill(
     by_request, by_usage, is_share, bounded = mode
     rows, cells = len(asked_offsets) - 1, len(capacity)
     grid = grid_start_ms, cell_ms
-    occupied_s, requested, observed_s, worked = (np.zeros((rows, cells)) for _ in range(4))
+    occupied_ms, requested, observed_ms, worked = (np.zeros((rows, cells)) for _ in range(4))
     for r in range(rows):
         low, high = asked_offsets[r : r + 2]
         born, died = asked_start_ms[low:high].min(), asked_end_ms[low:high].max()
@@ -194,14 +195,14 @@ def bill(
             does = 0, np.array([born]), np.array([died]), np.zeros(1), 1.0, 0, 1
         for begin, until in there:
             life = max(begin, born, grid_start_ms), min(until, died, grid_start_ms + cells * cell_ms)
-            spread(*wants, *life, *grid, occupied_s[r], requested[r])
-            spread(*does, *life, *grid, observed_s[r], worked[r])
-    here = occupied_s > 0
-    seen_here = here & (observed_s > 0)
-    level = np.divide(worked, observed_s, out=np.zeros_like(worked), where=observed_s > 0)
+            spread(*wants, *life, *grid, occupied_ms[r], requested[r])
+            spread(*does, *life, *grid, observed_ms[r], worked[r])
+    here = occupied_ms > 0
+    seen_here = here & (observed_ms > 0)
+    level = np.divide(worked, observed_ms, out=np.zeros_like(worked), where=observed_ms > 0)
     work = level * requested if is_share else worked
-    sums = np.column_stack([each.sum(axis=1) for each in (occupied_s, requested, observed_s, work)])
-    use = np.where(seen_here, level if is_share else level * occupied_s, np.nan)
+    sums = np.column_stack([each.sum(axis=1) for each in (occupied_ms, requested, observed_ms, work)])
+    use = np.where(seen_here, level if is_share else level * occupied_ms, np.nan)
     demand = np.where(here, requested, 0.0)
     if by_usage and not is_share:
         demand = np.where(seen_here, np.maximum(demand, use) if by_request else use, demand)
@@ -225,11 +226,11 @@ def bill(
         rest[1] = np.where(alive, capacity - np.minimum(total, capacity) - rest[0], 0.0)
     contended = float(np.sum(total > capacity * (1.0 + 1e-12))) if bounded else 0.0
     quantity, amount = np.zeros((rows + 1, 3)), np.zeros((rows + 1, 3))
-    quantity[:rows] = parts.sum(axis=2).T / 3600.0
-    quantity[rows] = [rest[0].sum() / 3600.0, rest[1].sum() / 3600.0, contended]
+    quantity[:rows] = parts.sum(axis=2).T / HOUR_MS
+    quantity[rows] = [rest[0].sum() / HOUR_MS, rest[1].sum() / HOUR_MS, contended]
     touched = (billed > 0) & np.stack([seen_here, seen_here, ~seen_here])
-    amount[:rows] = np.where(touched, parts * price, 0.0).sum(axis=2).T / 3600.0
-    amount[rows, :2] = np.where(bounded & (capacity > 0), rest * price, 0.0).sum(axis=1) / 3600.0
+    amount[:rows] = np.where(touched, parts * price, 0.0).sum(axis=2).T / HOUR_MS
+    amount[rows, :2] = np.where(bounded & (capacity > 0), rest * price, 0.0).sum(axis=1) / HOUR_MS
     return quantity, amount, sums
 
 

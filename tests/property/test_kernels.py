@@ -233,6 +233,21 @@ def test_profile(used: tuple[Any, ...]) -> None:
     same(kernels.profile(*arguments), reference.profile(*arguments))
 
 
+@given(st.integers(0, 2**32 - 1), st.sampled_from([0.0, 1e-4, 0.01, 1.0, 8.0]))
+def test_profile_of_a_day(seed: int, sigma: float) -> None:
+    """As many samples as a day has, most of them in few buckets: they are not sorted, but parted."""
+    random = np.random.default_rng(seed)
+    count = 1440
+    start_ms = (60_000 * np.arange(count) + random.integers(0, 20_000, count)).astype(np.int32)
+    values = np.exp(sigma * random.standard_normal(count)).round(random.integers(1, 6)).astype(np.float32)
+    values[random.random(count) < random.choice([0.0, 0.3, 0.97])] = random.choice([0.0, np.nan])
+    seen = np.array([[0, count], [100, 1200]])
+    life = np.array([[0, 2**40], [5_000_000, 70_000_000]])
+    arguments = (seen, life, 0, start_ms, np.append(start_ms[1:], start_ms[-1] + 1), values)
+    percents = np.array([0, 1, 50, 50, 90, 95, 99, 100])
+    same(kernels.profile(*arguments, percents), reference.profile(*arguments, percents))
+
+
 @given(usage())
 def test_profile_by_definition(used: tuple[Any, ...]) -> None:
     """Nearest rank in fractions, and a sketch that is 1/128 away at most."""
