@@ -5,7 +5,7 @@ from math import isnan
 
 import numpy as np
 import pytest
-from small_world import DAY, Measured, World, at, shift
+from small_world import DAY, Measured, When, World, at, shift
 
 from costlab.core.sketch import nearest_rank
 from costlab.domain.signals import Signal
@@ -45,8 +45,8 @@ def test_a_row_says_all_that_a_device_did_for_its_user() -> None:
     assert hours[:6] == pytest.approx(0.2)
     assert hours[6:13] == pytest.approx(0.6)
     assert np.isnan(hours[13:]).all()
-    sketch = (np.array(row[name], np.int32) for name in ("busy_sketch_buckets", "busy_sketch_ms"))
-    assert nearest_rank(*sketch, 50) == pytest.approx(0.6, rel=1 / 128)
+    buckets, weights_ms = (np.array(row[f"busy_sketch_{name}"], np.int32) for name in ("buckets", "ms"))
+    assert nearest_rank(buckets, weights_ms, 50) == pytest.approx(0.6, rel=1 / 128)
 
 
 def test_what_only_another_signal_shows_is_not_busy_and_not_idle() -> None:
@@ -80,7 +80,7 @@ def test_further_signals_change_no_charge_and_no_row_of_gpu_usage() -> None:
 def test_hours_are_those_of_the_local_clock(zone: str, on: date, busy_at: int, missing: set[int]) -> None:
     day = Day(on, zone)
     start_ms, end_ms = day.window.start_ms - HOUR_MS, day.window.end_ms + HOUR_MS
-    when = {"start_ms": start_ms, "end_ms": end_ms}
+    when: When = {"start_ms": start_ms, "end_ms": end_ms}
     begin_ms = day.window.start_ms + busy_at * HOUR_MS  # no clock has been changed until then
     made = World().node(nvidia_com_gpu=1.0, **when).pod("a", requests=ASKED, **when)
     made.add(
