@@ -7,21 +7,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from small_gpus import held
-from small_world import DAY
+from small_world import DAY, Measured, World
 
 from costlab.config.mig import mig_profiles
 from costlab.domain.advice import Action, Evidence, Reason
+from costlab.domain.signals import Signal
 from costlab.domain.units import GIB
-from costlab.jobs.rightsizing.gpus import advice_of
+from costlab.jobs.rightsizing.gpus import advice_of, gpu_advice
 from costlab.jobs.rightsizing.held import Held, Holding
 from costlab.jobs.rightsizing.judging import judged, smallest
+from costlab.store.warehouse import Warehouse
 
 NAN = np.nan
 OFFICE = np.tile(np.where((np.arange(24) >= 8) & (np.arange(24) < 19), 0.6, 0.0), (14, 1))
 OFFICE[[5, 6, 12, 13]] = 0.0  # weekends
 BUSY_AT_NOON: dict[str, Any] = {"hourly": OFFICE, "busy_p99": 0.6, "busy_max": 0.6}
 BY_UTILISATION: dict[str, Any] = {"engine_s": 0.0, "sm_active_p95": NAN, "sm_active_max": NAN}
-M, I, R = Evidence.MEASURED, Evidence.INDICATED, Evidence.REFUSED  # noqa: E741
+M, HINT, R = Evidence.MEASURED, Evidence.INDICATED, Evidence.REFUSED
 
 
 @pytest.mark.parametrize(
@@ -30,24 +32,24 @@ M, I, R = Evidence.MEASURED, Evidence.INDICATED, Evidence.REFUSED  # noqa: E741
         # idle: by the engine and the power, by less than both, for long enough
         ({"busy": 0.0, "memory_max_bytes": GIB}, Action.IDLE, Reason.ADVISED, M),
         ({"busy": 0.005, "memory_max_bytes": GIB}, Action.IDLE, Reason.ADVISED, M),
-        ({"busy": 0.0, "memory_max_bytes": GIB, "power_mean_watts": 200.0}, Action.IDLE, Reason.ADVISED, I),
-        ({"busy": 0.0, "memory_max_bytes": GIB, "power_mean_watts": NAN}, Action.IDLE, Reason.ADVISED, I),
-        ({"busy": 0.0, "memory_max_bytes": GIB, **BY_UTILISATION}, Action.IDLE, Reason.ADVISED, I),
+        ({"busy": 0.0, "memory_max_bytes": GIB, "power_mean_watts": 200.0}, Action.IDLE, Reason.ADVISED, HINT),
+        ({"busy": 0.0, "memory_max_bytes": GIB, "power_mean_watts": NAN}, Action.IDLE, Reason.ADVISED, HINT),
+        ({"busy": 0.0, "memory_max_bytes": GIB, **BY_UTILISATION}, Action.IDLE, Reason.ADVISED, HINT),
         ({"busy": 0.0, "memory_max_bytes": GIB, "days": 1, "hours": 23.0}, Action.SMALLER, Reason.TOO_LITTLE_DATA, R),
         # a model that is parked
         ({"busy": 0.0, "memory_max_bytes": 70 * GIB, "power_mean_watts": 90.0}, Action.MEMORY_ONLY, Reason.ADVISED, M),
         # nights and weekends
         ({"busy": 0.2, "workload_class": "notebook", **BUSY_AT_NOON}, Action.PART_TIME, Reason.ADVISED, M),
         ({"busy": 0.2, "workload_class": "training", **BUSY_AT_NOON}, Action.MIG, Reason.ADVISED, M),
-        ({"busy": 0.2, "workload_class": "notebook", **BUSY_AT_NOON, **BY_UTILISATION}, Action.PART_TIME, Reason.ADVISED, I),
+        ({"busy": 0.2, "workload_class": "notebook", **BUSY_AT_NOON, **BY_UTILISATION}, Action.PART_TIME, Reason.ADVISED, HINT),
         # several GPUs
         ({"busy": [0.8, 0.0]}, Action.FEWER, Reason.ADVISED, M),
-        ({"busy": [0.8], "pieces": 2.0}, Action.FEWER, Reason.NOT_OBSERVED, I),
-        ({"busy": [0.8, 0.0], **BY_UTILISATION}, Action.FEWER, Reason.ADVISED, I),
+        ({"busy": [0.8], "pieces": 2.0}, Action.FEWER, Reason.NOT_OBSERVED, HINT),
+        ({"busy": [0.8, 0.0], **BY_UTILISATION}, Action.FEWER, Reason.ADVISED, HINT),
         ({"busy": [0.9, 0.3]}, Action.IMBALANCE, Reason.ADVISED, M),
         ({"busy": [0.3, 0.3]}, Action.MIG, Reason.SEVERAL_GPUS, R),
         ({"busy": [0.9, 0.9]}, Action.MIG, Reason.NEAR_ENOUGH, M),
-        ({"busy": [0.3] * 8, "usual": 2.0}, Action.SMALLER, Reason.ADVISED, I),
+        ({"busy": [0.3] * 8, "usual": 2.0}, Action.SMALLER, Reason.ADVISED, HINT),
         ({"busy": [0.9] * 8, "usual": 2.0}, Action.MIG, Reason.NEAR_ENOUGH, M),
         # the CPU is what it waits for
         ({"busy": 0.3, "cpu_pressed": 0.97}, Action.STARVED, Reason.ADVISED, M),
@@ -64,7 +66,7 @@ M, I, R = Evidence.MEASURED, Evidence.INDICATED, Evidence.REFUSED  # noqa: E741
         ({"busy": 0.2, "memory_max_bytes": 72 * GIB}, Action.MIG, Reason.NEAR_ENOUGH, M),  # it grew: that is need
         ({"busy": 0.2, "workload_class": "training", "full_runs": 0}, Action.MIG, Reason.NO_FULL_RUN, R),
         ({"busy": 0.1, "mig_profile": "3g.40gb"}, Action.MIG, Reason.NEAR_ENOUGH, M),
-        ({"busy": 0.2, "model": "Tesla T4"}, Action.TIME_SLICING, Reason.ADVISED, I),
+        ({"busy": 0.2, "model": "Tesla T4"}, Action.TIME_SLICING, Reason.ADVISED, HINT),
         ({"busy": 0.9, "model": "Tesla T4"}, Action.MIG, Reason.NEAR_ENOUGH, M),
         # nothing to go by
         ({"busy": 0.0, "shared": True}, Action.SMALLER, Reason.SHARED_GPU, R),
@@ -137,7 +139,7 @@ def test_money_of_each_statement() -> None:
 
 def row_of(one: Held) -> dict[str, Any]:
     rows = advice_of(
-        Holding((one,), one.seen.of(np.empty(0, np.int64)), {}, 14 * 24.0, "USD"), "c", DAY
+        Holding((one,), one.seen.of(np.empty(0, np.int64)), 14 * 24.0, "USD"), "c", DAY
     ).to_pylist()
     return rows[0]  # type: ignore[no-any-return]
 
@@ -152,10 +154,58 @@ def test_a_month_is_one_like_the_window_and_net_is_what_empties_a_node() -> None
 
 def test_slices_that_nobody_took() -> None:
     free = held(busy=[0.0, 0.0], mig_profile="1g.10gb").seen
-    (row,) = advice_of(Holding((), free, {"n1": 60.0}, 336.0, "USD"), "c", DAY).to_pylist()
+    (row,) = advice_of(Holding((), free, 336.0, "USD"), "c", DAY).to_pylist()
     assert (row["action"], row["workload_kind"], row["workload"]) == ("unused_slices", "Node", "n1")
     assert dict(row["facts"])["slices"] == "1g.10gb, 1g.10gb"
     assert row["monthly_saving_gross"] is None  # its money is idle capacity, which is told of elsewhere
+
+
+def test_from_a_days_samples_to_its_rows() -> None:
+    gpu = {"nvidia_com_gpu": 1.0}
+    world = (
+        World().node(nvidia_com_gpu=2.0).node("n2", nvidia_com_gpu=4.0).node("n3", nvidia_com_mig_1g_10gb=7.0)
+    )
+    world.add(Signal.NODE_LABELS, {"node": "n2", "label_nvidia_com_gpu_replicas": "4"}, 1)
+    for pod, node in (("idle", "n1"), ("low", "n1"), ("slow", "n2"), ("sliced", "n3")):
+        world.pod(pod, node, {"nvidia_com_mig_1g_10gb": 1.0} if pod == "sliced" else gpu).use(pod)
+    told = {"gpu_model": "NVIDIA A100-SXM4-80GB"}
+    for pod, node, busy in (("idle", "n1", 0.0), ("low", "n1", 0.1), ("slow", "n2", 0.1)):
+        labels = {**told, "gpu_uuid": pod, "node": node, "namespace": "ns", "pod": pod, "container": "app"}
+        world.add(Signal.GPU_ENGINE_ACTIVE, labels, busy).add(Signal.GPU_SM_ACTIVE, labels, busy)
+        world.add(Signal.GPU_MEMORY_USED, labels, GIB).add(Signal.GPU_MEMORY_FREE, labels, 79 * GIB)
+        world.add(Signal.GPU_POWER, labels, 60 + 100 * busy)
+    for number in range(7):
+        labels = {
+            **told,
+            "gpu_uuid": "cut",
+            "node": "n3",
+            "mig_profile": "1g.10gb",
+            "mig_instance": str(number),
+        }
+        user = {"namespace": "ns", "pod": "sliced", "container": "app"} if number == 0 else {}
+        world.add(Signal.GPU_ENGINE_ACTIVE, labels | user, 0.9)
+    day = Measured(world)
+    rows = {
+        row["workload"]: row
+        for row in gpu_advice(Warehouse.over_tables(day.tables), "test", DAY, 1).to_pylist()
+    }
+    assert {name: (row["action"], row["reason"]) for name, row in rows.items()} == {
+        "idle": ("idle", "advised"),
+        "low": ("mig", "advised"),
+        "slow": ("smaller", "shared_gpu"),
+        "sliced": ("mig", "missing_metric"),
+        "n3": ("unused_slices", "advised"),
+    }
+    assert dict(rows["low"]["facts"])["mig_profile"] == "1g.10gb"
+    assert dict(rows["n3"]["facts"])["slices"] == ", ".join(["1g.10gb"] * 6)
+    saved = sum(float(row["monthly_saving_gross"] or 0) for row in rows.values())
+    assert saved == pytest.approx(2.5 * (1 + 6 / 7) * 730, rel=1e-6)
+    assert (
+        saved
+        <= (day.total("cost_unused", resource="gpu") + day.total("cost", resource="gpu", kind="idle"))
+        * 730
+        / 24
+    )
 
 
 activity = st.floats(0, 1)

@@ -8,12 +8,10 @@ import pyarrow as pa
 
 from costlab.domain.advice import Action, Evidence, Reason
 from costlab.domain.time import Day
-from costlab.jobs.rightsizing.held import KEYS, Held, Holding, holding_of
+from costlab.jobs.rightsizing.held import KEYS, MONTH_HOURS, Held, Holding, holding_of
 from costlab.jobs.rightsizing.judging import Verdict, facts_of, judged, total
 from costlab.store.schema import conform, empty
 from costlab.store.warehouse import Warehouse
-
-MONTH_HOURS = 730.0
 
 
 @dataclass(frozen=True, slots=True)

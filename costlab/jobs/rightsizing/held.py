@@ -13,6 +13,7 @@ from costlab.core.kernels import Brief, Floats, Ints
 from costlab.domain.time import Day
 from costlab.store.warehouse import Warehouse
 
+MONTH_HOURS = 730.0
 KEYS = ("namespace", "workload_kind", "workload", "container")
 # Who is made anew by its owner may not be there on the day itself, and is again next week.
 _NOW_AND_THEN = ("Job", "CronJob")
@@ -61,14 +62,7 @@ _DEVICES = f"""
     where seen.cluster = $cluster and seen.date between $first and $last
     order by seen.container_key nulls last, seen.date, seen.gpu_key
 """  # noqa: S608 - fixed words
-_IDLE = """
-    select node, cast(sum(cost) as double) as cost from charges
-    where cluster = $cluster and date between $first and $last and resource = 'gpu' and kind = 'idle'
-    group by node order by node
-"""
-_DAYS = (
-    "select count(distinct date) as days from runs where cluster = $cluster and date between $first and $last"
-)
+_DAYS = "select count(distinct date) as days from containers where cluster = $cluster and date between $first and $last"
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,12 +136,11 @@ class Held:
 class Holding:
     """Everything of a cluster that holds GPUs over a window, and what nobody holds.
 
-    free: devices while nobody used them. idle_cost: by node, of GPUs that no pod was given. hours: length of the window.
+    free: devices while nobody used them. hours: length of the window.
     """
 
     held: tuple[Held, ...]
     free: Seen
-    idle_cost: Mapping[str, float]
     hours: float
     currency: str
 
@@ -157,17 +150,21 @@ def holding_of(warehouse: Warehouse, cluster: str, day: Day, days: int) -> Holdi
     given = {"cluster": cluster, "first": day.date - timedelta(days=days - 1), "last": day.date}
     asking = warehouse.sql(_ASKING, given)
     seen = _seen(warehouse.sql(_DEVICES, given))
-    hours = 24.0 * warehouse.sql(_DAYS, given)["days"][0].as_py()
-    idle = warehouse.sql(_IDLE, given).to_pylist()
+    hours = window_hours(warehouse, cluster, day, days)
     currencies = [name for name in asking["currency"].to_pylist() if name]
     window = day.window.start_ms - (days - 1) * 86_400_000, day.window.end_ms
     return Holding(
         held=tuple(_held(asking, seen, day.date, window, hours)),
         free=seen.of(np.flatnonzero(seen.container < 0)),
-        idle_cost={row["node"]: row["cost"] or 0.0 for row in idle},
         hours=hours,
         currency=currencies[0] if currencies else "",
     )
+
+
+def window_hours(warehouse: Warehouse, cluster: str, day: Day, days: int) -> float:
+    """The length of those of so many days up to this one that are in the lake."""
+    given = {"cluster": cluster, "first": day.date - timedelta(days=days - 1), "last": day.date}
+    return 24.0 * float(warehouse.sql(_DAYS, given)["days"][0].as_py())
 
 
 def _held(asking: pa.Table, seen: Seen, last: date, window: tuple[int, int], hours: float) -> Iterator[Held]:
@@ -180,9 +177,9 @@ def _held(asking: pa.Table, seen: Seen, last: date, window: tuple[int, int], hou
     by_user: dict[tuple[int, int], list[int]] = {}
     for i, (container, on) in enumerate(zip(seen.container.tolist(), seen.day.tolist(), strict=True)):
         by_user.setdefault((container, on), []).append(i)
-    lately = {key: its for key, its in subjects.items() if _lately(key[1], (last - its[-1]["date"]).days)}
-    usual = _usual([its[-1] for its in lately.values()])
-    for key, its in lately.items():
+    still = {key: its for key, its in subjects.items() if lately(key[1], (last - its[-1]["date"]).days)}
+    usual = _usual([its[-1] for its in still.values()])
+    for key, its in still.items():
         now = its[-1]
         day, place = np.unique([row["date"].toordinal() for row in its], return_inverse=True)
         mine = [i for row in its for i in by_user.get((row["container_key"], row["date"].toordinal()), ())]
@@ -202,7 +199,8 @@ def _held(asking: pa.Table, seen: Seen, last: date, window: tuple[int, int], hou
         )  # fmt: skip
 
 
-def _lately(kind: str, age_days: int) -> bool:
+def lately(kind: str, age_days: int) -> bool:
+    """Whether a workload that was last there so many days ago still runs, or will run again."""
     return age_days < (_LATELY_DAYS if kind in _NOW_AND_THEN else 1)
 
 

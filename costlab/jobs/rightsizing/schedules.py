@@ -52,6 +52,8 @@ def schedule_of(idle: Flags, weekday: Ints) -> Schedule | None:
     Monday. Nights are those hours of every working day, of at least five, and at least six in a row; weekends need two
     whole ones. An hour that was not observed is not idle.
     """
+    if idle.all():
+        return None  # then it is idle, and has no schedule
     working = weekday < SATURDAY
     nights = _night(np.all(idle[working], axis=0)) if working.sum() >= _NIGHTS else np.zeros(HOURS, bool)
     weekends = bool(
@@ -90,10 +92,10 @@ def saved(schedule: Schedule, weekday: Ints, cost: Floats, unused: Floats) -> fl
 
 
 def _night(idle: Flags) -> Flags:
-    """The longest row of idle hours, around midnight or not; none where it is short, and none where all are idle."""
+    """The longest row of idle hours, around midnight or not; none where it is short."""
     night = np.zeros(HOURS, bool)
     if idle.all() or not idle.any():
-        return night
+        return idle.copy()
     first = int(np.flatnonzero(~idle)[0])
     best, run = (0, 0), 0
     for step in range(1, HOURS + 1):
@@ -107,6 +109,8 @@ def _night(idle: Flags) -> Flags:
 
 def _edges(night: Flags) -> tuple[int | None, int | None]:
     """At which hour it begins, and at which it is over."""
+    if night.all():
+        return 0, HOURS
     if not night.any():
         return None, None
     begins = np.flatnonzero(night & ~np.roll(night, 1))
