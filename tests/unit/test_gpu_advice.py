@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from small_gpus import held
-from small_world import DAY, Measured, World
+from small_world import DAY, Measured, When, World, at
 
 from costlab.config.mig import mig_profiles
 from costlab.domain.advice import Action, Evidence, Reason
@@ -40,6 +40,7 @@ M, HINT, R = Evidence.MEASURED, Evidence.INDICATED, Evidence.REFUSED
         ({"busy": 0.0, "memory_max_bytes": 70 * GIB, "power_mean_watts": 90.0}, Action.MEMORY_ONLY, Reason.ADVISED, M),
         # nights and weekends
         ({"busy": 0.2, "workload_class": "notebook", **BUSY_AT_NOON}, Action.PART_TIME, Reason.ADVISED, M),
+        ({"busy": 0.2, "observed_s": 70_000.0, "engine_s": 70_000.0, **BUSY_AT_NOON}, Action.MIG, Reason.ADVISED, M),
         ({"busy": 0.2, "workload_class": "training", **BUSY_AT_NOON}, Action.MIG, Reason.ADVISED, M),
         ({"busy": 0.2, "workload_class": "notebook", **BUSY_AT_NOON, **BY_UTILISATION}, Action.PART_TIME, Reason.ADVISED, HINT),
         # several GPUs
@@ -70,7 +71,6 @@ M, HINT, R = Evidence.MEASURED, Evidence.INDICATED, Evidence.REFUSED
         ({"busy": 0.9, "model": "Tesla T4"}, Action.MIG, Reason.NEAR_ENOUGH, M),
         # nothing to go by
         ({"busy": 0.0, "shared": True}, Action.SMALLER, Reason.SHARED_GPU, R),
-        ({"busy": 0.2, "told_s": 2 * 86_400.0}, Action.SMALLER, Reason.SHARED_GPU, R),
         ({"busy": 0.2, "samples": 5}, Action.SMALLER, Reason.TOO_LITTLE_DATA, R),
         ({"busy": 0.2, "observed_s": 0.0}, Action.SMALLER, Reason.NOT_OBSERVED, R),
         ({"busy": 0.2, "days": 0}, Action.SMALLER, Reason.NOT_OBSERVED, R),
@@ -129,6 +129,11 @@ def test_missing_fields_come_with_the_lines_that_mend_them() -> None:
 def test_money_of_each_statement() -> None:
     slices = judged(held(busy=0.2))  # 20 GiB need the margin of a 3g.40gb, two of which are a GPU
     assert (slices.facts["mig_profile"], slices.saved) == ("3g.40gb", 14 * 60 * 0.5)
+    often = judged(held(busy=0.8, sm_active_p95=0.1, memory_max_bytes=4 * GIB))
+    assert (often.facts["mig_profile"], often.saved) == (
+        "1g.10gb",
+        pytest.approx(14 * 60 * 0.2),
+    )  # the rest was used
     assert judged(held(busy=[0.8, 0.0])).saved == pytest.approx(14 * 60)
     night = judged(held(busy=0.0, workload_class="notebook", **BUSY_AT_NOON))
     assert night.saved == pytest.approx(
@@ -208,6 +213,19 @@ def test_from_a_days_samples_to_its_rows() -> None:
     )
 
 
+def test_a_device_that_two_use_at_once_is_shared_and_one_after_the_other_is_not() -> None:
+    def reasons(end_of_the_first: float) -> set[str]:
+        lives: dict[str, When] = {"a": {"end_ms": at(end_of_the_first)}, "b": {"start_ms": at(12)}}
+        world = World().node(nvidia_com_gpu=2.0).gpu("GPU-2", 0.0)
+        for pod, when in lives.items():
+            world.pod(pod, requests={"nvidia_com_gpu": 1.0}, **when).gpu("GPU-1", 0.5, pod, **when)
+        rows = gpu_advice(Warehouse.over_tables(Measured(world).tables), "test", DAY, 1).to_pylist()
+        return {row["reason"] for row in rows}
+
+    assert reasons(12) == {"too_little_data"}
+    assert reasons(18) == {"shared_gpu"}
+
+
 activity = st.floats(0, 1)
 worlds = st.builds(
     held,
@@ -219,6 +237,7 @@ worlds = st.builds(
     memory_max_bytes=st.floats(0, 80 * GIB) | st.just(NAN),
     power_mean_watts=st.floats(50, 500) | st.just(NAN),
     engine_s=st.sampled_from([0.0, 86_400.0]),
+    sm_active_p95=activity | st.just(NAN),
     price=st.sampled_from([0.0, 2.5, NAN]),
 )
 

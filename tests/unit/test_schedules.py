@@ -1,12 +1,15 @@
 """When workloads could be down: only hours in which nothing ever happened, seen often enough."""
 
+from datetime import date
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from small_world import DAY
 
-from costlab.jobs.rightsizing.schedules import idle_hours, saved, schedule_of
+from costlab.jobs.rightsizing.schedules import Worked, idle_hours, saved, schedule_advice, schedule_of
 
 HOUR = np.arange(24)
 AT_WORK = (HOUR >= 8) & (HOUR < 19)
@@ -65,6 +68,36 @@ def test_money_is_that_of_the_hours_and_never_more_than_was_unused() -> None:
     cost = np.full(14, 24.0)
     assert saved(schedule, weekday, cost, cost) == 10 * 13 + 4 * 24
     assert saved(schedule, weekday, cost, np.full(14, 5.0)) == 14 * 5
+
+
+def worked(hourly_max: np.ndarray, workload_class: str = "notebook", cost: float = 24.0) -> Worked:
+    days = len(hourly_max)
+    return Worked(
+        ("ns", "Deployment", "w", "app"), "nlp", workload_class, date(2026, 11, 2).toordinal() + np.arange(days), hourly_max,
+        2.0, np.full(days, cost), np.full(days, 0.9 * cost), 1.0, 1.0,
+    )  # fmt: skip
+
+
+def test_a_row_of_advice_for_cpu_and_memory() -> None:
+    idle, _ = weeks(14)
+    cores = np.where(idle, 0.01, 1.5)
+    (row,) = schedule_advice([worked(cores)], "c", DAY, 14 * 24.0, "USD").to_pylist()
+    assert (row["action"], row["resource"], row["current_request"]) == ("schedule", "cpu", 2)
+    assert float(row["monthly_saving_gross"]) == pytest.approx((10 * 13 + 4 * 0.9 * 24) * 730 / 336, rel=1e-6)
+    assert dict(row["facts"])["down"] == "19:00 to 08:00, and all of Saturday and Sunday"
+    assert schedule_advice([worked(cores, "batch")], "c", DAY, 14 * 24.0, "USD").num_rows == 0
+    (row,) = schedule_advice([worked(cores, cost=np.nan)], "c", DAY, 14 * 24.0, "USD").to_pylist()
+    assert row["monthly_saving_gross"] is None
+
+
+def test_the_day_on_which_it_began_is_no_night_without_a_sign_of_life() -> None:
+    idle, _ = weeks(8)
+    cores = np.where(idle, 0.01, 1.5)
+    cores[0, :15] = np.nan  # made on Monday at three
+    (row,) = schedule_advice([worked(cores)], "c", DAY, 8 * 24.0, "USD").to_pylist()
+    assert dict(row["facts"])["down"] == "19:00 to 08:00"
+    cores[3, :15] = np.nan  # but an hour that was lost in between was not idle
+    assert schedule_advice([worked(cores)], "c", DAY, 8 * 24.0, "USD").num_rows == 0
 
 
 @given(arrays(bool, (14, 24)), arrays(bool, (14, 24)))

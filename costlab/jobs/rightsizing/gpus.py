@@ -116,7 +116,7 @@ def _columns(rows: Sequence[_Row], hours: float) -> dict[str, object]:
         "evidence": told(lambda row: row.verdict.evidence.value),
         "policy": "gpu",
         "evidence_days": told(lambda row: len(np.unique(row.held.seen.day))),
-        "coverage": told(lambda row: _coverage(row.held)),
+        "coverage": told(lambda row: row.held.coverage),
         "violation_rate": None,
         "promised_rate": None,
         "monthly_cost": monthly(lambda row: total(row.held.cost)),
@@ -124,8 +124,3 @@ def _columns(rows: Sequence[_Row], hours: float) -> dict[str, object]:
         "monthly_saving_net": monthly(lambda row: row.net),
         "facts": told(lambda row: dict(sorted(row.verdict.facts.items()))),
     }
-
-
-def _coverage(held: Held) -> float:
-    occupied_s = float(held.occupied_s.sum())
-    return min(1.0, float(held.seen.figures["observed_s"].sum()) / occupied_s) if occupied_s else 0.0

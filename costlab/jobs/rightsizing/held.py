@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ KEYS = ("namespace", "workload_kind", "workload", "container")
 # Who is made anew by its owner may not be there on the day itself, and is again next week.
 _NOW_AND_THEN = ("Job", "CronJob")
 _LATELY_DAYS = 7
+_ENDING = timedelta(minutes=10)
 _PEERS = 5  # workloads of a class before there is a usual size
 _FIGURES = (
     "told_s", "observed_s", "engine_s", "busy_samples", "busy_mean", "busy_p50", "busy_p95", "busy_p99", "busy_max",
@@ -131,6 +133,12 @@ class Held:
     usual: float | None
     seen: Seen
 
+    @property
+    def coverage(self) -> float:
+        """Observed time / time of occupancy of its GPUs."""
+        occupied_s = float(self.occupied_s.sum())
+        return min(1.0, float(self.seen.figures["observed_s"].sum()) / occupied_s) if occupied_s else 0.0
+
 
 @dataclass(frozen=True, slots=True)
 class Holding:
@@ -177,6 +185,7 @@ def _held(asking: pa.Table, seen: Seen, last: date, window: tuple[int, int], hou
     by_user: dict[tuple[int, int], list[int]] = {}
     for i, (container, on) in enumerate(zip(seen.container.tolist(), seen.day.tolist(), strict=True)):
         by_user.setdefault((container, on), []).append(i)
+    shared = _shared(rows, seen)
     still = {key: its for key, its in subjects.items() if lately(key[1], (last - its[-1]["date"]).days)}
     usual = _usual([its[-1] for its in still.values()])
     for key, its in still.items():
@@ -185,7 +194,7 @@ def _held(asking: pa.Table, seen: Seen, last: date, window: tuple[int, int], hou
         mine = [i for row in its for i in by_user.get((row["container_key"], row["date"].toordinal()), ())]
         yield Held(
             key=key, team=now["team"], workload_class=now["class"], resource=now["resource"] or "",
-            pieces=now["pieces"], shared=_shared(now),
+            pieces=now["pieces"], shared=_in_shares(now) or any(key in shared for key in zip(seen.day[mine].tolist(), seen.gpu[mine].tolist(), strict=True)),
             day=day,
             occupied_s=_by_day(place, [row["occupied_s"] * row["pieces"] for row in its]),
             cost=_by_day(place, [_known(row["cost"]) for row in its]),
@@ -212,10 +221,26 @@ def _usual(latest: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     return {name: float(np.median(many)) for name, many in sizes.items() if len(many) >= _PEERS}
 
 
-def _shared(row: Mapping[str, Any]) -> bool:
+def _in_shares(row: Mapping[str, Any]) -> bool:
     """Whether a piece is less than a GPU without being a MIG slice."""
     share: float | None = row["gpu_share"]
     return share is not None and share < row["pieces"] and "_mig_" not in (row["resource"] or "")
+
+
+def _shared(rows: Sequence[Mapping[str, Any]], seen: Seen) -> set[tuple[int, int]]:
+    """Days and devices that several containers used at once: their lives overlap by more than it takes to end."""
+    lives = {(row["container_key"], row["date"].toordinal()): (row["start"], row["end"]) for row in rows}
+    users: dict[tuple[int, int], list[tuple[datetime, datetime]]] = {}
+    for day, gpu, container in zip(
+        seen.day.tolist(), seen.gpu.tolist(), seen.container.tolist(), strict=True
+    ):
+        if (container, day) in lives:
+            users.setdefault((day, gpu), []).append(lives[container, day])
+    return {
+        key
+        for key, its in users.items()
+        if any(later[0] + _ENDING < former[1] for former, later in pairwise(sorted(its)))
+    }
 
 
 def _full_runs(rows: Sequence[Mapping[str, Any]], window: tuple[int, int]) -> int:

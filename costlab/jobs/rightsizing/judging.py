@@ -14,7 +14,7 @@ from costlab.domain.advice import Action, Evidence, Reason
 from costlab.domain.signals import SIGNALS, Signal
 from costlab.domain.units import GIB
 from costlab.jobs.rightsizing.held import Held, Seen
-from costlab.jobs.rightsizing.schedules import saved, schedule_of
+from costlab.jobs.rightsizing.schedules import RUN_TO_THEIR_END, saved, schedule_of, whole_days
 
 IDLE = 0.01  # the engine's 99th percentile below which nobody works: that of gpu-pruner
 _IDLE_HOURS = 24.0
@@ -29,8 +29,8 @@ _FLAT, _ALL_OF_IT = (
 )  # from the first hour on, of the memory: an allocator took it, whatever it needs
 _ROOM = 1.10  # of memory above the most that was seen
 _SHARING = 0.5  # compute and memory below which two fit
-_RUN_TO_THEIR_END = frozenset({"training", "batch"})
 _BY_ENGINE, _UNKNOWN = 0.99, 0.01  # of the observed time
+_SEEN = 0.9  # of the time that it was there, to say that it was idle every night
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ def _unobserved(held: Held) -> Verdict | None:
 
 def _shared(held: Held) -> Verdict | None:
     """What several do on one GPU at once cannot be told apart, by time slicing or MPS."""
-    return _refused(Action.SMALLER, Reason.SHARED_GPU) if held.shared or _together(held.seen) else None
+    return _refused(Action.SMALLER, Reason.SHARED_GPU) if held.shared else None
 
 
 def _too_short(held: Held) -> Verdict | None:
@@ -110,7 +110,7 @@ def _idle(held: Held) -> Verdict | None:
         return None
     still = seen.of(np.flatnonzero(since))
     hours = float(still.figures["observed_s"].sum()) / 3600 / max(_devices_at_once(still), 1)
-    if hours < _IDLE_HOURS or (len(streak) < len(held.day) and held.workload_class in _RUN_TO_THEIR_END):
+    if hours < _IDLE_HOURS or (len(streak) < len(held.day) and held.workload_class in RUN_TO_THEIR_END):
         return None
     unused, cost = (money[np.isin(held.day, streak)] for money in (held.unused, held.cost))
     watts, floor = _weighted(still, "power_mean_watts"), float(np.fmax.reduce(still.floor_watts))
@@ -157,25 +157,21 @@ def _fewer(held: Held) -> Verdict | None:
 
 def _part_time(held: Held) -> Verdict | None:
     """Idle every night, or over every weekend."""
-    if held.workload_class in _RUN_TO_THEIR_END:
+    if held.workload_class in RUN_TO_THEIR_END or held.coverage < _SEEN:
         return None
     seen, days = held.seen, np.unique(held.seen.day)
-    idle = np.array([(seen.hourly[seen.day == day] < IDLE).all(axis=0) for day in days])
-    weekday = np.array([date.fromordinal(int(day)).weekday() for day in days])
-    schedule = schedule_of(idle, weekday)
+    hourly = np.array([np.fmax.reduce(seen.hourly[seen.day == day]) for day in days])
+    days = days[whole_days(hourly)]
+    weekday = np.array([date.fromordinal(day).weekday() for day in days.tolist()], np.int64)
+    schedule = schedule_of(hourly[whole_days(hourly)] < IDLE, weekday)
     if schedule is None:
         return None
-    at = np.isin(held.day, days)
-    money = saved(schedule, weekday, held.cost[at], held.unused[at])
-    facts = {
-        "down": schedule.words, "weekly_hours_down": int(schedule.off.sum()), "days_looked_at": schedule.days,
-    }  # fmt: skip
     if not by_engine(seen):
-        return Verdict(Action.PART_TIME, Reason.ADVISED, Evidence.INDICATED,
-                       facts=facts_of(facts, [Signal.GPU_ENGINE_ACTIVE]))  # fmt: skip
-    return Verdict(
-        Action.PART_TIME, Reason.ADVISED, Evidence.MEASURED, _or_none(money), facts=facts_of(facts)
-    )
+        facts = facts_of(schedule.facts, [Signal.GPU_ENGINE_ACTIVE])
+        return Verdict(Action.PART_TIME, Reason.ADVISED, Evidence.INDICATED, facts=facts)
+    at = np.isin(held.day, days)
+    money = _or_none(saved(schedule, weekday, held.cost[at], held.unused[at]))
+    return Verdict(Action.PART_TIME, Reason.ADVISED, Evidence.MEASURED, money, facts=schedule.facts)
 
 
 def _by_utilisation_alone(held: Held) -> Verdict | None:
@@ -240,7 +236,7 @@ def _unmeasured(held: Held) -> Verdict | None:
 
 def _unfinished(held: Held) -> Verdict | None:
     """A job that never ran from beginning to end may need most at its end."""
-    if held.workload_class not in _RUN_TO_THEIR_END or held.full_runs:
+    if held.workload_class not in RUN_TO_THEIR_END or held.full_runs:
         return None
     return _refused(Action.MIG, Reason.NO_FULL_RUN, **_measured(held.seen))
 
@@ -330,12 +326,6 @@ def _most(seen: Seen, figure: str) -> float:
 
 def _refused(action: Action, reason: Reason, *missing: Signal, **facts: object) -> Verdict:
     return Verdict(action, reason, Evidence.REFUSED, facts=facts_of(facts, missing))
-
-
-def _together(seen: Seen) -> bool:
-    """Whether a device was told of for longer than a day is: several used it at once."""
-    _, place = np.unique(np.column_stack([seen.day, seen.gpu]), axis=0, return_inverse=True)
-    return bool((np.bincount(place.ravel(), seen.figures["told_s"]) > 25.5 * 3600).any())
 
 
 def _pods(seen: Seen) -> Iterator[Seen]:

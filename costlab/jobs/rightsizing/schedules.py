@@ -1,14 +1,24 @@
 """When workloads could be scaled down: at night and over the weekend, by every hour of their past days."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from costlab.core.kernels import Floats, Ints
+from costlab.domain.advice import Action, Evidence, Reason
+from costlab.domain.time import Day
+from costlab.domain.units import Resource
+from costlab.jobs.rightsizing.held import KEYS, MONTH_HOURS
+from costlab.store.schema import conform, empty
 
 HOURS, WEEK = 24, 7
 SATURDAY = 5
+RUN_TO_THEIR_END = frozenset({"training", "batch"})
 _NIGHTS = 5  # observed working days before nights are told of
 _WEEKENDS = 2  # whole weekends before weekends are
 _LEAST_HOURS = 6  # of a night: below, starting again costs more than it gives
@@ -39,10 +49,61 @@ class Schedule:
             return nights
         return f"{nights}, and all of Saturday and Sunday" if nights else "all of Saturday and Sunday"
 
+    @property
+    def facts(self) -> Mapping[str, str]:
+        """As a row of advice tells them."""
+        return {
+            "down": self.words,
+            "weekly_hours_down": str(int(self.off.sum())),
+            "days_looked_at": str(self.days),
+        }
+
     def hours_off(self, weekday: Ints) -> Ints:
         """How many hours each of these days (int64 (days,), 0 = Monday) would have been down."""
         hours: Ints = self.off.sum(axis=1)[weekday]
         return hours
+
+
+@dataclass(frozen=True, slots=True)
+class Worked:
+    """A container of a workload that holds no GPU, over the days that it ran on.
+
+    key: namespace, kind and name of the workload, container. day: int64 (days,), ordinals. hourly_max: (days, 24), cores
+    of the busiest of its replicas by hour of the local clock, NaN = not observed. cpu_request: cores; None = none set.
+    cost, unused: float64 (days,), of its CPU and memory; NaN = no price known. pods: how many there were at a time, on
+    average over the window. coverage: observed / occupied time.
+    """
+
+    key: tuple[str, str, str, str]
+    team: str
+    workload_class: str
+    day: Ints
+    hourly_max: Floats
+    cpu_request: float | None
+    cost: Floats
+    unused: Floats
+    pods: float
+    coverage: float
+
+
+def schedule_advice(
+    worked: Sequence[Worked], cluster: str, day: Day, hours: float, currency: str
+) -> pa.Table:
+    """Rows of `advice` for those that could be down at night or over the weekend, out of a window of so many hours.
+
+    Their money overlaps with that of another request: what is not there at night asks for nothing then.
+    """
+    rows = [row for one in worked if (row := _row(one, hours)) is not None]
+    if not rows:
+        return empty("advice")
+    nothing = ("proposed_request", "current_limit", "proposed_limit", "violation_rate", "promised_rate")
+    columns: dict[str, Any] = {name: [row[name] for row in rows] for name in rows[0]}
+    for name in ("monthly_cost", "monthly_saving_gross", "monthly_saving_net"):
+        columns[name] = pa.array(columns[name], pa.int64())
+    columns["current_request"] = pa.array(columns["current_request"], pa.float64())
+    common = {"cluster": cluster, "date": day.date, "currency": currency, "resource": Resource.CPU.value,
+              "action": Action.SCHEDULE.value, "policy": "schedule"}  # fmt: skip
+    return conform("advice", common | dict.fromkeys(nothing) | columns)
 
 
 def schedule_of(idle: Flags, weekday: Ints) -> Schedule | None:
@@ -67,6 +128,18 @@ def schedule_of(idle: Flags, weekday: Ints) -> Schedule | None:
     off[SATURDAY:] = True if weekends else nights & np.all(idle[~working], axis=0) & bool((~working).any())
     down, up = _edges(nights)
     return Schedule(off, down, up, weekends, len(weekday))
+
+
+def whole_days(hourly_max: NDArray[Any]) -> Flags:
+    """Which of the days (days, 24) count: the first and the last do not where some of their hours were not observed.
+
+    On those it may not have been there yet, or no more.
+    """
+    counts = np.ones(len(hourly_max), bool)
+    for edge in (0, -1):
+        if len(hourly_max):
+            counts[edge] &= not np.isnan(hourly_max[edge]).any()
+    return counts
 
 
 def idle_hours(hourly_max: Floats, request: float | None = None) -> Flags:
@@ -116,3 +189,32 @@ def _edges(night: Flags) -> tuple[int | None, int | None]:
     begins = np.flatnonzero(night & ~np.roll(night, 1))
     ends = np.flatnonzero(night & ~np.roll(night, -1))
     return int(begins[0]), (int(ends[0]) + 1) % HOURS
+
+
+def _row(one: Worked, hours: float) -> dict[str, Any] | None:
+    if one.workload_class in RUN_TO_THEIR_END:
+        return None
+    whole = whole_days(one.hourly_max)
+    weekday = np.array([date.fromordinal(day).weekday() for day in one.day[whole].tolist()], np.int64)
+    schedule = schedule_of(idle_hours(one.hourly_max, one.cpu_request)[whole], weekday)
+    if schedule is None:
+        return None
+
+    def monthly(amount: float) -> int | None:
+        return None if np.isnan(amount) else int(np.floor(amount * MONTH_HOURS / hours * 1e6))
+
+    return {
+        **dict(zip(KEYS, one.key, strict=True)),
+        "team": one.team,
+        "class": one.workload_class,
+        "replicas": one.pods,
+        "current_request": one.cpu_request,
+        "reason": Reason.ADVISED.value,
+        "evidence": Evidence.MEASURED.value,
+        "evidence_days": len(one.day),
+        "coverage": one.coverage,
+        "monthly_cost": monthly(float(one.cost.sum())),
+        "monthly_saving_gross": monthly(saved(schedule, weekday, one.cost[whole], one.unused[whole])),
+        "monthly_saving_net": None,
+        "facts": {**schedule.facts, "overlaps": Action.REQUEST.value},
+    }

@@ -19,9 +19,8 @@ from costlab.store.schema import conform, empty
 from costlab.store.warehouse import Warehouse
 
 _LEAST_RUNS = 3  # from beginning to end
-_LONGEST_HOURS = (
-    6.0  # what an interruption may cost: all of a run, for nobody tells whether it saves its work
-)
+# What an interruption may cost: all of a run, for nobody tells whether it saves its work.
+_LONGEST_HOURS = 6.0
 
 # Each pod's container of a class that runs to its end: when it began and ended, where, and what it cost.
 _RUNS = """
