@@ -130,10 +130,8 @@ def test_money_of_each_statement() -> None:
     slices = judged(held(busy=0.2))  # 20 GiB need the margin of a 3g.40gb, two of which are a GPU
     assert (slices.facts["mig_profile"], slices.saved) == ("3g.40gb", 14 * 60 * 0.5)
     often = judged(held(busy=0.8, sm_active_p95=0.1, memory_max_bytes=4 * GIB))
-    assert (often.facts["mig_profile"], often.saved) == (
-        "1g.10gb",
-        pytest.approx(14 * 60 * 0.2),
-    )  # the rest was used
+    assert often.facts["mig_profile"] == "1g.10gb"
+    assert often.saved == pytest.approx(14 * 60 * 0.2)  # the rest was used
     assert judged(held(busy=[0.8, 0.0])).saved == pytest.approx(14 * 60)
     night = judged(held(busy=0.0, workload_class="notebook", **BUSY_AT_NOON))
     assert night.saved == pytest.approx(
