@@ -11,7 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from costlab.core.kernels import Brief, Floats, Ints
-from costlab.domain.time import Day
+from costlab.domain.time import Day, Window
 from costlab.store.warehouse import Warehouse
 
 MONTH_HOURS = 730.0
@@ -160,7 +160,7 @@ def holding_of(warehouse: Warehouse, cluster: str, day: Day, days: int) -> Holdi
     seen = _seen(warehouse.sql(_DEVICES, given))
     hours = window_hours(warehouse, cluster, day, days)
     currencies = [name for name in asking["currency"].to_pylist() if name]
-    window = day.window.start_ms - (days - 1) * 86_400_000, day.window.end_ms
+    window = whole_window(day, days)
     return Holding(
         held=tuple(_held(asking, seen, day.date, window, hours)),
         free=seen.of(np.flatnonzero(seen.container < 0)),
@@ -169,13 +169,26 @@ def holding_of(warehouse: Warehouse, cluster: str, day: Day, days: int) -> Holdi
     )
 
 
+def beside(saved: float | None, hours: float) -> dict[str, str]:
+    """Money of a window of so many hours as a fact, a month of it: what may not be added to other savings."""
+    if saved is None or np.isnan(saved):
+        return {}
+    return {"monthly_saving": f"{saved * MONTH_HOURS / hours:.2f}"}
+
+
+def whole_window(day: Day, days: int) -> Window:
+    """From the midnight at which so many days up to this one begin to its end."""
+    first = Day(day.date - timedelta(days=days - 1), day.timezone)
+    return Window(first.window.start_ms, day.window.end_ms)
+
+
 def window_hours(warehouse: Warehouse, cluster: str, day: Day, days: int) -> float:
     """The length of those of so many days up to this one that are in the lake."""
     given = {"cluster": cluster, "first": day.date - timedelta(days=days - 1), "last": day.date}
     return 24.0 * float(warehouse.sql(_DAYS, given)["days"][0].as_py())
 
 
-def _held(asking: pa.Table, seen: Seen, last: date, window: tuple[int, int], hours: float) -> Iterator[Held]:
+def _held(asking: pa.Table, seen: Seen, last: date, window: Window, hours: float) -> Iterator[Held]:
     rows = asking.to_pylist()
     subjects: dict[tuple[str, str, str, str], list[dict[str, Any]]] = {}
     for row in rows:
@@ -243,14 +256,14 @@ def _shared(rows: Sequence[Mapping[str, Any]], seen: Seen) -> set[tuple[int, int
     }
 
 
-def _full_runs(rows: Sequence[Mapping[str, Any]], window: tuple[int, int]) -> int:
+def _full_runs(rows: Sequence[Mapping[str, Any]], window: Window) -> int:
     """Pods that began after the window did, and ended before it."""
     edges: dict[str, list[int]] = {}
     for row in rows:
         begins, ends = (round(row[edge].timestamp() * 1000) for edge in ("start", "end"))
         known = edges.setdefault(row["pod_uid"] or row["pod"], [begins, ends])
         known[0], known[1] = min(known[0], begins), max(known[1], ends)
-    return sum(begins > window[0] and ends < window[1] for begins, ends in edges.values())
+    return sum(begins > window.start_ms and ends < window.end_ms for begins, ends in edges.values())
 
 
 def _by_day(place: NDArray[np.int64], values: Sequence[float]) -> Floats:

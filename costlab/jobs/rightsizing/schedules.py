@@ -13,7 +13,7 @@ from costlab.core.kernels import Floats, Ints
 from costlab.domain.advice import Action, Evidence, Reason
 from costlab.domain.time import Day
 from costlab.domain.units import Resource
-from costlab.jobs.rightsizing.held import KEYS, MONTH_HOURS
+from costlab.jobs.rightsizing.held import KEYS, MONTH_HOURS, beside
 from costlab.store.schema import conform, empty
 
 HOURS, WEEK = 24, 7
@@ -91,15 +91,22 @@ def schedule_advice(
 ) -> pa.Table:
     """Rows of `advice` for those that could be down at night or over the weekend, out of a window of so many hours.
 
-    Their money overlaps with that of another request: what is not there at night asks for nothing then.
+    Their money is a fact (`monthly_saving`) and no saving to be added to the others: a smaller request saves some of it too.
     """
     rows = [row for one in worked if (row := _row(one, hours)) is not None]
     if not rows:
         return empty("advice")
-    nothing = ("proposed_request", "current_limit", "proposed_limit", "violation_rate", "promised_rate")
+    nothing = (
+        "proposed_request",
+        "current_limit",
+        "proposed_limit",
+        "violation_rate",
+        "promised_rate",
+        "monthly_saving_gross",
+        "monthly_saving_net",
+    )
     columns: dict[str, Any] = {name: [row[name] for row in rows] for name in rows[0]}
-    for name in ("monthly_cost", "monthly_saving_gross", "monthly_saving_net"):
-        columns[name] = pa.array(columns[name], pa.int64())
+    columns["monthly_cost"] = pa.array(columns["monthly_cost"], pa.int64())
     columns["current_request"] = pa.array(columns["current_request"], pa.float64())
     common = {"cluster": cluster, "date": day.date, "currency": currency, "resource": Resource.CPU.value,
               "action": Action.SCHEDULE.value, "policy": "schedule"}  # fmt: skip
@@ -200,9 +207,7 @@ def _row(one: Worked, hours: float) -> dict[str, Any] | None:
     if schedule is None:
         return None
 
-    def monthly(amount: float) -> int | None:
-        return None if np.isnan(amount) else int(np.floor(amount * MONTH_HOURS / hours * 1e6))
-
+    cost, money = float(one.cost.sum()), saved(schedule, weekday, one.cost[whole], one.unused[whole])
     return {
         **dict(zip(KEYS, one.key, strict=True)),
         "team": one.team,
@@ -213,8 +218,6 @@ def _row(one: Worked, hours: float) -> dict[str, Any] | None:
         "evidence": Evidence.MEASURED.value,
         "evidence_days": len(one.day),
         "coverage": one.coverage,
-        "monthly_cost": monthly(float(one.cost.sum())),
-        "monthly_saving_gross": monthly(saved(schedule, weekday, one.cost[whole], one.unused[whole])),
-        "monthly_saving_net": None,
-        "facts": {**schedule.facts, "overlaps": Action.REQUEST.value},
+        "monthly_cost": None if np.isnan(cost) else int(np.floor(cost * MONTH_HOURS / hours * 1e6)),
+        "facts": {**schedule.facts, **beside(money, hours)},
     }

@@ -11,10 +11,10 @@ import pyarrow as pa
 from costlab.config.prices import NodeKind, UnitPrices, node_prices
 from costlab.config.settings import Settings
 from costlab.domain.advice import Action, Evidence, Reason
-from costlab.domain.time import Day
+from costlab.domain.time import Day, Window
 from costlab.domain.units import GIB
 from costlab.jobs.machines import as_spot
-from costlab.jobs.rightsizing.held import KEYS, MONTH_HOURS, lately, window_hours
+from costlab.jobs.rightsizing.held import KEYS, MONTH_HOURS, beside, lately, whole_window, window_hours
 from costlab.store.schema import conform, empty
 from costlab.store.warehouse import Warehouse
 
@@ -92,18 +92,19 @@ class Fitness:
 def spot_advice(warehouse: Warehouse, settings: Settings, cluster: str, day: Day, days: int) -> pa.Table:
     """Rows of `advice` for every batch and training workload, by so many days up to this one.
 
-    The saving is that of what it uses, at the price book's prices of spot nodes; what it does not use is other advice's.
+    What it uses would cost less at the price book's prices of spot nodes; as what it does not use is other advice's, that
+    is a fact (`monthly_saving`) and no saving to be added to the others.
     """
     given = {"cluster": cluster, "first": day.date - timedelta(days=days - 1), "last": day.date}
     nodes = {row["node"]: row for row in warehouse.sql(_NODES, given).to_pylist()}
     hours = window_hours(warehouse, cluster, day, days)
-    edges = day.window.start_ms - (days - 1) * 86_400_000, day.window.end_ms
+    window = whole_window(day, days)
     discounts = {name: _less(node, settings, day) for name, node in nodes.items()}
     subjects: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     for row in warehouse.sql(_RUNS, given).to_pylist():
         subjects.setdefault(tuple(row[name] for name in KEYS), []).append(row)
     found = [
-        _row(its, fitness([_run(row, edges, nodes, discounts) for row in its], its[-1]["restarts"]), hours)
+        _row(its, fitness([_run(row, window, nodes, discounts) for row in its], its[-1]["restarts"]), hours)
         for its in subjects.values()
         if lately(its[0]["workload_kind"], (day.date - max(row["date"] for row in its)).days)
     ]
@@ -111,10 +112,9 @@ def spot_advice(warehouse: Warehouse, settings: Settings, cluster: str, day: Day
         return empty("advice")
     common = {"cluster": cluster, "date": day.date, "action": Action.SPOT.value, "policy": "spot"}
     nothing = ("current_request", "proposed_request", "current_limit", "proposed_limit", "violation_rate",
-               "promised_rate", "monthly_saving_net")  # fmt: skip
+               "promised_rate", "monthly_saving_gross", "monthly_saving_net")  # fmt: skip
     columns = {name: [row[name] for row in found] for name in found[0]}
-    for name in ("monthly_cost", "monthly_saving_gross"):
-        columns[name] = pa.array(columns[name], pa.int64())
+    columns["monthly_cost"] = pa.array(columns["monthly_cost"], pa.int64())
     return conform("advice", common | dict.fromkeys(nothing) | columns)
 
 
@@ -141,13 +141,13 @@ def fitness(runs: Sequence[Run], restarts: int | None) -> Fitness:
 
 
 def _run(
-    row: Mapping[str, Any], edges: tuple[int, int], nodes: Mapping[str, Mapping[str, Any]],
+    row: Mapping[str, Any], window: Window, nodes: Mapping[str, Mapping[str, Any]],
     discounts: Mapping[str, tuple[float, float, float] | None],
 ) -> Run:  # fmt: skip
     begins, ends = (round(row[edge].timestamp() * 1000) for edge in ("start", "end"))
     used = (row["cpu_used"] or 0.0, row["memory_used"] or 0.0, row["gpu_used"] or 0.0)
     return Run(
-        row["hours"], begins > edges[0] and ends < edges[1], nodes.get(row["node"], {}).get("capacity_type"),
+        row["hours"], begins > window.start_ms and ends < window.end_ms, nodes.get(row["node"], {}).get("capacity_type"),
         used, discounts.get(row["node"]),
     )  # fmt: skip
 
@@ -184,10 +184,8 @@ def _unit(
 
 
 def _row(its: Sequence[Mapping[str, Any]], said: Fitness, hours: float) -> dict[str, Any]:
-    def monthly(amount: float | None) -> int | None:
-        return None if amount is None else int(np.floor(amount * MONTH_HOURS / hours * 1e6))
-
     costs = [row["cost"] for row in its]
+    known = None not in costs
     return {
         **{name: its[0][name] for name in (*KEYS, "team", "class")},
         "resource": "gpu" if any(row["has_gpu"] for row in its) else "cpu",
@@ -196,8 +194,7 @@ def _row(its: Sequence[Mapping[str, Any]], said: Fitness, hours: float) -> dict[
         "evidence": said.evidence.value,
         "evidence_days": len({row["date"] for row in its}),
         "coverage": 1.0,
-        "monthly_cost": monthly(None if None in costs else sum(costs)),
-        "monthly_saving_gross": monthly(said.saved),
+        "monthly_cost": int(np.floor(sum(costs) * MONTH_HOURS / hours * 1e6)) if known else None,
         "currency": next((row["currency"] for row in its if row["currency"]), ""),
-        "facts": said.facts,
+        "facts": {**said.facts, **beside(said.saved, hours)},
     }
