@@ -126,6 +126,13 @@ def test_missing_fields_come_with_the_lines_that_mend_them() -> None:
     assert facts["missing_fields"] == "DCGM_FI_PROF_GR_ENGINE_ACTIVE, DCGM_FI_PROF_SM_ACTIVE"
 
 
+def test_hours_are_those_of_a_device_however_many_there_are() -> None:
+    """Eight hours of three GPUs are eight hours."""
+    short = judged(held(busy=[0.0] * 3, days=1, hours=8.0, memory_max_bytes=GIB))
+    assert (short.reason, short.facts["hours_observed"]) == (Reason.TOO_LITTLE_DATA, "8")
+    assert judged(held(busy=[0.0] * 3, days=3, hours=8.0, memory_max_bytes=GIB)).facts["hours_idle"] == "24"
+
+
 def test_money_of_each_statement() -> None:
     slices = judged(held(busy=0.2))  # 20 GiB need the margin of a 3g.40gb, two of which are a GPU
     assert (slices.facts["mig_profile"], slices.saved) == ("3g.40gb", 14 * 60 * 0.5)

@@ -93,7 +93,7 @@ def _shared(held: Held) -> Verdict | None:
 
 
 def _too_short(held: Held) -> Verdict | None:
-    hours = float(held.seen.figures["observed_s"].sum()) / 3600
+    hours = _hours(held.seen)
     samples = int(held.seen.figures["busy_samples"].sum())
     if hours >= _LEAST_HOURS and samples >= _LEAST_SAMPLES:
         return None
@@ -109,14 +109,14 @@ def _idle(held: Held) -> Verdict | None:
     if not since.any():
         return None
     still = seen.of(np.flatnonzero(since))
-    hours = float(still.figures["observed_s"].sum()) / 3600 / max(_devices_at_once(still), 1)
+    hours = _hours(still)
     if hours < _IDLE_HOURS or (len(streak) < len(held.day) and held.workload_class in RUN_TO_THEIR_END):
         return None
     unused, cost = (money[np.isin(held.day, streak)] for money in (held.unused, held.cost))
     watts, floor = _weighted(still, "power_mean_watts"), float(np.fmax.reduce(still.floor_watts))
     memory = _memory_share(still)
     facts: dict[str, object] = {"hours_idle": hours, "cost_so_far": total(cost), "power_watts": watts,
-                                "idle_floor_watts": floor, "memory_share": memory}  # fmt: skip
+                                "idle_floor_watts": floor, "memory_share": memory, "busy_max": _most(still, "busy_max")}  # fmt: skip
     parked = memory >= _PARKED
     action = Action.MEMORY_ONLY if parked else Action.IDLE
     missing = [] if by_engine(seen) else [Signal.GPU_ENGINE_ACTIVE]
@@ -326,6 +326,13 @@ def _most(seen: Seen, figure: str) -> float:
 
 def _refused(action: Action, reason: Reason, *missing: Signal, **facts: object) -> Verdict:
     return Verdict(action, reason, Evidence.REFUSED, facts=facts_of(facts, missing))
+
+
+def _hours(seen: Seen) -> float:
+    """How long they were observed: on each day as long as one of its devices, on average."""
+    days, day = np.unique(seen.day, return_inverse=True)
+    devices = [len(np.unique(seen.gpu[day == number])) for number in range(len(days))]
+    return float((np.bincount(day, seen.figures["observed_s"]) / devices).sum()) / 3600
 
 
 def _pods(seen: Seen) -> Iterator[Seen]:
