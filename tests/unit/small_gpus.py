@@ -50,7 +50,7 @@ def held(
         unused=cost * (1 - mean), cpu_pressed=cpu_pressed, throttled=throttled, full_runs=full_runs, pods=1.0, usual=usual,
         seen=Seen(
             day=FIRST.toordinal() + day + at, gpu=gpu.astype(np.int64), container=np.full(len(at), 7), model=[model] * len(at),
-            mig_profile=[mig_profile] * len(at), node=["n1"] * len(at), uuid=[f"GPU-{i}" for i in gpu],
+            mig_profile=[mig_profile] * len(at), node=["n1"] * len(at),
             gpu_share=np.ones(len(at)), figures=values, floor_watts=np.full(len(at), 60.0),
             hourly=np.repeat(level.astype(np.float32), 24).reshape(-1, 24) if hourly is None else hourly.astype(np.float32),
             sketches=[(bucket[[i]], np.array([round(hours * 3_600_000)], np.int32)) for i in range(len(at))],

@@ -22,8 +22,8 @@ _LATELY_DAYS = 7
 _ENDING = timedelta(minutes=10)
 _PEERS = 5  # workloads of a class before there is a usual size
 _FIGURES = (
-    "told_s", "observed_s", "engine_s", "busy_samples", "busy_mean", "busy_p50", "busy_p95", "busy_p99", "busy_max",
-    "sm_active_p95", "sm_active_max", "tensor_active_mean", "dram_active_mean", "memory_max_bytes", "memory_min_bytes",
+    "told_s", "observed_s", "engine_s", "busy_samples", "busy_mean", "busy_p95", "busy_p99", "busy_max",
+    "sm_active_p95", "tensor_active_mean", "dram_active_mean", "memory_max_bytes",
     "memory_first_hour_bytes", "memory_total_bytes", "power_mean_watts",
 )  # fmt: skip
 
@@ -56,7 +56,7 @@ _ASKING = """
     order by namespace, workload_kind, workload, container, date, container_key
 """
 _DEVICES = f"""
-    select seen.date, seen.gpu_key, seen.container_key, gpus.model, gpus.mig_profile, gpus.node, gpus.uuid,
+    select seen.date, seen.gpu_key, seen.container_key, gpus.model, gpus.mig_profile, gpus.node,
         gpus.gpu_share, seen.power_min_watts, {", ".join(f"seen.{name}" for name in _FIGURES)},
         seen.busy_hourly_max, seen.busy_sketch_buckets, seen.busy_sketch_ms
     from gpu_profiles as seen
@@ -71,7 +71,7 @@ _DAYS = "select count(distinct date) as days from containers where cluster = $cl
 class Seen:
     """Devices, each for one user on one day: a row of `gpu_profiles`, in the order of time.
 
-    day: int64 (n,), ordinals. gpu, container: int64 (n,), keys. model, mig_profile, node, uuid: text, "" = not told.
+    day: int64 (n,), ordinals. gpu, container: int64 (n,), keys. model, mig_profile, node: text, "" = not told.
     gpu_share: float64 (n,). figures: by column of `gpu_profiles`, float64 (n,), NaN = not observed. floor_watts: float64
     (n,), the least that the device ever drew, or another of its model. hourly: float32 (n, 24), the busy ratio's
     maximum by hour of the local clock. sketches: of the busy ratio, buckets and milliseconds.
@@ -83,7 +83,6 @@ class Seen:
     model: Sequence[str]
     mig_profile: Sequence[str]
     node: Sequence[str]
-    uuid: Sequence[str]
     gpu_share: Floats
     figures: Mapping[str, Floats]
     floor_watts: Floats
@@ -98,7 +97,7 @@ class Seen:
         some = rows.tolist()
         return Seen(
             self.day[rows], self.gpu[rows], self.container[rows], [self.model[i] for i in some],
-            [self.mig_profile[i] for i in some], [self.node[i] for i in some], [self.uuid[i] for i in some],
+            [self.mig_profile[i] for i in some], [self.node[i] for i in some],
             self.gpu_share[rows], {name: values[rows] for name, values in self.figures.items()},
             self.floor_watts[rows], self.hourly[rows], [self.sketches[i] for i in some],
         )  # fmt: skip
@@ -291,7 +290,7 @@ def _seen(rows: pa.Table) -> Seen:
         day=np.array([told.toordinal() for told in rows["date"].to_pylist()], np.int64),
         gpu=gpu, container=rows["container_key"].fill_null(-1).to_numpy(),
         model=model, mig_profile=rows["mig_profile"].fill_null("").to_pylist(),
-        node=rows["node"].fill_null("").to_pylist(), uuid=rows["uuid"].fill_null("").to_pylist(),
+        node=rows["node"].fill_null("").to_pylist(),
         gpu_share=rows["gpu_share"].fill_null(1.0).to_numpy(),
         figures={name: rows[name].to_numpy().astype(np.float64) for name in _FIGURES},
         floor_watts=_floor(model, power),

@@ -312,6 +312,9 @@ def _measured(seen: Seen) -> dict[str, object]:
         "busy_p95": _rank(seen, 95),
         "sm_active_p95": _most(seen, "sm_active_p95"),
         "memory_max_gib": _most(seen, "memory_max_bytes") / GIB,
+        # Low tensor activity is no fault where the memory's interface is what works: so does a model that generates text.
+        "tensor_active_mean": _weighted(seen, "tensor_active_mean"),
+        "dram_active_mean": _weighted(seen, "dram_active_mean"),
     }
 
 
