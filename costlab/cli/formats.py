@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from io import BytesIO
@@ -25,7 +25,7 @@ Row = dict[str, Any]
 class Answer:
     """Rows with what they are about: `schema` names their shape and its version, such as costlab.cost/1.
 
-    total: the last row is the sum of the others.
+    total: the last row is the sum of the others. beside: further parts of the envelope, for JSON and YAML alone.
     """
 
     schema: str
@@ -34,6 +34,7 @@ class Answer:
     currency: str | None = None
     quality: Quality | None = None
     total: bool = False
+    beside: Row = field(default_factory=dict)
 
 
 def written(answer: Answer, form: Format) -> bytes:
@@ -72,6 +73,7 @@ def _envelope(answer: Answer) -> Row:
         if quality
         else None,
         "rows": plain_rows(answer.rows),
+        **{name: _plain(value) for name, value in answer.beside.items()},
     }
 
 

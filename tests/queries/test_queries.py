@@ -29,6 +29,18 @@ OF_COSTS: dict[str, Any] = {
     "method": "cost",
     "across": "cluster",
 }
+OF_ENERGY: dict[str, Any] = {
+    **{name: OF_COSTS[name] for name in ("cluster", "namespace", "team", "start", "until", "by")},
+    "clusters": "prod",
+    "grams": "748.8",
+}
+OF_PAST = {name: OF_COSTS[name] for name in ("cluster", "namespace", "team", "start", "until")}
+OF_QUERIES = {
+    "costs": OF_COSTS,
+    "energy_use": OF_ENERGY,
+    "requested_days": OF_PAST,
+    "observed_usage": OF_PAST,
+}
 
 
 def names(files: list[Path]) -> list[str]:
@@ -41,7 +53,7 @@ def statement(file: Path) -> duckdb.Statement:
 
 
 def arguments(file: Path, given: dict[str, str] | None = None) -> dict[str, Any]:
-    usual = OF_COSTS if file.stem == "costs" else PARAMETERS
+    usual = OF_QUERIES.get(file.stem, PARAMETERS)
     return {name: (given or {}).get(name, usual[name]) for name in statement(file).named_parameters}
 
 
@@ -75,7 +87,12 @@ def test_names_of_queries_are_unique() -> None:
 @pytest.mark.parametrize("file", NAMED, ids=names(NAMED))
 def test_a_query_answers_on_an_empty_lake(file: Path, tmp_path: Path) -> None:
     answer = Warehouse.over_tables(tables(tmp_path)).query(file.stem, **arguments(file))
-    always = {"daily_costs": 3, "month_costs": 31 + 22, "costs": 1}  # the days of a calendar; a total
+    always = {
+        "daily_costs": 3,
+        "month_costs": 31 + 22,
+        "costs": 1,
+        "energy_use": 1,
+    }  # days of a calendar; a total
     assert answer.num_rows == always.get(file.stem, 0)
 
 
