@@ -110,8 +110,17 @@ def builtin_resources() -> DeviceResources:
 
 def _of_model(entry: DeviceResource, model: str | None) -> int | None:
     """The longest name whose words are among the model's, punctuation and case aside, says."""
-    found = [name for name in entry.models if _names(name).search(model or "")]
+    found = [name for name in entry.models if names_model(name, model or "")]
     return entry.models[max(found, key=len)] if found else None
+
+
+def names_model(name: str, model: str) -> bool:
+    """Whether the words of a name are among a model's, punctuation and case aside.
+
+    >>> names_model("H200", "NVIDIA GH200 480GB")
+    False
+    """
+    return _names(name).search(model) is not None
 
 
 @functools.cache

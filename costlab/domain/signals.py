@@ -67,6 +67,9 @@ class Signal(StrEnum):
     GPU_MEMORY_FREE = "gpu_memory_free"
     GPU_POWER = "gpu_power"
     GPU_ENERGY = "gpu_energy"
+    GPU_SM_ACTIVE = "gpu_sm_active"
+    GPU_TENSOR_ACTIVE = "gpu_tensor_active"
+    GPU_DRAM_ACTIVE = "gpu_dram_active"
     PACKAGE_ENERGY = "package_energy"
     DRAM_ENERGY = "dram_energy"
 
@@ -157,6 +160,11 @@ SIGNALS: dict[Signal, SignalSpec] = {
         SignalSpec(Signal.GPU_MEMORY_FREE, _DEV, _GAUGE, "bytes", _GPU, "Framebuffer memory that is free."),
         SignalSpec(Signal.GPU_POWER, _DEV, _GAUGE, "watts", _GPU, "Power draw of the device."),
         SignalSpec(Signal.GPU_ENERGY, _DEV, _COUNTER, "joules", _GPU, "Energy the device has used."),
+        SignalSpec(Signal.GPU_SM_ACTIVE, _DEV, _GAUGE, "ratio", _GPU,
+                   "Share of time in which a streaming multiprocessor had work, over all of them."),
+        SignalSpec(Signal.GPU_TENSOR_ACTIVE, _DEV, _GAUGE, "ratio", _GPU, "Share of time in which the tensor pipe worked."),
+        SignalSpec(Signal.GPU_DRAM_ACTIVE, _DEV, _GAUGE, "ratio", _GPU,
+                   "Share of time in which the memory's interface worked."),
         SignalSpec(Signal.PACKAGE_ENERGY, Exporter.KEPLER, _COUNTER, "joules", _METERED,
                    "Energy that CPU sockets have used for the container."),
         SignalSpec(Signal.DRAM_ENERGY, Exporter.KEPLER, _COUNTER, "joules", _METERED,

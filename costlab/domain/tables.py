@@ -20,6 +20,7 @@ class Type(StrEnum):
     MAP = "map(string, string)"
     TEXTS = "list(string)"
     INTEGERS = "list(int32)"
+    FLOATS = "list(float32)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +210,33 @@ _GPUS = _table(
         "Energy over the observed part, by its counter or its power. NaN: never observed.",
     ),
 )
+_GPU_PROFILES = _table(
+    "gpu_profiles",
+    "what a GPU (or MIG instance) did for a user on the day",
+    ("gpu_key", "container_key"),
+    Column("gpu_key", _I, "", "Stable 63-bit key of a GPU or MIG instance."),
+    Column("container_key", _I, "", "The container that the exporter names as its user.", null="none is named"),
+    Column("told_s", _F, "s", "Time in which the exporter told anything of it with this user."),
+    Column("observed_s", _F, "s", "Time in which its busy ratio was observed."),
+    Column("engine_s", _F, "s", "The part of it in which that was the engine-active ratio, not utilisation."),
+    Column("busy_samples", _I, "", "Stretches in which the busy ratio was observed."),
+    *(Column(f"busy_{name}", _F, "ratio", f"{doc} busy ratio over observed time. NaN: never observed.")
+      for name, doc in (("mean", "Mean"), ("p50", "Median"), ("p95", "95th percentile of the"),
+                        ("p99", "99th percentile of the"), ("max", "Maximum"))),
+    Column("busy_sketch_buckets", Type.INTEGERS, "", "Levels of the busy ratio that were seen: as in `profiles`."),
+    Column("busy_sketch_ms", Type.INTEGERS, "ms", "Time at each of them."),
+    Column("busy_hourly_max", Type.FLOATS, "ratio", "Maximum in each hour of the local clock, 0 to 23. NaN: not observed."),
+    Column("sm_active_p95", _F, "ratio", "95th percentile of SM activity. NaN: never observed."),
+    Column("sm_active_max", _F, "ratio", "Maximum of SM activity. NaN: never observed."),
+    Column("tensor_active_mean", _F, "ratio", "Mean activity of the tensor pipe. NaN: never observed."),
+    Column("dram_active_mean", _F, "ratio", "Mean activity of the memory's interface. NaN: never observed."),
+    Column("memory_max_bytes", _F, "bytes", "Most framebuffer memory in use. NaN: never observed."),
+    Column("memory_min_bytes", _F, "bytes", "Least framebuffer memory in use. NaN: never observed."),
+    Column("memory_first_hour_bytes", _F, "bytes", "Most of it in the first hour of the day with this user. NaN: as above."),
+    Column("memory_total_bytes", _F, "bytes", "Used and free framebuffer memory. NaN: never observed."),
+    *(Column(f"power_{name}_watts", _F, "W", f"{doc} power draw over observed time. NaN: never observed.")
+      for name, doc in (("mean", "Mean"), ("min", "Minimum"), ("max", "Maximum"))),
+)  # fmt: skip
 _ENERGY = _table(
     "energy",
     "the energy of a container on a node on the day, or of what nobody used there, as one source measured it",
@@ -435,7 +463,7 @@ _RUNS = _table(
 TABLES: dict[str, TableSpec] = {
     spec.name: spec
     for spec in (
-        _CONTAINER_USAGE, _GPU_USAGE, _CONTAINERS, _PODS, _NODES, _GPUS, _ENERGY, _VOLUMES, _QUOTAS, _CHARGES,
+        _CONTAINER_USAGE, _GPU_USAGE, _CONTAINERS, _PODS, _NODES, _GPUS, _GPU_PROFILES, _ENERGY, _VOLUMES, _QUOTAS, _CHARGES,
         _PROFILES, _DEMAND, _ADVICE, _QUOTA_ADVICE, _BILLS, _FINDINGS, _RUNS,
     )
 }  # fmt: skip

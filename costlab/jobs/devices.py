@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from costlab.config.device_resource import DeviceResources, exposed
 from costlab.core.kernels import Floats, Ints
@@ -27,6 +28,8 @@ _SIGNALS = (
     Signal.GPU_MEMORY_FREE,
     Signal.GPU_POWER,
 )
+# Told of beside the others, on stretches of their own: charges do not ask for them.
+ACTIVITY = (Signal.GPU_SM_ACTIVE, Signal.GPU_TENSOR_ACTIVE, Signal.GPU_DRAM_ACTIVE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,9 @@ class DeviceUsage:
     """Observed stretches of some devices, by device and user: rows of `gpu_usage`.
 
     gpu, container: int64 (n,), keys; container is NOBODY where no known container is named. start_ms, end_ms: int64.
-    busy: ratio; memory_bytes, memory_total_bytes; power_watts: float64 (n,), NaN = not observed.
+    busy: ratio; memory_bytes, memory_total_bytes; power_watts: float64 (n,), NaN = not observed. by_engine: bool (n,),
+    whether busy is the engine-active ratio. pairs: int64 (pairs, 2), every device and user; pair p owns the rows
+    offsets[p]:offsets[p + 1]. activity: of each of `ACTIVITY` what the pairs showed.
     """
 
     devices: tuple[Device, ...]
@@ -58,6 +63,10 @@ class DeviceUsage:
     memory_bytes: Floats
     memory_total_bytes: Floats
     power_watts: Floats
+    by_engine: NDArray[np.bool_]
+    pairs: Ints
+    offsets: Ints
+    activity: tuple[Stretches, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +105,7 @@ class Watched:
         self._devices: dict[int, Device] = {}
         self._used: dict[Signal, list[tuple[Part, _Pair]]] = {}
         self._weight: dict[int, int] = defaultdict(int)
-        for signal in _SIGNALS:
+        for signal in (*_SIGNALS, *ACTIVITY):
             side = residents.of(signals, signal)
             named = {place: device_of(labels, cluster) for place, labels in side.labels.items()}
             self._devices |= {device.key: device for device in named.values()}
@@ -123,10 +132,10 @@ class Watched:
         blocks = in_blocks(weights, self._signals.block_samples)
         number = {order[place]: n for n, block in enumerate(blocks) for place in block.tolist()}
         used: list[dict[Signal, list[tuple[Part, _Pair]]]] = [
-            {signal: [] for signal in _SIGNALS} for _ in blocks
+            {signal: [] for signal in self._used} for _ in blocks
         ]
-        for signal in _SIGNALS:
-            for part, pair in self._used[signal]:
+        for signal, parts in self._used.items():
+            for part, pair in parts:
                 used[number[pair[0]]][signal].append((part, pair))
         for block, its in zip(blocks, used, strict=True):
             yield self._usage([self._devices[order[place]] for place in block.tolist()], its, max_gap_ms)
@@ -146,14 +155,15 @@ class Watched:
         start_ms, end_ms, (engine, share, memory, free, power), offsets = side_by_side(
             tuple(one_truth(signal) for signal in _SIGNALS)
         )
-        keys = np.array(list(order), np.int64).reshape(-1, 2)[
-            np.repeat(np.arange(len(order)), np.diff(offsets))
-        ]
+        pairs = np.array(list(order), np.int64).reshape(-1, 2)
+        keys = pairs[np.repeat(np.arange(len(order)), np.diff(offsets))]
         return DeviceUsage(
             devices=tuple(devices),
             gpu=keys[:, 0], container=keys[:, 1], start_ms=start_ms, end_ms=end_ms,
             busy=np.where(np.isnan(engine), share, engine),
             memory_bytes=memory, memory_total_bytes=memory + free, power_watts=power,
+            by_engine=~np.isnan(engine), pairs=pairs, offsets=offsets,
+            activity=tuple(one_truth(signal) for signal in ACTIVITY),
         )  # fmt: skip
 
 

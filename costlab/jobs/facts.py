@@ -20,6 +20,7 @@ from costlab.jobs.classes import class_of
 from costlab.jobs.coverage import coverage_of
 from costlab.jobs.energy import energy_of
 from costlab.jobs.energy_table import energy_table
+from costlab.jobs.gpu_profiles import profile_gpus
 from costlab.jobs.heard import hearing
 from costlab.jobs.lives import Life, pod_lives
 from costlab.jobs.machines import machines_of
@@ -36,9 +37,19 @@ from costlab.jobs.stays import stays_of
 from costlab.jobs.volumes import claims_mounted, observed_volumes, volumes_of
 from costlab.sources import Source
 from costlab.store.rows import DayRows, InMemory, RowRoom
-from costlab.store.schema import conform, empty
+from costlab.store.schema import conform, empty, ordered
 
-OBSERVED = ("containers", "pods", "nodes", "container_usage", "gpu_usage", "gpus", "energy", "volumes")
+OBSERVED = (
+    "containers",
+    "pods",
+    "nodes",
+    "container_usage",
+    "gpu_usage",
+    "gpus",
+    "gpu_profiles",
+    "energy",
+    "volumes",
+)
 BULKY = ("container_usage", "gpu_usage")
 _Some = TypeVar("_Some")
 
@@ -106,9 +117,9 @@ def observe_day(
         _stored(measured.observed(gap_ms), container_usage, lambda some: _container_usage(some, cluster, day))
     )
     watched = devices.Watched(signals, lives, claims, window, cluster)
-    gpus = devices.total(
-        _stored(watched.usage(gap_ms), gpu_usage, lambda some: _gpu_usage(some, cluster, day))
-    )
+    gpu_profiles = InMemory("gpu_profiles")
+    used_gpus = _stored(watched.usage(gap_ms), gpu_usage, lambda some: _gpu_usage(some, cluster, day))
+    gpus = devices.total(_stored(used_gpus, gpu_profiles, lambda some: profile_gpus(some, cluster, day)))
     metered, gpu_kwh = energy_of(signals, lives, claims, sharing.resources, window, cluster, gap_ms)
     registry = registry_of(signals, window)
     ownership = Ownership(settings.owner.labels, settings.owner.namespaces)
@@ -130,6 +141,7 @@ def observe_day(
         "nodes": nodes_table(machines, settings, cluster, day),
         "container_usage": container_usage.rows(),
         "gpu_usage": gpu_usage.rows(),
+        "gpu_profiles": ordered("gpu_profiles", gpu_profiles.rows()),
         "gpus": _gpus(gpus.days, sharing, gpu_kwh, cluster, day),
     }
     tables["energy"] = energy_table(metered, claims, tables["containers"], cluster, day)
@@ -182,7 +194,7 @@ def _tells(signals: Reading, signal: Signal) -> bool:
 
 def _demand_ratios(signals: Reading, day: Day) -> None:
     """Raise NoDay for a ratio above 1: a percentage that was taken for one would be billed a hundred times."""
-    for signal in (Signal.GPU_UTILIZATION, Signal.GPU_ENGINE_ACTIVE):
+    for signal in (Signal.GPU_UTILIZATION, Signal.GPU_ENGINE_ACTIVE, *devices.ACTIVITY):
         most = max(float(np.fmax.reduce(series.values, initial=0.0)) for _, series in signals.blocks(signal))
         if most > 1:
             raise NoDay(

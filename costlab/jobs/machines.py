@@ -54,6 +54,15 @@ class Machine:
         return None
 
 
+def as_spot(labels: Labels) -> dict[str, str]:
+    """The labels that the same node would have, were it bought as spot."""
+    words = {
+        label: next(word for word, meaning in meanings.items() if meaning == "spot")
+        for label, meanings in _CAPACITY_TYPES.items()
+    }
+    return {label: words.get(label, text) for label, text in labels.items()}
+
+
 def machines_of(
     signals: Reading, window: Window, stays: list[Stay], sharing: Sharing, max_gap_ms: int
 ) -> list[Machine]:

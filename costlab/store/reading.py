@@ -23,6 +23,7 @@ _SQL = {
     Type.MAP: "MAP(VARCHAR, VARCHAR)",
     Type.TEXTS: "VARCHAR[]",
     Type.INTEGERS: "INTEGER[]",
+    Type.FLOATS: "FLOAT[]",
 }
 # Nothing is fetched from the network, and no Python variable is taken for a table.
 _SETTINGS = {

@@ -27,8 +27,9 @@ _ARROW = {
     Type.MAP: pa.map_(pa.string(), pa.string()),
     Type.TEXTS: pa.list_(pa.string()),
     Type.INTEGERS: pa.list_(pa.int32()),
+    Type.FLOATS: pa.list_(pa.float32()),
 }
-_SORTABLE = frozenset(Type) - {Type.MAP, Type.TEXTS, Type.INTEGERS}
+_SORTABLE = frozenset(Type) - {Type.MAP, Type.TEXTS, Type.INTEGERS, Type.FLOATS}
 _SCALARS = (str, int, float, date, Decimal)
 _MONEY_LIMIT_MICROS = 10**18
 

@@ -24,6 +24,7 @@ _EMPTY: dict[Type, Any] = {
     Type.MAP: [],
     Type.TEXTS: [],
     Type.INTEGERS: [],
+    Type.FLOATS: [],
 }
 
 _READ: dict[Type, Callable[[str], Any]] = {
@@ -36,6 +37,7 @@ _READ: dict[Type, Callable[[str], Any]] = {
     Type.MAP: lambda text: [tuple(pair.split("=", 1)) for pair in text.split(";")],
     Type.TEXTS: lambda text: text.split(";"),
     Type.INTEGERS: lambda text: [int(number) for number in text.split(";")],
+    Type.FLOATS: lambda text: [float(number) for number in text.split(";")],
 }
 
 

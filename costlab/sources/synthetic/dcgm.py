@@ -24,7 +24,22 @@ MEMORY_USED = "DCGM_FI_DEV_FB_USED"
 MEMORY_FREE = "DCGM_FI_DEV_FB_FREE"
 POWER = "DCGM_FI_DEV_POWER_USAGE"
 ENERGY = "DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION"
-DCGM = (UTILIZATION, ENGINE_ACTIVE, MEMORY_USED, MEMORY_FREE, POWER, ENERGY)
+SM_ACTIVE = "DCGM_FI_PROF_SM_ACTIVE"
+TENSOR_ACTIVE = "DCGM_FI_PROF_PIPE_TENSOR_ACTIVE"
+DRAM_ACTIVE = "DCGM_FI_PROF_DRAM_ACTIVE"
+DCGM = (
+    UTILIZATION,
+    ENGINE_ACTIVE,
+    MEMORY_USED,
+    MEMORY_FREE,
+    POWER,
+    ENERGY,
+    SM_ACTIVE,
+    TENSOR_ACTIVE,
+    DRAM_ACTIVE,
+)
+# Per cent of the time in which the engine is active at all: few kernels fill the whole chip.
+_PROFILED = {ENGINE_ACTIVE: 100, SM_ACTIVE: 70, TENSOR_ACTIVE: 28, DRAM_ACTIVE: 45}
 BLANK = 9_223_372_036_854_775_794.0  # DCGM's "no value" for a 64-bit field
 _DRIVER_MIB = 4
 _KNOT_MS = 60_000  # at which the power is looked up that the counter rises by
@@ -50,7 +65,7 @@ def raw_dcgm(
     """The samples of a DCGM metric in the window, device by device."""
     for node in story.nodes:
         model = node.gpu_model
-        if model is None or (metric == ENGINE_ACTIVE and not model.profiling):
+        if model is None or (metric in _PROFILED and not model.profiling):
             continue
         pods = [pod for pod in story.pods if pod.node is node and pod.devices]
         at_ms = within(
@@ -65,7 +80,7 @@ def raw_dcgm(
                 if metric == ENERGY
                 else _values(metric, model, meters, tenants, at_ms)
             )
-            if (node.name, device) == story.blank_device and metric in (ENGINE_ACTIVE, POWER, ENERGY):
+            if (node.name, device) == story.blank_device and metric in (*_PROFILED, POWER, ENERGY):
                 start_s, end_s = story.blank_s
                 values[(at_ms >= start_s * 1000) & (at_ms < end_s * 1000)] = BLANK
             device_labels = {"__name__": metric} | _device_labels(node, model, device)
@@ -125,8 +140,8 @@ def _values(
     if metric == UTILIZATION:
         # Any kernel at all counts here, so it lies above the engine's own ratio.
         return np.minimum(-(-busy * 112 // PARTS), 100).astype(np.float64)
-    if metric == ENGINE_ACTIVE:
-        return busy / PARTS
+    if metric in _PROFILED:
+        return busy * _PROFILED[metric] // 100 / PARTS
     if metric == MEMORY_USED:
         return used_mib.astype(np.float64)
     if metric == MEMORY_FREE:
