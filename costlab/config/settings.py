@@ -323,6 +323,11 @@ class Rightsizing(Section):
         WorkloadClass.NOTEBOOK: Risk.HIGH,
     }
 
+    @property
+    def days(self) -> int:
+        """The window in days, at least one."""
+        return max(1, self.window_ms // DAY_MS)
+
 
 class Quota(Section):
     """The room a quota leaves above demand, and how far ahead it looks."""

@@ -1,8 +1,11 @@
 """A day's advice: what each container of a workload should request, what that is worth, or why nothing is advised."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import pyarrow as pa
 
-from costlab.config.settings import DAY_MS, Rightsizing, Settings
+from costlab.config.settings import Rightsizing, Settings
 from costlab.core.rightsizing.decisions import decide, without_trifles
 from costlab.domain.errors import ConfigError
 from costlab.domain.time import Day
@@ -12,37 +15,78 @@ from costlab.jobs.rightsizing.proposals import proposals_of
 from costlab.jobs.rightsizing.rows import Advice, rows_of
 from costlab.jobs.rightsizing.subjects import ADVISED, subjects_of
 from costlab.jobs.rightsizing.worth import costs_of, worth
-from costlab.store.lake import READABLE, Lake
+from costlab.store.lake import READABLE, Lake, Run
 from costlab.store.schema import empty, ordered
 from costlab.store.warehouse import Warehouse
 
 
-def recommend_day(lake: Lake, settings: Settings, cluster: str, day: Day) -> Outcome:
+@dataclass(frozen=True, slots=True)
+class Recommended:
+    """A day's advice, and what became of it."""
+
+    rows: pa.Table
+    outcome: Outcome
+
+
+def recommend_day(lake: Lake, settings: Settings, cluster: str, day: Day) -> Recommended:
     """Write the day's advice into the lake, from it and the days before; what is the same is not written again.
 
     Raises ConfigError when the day is not in the lake, or for an unknown policy; and what the lake raises.
     """
-    state = lake.days(cluster).get(day.date)
-    before = lake.run(cluster, day)
-    if state not in READABLE or before is None:
+    before = _measured(lake, cluster, day)
+    rows = advice_of(Warehouse.over(lake), settings.rightsizing, cluster, day, settings.rightsizing.days)
+    with lake.replacing(cluster, day, {"advice": rows}, before) as written:
+        run = {name: value for name, value in before.items() if name not in ("content", "files", "versions")}
+        lake.commit_run(cluster, day, run, written, before)
+    advised = rows.num_rows - rows["proposed_request"].null_count
+    what = "committed" if written["advice"].changed else "unchanged, nothing committed"
+    line = f"{cluster} {day}: advice, {advised} changes in {rows.num_rows} rows, {what}"
+    return Recommended(rows, Outcome(line))
+
+
+def recommended(
+    lake: Lake,
+    settings: Settings,
+    clusters: Sequence[str],
+    day: Day,
+    days: int,
+    *,
+    policy: str | None,
+    keep: bool,
+) -> pa.Table:
+    """The rows of several clusters' advice; `keep` writes them, as `recommend_day` does, by the configured rule.
+
+    Raises what `recommend_day` does, and Busy when another run is in the lake that would be written.
+    """
+    if keep:
+        with lake.locked():
+            parts = [recommend_day(lake, settings, cluster, day).rows for cluster in clusters]
+    else:
+        for cluster in clusters:
+            _measured(lake, cluster, day)
+        warehouse = Warehouse.over(lake)
+        parts = [
+            advice_of(warehouse, settings.rightsizing, cluster, day, days, policy) for cluster in clusters
+        ]
+    return pa.concat_tables([empty("advice"), *parts])
+
+
+def _measured(lake: Lake, cluster: str, day: Day) -> Run:
+    """The run of a day that readers see; raises ConfigError when it is not there."""
+    run = lake.run(cluster, day)
+    if run is None or lake.days(cluster).get(day.date) not in READABLE:
         raise ConfigError(
             f"{day} of cluster {cluster} is not in the lake",
             f"measure it first: costlab nightly --date {day}",
         )
-    rows = advice_of(Warehouse.over(lake), settings.rightsizing, cluster, day)
-    with lake.replacing(cluster, day, {"advice": rows}, before) as written:
-        run = {name: value for name, value in before.items() if name not in ("content", "files", "versions")}
-        lake.commit_run(cluster, day, run, written, before)
-    advised = len(rows) - rows["proposed_request"].null_count
-    what = "committed" if written["advice"].changed else "unchanged, nothing committed"
-    return Outcome(f"{cluster} {day}: {advised} changes advised for {len(rows)} rows of advice, {what}")
+    return run
 
 
 def advice_of(
-    warehouse: Warehouse, rules: Rightsizing, cluster: str, day: Day, policy: str | None = None
+    warehouse: Warehouse, rules: Rightsizing, cluster: str, day: Day, days: int, policy: str | None = None
 ) -> pa.Table:
-    """Rows of `advice`, from the days of the window up to this one; `policy`: another rule than that of `rules`."""
-    name, days = policy or rules.policy, max(1, rules.window_ms // DAY_MS)
+    """Rows of `advice`, from so many days up to this one; `policy`: another rule than that of `rules`."""
+    name = policy or rules.policy
     subjects = subjects_of(warehouse, cluster, day, days)
     proposals = proposals_of(name, subjects)
     if not subjects.lately.any():
