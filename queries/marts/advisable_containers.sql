@@ -17,7 +17,22 @@ with measured as (
 
 occupied as (
     select
-        containers.*,
+        containers.date,
+        containers.pod_uid,
+        containers.namespace,
+        containers.workload_kind,
+        containers.workload,
+        containers.pod,
+        containers.container,
+        containers.team,
+        containers.class,
+        containers.labels,
+        containers.start,
+        containers."end",
+        containers.cpu_request,
+        containers.memory_request,
+        containers.cpu_limit,
+        containers.memory_limit,
         epoch(containers."end" - containers.start) / 3600 as hours
     from containers
     semi join measured on measured.date = containers.date

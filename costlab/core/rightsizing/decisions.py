@@ -127,7 +127,8 @@ def rounded_up(values: Floats, step: float) -> Floats:
 
 def _request(proposals: Proposals, present: Present, bounds: Bounds) -> Floats:
     """The proposal within bounds: not below the minimum, nor its autoscaler's share, nor just below the advice before."""
-    scaled = present.mean / present.autoscale_target
+    target = np.where(present.autoscale_target > 0, present.autoscale_target, np.nan)
+    scaled = present.mean / target
     asked = np.where(present.autoscaled, np.fmax(proposals.request, scaled), proposals.request)
     # A request below the minimum that is enough is not raised to it.
     least = np.where(present.request > 0, np.fmin(present.request, bounds.minimum), bounds.minimum)
@@ -165,7 +166,7 @@ def _refusals(
         (np.isnan(proposals.request), CODE[Reason.TOO_LITTLE_DATA]),
         # Another request makes the autoscaler ask for other replicas, unless usage at that request is at its target.
         (
-            present.autoscaled & ~(cut & ~np.isnan(present.autoscale_target)),
+            present.autoscaled & ~(cut & (present.autoscale_target > 0)),
             CODE[Reason.HPA_MANAGED],
         ),
         # What a container would have used without its limit is not known: it is only ever raised.

@@ -95,7 +95,7 @@ def _used(rows: pa.Table, subjects: int) -> Used:
     whose = rows.column("subject").to_numpy()
 
     def spread(column: str, missing: float) -> Floats:
-        found = np.full(subjects, missing)
+        found = np.full(subjects, missing, np.float64)
         found[whose] = floats(rows.column(column))
         return found
 
