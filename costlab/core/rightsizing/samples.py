@@ -37,7 +37,9 @@ class Circumstances:
 
     containers_in_pod: int64 (subjects,). cpu_autoscaled, memory_autoscaled: bool (subjects,), a HorizontalPodAutoscaler
     scales the workload by that resource. killed_subject: int64 (k,), killed_at_ms: int64 (k,), killed_limit_bytes:
-    float64 (k,): each out-of-memory kill, with the limit in force (NaN = none known).
+    float64 (k,): each out-of-memory kill, with the limit in force (NaN = none known). daily_cost: float64 (subjects,),
+    what a day of its requests costs, at prices of any currency, before the first of the days that advice is for: how much
+    a violation matters beside others; NaN = not known, None = of nobody.
     """
 
     containers_in_pod: Ints
@@ -46,6 +48,7 @@ class Circumstances:
     killed_subject: Ints
     killed_at_ms: Ints
     killed_limit_bytes: Floats
+    daily_cost: Floats | None = None
 
     @classmethod
     def nothing_known(cls, subjects: int) -> "Circumstances":

@@ -1,0 +1,147 @@
+"""The rule `costlab`: what a container of a workload should request from a midnight on, by the days before it."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from costlab.config.settings import Risk
+from costlab.core.kernels import Floats, Ints
+from costlab.core.rightsizing.costlab.choice import chosen
+from costlab.core.rightsizing.costlab.features import known_of
+from costlab.core.rightsizing.costlab.foresight import FROM_DAYS, foreseen_of
+from costlab.core.rightsizing.costlab.percentiles import cores_at, decayed_ranks
+from costlab.core.rightsizing.daily import Daily, daily_of
+from costlab.core.rightsizing.policy import REASONS, Advised
+from costlab.core.rightsizing.samples import Circumstances, Samples
+from costlab.domain.advice import Reason
+from costlab.domain.time import HOUR_MS
+
+# What a container-day with a violation of memory costs, in days of the memory of the fleet's middle subject, and the
+# share of container-days with one that it led to on 50 real machines: docs/methods.md.
+PRICES: Final = {Risk.LOW: 400.0, Risk.MEDIUM: 40.0, Risk.HIGH: 7.0}
+_CPU_SHARE, _CPU_DAYS, _CPU_HALF_LIFE = 0.955, 28, 10.0
+_KILLED_DAYS, _KILLED_MARGIN = 14, 1.25
+_UNPRICED_POWER = 0.25  # of memory, in what a violation costs, where the cost of nobody is known
+_DAY_MS = 24 * HOUR_MS
+
+
+@dataclass(frozen=True, slots=True)
+class Costlab:
+    """The rule, at a price of risk: see `PRICES`. steady: advice stays as it is while it is not far off."""
+
+    price: float | Floats = PRICES[Risk.MEDIUM]
+    steady: bool = False
+
+    @property
+    def name(self) -> str:
+        """As `--policy` takes it."""
+        return "costlab-steady" if self.steady else "costlab"
+
+    def advise(self, samples: Samples, circumstances: Circumstances, days_ms: Ints) -> Advised:
+        """Advice to be in force from each of these midnights on, by the stretches before it."""
+        edges_ms = _edges(samples, days_ms)
+        return self.advise_daily(
+            daily_of(samples, edges_ms), circumstances, np.searchsorted(edges_ms, days_ms)
+        )
+
+    def advise_daily(self, daily: Daily, circumstances: Circumstances, midnights: Ints) -> Advised:
+        """Advice from these midnights on: t is the beginning of day t of `daily`, and the last one the end of all."""
+        first = int(midnights[0])
+        known = known_of(daily)
+        price = self.price * _worth(known.peak, circumstances.daily_cost)
+        memory = chosen(
+            known, foreseen_of(known), daily.memory_peak, price, steady=self.steady, promised_from=first
+        )
+        seen_days = np.cumsum(daily.cpu_observed > 0, axis=1, dtype=np.int64)
+        cpu = np.where(_seen_before(seen_days, midnights) >= FROM_DAYS, _cpu(daily, midnights), np.nan)
+        cpu[:, circumstances.cpu_autoscaled] = np.nan
+        request = memory.level[:, midnights].T
+        killed = _after_kills(daily, circumstances, midnights)
+        request = np.where(killed > request, killed, request)
+        request[:, circumstances.memory_autoscaled] = np.nan
+        return Advised(
+            cpu_request=cpu,
+            cpu_limit=np.where(np.isnan(cpu), np.nan, np.inf),
+            memory_request=request,
+            memory_limit=request,
+            cpu_risk=np.full(cpu.shape, np.nan),
+            memory_risk=np.where(np.isnan(request), np.nan, memory.promised[:, midnights].T),
+            cpu_reason=_reasons(cpu, _seen_before(seen_days, midnights), circumstances.cpu_autoscaled),
+            memory_reason=_reasons(request, known.seen[:, midnights].T, circumstances.memory_autoscaled),
+        )
+
+
+def _worth(peak: Floats, daily_cost: Floats | None) -> Floats:
+    """What a violation costs of each subject against the others: as what it is charged for now, where that is known.
+
+    float64 (subjects, days + 1), 1 in the geometric mean. Where nobody's cost is known it rises slowly with the memory
+    in use; where some are, whoever has none is taken for the middle.
+    """
+    if daily_cost is None or not np.any(daily_cost > 0):
+        cost = peak**_UNPRICED_POWER
+    else:
+        cost = np.broadcast_to(daily_cost[:, None], peak.shape)
+    told = cost > 0
+    log = np.log(cost, out=np.zeros(peak.shape), where=told)
+    return np.asarray(np.where(told, np.exp(log - log.sum(axis=0) / np.maximum(told.sum(axis=0), 1)), 1.0))
+
+
+def _cpu(daily: Daily, midnights: Ints) -> Floats:
+    """Cores: a high share of the decayed time of 28 days, or that of yesterday, if it was more; (midnights, subjects)."""
+    first, days = int(midnights[0]), len(daily.start_ms)
+    sketches = daily.cpu_offsets, daily.cpu_buckets, daily.cpu_seconds, days, first
+    lately = decayed_ranks(*sketches, _CPU_DAYS, _CPU_HALF_LIFE, _CPU_SHARE)
+    yesterday = decayed_ranks(*sketches, 1, _CPU_HALF_LIFE, _CPU_SHARE)
+    return cores_at(np.fmax(lately, yesterday)[:, midnights - first].T)
+
+
+def _after_kills(daily: Daily, circumstances: Circumstances, midnights: Ints) -> Floats:
+    """Bytes that a subject needs at least since the kernel killed it for memory; (midnights, subjects); NaN = no kill."""
+    least = np.full((len(midnights), daily.subjects), np.nan)
+    days = len(daily.start_ms)
+    end_ms = np.append(daily.start_ms, daily.start_ms[-1:] + _DAY_MS)
+    for subject, at_ms, limit_bytes in zip(
+        circumstances.killed_subject,
+        circumstances.killed_at_ms,
+        circumstances.killed_limit_bytes,
+        strict=True,
+    ):
+        day = int(np.searchsorted(daily.start_ms, at_ms, "right")) - 1
+        had = (
+            limit_bytes
+            if np.isfinite(limit_bytes)
+            else daily.memory_peak[subject, min(max(day, 0), days - 1)]
+        )
+        age_ms = end_ms[midnights] - at_ms
+        recent = (age_ms > 0) & (age_ms <= _KILLED_DAYS * _DAY_MS)
+        least[recent, subject] = np.fmax(least[recent, subject], _KILLED_MARGIN * had)
+    return least
+
+
+def _seen_before(seen_days: Ints, midnights: Ints) -> Ints:
+    """On how many days before each midnight a subject was observed: (midnights, subjects)."""
+    return np.pad(seen_days, ((0, 0), (1, 0)))[:, midnights].T
+
+
+def _reasons(request: Floats, seen: Ints, autoscaled: NDArray[np.bool_]) -> NDArray[np.int8]:
+    """Why there is no advice, as indices into `REASONS`."""
+    code = {reason: index for index, reason in enumerate(REASONS)}
+    found = np.where(seen > 0, code[Reason.TOO_LITTLE_DATA], code[Reason.NOT_OBSERVED])
+    found = np.where(seen >= FROM_DAYS, code[Reason.NOT_OBSERVED], found)  # long ago
+    found = np.where(autoscaled, code[Reason.HPA_MANAGED], found)
+    return np.where(np.isfinite(request), 0, found).astype(np.int8)
+
+
+def _edges(samples: Samples, days_ms: Ints) -> Ints:
+    """Midnights from before the first stretch to the last that is asked for: those asked for, and 24 h steps elsewhere."""
+    first_ms = int(samples.at_ms.min(initial=days_ms[0]))
+    edges_ms = [int(days_ms[0])]
+    while edges_ms[0] > first_ms:
+        edges_ms.insert(0, edges_ms[0] - _DAY_MS)
+    for day_ms in days_ms[1:].tolist():
+        while day_ms - edges_ms[-1] > 1.5 * _DAY_MS:
+            edges_ms.append(edges_ms[-1] + _DAY_MS)
+        edges_ms.append(day_ms)
+    return np.array(edges_ms)

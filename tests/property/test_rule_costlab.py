@@ -1,0 +1,202 @@
+"""Laws of the rule `costlab`, and of what it is made of."""
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from costlab.core.rightsizing.costlab import percentiles, reference
+from costlab.core.rightsizing.costlab.calibration import calibrated
+from costlab.core.rightsizing.costlab.regression import fitted
+from costlab.core.rightsizing.costlab.rule import Costlab
+from costlab.core.rightsizing.daily import daily_of
+from costlab.core.rightsizing.policy import REASONS, Advised
+from costlab.core.rightsizing.samples import Circumstances, Samples
+from costlab.domain.advice import Reason
+from costlab.domain.time import HOUR_MS
+
+DAY_MS = 24 * HOUR_MS
+SUBJECTS, DAYS, A_DAY = 12, 34, 8  # stretches of three hours
+ASKED = np.arange(20, DAYS + 1)
+
+
+def made(seed: int = 3) -> Samples:
+    """Subjects of all kinds: flat, noisy, weekly, growing, jumping; one begins late, one ends early."""
+    rng = np.random.default_rng(seed)
+    at = np.arange(DAYS * A_DAY)
+    memory = 2.0 ** rng.integers(26, 34, (SUBJECTS, 1)) * rng.lognormal(
+        0, rng.random((SUBJECTS, 1)) * 0.4, (SUBJECTS, len(at))
+    )
+    memory[3] *= 1 + (at // A_DAY % 7 == 2)
+    memory[4] *= 1 + at / len(at)
+    memory[5:8] *= 1 + 2 * (rng.random((3, len(at))) < 0.01)
+    memory[8, : 25 * A_DAY] = np.nan
+    memory[9, 10 * A_DAY :] = np.nan
+    cpu = rng.lognormal(0, 1, memory.shape) * np.where(np.isnan(memory), np.nan, 1)
+    offsets = np.arange(SUBJECTS + 1) * len(at)
+    at_ms = np.tile(at * DAY_MS // A_DAY, SUBJECTS)
+    lasted_ms = np.full(at_ms.size, DAY_MS // A_DAY)
+    return Samples(
+        np.arange(SUBJECTS),
+        offsets,
+        at_ms,
+        lasted_ms,
+        cpu.ravel().astype(np.float32),
+        memory.ravel().astype(np.float32),
+    )
+
+
+def changed(samples: Samples, *, cpu: np.ndarray | None = None, memory: np.ndarray | None = None) -> Samples:
+    return Samples(
+        samples.subject, samples.offsets, samples.at_ms, samples.lasted_ms,
+        samples.cpu_cores if cpu is None else cpu, samples.memory_bytes if memory is None else memory,
+    )  # fmt: skip
+
+
+def advised(
+    samples: Samples, asked: np.ndarray = ASKED, circumstances: Circumstances | None = None, **rule: object
+) -> Advised:
+    told = circumstances or Circumstances.nothing_known(samples.subjects)
+    return Costlab(**rule).advise(samples, told, asked * DAY_MS)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def samples() -> Samples:
+    return made()
+
+
+@pytest.fixture(scope="module")
+def advice(samples: Samples) -> Advised:
+    return advised(samples)
+
+
+@pytest.mark.parametrize("steady", [False, True])
+def test_nothing_of_a_day_or_after_it_is_used(samples: Samples, steady: bool) -> None:
+    day = 27
+    later = samples.at_ms >= day * DAY_MS
+    factor = np.where(later, np.random.default_rng(1).lognormal(0, 2, later.size), 1).astype(np.float32)
+    before, after = (
+        advised(some, steady=steady)
+        for some in (
+            samples,
+            changed(samples, cpu=samples.cpu_cores * factor, memory=samples.memory_bytes * factor),
+        )
+    )
+    same = day + 1 > ASKED
+    for name in Advised.__slots__:
+        np.testing.assert_array_equal(getattr(before, name)[same], getattr(after, name)[same], err_msg=name)
+    assert not np.allclose(before.memory_request[~same], after.memory_request[~same], equal_nan=True)
+
+
+def test_advice_for_one_day_is_that_day_of_advice_for_many(samples: Samples, advice: Advised) -> None:
+    one = advised(samples, ASKED[-1:])
+    for name in Advised.__slots__:
+        np.testing.assert_array_equal(getattr(one, name)[0], getattr(advice, name)[-1], err_msg=name)
+
+
+def test_memory_and_cpu_scale(samples: Samples, advice: Advised) -> None:
+    scaled = advised(changed(samples, cpu=samples.cpu_cores * 4, memory=samples.memory_bytes / 8))
+    np.testing.assert_allclose(scaled.memory_request, advice.memory_request / 8, rtol=1e-6)
+    np.testing.assert_allclose(scaled.cpu_request, advice.cpu_request * 4, rtol=1e-9)
+    np.testing.assert_allclose(scaled.memory_risk, advice.memory_risk, rtol=1e-6)
+
+
+def test_the_order_of_subjects_does_not_matter(samples: Samples, advice: Advised) -> None:
+    order = np.random.default_rng(5).permutation(SUBJECTS)
+    row = samples.cpu_cores.reshape(SUBJECTS, -1), samples.memory_bytes.reshape(SUBJECTS, -1)
+    shuffled = advised(changed(samples, cpu=row[0][order].ravel(), memory=row[1][order].ravel()))
+    np.testing.assert_allclose(shuffled.memory_request, advice.memory_request[:, order], rtol=1e-6)
+    np.testing.assert_allclose(shuffled.cpu_request, advice.cpu_request[:, order], rtol=1e-9)
+
+
+def test_a_dearer_risk_costs_more_memory(samples: Samples) -> None:
+    bills = [np.nansum(advised(samples, price=price).memory_request) for price in (1.0, 20.0, 400.0)]
+    assert bills[0] < bills[1] < bills[2]
+
+
+def test_steady_advice_moves_only_when_it_must(samples: Samples, advice: Advised) -> None:
+    held = advised(samples, steady=True).memory_request
+    assert (
+        np.nanmean(held[1:] != held[:-1])
+        < np.nanmean(advice.memory_request[1:] != advice.memory_request[:-1]) / 2
+    )
+
+
+def test_every_row_without_advice_has_its_reason(advice: Advised) -> None:
+    for request, code in (
+        (advice.memory_request, advice.memory_reason),
+        (advice.cpu_request, advice.cpu_reason),
+    ):
+        assert np.array_equal(np.isnan(request), code > 0)
+    late = {REASONS[code] for code in advice.memory_reason[ASKED <= 26, 8]}
+    assert late == {Reason.NOT_OBSERVED, Reason.TOO_LITTLE_DATA}
+    assert REASONS[advice.memory_reason[-1, 9]] is Reason.NOT_OBSERVED
+
+
+def test_autoscaled_and_killed(samples: Samples, advice: Advised) -> None:
+    nothing = Circumstances.nothing_known(SUBJECTS)
+    scaled = np.arange(SUBJECTS) == 1
+    limit = 10 * float(np.nanmax(samples.memory_bytes))
+    told = Circumstances(
+        nothing.containers_in_pod, scaled, scaled, np.array([2]), np.array([22 * DAY_MS]), np.array([limit])
+    )
+    found = advised(samples, circumstances=told)
+    assert {REASONS[code] for code in found.memory_reason[:, 1]} == {Reason.HPA_MANAGED}
+    assert np.isnan(found.cpu_request[:, 1]).all()
+    assert np.array_equal(found.memory_request[:, 2] == 1.25 * limit, ASKED > 22)
+    others = np.delete(np.arange(SUBJECTS), [1, 2])
+    np.testing.assert_array_equal(found.memory_request[:, others], advice.memory_request[:, others])
+
+
+def test_no_samples_no_advice() -> None:
+    none = np.empty(0, np.int64)
+    nothing = Samples(
+        none, np.zeros(1, np.int64), none, none, np.empty(0, np.float32), np.empty(0, np.float32)
+    )
+    assert advised(nothing).memory_request.shape == (len(ASKED), 0)
+    unseen = made()
+    unseen.memory_bytes[:] = np.nan
+    assert np.isnan(advised(unseen).memory_request).all()
+
+
+@settings(max_examples=15)
+@given(st.integers(0, 2**32 - 1))
+def test_decayed_ranks_equal_their_twin(seed: int) -> None:
+    daily = daily_of(made(seed), np.arange(6) * DAY_MS)
+    told = daily.cpu_offsets, daily.cpu_buckets, daily.cpu_seconds, 5, 2, 3, 1.5, 0.9
+    ours, twin = percentiles.decayed_ranks(*told), reference.decayed_ranks(*told)
+    np.testing.assert_allclose(percentiles.cores_at(ours), percentiles.cores_at(twin), rtol=1e-6)
+
+
+@settings(max_examples=15)
+@given(st.integers(0, 2**32 - 1), st.sampled_from([0.1, 0.5, 0.9]))
+def test_the_regression_is_nearly_the_best_line(seed: int, level: float) -> None:
+    """The least loss is reached by a line through two of the points: all of them are tried."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=40)
+    y = 2 * x + rng.standard_t(3, size=40) * 10  # noise against which the rounded corner is small
+
+    def loss(line: np.ndarray) -> float:
+        miss = y - line
+        return float(np.maximum(level * miss, (level - 1) * miss).sum())
+
+    lines = ((a, b, (y[b] - y[a]) / (x[b] - x[a])) for a, b in itertools.combinations(range(40), 2))
+    best = min(loss(y[a] + slope * (x - x[a])) for a, _, slope in lines)
+    found = fitted(x[:, None], y, np.array([level]), ridge=0.0).quantiles(x[:, None])[:, 0]
+    assert best * (1 - 1e-9) <= loss(found) <= best * 1.05
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=100, max_size=2000))
+@settings(max_examples=30)
+def test_what_is_promised_is_no_less_than_what_came(past: list[tuple[float, bool]]) -> None:
+    expected = np.array([each[0] for each in past])
+    violated = np.array([each[1] for each in past])
+    promise = calibrated(expected, violated).promise(expected)
+    assert promise.mean() >= violated.mean()
+    assert np.all(np.diff(promise[np.argsort(expected)]) >= 0)
+
+
+def test_nothing_is_promised_without_a_past() -> None:
+    assert np.isnan(calibrated(np.zeros(5), np.zeros(5, bool)).promise(np.zeros(2))).all()
