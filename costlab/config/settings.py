@@ -301,7 +301,8 @@ class Silence(Section):
 class Rightsizing(Section):
     """How many past days advice rests on, by which rule it is made, and what is no advice.
 
-    minimum: what is proposed at least. step: what proposals are rounded up to. min_days, min_hours: of usage behind it.
+    minimum: what is proposed at least. step: what proposals are rounded up to. limits: those that are set are kept (never
+    below the request), or they are as the rule says. min_days, min_hours: of usage behind it.
     keep_within: yesterday's advice stands while today's is at most this share below it. near_enough: a change by a
     smaller share is none, nor is a cut that saves less than near_enough_monthly.
     """
@@ -310,6 +311,7 @@ class Rightsizing(Section):
     policy: Annotated[str, Field(min_length=1)] = "costlab"
     minimum: Least = Least.model_validate({"cpu": "10m", "memory": "100Mi"})
     step: Least = Least.model_validate({"cpu": "1m", "memory": "1Mi"})
+    limits: Literal["keep", "rule"] = "keep"
     min_days: Annotated[Count, Field(ge=1)] = 3
     min_hours: Annotated[Number, Field(ge=0)] = 1.0
     keep_within: Ratio = 0.1
@@ -322,6 +324,11 @@ class Rightsizing(Section):
         WorkloadClass.BATCH: Risk.MEDIUM,
         WorkloadClass.NOTEBOOK: Risk.HIGH,
     }
+
+    def risk_of(self, workload_class: str) -> Risk:
+        """The risk that a class may take; medium where none is named."""
+        known = {name.value: risk for name, risk in self.risk.items()}
+        return known.get(workload_class, Risk.MEDIUM)
 
     @property
     def days(self) -> int:

@@ -1,5 +1,6 @@
 """What becomes of a proposal: refused, raised to a minimum, rounded up, left as it was, or advised."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from costlab.core.rightsizing.policy import REASONS
 from costlab.domain.advice import Reason
 
 NAN = float("nan")
-CPU = Bounds(0.01, 0.001, 3, 1.0, 0.5, 0.1, 0.05, 1.0)
+CPU = Bounds(0.01, 0.001, 3, 1.0, 0.5, True, 0.1, 0.05, 1.0)
 MIB = 2.0**20
 USUAL: dict[str, Any] = {
     "request": 1.0, "limit": NAN, "guaranteed": False, "evidence_days": 14, "observed_hours": 300.0,
@@ -83,6 +84,18 @@ def test_what_was_capped_is_raised(more: dict[str, Any]) -> None:
     assert (request, reason) == (1.4, Reason.OOM_KILLED if "oom_kills" in more else Reason.ABOVE_REQUEST)
 
 
+@pytest.mark.parametrize(("peak", "why"), [(0.89, Reason.NEAR_ENOUGH), (0.91, Reason.ABOVE_REQUEST)])
+def test_a_raise_needs_usage_near_the_request(peak: float, why: Reason) -> None:
+    assert decided(1.4, peak=peak)[2] is why
+
+
+def test_limits_are_kept_and_none_is_added_unless_the_rule_may() -> None:
+    kept = replace(CPU, limits_by_rule=False)
+    for limit_now, limit in ((2.0, 2.0), (0.3, 0.6)):
+        assert decide(proposals(0.6, 0.7), present(limit=limit_now), kept).limit == [limit]
+    assert np.isnan(decide(proposals(0.6, 0.7), present(), kept).limit[0])
+
+
 def test_an_autoscaled_request_is_cut_to_where_usage_is_at_its_target() -> None:
     request, _, reason = decided(0.25, autoscaled=True, autoscale_target=0.5)
     assert (request, reason) == (0.4, Reason.BELOW_REQUEST)  # 0.2 used / 0.5
@@ -104,7 +117,8 @@ def test_a_minimum_raises_no_request_that_is_enough() -> None:
         (NAN, False, NAN, NAN),  # none stays none
         (2.0, False, NAN, 2.0),  # one stays as it is
         (0.3, False, NAN, 0.6),  # but not below the request
-        (2.0, False, np.inf, NAN),  # the rule wants none
+        (NAN, False, np.inf, NAN),  # the rule wants none
+        (2.0, False, np.inf, 2.0),  # but takes away none
         (2.0, False, 0.7004, 0.701),  # the rule wants one
         (2.0, False, 0.5, 0.6),
         (1.0, True, NAN, 0.6),  # Guaranteed stays Guaranteed, whatever the rule wants
@@ -167,7 +181,7 @@ def test_what_is_hardly_a_change_is_not_advised(
     monthly: float,
     advised: bool,
 ) -> None:
-    standing = present(request=request_now)
+    standing = present(request=request_now, peak=0.95)
     found = without_trifles(decide(proposals(proposed), standing, CPU), standing, np.array([monthly]), CPU)
     assert bool(found.advised[0]) is advised
     assert (REASONS[found.reason[0]] is Reason.NEAR_ENOUGH) is not advised

@@ -5,6 +5,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypedDict
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -12,12 +13,16 @@ from hypothesis import strategies as st
 from small_world import DAY, World, at
 
 from costlab.config.settings import Settings
+from costlab.core.rightsizing.decisions import Proposals
 from costlab.domain.errors import ConfigError
 from costlab.domain.signals import Signal
 from costlab.domain.time import HOUR_MS, Day
-from costlab.domain.units import GIB, MIB
+from costlab.domain.units import GIB, MIB, Resource
 from costlab.jobs.measure import measure_day
+from costlab.jobs.rightsizing.past import ADVISED
+from costlab.jobs.rightsizing.proposals import RULES
 from costlab.jobs.rightsizing.recommend import advice_of, recommend_day
+from costlab.jobs.rightsizing.subjects import Subjects
 from costlab.store.lake import Lake
 from costlab.store.warehouse import Warehouse
 
@@ -56,7 +61,23 @@ def by_name(rows: pa.Table) -> Rows:
 
 
 def of_one_day(path: Path, world: World) -> Rows:
-    return advice(measured(path, world, min_days=1)[0])
+    return advice(measured(path, world, min_days=1, policy="peak")[0])
+
+
+def peak(subjects: Subjects, *_: Any) -> dict[Resource, Proposals]:
+    """A rule that needs but one day: the peak and 15 %."""
+    none = np.full(subjects.count, np.nan)
+    words = ("× 1.15",) * subjects.count
+    codes = np.zeros(subjects.count, np.int8)
+    return {
+        resource: Proposals(1.15 * subjects.past.used[resource].peak, none, none, none, codes, words)
+        for resource in ADVISED
+    }
+
+
+@pytest.fixture(autouse=True)
+def by_peak(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(RULES, "peak", peak)
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +149,7 @@ def test_nothing_later_is_used(tmp_path: Path) -> None:
     """The last day uses all of it: advice of the day before is the same with and without it."""
     until_ms = all_days()["end_ms"]
     busy = usual().use("a", 3.0, 11 * GIB, id="/a/later", start_ms=DAY.window.start_ms, end_ms=until_ms)
-    lake, told = measured(tmp_path, busy, DAYS[1:2], min_days=1)
+    lake, told = measured(tmp_path, busy, DAYS[1:2], min_days=1, policy="peak")
     before = lake.read("advice", "test", DAYS[1])
     measure_day(busy, lake, told, "test", DAY)
     recommend_day(lake, told, "test", DAYS[1])
@@ -236,7 +257,7 @@ def test_savings_never_exceed_what_was_paid_for_and_not_used(
     told = Settings.model_validate(
         {
             "billing": {"basis": basis},
-            "rightsizing": {"min_days": 1, "near_enough": 0.0, "near_enough_monthly": 0.0},
+            "rightsizing": {"policy": "peak", "min_days": 1, "near_enough": 0.0, "near_enough_monthly": 0.0},
         }
     )
     lake = Lake.create(path)

@@ -12,6 +12,11 @@ from costlab.domain.advice import Reason
 Flags = NDArray[np.bool_]
 Codes = NDArray[np.int8]
 
+# A request is raised where usage came this near to it; a raise for the rule's own caution would cost money for nothing
+# that was ever seen.
+_NEAR_REQUEST = 0.9
+_LEAST_TARGET = 0.01
+
 CODE = {reason: np.int8(code) for code, reason in enumerate(REASONS)}
 
 
@@ -62,6 +67,7 @@ class Present:
 class Bounds:
     """What advice is held to: least request and step (cores or bytes), least evidence, and when it is near enough.
 
+    limits_by_rule: limits are set as the rule says; else they are kept, and none is added.
     keep_within: advice of the day before stands while today's is at most this share below it.
     near_enough: share of the request. near_enough_monthly: what a cut must save a month.
     """
@@ -71,6 +77,7 @@ class Bounds:
     min_days: int
     min_hours: float
     min_coverage: float
+    limits_by_rule: bool
     keep_within: float
     near_enough: float
     near_enough_monthly: float
@@ -97,7 +104,8 @@ def decide(proposals: Proposals, present: Present, bounds: Bounds) -> Decided:
     for refused, why in reversed(_refusals(proposals, present, bounds, request)):
         reason = np.where(refused, why, reason)
     advised = _asks(reason) & ~np.isnan(request)
-    limit = _limit(request, proposals.limit, present, bounds.step)
+    by_rule = proposals.limit if bounds.limits_by_rule else np.full(len(request), np.nan)
+    limit = _limit(request, by_rule, present, bounds.step)
     return Decided(np.where(advised, request, np.nan), np.where(advised, limit, np.nan), reason)
 
 
@@ -127,15 +135,20 @@ def rounded_up(values: Floats, step: float) -> Floats:
 
 def _request(proposals: Proposals, present: Present, bounds: Bounds) -> Floats:
     """The proposal within bounds: not below the minimum, nor its autoscaler's share, nor just below the advice before."""
-    target = np.where(present.autoscale_target > 0, present.autoscale_target, np.nan)
-    scaled = present.mean / target
+    scaled = present.mean / np.where(_known_target(present), present.autoscale_target, np.nan)
     asked = np.where(present.autoscaled, np.fmax(proposals.request, scaled), proposals.request)
     # A request below the minimum that is enough is not raised to it.
     least = np.where(present.request > 0, np.fmin(present.request, bounds.minimum), bounds.minimum)
-    request = rounded_up(np.maximum(asked, least), bounds.step)
+    request = np.maximum(rounded_up(np.maximum(asked, least), bounds.step), bounds.step)
     before = present.advised_before
     stands = (before >= request) & (request >= before * (1 - bounds.keep_within))
     return np.where(stands, before, request)
+
+
+def _known_target(present: Present) -> Flags:
+    """Whether the autoscaler aims at a share of the request: whole per cents of it."""
+    known: Flags = present.autoscale_target >= _LEAST_TARGET
+    return known
 
 
 def _direction(request: Floats, present: Present) -> Codes:
@@ -166,12 +179,21 @@ def _refusals(
         (np.isnan(proposals.request), CODE[Reason.TOO_LITTLE_DATA]),
         # Another request makes the autoscaler ask for other replicas, unless usage at that request is at its target.
         (
-            present.autoscaled & ~(cut & (present.autoscale_target > 0)),
+            present.autoscaled & ~(cut & _known_target(present)),
             CODE[Reason.HPA_MANAGED],
         ),
+        ((request > present.request) & ~_pressed(present), CODE[Reason.NEAR_ENOUGH]),
         # What a container would have used without its limit is not known: it is only ever raised.
         (cut & (present.capped | (present.oom_kills > 0)), CODE[Reason.USAGE_WAS_CAPPED]),
     ]
+
+
+def _pressed(present: Present) -> Flags:
+    """Whether usage came near the request, or something kept it from doing so."""
+    pressed: Flags = (
+        (present.peak >= _NEAR_REQUEST * present.request) | present.capped | (present.oom_kills > 0)
+    )
+    return pressed
 
 
 _ASKING = (Reason.BELOW_REQUEST, Reason.ABOVE_REQUEST, Reason.NO_REQUEST, Reason.OOM_KILLED)
@@ -184,6 +206,7 @@ def _asks(reason: Codes) -> Flags:
 def _limit(request: Floats, proposed: Floats, present: Present, step: float) -> Floats:
     """The limit beside a request; NaN = none. A Guaranteed pod stays one, and no limit is below its request."""
     kept = np.where(np.isnan(present.limit), np.nan, np.maximum(present.limit, request))
-    by_rule = np.where(np.isinf(proposed), np.nan, np.maximum(rounded_up(proposed, step), request))
-    limit = np.where(np.isnan(proposed), kept, by_rule)
+    by_rule = np.maximum(rounded_up(proposed, step), request)
+    # A rule that wants no limit sets none; one that somebody else has set is theirs to take away.
+    limit = np.where(np.isfinite(proposed), by_rule, kept)
     return np.where(present.guaranteed, request, limit)

@@ -10,8 +10,9 @@ from costlab.core.kernels import Floats
 from costlab.core.rightsizing.decisions import CODE, Bounds, Flags, Present
 from costlab.domain.time import Day
 from costlab.domain.units import Resource
+from costlab.jobs.rightsizing.past import ADVISED, KEYS
 from costlab.jobs.rightsizing.silences import Silenced, silenced
-from costlab.jobs.rightsizing.subjects import ADVISED, KEYS, Subjects
+from costlab.jobs.rightsizing.subjects import Subjects
 from costlab.store.warehouse import Warehouse
 
 # A container that is this near its limit may have wanted more; of CPU, for more than this part of its time.
@@ -29,6 +30,7 @@ def bounds_of(rules: Rightsizing, resource: Resource) -> Bounds:
         min_days=rules.min_days,
         min_hours=rules.min_hours,
         min_coverage=_MIN_COVERAGE,
+        limits_by_rule=rules.limits == "rule",
         keep_within=rules.keep_within,
         near_enough=rules.near_enough,
         near_enough_monthly=rules.near_enough_monthly,
@@ -64,7 +66,7 @@ def present_of(
     subjects: Subjects, resource: Resource, silences: Sequence[Silenced | None], held: Floats
 ) -> Present:
     """Requests, limits and usage of one resource, and what was said of it before."""
-    used = subjects.used[resource]
+    used = subjects.past.used[resource]
     unknown = np.full(subjects.count, np.nan)
     return Present(
         request=subjects.floats(f"{resource.value}_request"),
@@ -86,7 +88,7 @@ def present_of(
 
 def _capped(subjects: Subjects, resource: Resource) -> Flags:
     """Whether usage was near a limit of the window, or throttled: what it would have been is not known."""
-    used, limit = subjects.used[resource], subjects.floats(f"least_{resource.value}_limit")
+    used, limit = subjects.past.used[resource], subjects.floats(f"least_{resource.value}_limit")
     at_limit = used.usage.level >= _NEAR_LIMIT * limit[used.usage.row]
     hours = np.bincount(used.usage.row, at_limit * used.usage.hours, subjects.count)
     if resource is Resource.MEMORY:

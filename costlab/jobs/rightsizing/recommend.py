@@ -10,10 +10,11 @@ from costlab.core.rightsizing.decisions import decide, without_trifles
 from costlab.domain.errors import ConfigError
 from costlab.domain.time import Day
 from costlab.jobs.outcome import Outcome
+from costlab.jobs.rightsizing.past import ADVISED
 from costlab.jobs.rightsizing.present import advised_before, bounds_of, present_of, silences_of
 from costlab.jobs.rightsizing.proposals import proposals_of
 from costlab.jobs.rightsizing.rows import Advice, rows_of
-from costlab.jobs.rightsizing.subjects import ADVISED, subjects_of
+from costlab.jobs.rightsizing.subjects import subjects_of
 from costlab.jobs.rightsizing.worth import costs_of, worth
 from costlab.store.lake import READABLE, Lake, Run
 from costlab.store.schema import empty, ordered
@@ -88,13 +89,13 @@ def advice_of(
     """Rows of `advice`, from so many days up to this one; `policy`: another rule than that of `rules`."""
     name = policy or rules.policy
     subjects = subjects_of(warehouse, cluster, day, days)
-    proposals = proposals_of(name, subjects)
+    costs = costs_of(warehouse, cluster, day, days, subjects)
+    hours = 24 * subjects.floats("days")
+    proposals = proposals_of(name, subjects, rules, 24 * costs.totals(subjects.count) / hours)
     if not subjects.lately.any():
         return empty("advice")
-    hours = 24 * subjects.floats("days")
     silences = silences_of(subjects, day.date, rules)
     held = advised_before(warehouse, cluster, day, days, name, subjects)
-    costs = costs_of(warehouse, cluster, day, days, subjects)
     bounds = {resource: bounds_of(rules, resource) for resource in ADVISED}
     present = {
         resource: present_of(subjects, resource, silences[resource], held[resource]) for resource in ADVISED

@@ -12,8 +12,9 @@ from costlab.core.rightsizing.decisions import Decided, Present, Proposals
 from costlab.core.rightsizing.policy import REASONS
 from costlab.domain.advice import Action, Evidence, Reason
 from costlab.domain.units import Resource
+from costlab.jobs.rightsizing.past import KEYS
 from costlab.jobs.rightsizing.silences import Silenced
-from costlab.jobs.rightsizing.subjects import KEYS, Subjects
+from costlab.jobs.rightsizing.subjects import Subjects
 from costlab.jobs.rightsizing.worth import Worth
 from costlab.store.schema import conform
 
@@ -38,7 +39,7 @@ class Advice:
 def rows_of(subjects: Subjects, advice: Advice, hours: Floats, common: Mapping[str, Any]) -> pa.Table:
     """The rows of one resource, of the subjects that are still there. common: cluster, date and currency."""
     some = subjects.lately
-    rows, used = subjects.rows.filter(pa.array(some)), subjects.used[advice.resource]
+    rows, used = subjects.rows.filter(pa.array(some)), subjects.past.used[advice.resource]
     proposals, present, decided, valued = advice.proposals, advice.present, advice.decided, advice.worth
     reasons = [REASONS[code] for code in decided.reason[some]]
     columns: dict[str, Any] = {

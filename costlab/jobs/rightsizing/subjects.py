@@ -1,57 +1,33 @@
-"""The containers of workloads that advice is about: how they are set up, what they used, and what they cost."""
+"""The containers of workloads that advice is about: how they are set up, and what they used."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from costlab.core.kernels import Floats, Ints
+from costlab.core.kernels import Floats
 from costlab.core.rightsizing.decisions import Flags
-from costlab.core.rightsizing.savings import Levels
-from costlab.core.sketch import levels
-from costlab.domain.time import HOUR_MS, Day
-from costlab.domain.units import Resource
+from costlab.domain.time import Day
+from costlab.jobs.rightsizing.past import Past, past_of
 from costlab.store.warehouse import Warehouse
-
-ADVISED = (Resource.CPU, Resource.MEMORY)
-KEYS = ("namespace", "workload_kind", "workload", "container")
 
 # Who is made anew by its owner may not be there on the day itself, and is again next week.
 _NOW_AND_THEN = ("Job", "CronJob")
 _LATELY_DAYS = 7
-
-
-@dataclass(frozen=True, slots=True)
-class Used:
-    """What each subject used of a resource; arrays (subjects,), in the order of `Subjects`.
-
-    usage: all levels, with the hours of all replicas. occupied_hours, observed_hours: float64. evidence_days: int64.
-    mean, peak, throttled_ratio: float64; NaN = not observed. oom_kills, restarts: int64.
-    """
-
-    usage: Levels
-    occupied_hours: Floats
-    observed_hours: Floats
-    evidence_days: Ints
-    mean: Floats
-    peak: Floats
-    throttled_ratio: Floats
-    oom_kills: Ints
-    restarts: Ints
+# A rule may look further back than the window: what it learns of all of them is better founded.
+_LOOK_BACK_DAYS = 56
 
 
 @dataclass(frozen=True, slots=True)
 class Subjects:
     """Containers of workloads. rows: those of the query advisable_containers, in its order.
 
-    used: by resource. lately: bool (subjects,), whether they still run, or will run again.
+    past: what they used. lately: bool (subjects,), whether they still run, or will run again.
     """
 
     rows: pa.Table
-    used: Mapping[Resource, Used]
+    past: Past
     lately: Flags
 
     @property
@@ -66,14 +42,13 @@ class Subjects:
 
 def subjects_of(warehouse: Warehouse, cluster: str, day: Day, days: int) -> Subjects:
     """All that ran within the `days` days up to this one."""
-    asked = {"cluster": cluster, "day": str(day), "days": days}
-    rows = warehouse.query("advisable_containers", **asked)
-    usage = warehouse.query("advisable_usage", **asked)
-    used = {
-        resource: _used(usage.filter(pc.equal(usage.column("resource"), resource.value)), rows.num_rows)
-        for resource in ADVISED
-    }
-    return Subjects(rows, used, _lately(rows, day.date))
+    rows = warehouse.query("advisable_containers", cluster=cluster, day=str(day), days=days)
+    # Up to the day and in the lake: the first of them may be later than the look-back begins.
+    text = "select min(date) as first from runs where cluster = $cluster and date <= cast($day as date)"
+    first = warehouse.sql(text, {"cluster": cluster, "day": str(day)})["first"][0].as_py() or day.date
+    span = min(max(days, _LOOK_BACK_DAYS), (day.date - first).days + 1)
+    past = past_of(warehouse, cluster, _ending(day, span), min(days, span), rows)
+    return Subjects(rows, past, _lately(rows, day.date))
 
 
 def floats(column: pa.ChunkedArray) -> Floats:
@@ -82,41 +57,16 @@ def floats(column: pa.ChunkedArray) -> Floats:
     return numbers
 
 
+def _ending(day: Day, count: int) -> list[Day]:
+    days = [day]
+    while len(days) < count:
+        days.insert(0, days[0].previous)
+    return days
+
+
 def _lately(rows: pa.Table, day: date) -> Flags:
     last = rows.column("last_date").to_numpy().astype("datetime64[D]")
     ago = (np.datetime64(day) - last).astype(np.int64)
     again = np.isin(rows.column("workload_kind").to_numpy(zero_copy_only=False), _NOW_AND_THEN)
     lately: Flags = (ago == 0) | again & (ago < _LATELY_DAYS)
     return lately
-
-
-def _used(rows: pa.Table, subjects: int) -> Used:
-    """What the query advisable_usage tells of one resource; subjects without a row were not observed."""
-    whose = rows.column("subject").to_numpy()
-
-    def spread(column: str, missing: float) -> Floats:
-        found = np.full(subjects, missing, np.float64)
-        found[whose] = floats(rows.column(column))
-        return found
-
-    def counted(column: str) -> Ints:
-        return spread(column, 0).astype(np.int64)
-
-    entries = np.zeros(subjects, np.int64)
-    buckets, bucket_ms = (rows.column(name).combine_chunks() for name in ("buckets", "bucket_ms"))
-    entries[whose] = buckets.value_lengths().to_numpy()
-    return Used(
-        Levels(
-            np.append(0, np.cumsum(entries)),
-            levels(buckets.flatten().to_numpy()),
-            bucket_ms.flatten().to_numpy() / HOUR_MS,
-        ),
-        spread("occupied_hours", 0),
-        spread("observed_hours", 0),
-        counted("evidence_days"),
-        spread("mean", np.nan),
-        spread("peak", np.nan),
-        spread("throttled_ratio", np.nan),
-        counted("oom_kills"),
-        counted("restarts"),
-    )

@@ -12,7 +12,8 @@ from costlab.core.rightsizing.decisions import Decided
 from costlab.core.rightsizing.savings import Pools, freed_hours, given_back
 from costlab.domain.time import Day
 from costlab.domain.units import GIB, Resource
-from costlab.jobs.rightsizing.subjects import ADVISED, KEYS, Subjects, floats
+from costlab.jobs.rightsizing.past import ADVISED, KEYS
+from costlab.jobs.rightsizing.subjects import Subjects, floats
 from costlab.store.warehouse import Warehouse
 
 MONTH_HOURS = 730.0
@@ -46,6 +47,15 @@ class Costs:
     quantity: Mapping[Resource, Floats]
     pools: Pools
     currency: str
+
+    def totals(self, subjects: int) -> Floats:
+        """What each subject cost in the window, all resources: float64 (subjects,); NaN where no price is known."""
+        parts = [
+            np.bincount(self.subject[resource], np.nan_to_num(self.cost[resource]), subjects)
+            for resource in ADVISED
+        ]
+        total = np.sum(parts, axis=0)
+        return np.where(total > 0, total, np.nan)
 
 
 def costs_of(warehouse: Warehouse, cluster: str, day: Day, days: int, subjects: Subjects) -> Costs:
@@ -117,7 +127,7 @@ def _gross(
     # A request that was lower before is not given back for the days on which it was.
     cut = decided.request < now
     counted = np.where(cut, np.maximum(least, decided.request), now)
-    freed = freed_hours(subjects.used[resource].usage, counted, decided.request) / _PER_UNIT[resource]
+    freed = freed_hours(subjects.past.used[resource].usage, counted, decided.request) / _PER_UNIT[resource]
     with np.errstate(divide="ignore", invalid="ignore"):
         price, month = cost / quantity, MONTH_HOURS / hours
         gross = np.where(cut, np.minimum(freed * price, unused), freed * price) * month
