@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
-from costlab.core.kernels import Brief, Floats, Ints
+from costlab.core.kernels import Brief, Floats, Ints, Singles
 from costlab.core.rightsizing.daily import RANKS, Daily
 from costlab.core.rightsizing.pooling import pooled
 from costlab.core.rightsizing.savings import Levels
@@ -61,18 +62,24 @@ def past_of(warehouse: Warehouse, cluster: str, days: Sequence[Day], window: int
     """What these subjects (rows with `KEYS`) used on these days, which follow one another; the last `window` count as such."""
     count = subjects.num_rows
     known = _names(subjects)
-    read = [_Read.of(warehouse, cluster, day, known) for day in days]
-    cpu, memory = ([each.of_resource[resource] for each in read] for resource in ADVISED)
-    daily, spent = _daily(days, cpu, memory, count), [len(days) - window, len(days)]
-    used = {
-        Resource.CPU: _used(cpu[-window:], _window_levels(daily, spent, count)),
-        Resource.MEMORY: _used(memory[-window:], _levels_of(memory[-window:], count)),
-    }
+    cpu, memory = (_Told([], []) for _ in ADVISED)
+    for day in days:
+        rows = warehouse.query("usage_profiles", cluster=cluster, day=str(day))
+        whose = pc.index_in(_names(rows), known).fill_null(-1).to_numpy().astype(np.int64)
+        for resource, told in zip(ADVISED, (cpu, memory), strict=True):
+            some = pc.equal(rows["resource"], resource.value).to_numpy() & (whose >= 0)
+            told.add(rows.filter(pa.array(some)), whose[some], count)
+    sizes = _levels_of(memory.sketches[-window:], count)
+    daily = _daily(days, cpu, memory)
+    cores = _window_levels(daily, [len(days) - window, len(days)], count)
     return Past(
         daily,
-        np.column_stack([each.most["p90"] for each in cpu]),
-        np.column_stack([each.sums["oom_kills"] for each in memory]).astype(np.int64),
-        used,
+        np.column_stack([each.most["p90"] for each in cpu.days]),
+        np.column_stack([each.sums["oom_kills"] for each in memory.days]).astype(np.int64),
+        {
+            Resource.CPU: _used(cpu.days[-window:], cores),
+            Resource.MEMORY: _used(memory.days[-window:], sizes),
+        },
     )
 
 
@@ -80,8 +87,8 @@ def past_of(warehouse: Warehouse, cluster: str, days: Sequence[Day], window: int
 class _Pool:
     """What the profiles of a day tell of a resource, replicas pooled; arrays (subjects,).
 
-    most: float64, the highest replica's p50 to max. sums: float64, over the replicas. mean, throttled_ratio: weighted
-    by observed time. The sketch: of subject s, offsets[s]:offsets[s + 1] of buckets, and seconds.
+    most: float64, the highest replica's p50 to max. sums: float64, over the replicas. mean_s, throttled_s: mean and
+    throttled_ratio × the time in which they were observed; throttle_seen_s: that of the latter.
     """
 
     most: Mapping[str, Floats]
@@ -89,26 +96,28 @@ class _Pool:
     mean_s: Floats
     throttled_s: Floats
     throttle_seen_s: Floats
-    offsets: Ints
-    buckets: Brief
-    seconds: Floats
 
 
 @dataclass(frozen=True, slots=True)
-class _Read:
-    """A day's profiles of the subjects."""
+class _Sketches:
+    """A day's sketches, replicas pooled: subject s owns offsets[s]:offsets[s + 1]. Of many days they fill the memory."""
 
-    of_resource: Mapping[Resource, _Pool]
+    offsets: Ints
+    buckets: NDArray[np.uint16]
+    seconds: Singles
 
-    @classmethod
-    def of(cls, warehouse: Warehouse, cluster: str, day: Day, known: pa.Array) -> "_Read":
-        rows = warehouse.query("usage_profiles", cluster=cluster, day=str(day))
-        whose = pc.index_in(_names(rows), known).fill_null(-1).to_numpy().astype(np.int64)
-        found = {}
-        for resource in ADVISED:
-            some = pc.equal(rows["resource"], resource.value).to_numpy() & (whose >= 0)
-            found[resource] = _pool(rows.filter(pa.array(some)), whose[some], len(known))
-        return cls(found)
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """All that is told of a resource, day by day."""
+
+    days: list[_Pool]
+    sketches: list[_Sketches]
+
+    def add(self, rows: pa.Table, whose: Ints, subjects: int) -> None:
+        """One more day, of profiles whose subjects are known."""
+        self.days.append(_pool(rows, whose, subjects))
+        self.sketches.append(_sketches(rows, whose, subjects))
 
 
 def _names(rows: pa.Table) -> pa.Array:
@@ -117,18 +126,17 @@ def _names(rows: pa.Table) -> pa.Array:
     return joined.combine_chunks() if isinstance(joined, pa.ChunkedArray) else joined
 
 
-def _pool(rows: pa.Table, whose: Ints, subjects: int) -> _Pool:
+def _sketches(rows: pa.Table, whose: Ints, subjects: int) -> _Sketches:
     order = np.argsort(whose, kind="stable")
     groups = np.searchsorted(whose[order], np.arange(subjects + 1))
     buckets, weights_ms = (rows[name].combine_chunks() for name in ("sketch_buckets", "sketch_ms"))
-    offsets = np.append(0, np.cumsum(buckets.value_lengths().fill_null(0).to_numpy())).astype(np.int64)
-    sketch = pooled(
-        order,
-        groups,
-        offsets,
-        buckets.flatten().to_numpy(),
-        weights_ms.flatten().to_numpy() / 1000,
-    )
+    offsets = np.append(0, np.cumsum(buckets.value_lengths().to_numpy())).astype(np.int64)
+    seconds = weights_ms.flatten().to_numpy() / 1000
+    starts, found, total = pooled(order, groups, offsets, buckets.flatten().to_numpy(), seconds)
+    return _Sketches(starts, found.astype(np.uint16), total.astype(np.float32))
+
+
+def _pool(rows: pa.Table, whose: Ints, subjects: int) -> _Pool:
     observed_s, mean, throttled = (_floats(rows[name]) for name in ("observed_s", "mean", "throttled_ratio"))
 
     def total(amounts: Floats) -> Floats:
@@ -146,29 +154,30 @@ def _pool(rows: pa.Table, whose: Ints, subjects: int) -> _Pool:
         total(mean * observed_s),
         total(throttled * observed_s),
         total(np.where(np.isnan(throttled), 0, observed_s)),
-        *sketch,
     )
 
 
-def _daily(days: Sequence[Day], cpu: list[_Pool], memory: list[_Pool], subjects: int) -> Daily:
+def _daily(days: Sequence[Day], cpu: _Told, memory: _Told) -> Daily:
+    """The days as a rule wants them; the sketches of CPU move into it."""
     lasted_s = np.array([day.window.duration_ms / 1000 for day in days])
 
-    def share(pools: list[_Pool]) -> Floats:
-        observed = np.column_stack([pool.sums["observed_s"] for pool in pools])
+    def share(told: _Told) -> Floats:
+        observed = np.column_stack([pool.sums["observed_s"] for pool in told.days])
         part: Floats = np.minimum(observed / np.maximum(lasted_s, 1), 1)
         return part
 
-    lengths = np.column_stack([np.diff(pool.offsets) for pool in cpu])
+    lengths = np.column_stack([np.diff(sketches.offsets) for sketches in cpu.sketches])
     offsets = np.append(0, np.cumsum(lengths))
     buckets, seconds = np.empty(offsets[-1], np.int32), np.empty(offsets[-1], np.float32)
-    for place, pool in enumerate(cpu):
+    for place in range(len(days)):
+        day = cpu.sketches.pop(0)
         begin = offsets[:-1].reshape(lengths.shape)[:, place]
-        to = np.repeat(begin - pool.offsets[:-1], np.diff(pool.offsets)) + np.arange(len(pool.buckets))
-        buckets[to], seconds[to] = pool.buckets, pool.seconds
-    ranks = [np.column_stack([pool.most[f"p{rank}"] for pool in memory]) for rank in RANKS]
+        to = np.repeat(begin - day.offsets[:-1], lengths[:, place]) + np.arange(len(day.buckets))
+        buckets[to], seconds[to] = day.buckets, day.seconds
+    ranks = [np.column_stack([pool.most[f"p{rank}"] for pool in memory.days]) for rank in RANKS]
     return Daily(
         np.array([day.window.start_ms for day in days], np.int64),
-        np.column_stack([pool.most["max"] for pool in memory]).reshape(subjects, len(days)),
+        np.column_stack([pool.most["max"] for pool in memory.days]),
         np.stack(ranks, axis=-1),
         share(memory),
         share(cpu),
@@ -200,14 +209,13 @@ def _window_levels(daily: Daily, span: Sequence[int], subjects: int) -> Levels:
     return _joined(parts)
 
 
-def _levels_of(pools: list[_Pool], subjects: int) -> Levels:
+def _levels_of(days: list[_Sketches], subjects: int) -> Levels:
     """The levels of several days, put together subject by subject."""
-    rows = (np.arange(subjects)[:, None] + subjects * np.arange(len(pools))).ravel()
-    lengths = np.concatenate([np.diff(pool.offsets) for pool in pools])
-    buckets, seconds = (
-        np.concatenate([getattr(pool, name) for pool in pools]) for name in ("buckets", "seconds")
-    )
-    groups = np.arange(subjects + 1) * len(pools)
+    rows = (np.arange(subjects)[:, None] + subjects * np.arange(len(days))).ravel()
+    lengths = np.concatenate([np.diff(day.offsets) for day in days])
+    buckets = np.concatenate([day.buckets for day in days]).astype(np.int32)
+    seconds = np.concatenate([day.seconds for day in days]).astype(np.float64)
+    groups = np.arange(subjects + 1) * len(days)
     return _joined([pooled(rows, groups, np.append(0, np.cumsum(lengths)), buckets, seconds)])
 
 
