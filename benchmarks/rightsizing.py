@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from costlab.core.rightsizing.costlab.rule import Costlab
 from costlab.core.rightsizing.daily import daily_of
+from costlab.core.rightsizing.policies import POLICIES, policy_of
 from costlab.core.rightsizing.samples import Circumstances
 
 Floats = NDArray[np.float64]
@@ -91,7 +92,7 @@ def main() -> None:
 
 
 def of_others(usage: Usage) -> dict[str, Advice]:
-    """The rules that costlab is set against, by short formulas, and the bounds."""
+    """The rules that costlab is set against: those of others by name, plain ones by short formulas, and the bounds."""
     peaks, highest_cpu = _by_day(usage.memory), _by_day(usage.cpu)
     p95 = np.full(peaks.shape, np.nan)
     p97 = np.full(peaks.shape, np.nan)
@@ -101,14 +102,21 @@ def of_others(usage: Usage) -> dict[str, Advice]:
     peak = _before(peaks, WINDOW)
     return {
         "as provisioned": Advice(usage.cpu_now, usage.memory_now),
-        "krr-simple": Advice(p95, peak * 1.15),
-        "kubecost": Advice(_before(highest_cpu, WINDOW) / 0.7, peak / 0.7),
+        **{name: _named(name, usage) for name in POLICIES if not name.startswith("costlab")},
         "14 days × 1.3": Advice(p95, peak * 1.3),
         "28 days × 1.15": Advice(p97, _before(peaks, 28) * 1.15),
         "all days × 1.15": Advice(p97, _before(peaks, peaks.shape[1]) * 1.15),
         "yesterday's peak": Advice(_before(highest_cpu, 1), _before(peaks, 1)),
         "perfect foresight": Advice(np.nanpercentile(usage.cpu, 95, axis=2), peaks),
     }
+
+
+def _named(name: str, usage: Usage) -> Advice:
+    """What a rule advises by its name, knowing nothing but the usage."""
+    given = policy_of(name).advise(
+        samples_of(usage), Circumstances.nothing_known(len(usage.workloads)), usage.midnights_ms
+    )
+    return Advice(given.cpu_request.T, given.memory_request.T)
 
 
 def of_costlab(usage: Usage, first: int) -> dict[str, Advice]:
@@ -140,20 +148,23 @@ def goals(totals: Mapping[str, Totals]) -> list[tuple[str, str, bool]]:
     krr, kubecost = totals["krr-simple"], totals["kubecost"]
     sweep = [totals[f"costlab {price}"] for price in PRICES]
     steady = [totals[f"costlab steady {price}"] for price in FEW]
-    at_bill = [each for each in sweep if each.memory_bill <= krr.memory_bill]
-    best = min(
-        at_bill,
-        key=lambda each: each.violated / krr.violated + each.violated_weighted / krr.violated_weighted,
-    )
-    fewer, weighted = best.violated / krr.violated, best.violated_weighted / krr.violated_weighted
+    bills = np.log([each.memory_bill for each in sweep])
+
+    def at_its_bill(name: str) -> float:
+        """A share of violations, of KRR's, at the price between two of the sweep at which the bill is KRR's."""
+        shares = np.log([max(getattr(each, name), 1e-9) for each in sweep])
+        return float(np.exp(np.interp(np.log(krr.memory_bill), bills, shares)) / getattr(krr, name))
+
+    fewer, weighted = at_its_bill("violated"), at_its_bill("violated_weighted")
+    any_price = sweep[0]  # CPU does not depend on it
     at_risk = [
         each for each in sweep
         if each.violated <= krr.violated and each.violated_weighted <= krr.violated_weighted
     ]  # fmt: skip
     bill = min((each.memory_bill / krr.memory_bill for each in at_risk), default=np.nan)
     careful = min((each.bill / kubecost.bill for each in sweep if each.violated < 0.01), default=np.nan)
-    dearer, unserved = best.cpu_bill / krr.cpu_bill, best.unserved / krr.unserved
-    over = max(best.over / krr.over, best.over_weighted / krr.over_weighted)
+    dearer, unserved = any_price.cpu_bill / krr.cpu_bill, any_price.unserved / krr.unserved
+    over = max(any_price.over / krr.over, any_price.over_weighted / krr.over_weighted)
     changes = max(each.changes for each in steady)
     return [
         ("at KRR's memory bill, its violations by container-days and by cost, at most 0.667", f"{fewer:.3f}, {weighted:.3f}", max(fewer, weighted) <= 2 / 3),

@@ -4,6 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from difflib import get_close_matches
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from costlab.domain.errors import ConfigError
 
 LABEL = "label:"
@@ -57,3 +60,16 @@ def key_columns(
                 f"one or more of {', '.join(known)}",
             )
     return list(names)
+
+
+def keyed(key: pa.ChunkedArray, order: Sequence[str], names: Sequence[str]) -> dict[str, pa.Array]:
+    """The key columns of an answer whose last row is the total, in the order of `names`.
+
+    key: list(text), the values of a row in the order of `order`; of the total, null.
+    """
+    place = {name: i for i, name in enumerate(order)}
+    totals = ["(total)", *[None] * (len(names) - 1)]
+    return {
+        name: pa.array([*pc.list_element(key[:-1], place[name]).to_pylist(), total], pa.string())
+        for name, total in zip(names, totals, strict=True)
+    }

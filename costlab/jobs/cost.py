@@ -5,14 +5,13 @@ from dataclasses import asdict, dataclass
 from datetime import date
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from costlab.config.book import plain_label
 from costlab.config.settings import Share
 from costlab.domain.dates import Dates
 from costlab.domain.errors import ConfigError
 from costlab.domain.sharing import ShareIdle
-from costlab.jobs.asked import LABEL, OF_PODS, Filters, key_columns
+from costlab.jobs.asked import LABEL, OF_PODS, Filters, key_columns, keyed
 from costlab.store.warehouse import Warehouse
 
 _DIMENSIONS = {
@@ -75,15 +74,10 @@ def cost_table(
         across=share.across,
     )
     _refuse_mixed(rows)
-    key = dict(zip([*dimensions, *labels], range(len(names)), strict=True))
-    told = {name: pc.list_element(rows["key"][:-1], key[name]).to_pylist() for name in names}
-    totals = ["(total)", *[None] * (len(names) - 1)]
-    ends = {
-        name: pa.array([*told[name], total], pa.string()) for name, total in zip(names, totals, strict=True)
-    }
     shared = {"cost_idle": idle is not ShareIdle.NONE, "cost_shared": share != _UNSHARED}
     figures = [name for name in rows.column_names[2:] if shared.get(name, True)]
-    return pa.table({**ends, **{name: rows[name] for name in figures}})
+    ends = keyed(rows["key"], [*dimensions, *labels], names)
+    return pa.table(ends | {name: rows[name] for name in figures})
 
 
 def currency_of(warehouse: Warehouse, window: Dates, filters: Filters) -> str | None:

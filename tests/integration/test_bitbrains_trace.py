@@ -25,7 +25,7 @@ pytestmark = [
 def test_it_leaves_fewer_violations_than_krr_at_no_higher_bill_and_keeps_its_promises(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(rightsizing, "PRICES", (34, 52, 400))
+    monkeypatch.setattr(rightsizing, "PRICES", (24, 40, 46, 400))
     monkeypatch.setattr(rightsizing, "FEW", (28,))
     usage = read(TRACE)
     first = 16  # 2013-07-16

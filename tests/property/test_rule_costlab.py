@@ -193,10 +193,10 @@ def test_the_regression_is_nearly_the_best_line(seed: int, level: float) -> None
 def test_what_is_promised_is_no_less_than_what_came(past: list[tuple[float, bool]]) -> None:
     expected = np.array([each[0] for each in past])
     violated = np.array([each[1] for each in past])
-    promise = calibrated(expected, violated).promise(expected)
+    promise = calibrated(expected, violated, np.zeros(len(past), int)).promise(expected)
     assert promise.mean() >= violated.mean()
     assert np.all(np.diff(promise[np.argsort(expected)]) >= 0)
 
 
 def test_nothing_is_promised_without_a_past() -> None:
-    assert np.isnan(calibrated(np.zeros(5), np.zeros(5, bool)).promise(np.zeros(2))).all()
+    assert np.isnan(calibrated(np.zeros(5), np.zeros(5, bool), np.zeros(5, int)).promise(np.zeros(2))).all()

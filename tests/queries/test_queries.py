@@ -30,6 +30,11 @@ OF_COSTS: dict[str, Any] = {
     "method": "cost",
     "across": "cluster",
 }
+OF_ENERGY: dict[str, Any] = {
+    **{name: OF_COSTS[name] for name in ("cluster", "namespace", "team", "start", "until", "by")},
+    "clusters": "prod",
+    "grams": "748.8",
+}
 
 
 def names(files: list[Path]) -> list[str]:
@@ -42,7 +47,7 @@ def statement(file: Path) -> duckdb.Statement:
 
 
 def arguments(file: Path, given: dict[str, str] | None = None) -> dict[str, Any]:
-    usual = OF_COSTS if file.stem == "costs" else PARAMETERS
+    usual = {"costs": OF_COSTS, "energy_use": OF_ENERGY}.get(file.stem, PARAMETERS)
     return {name: (given or {}).get(name, usual[name]) for name in statement(file).named_parameters}
 
 
@@ -76,7 +81,12 @@ def test_names_of_queries_are_unique() -> None:
 @pytest.mark.parametrize("file", NAMED, ids=names(NAMED))
 def test_a_query_answers_on_an_empty_lake(file: Path, tmp_path: Path) -> None:
     answer = Warehouse.over_tables(tables(tmp_path)).query(file.stem, **arguments(file))
-    always = {"daily_costs": 3, "month_costs": 31 + 22, "costs": 1}  # the days of a calendar; a total
+    always = {
+        "daily_costs": 3,
+        "month_costs": 31 + 22,
+        "costs": 1,
+        "energy_use": 1,
+    }  # days of a calendar; a total
     assert answer.num_rows == always.get(file.stem, 0)
 
 

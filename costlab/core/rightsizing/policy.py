@@ -16,7 +16,8 @@ class Advised:
     """What a rule advises for each of some days and each subject; arrays (days, subjects).
 
     cpu_request, cpu_limit: float64, cores. memory_request, memory_limit: float64, bytes. NaN = no advice, and then the
-    reason says why; a limit of infinity = none is to be set.
+    reason says why; a limit of infinity = none is to be set. A limit that is NaN beside a request = the rule has no say
+    in limits.
     cpu_risk, memory_risk: float64, the promised share of container-days with a violation; NaN = the rule promises none.
     cpu_reason, memory_reason: int8, an index into `REASONS`; 0 where there is advice.
     """

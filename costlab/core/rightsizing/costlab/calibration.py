@@ -5,13 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from costlab.core.kernels import Floats
+from costlab.core.kernels import Floats, Ints
 
-_BANDS = 8
-_LEAST = 400  # container-days in a band: below, the cushion would be all that is promised
+_BANDS = 6
+_LEAST = 600  # container-days in a band: below, the cushion would be most of what is promised
 _ENOUGH = 100  # container-days before anything is promised
+_HALF_LIFE = 30.0  # days, of a container-day in its band
 _CLUSTERED = 1.5  # violations come in clusters: the variance of their number, over that of independent ones
-_SURE = 1.64  # standard deviations: in 19 bands of 20 the true rate is not above
+_SURE = 1.28  # standard deviations: in 9 bands of 10 the true rate is not above
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,19 +30,19 @@ class Calibrated:
         return np.where(np.isfinite(expected), self.promised[np.maximum(band, 0)], np.nan)
 
 
-def calibrated(expected: Floats, violated: NDArray[np.bool_]) -> Calibrated:
-    """The promises that past ones allow. expected: float64 (container-days,), the risk as reckoned; violated: what came.
+def calibrated(expected: Floats, violated: NDArray[np.bool_], age: Ints) -> Calibrated:
+    """The promises that past ones allow. By container-day: the risk as reckoned, whether it came, and how many days ago.
 
-    In bands of equally many container-days: the upper end of what their violations tell of their rate, and never less
-    than in the band below.
+    In bands of equal weight, in the order of the risk: the upper end of what their violations tell of their rate, and
+    never less than in the band below.
     """
-    count = len(expected)
-    if count < _ENOUGH:
+    if len(expected) < _ENOUGH:
         return Calibrated(np.empty(0), np.empty(0))
     order = np.argsort(expected, kind="stable")
-    bands = max(1, min(_BANDS, count // _LEAST))
-    edges = np.arange(bands + 1) * count // bands
-    violations = np.add.reduceat(violated[order].astype(np.float64), edges[:-1]) + 1
-    upper = (violations + _SURE * np.sqrt(_CLUSTERED * violations)) / np.diff(edges)
-    starts = expected[order][edges[:-1]]
-    return Calibrated(starts, np.minimum(np.maximum.accumulate(upper), 1.0))
+    weight = 0.5 ** (age[order] / _HALF_LIFE)
+    reached = np.cumsum(weight)
+    bands = int(min(max(reached[-1] // _LEAST, 1), _BANDS))
+    first = np.searchsorted(reached, np.arange(bands) * reached[-1] / bands)
+    violations = np.add.reduceat(violated[order] * weight, first) + 1
+    upper = (violations + _SURE * np.sqrt(_CLUSTERED * violations)) / np.add.reduceat(weight, first)
+    return Calibrated(expected[order][first], np.minimum(np.maximum.accumulate(upper), 1.0))

@@ -15,7 +15,7 @@ MARGINS = np.array([0.8, 0.9, 1.0, 1.05, 1.1, 1.15, 1.2, 1.3, 1.4, 1.6, 1.8, 2.0
 _HALF_LIFE, _FLEETS_HALF_LIFE = 14.0, 60.0  # days, of a subject's own violations and of its group's
 _PSEUDO_DAYS = 100.0  # of its group's rate, in a subject's own
 _PRIOR_DAYS = 20.0  # of `_prior`, in a group's rate
-_GROUPS = 4  # of equally many subjects, by how far the foreseen levels lie apart
+_GROUPS = 6  # of equally many subjects, by how far the foreseen levels lie apart
 _YOUNG = (4, 14)  # days seen: those below are groups of their own, whatever is foreseen
 _CEILING, _CEILING_FROM = (
     1.3,
@@ -60,7 +60,7 @@ def chosen(
     level = np.full((subjects, midnights), np.nan)
     expected = np.full((subjects, midnights), np.nan)
     promised = np.full((subjects, midnights), np.nan)
-    past: list[tuple[Floats, NDArray[np.bool_]]] = []
+    past: list[tuple[Floats, NDArray[np.bool_], Ints]] = []
     yesterday = np.full(subjects, np.nan)
     for t in range(midnights):
         told = np.isfinite(foreseen.level[:, t])
@@ -83,11 +83,11 @@ def chosen(
             level[:, t] = yesterday = new
             expected[:, t] = _at(new / foreseen.level[:, t], risk)
             if t >= promised_from:
-                promised[:, t] = _promise(past, expected[:, t])
+                promised[:, t] = _promise(past, expected[:, t], t)
             if t < midnights - 1:
                 scored = told & np.isfinite(peaks[:, t])
                 tally.add(group, scored, peaks[:, t, None] > candidate)
-                past.append((expected[scored, t], peaks[scored, t] > new[scored]))
+                past.append((expected[scored, t], peaks[scored, t] > new[scored], np.full(scored.sum(), t)))
     return Chosen(level, expected, promised)
 
 
@@ -143,8 +143,9 @@ def _at(margin: Floats, risk: Floats) -> Floats:
     return np.asarray((1 - part) * risk[rows, place - 1] + part * risk[rows, place])
 
 
-def _promise(past: list[tuple[Floats, NDArray[np.bool_]]], expected: Floats) -> Floats:
+def _promise(past: list[tuple[Floats, NDArray[np.bool_], Ints]], expected: Floats, today: int) -> Floats:
+    """What is promised today, by the risks of the days before, what came of them, and when."""
     if not past:
         return np.full(len(expected), np.nan)
-    before, violated = (np.concatenate(part) for part in zip(*past, strict=True))
-    return calibrated(before, violated).promise(expected)
+    before, violated, day = (np.concatenate(part) for part in zip(*past, strict=True))
+    return calibrated(before, violated, today - day).promise(expected)

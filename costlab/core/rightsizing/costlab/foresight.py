@@ -13,7 +13,7 @@ _LEVELS = np.array(
     [0.85, 0.99]
 )  # the level that is advised from, and the one whose distance says how sure that is
 _LEAST = 200  # container-days in a fit; with fewer, the level is the highest peak of 28 days
-_MOST = 10_000  # container-days in a fit: more change the third digit, and cost time
+_MOST, _MOST_OF_A_DAY = 10_000, 2_000  # container-days in a fit: more change little, and cost time
 FROM_DAYS = 2  # seen before a subject's day counts in a fit, or anything is foreseen of it
 _FAR = 3.0  # a rise by more than e^3 counts as one of e^3
 _LONGEST = 3  # column of the 28-day peak among the features
@@ -34,7 +34,7 @@ def foreseen_of(known: Known, first: int = 0) -> Foreseen:
     """What each midnight's past foretells; fitted on the days before it. first: the first midnight that is asked for."""
     level = np.full(known.peak.shape, np.nan)
     spread = np.full(known.peak.shape, np.nan)
-    usable = np.isfinite(known.rise) & (known.seen[:, :-1] >= FROM_DAYS)
+    usable = _thinned(np.isfinite(known.rise) & (known.seen[:, :-1] >= FROM_DAYS), known.rise)
     fit: Fitted | None = None
     for t in range(first, known.peak.shape[1]):
         fit = _fit(known, usable, t, fit) or fit
@@ -60,3 +60,13 @@ def _fit(known: Known, usable: NDArray[np.bool_], until: int, last: Fitted | Non
         taken = np.argsort(target, kind="stable")[:: -(-len(target) // _MOST)]
         target, ratios = target[taken], ratios[taken]
     return fitted(ratios, target, _LEVELS, last)
+
+
+def _thinned(usable: NDArray[np.bool_], rise: Floats) -> NDArray[np.bool_]:
+    """At most `_MOST_OF_A_DAY` subjects of each day: every so many-th in the order of their rise."""
+    for day in np.flatnonzero(usable.sum(axis=0) > _MOST_OF_A_DAY):
+        those = np.flatnonzero(usable[:, day])
+        order = those[np.argsort(rise[those, day], kind="stable")]
+        usable[:, day] = False
+        usable[order[:: -(-len(order) // _MOST_OF_A_DAY)], day] = True
+    return usable

@@ -9,7 +9,7 @@ from costlab.core.kernels import Floats
 _ROUNDED = 0.01  # a miss smaller than this counts as of this size, so that the loss has no corner
 _RIDGE = 0.1  # of the mean curvature; without it features that say the same drive the weights apart
 _CLIPPED = 5.0  # standard deviations: a feature beyond counts as there, so that one odd subject cannot lead
-_ROUNDS, _SETTLED = 60, 1e-3
+_ROUNDS, _MORE_ROUNDS, _SETTLED = 60, 4, 1e-3  # of a first fit, and of one that begins from the last one
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +41,19 @@ def fitted(
     begin = np.zeros((len(levels), design.shape[1])) if last is None else last.weights.copy()
     if last is None:
         begin[:, 0] = np.quantile(target, levels)
-    weights = np.array([_at_level(design, target, *each, ridge) for each in zip(levels, begin, strict=True)])
+    rounds = _ROUNDS if last is None else _MORE_ROUNDS
+    each_level = zip(levels, begin, strict=True)
+    weights = np.array([_at_level(design, target, *each, ridge, rounds) for each in each_level])
     return Fitted(centre, scale, weights)
 
 
-def _at_level(design: Floats, target: Floats, level: float, weights: Floats, ridge: float) -> Floats:
+def _at_level(
+    design: Floats, target: Floats, level: float, weights: Floats, ridge: float, rounds: int
+) -> Floats:
     """The weights of one level: each round is least squares, weighted by slope / distance of the last one."""
     penalty = np.full(len(weights), ridge)
     penalty[0] = 0.0
-    for _ in range(_ROUNDS):
+    for _ in range(rounds):
         miss = target - design @ weights
         pull = np.where(miss > 0, level, 1 - level) / np.maximum(np.abs(miss), _ROUNDED)
         pulled = design * pull[:, None]
