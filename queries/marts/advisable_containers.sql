@@ -46,6 +46,7 @@ pods as (
         pod_uid,
         namespace,
         pod,
+        count(distinct container) as containers_in_pod,
         coalesce(
             bool_and(
                 coalesce(cpu_request = cpu_limit, false) and coalesce(memory_request = memory_limit, false)
@@ -114,6 +115,7 @@ select
     subjects.least_memory_limit,
     subjects.memory_changed,
     pods.guaranteed,
+    pods.containers_in_pod,
     map_extract_value(subjects.latest.labels, 'label_costlab_io_ignore') as ignore_label,
     map_extract_value(subjects.latest.labels, 'label_costlab_io_mute_until') as mute_until_label,
     map_extract_value(subjects.latest.labels, 'label_costlab_io_reason') as reason_label

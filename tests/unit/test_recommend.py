@@ -1,6 +1,7 @@
 """Advice out of a lake of small measured days."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypedDict
@@ -13,16 +14,15 @@ from hypothesis import strategies as st
 from small_world import DAY, World, at
 
 from costlab.config.settings import Settings
-from costlab.core.rightsizing.decisions import Proposals
+from costlab.core.rightsizing.policies import POLICIES
+from costlab.core.rightsizing.policy import Advised
+from costlab.core.rightsizing.samples import Circumstances, Samples
 from costlab.domain.errors import ConfigError
 from costlab.domain.signals import Signal
 from costlab.domain.time import HOUR_MS, Day
-from costlab.domain.units import GIB, MIB, Resource
+from costlab.domain.units import GIB, MIB
 from costlab.jobs.measure import measure_day
-from costlab.jobs.rightsizing.past import ADVISED
-from costlab.jobs.rightsizing.proposals import RULES
 from costlab.jobs.rightsizing.recommend import advice_of, recommend_day
-from costlab.jobs.rightsizing.subjects import Subjects
 from costlab.store.lake import Lake
 from costlab.store.warehouse import Warehouse
 
@@ -64,20 +64,30 @@ def of_one_day(path: Path, world: World) -> Rows:
     return advice(measured(path, world, min_days=1, policy="peak")[0])
 
 
-def peak(subjects: Subjects, *_: Any) -> dict[Resource, Proposals]:
+@dataclass(frozen=True)
+class Peak:
     """A rule that needs but one day: the peak and 15 %."""
-    none = np.full(subjects.count, np.nan)
-    words = ("× 1.15",) * subjects.count
-    codes = np.zeros(subjects.count, np.int8)
-    return {
-        resource: Proposals(1.15 * subjects.past.used[resource].peak, none, none, none, codes, words)
-        for resource in ADVISED
-    }
+
+    name = "peak"
+
+    def advise(self, samples: Samples, circumstances: Circumstances, days_ms: np.ndarray) -> Advised:  # noqa: ARG002 - a policy's
+        shape = len(days_ms), samples.subjects
+        cpu, memory = np.full(shape, np.nan), np.full(shape, np.nan)
+        for replica, subject in enumerate(samples.subject):
+            own = slice(samples.offsets[replica], samples.offsets[replica + 1])
+            for day, at_ms in enumerate(days_ms):
+                past = samples.at_ms[own] < at_ms
+                for found, used in ((cpu, samples.cpu_cores), (memory, samples.memory_bytes)):
+                    found[day, subject] = np.fmax(
+                        found[day, subject], 1.15 * np.fmax.reduce(used[own][past], initial=np.nan)
+                    )
+        none, codes = np.full(shape, np.nan), np.zeros(shape, np.int8)
+        return Advised(cpu, none, memory, none, none, none, codes, codes)
 
 
 @pytest.fixture(autouse=True)
 def by_peak(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(RULES, "peak", peak)
+    monkeypatch.setitem(POLICIES, "peak", Peak)
 
 
 @pytest.fixture(scope="module")
@@ -221,6 +231,17 @@ def test_who_is_silenced_gets_no_advice_until_the_day(three_days: Night) -> None
     assert muted["a", "memory"]["reason"] == "usage_below_request"
     ever = silenced({"namespace": "n*", "reason": "theirs"})
     assert {row["reason"] for row in ever.values()} == {"ignored"}
+
+
+@pytest.mark.parametrize("policy", ["costlab", "costlab-steady", "krr-simple", "vpa"])
+def test_every_rule_can_be_asked(three_days: Night, policy: str) -> None:
+    """On usage that never changes they all say about as much as is used, and a margin."""
+    rules = Settings.model_validate({"rightsizing": {"min_days": 2}}).rightsizing
+    row = by_name(advice_of(Warehouse.over(three_days[0]), rules, "test", DAY, 14, policy))["a", "cpu"]
+    assert row["reason"] == "usage_below_request", row
+    assert 0.5 <= row["proposed_request"] < 0.9
+    assert row["policy"].startswith(f"{policy}:")
+    assert row["violation_rate"] in (0, None)
 
 
 def test_a_day_that_is_not_there_and_a_rule_that_is_not_known(three_days: Night) -> None:

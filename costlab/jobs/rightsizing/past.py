@@ -49,23 +49,24 @@ class Past:
     """All days that are looked at, and the window: the last of them.
 
     daily: usage by day. cpu_p90: float64 (subjects, days), cores, that of the highest replica; NaN = not observed.
-    oom_kills: int64 (subjects, days). used: in the window, by resource.
+    oom_kills: int64 (subjects, days). used: in the window, by resource. last_day_ms: how long the last day is.
     """
 
     daily: Daily
     cpu_p90: Floats
     oom_kills: Ints
     used: Mapping[Resource, Used]
+    last_day_ms: int
 
 
 def past_of(warehouse: Warehouse, cluster: str, days: Sequence[Day], window: int, subjects: pa.Table) -> Past:
     """What these subjects (rows with `KEYS`) used on these days, which follow one another; the last `window` count as such."""
     count = subjects.num_rows
-    known = _names(subjects)
+    known = names_of(subjects)
     cpu, memory = (_Told([], []) for _ in ADVISED)
     for day in days:
         rows = warehouse.query("usage_profiles", cluster=cluster, day=str(day))
-        whose = pc.index_in(_names(rows), known).fill_null(-1).to_numpy().astype(np.int64)
+        whose = pc.index_in(names_of(rows), known).fill_null(-1).to_numpy().astype(np.int64)
         for resource, told in zip(ADVISED, (cpu, memory), strict=True):
             some = pc.equal(rows["resource"], resource.value).to_numpy() & (whose >= 0)
             told.add(rows.filter(pa.array(some)), whose[some], count)
@@ -80,6 +81,7 @@ def past_of(warehouse: Warehouse, cluster: str, days: Sequence[Day], window: int
             Resource.CPU: _used(cpu.days[-window:], cores),
             Resource.MEMORY: _used(memory.days[-window:], sizes),
         },
+        days[-1].window.duration_ms,
     )
 
 
@@ -120,8 +122,8 @@ class _Told:
         self.sketches.append(_sketches(rows, whose, subjects))
 
 
-def _names(rows: pa.Table) -> pa.Array:
-    """One text a row: no name in Kubernetes has a slash."""
+def names_of(rows: pa.Table) -> pa.Array:
+    """Whose each row is, as one text: no name in Kubernetes has a slash."""
     joined = pc.binary_join_element_wise(*(rows[name] for name in KEYS), "/")
     return joined.combine_chunks() if isinstance(joined, pa.ChunkedArray) else joined
 

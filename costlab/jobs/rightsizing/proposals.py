@@ -1,15 +1,17 @@
 """What the rules propose for the containers of workloads, by the rules' names."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import numpy as np
 
 from costlab.config.faults import meant
-from costlab.config.settings import DAY_MS, Rightsizing
+from costlab.config.settings import Rightsizing
 from costlab.core.kernels import Floats
 from costlab.core.rightsizing.costlab.rule import PRICES, Costlab
 from costlab.core.rightsizing.decisions import Codes, Proposals
-from costlab.core.rightsizing.samples import Circumstances
+from costlab.core.rightsizing.policies import POLICIES
+from costlab.core.rightsizing.samples import Circumstances, Samples
 from costlab.domain.errors import ConfigError
 from costlab.domain.units import Resource
 from costlab.jobs.rightsizing.subjects import Subjects
@@ -17,35 +19,35 @@ from costlab.jobs.rightsizing.subjects import Subjects
 # On how many of the days before a rule's own advice is tried.
 _TRIED_DAYS = 14
 
-Proposing = Callable[[Subjects, Rightsizing, Floats], Mapping[Resource, Proposals]]
+SamplesOf = Callable[[], Samples]
 
 
 def proposals_of(
-    policy: str, subjects: Subjects, rules: Rightsizing, daily_cost: Floats
+    policy: str, subjects: Subjects, rules: Rightsizing, daily_cost: Floats, samples_of: SamplesOf
 ) -> Mapping[Resource, Proposals]:
-    """What the rule of that name proposes. daily_cost: float64 (subjects,), money, NaN = not known.
+    """What the rule of that name proposes, and how often its own advice of the last days was exceeded.
 
-    Raises ConfigError when there is no such rule.
+    daily_cost: float64 (subjects,), money, NaN = not known. samples_of: every stretch of usage, which the rules of others
+    need; the default rule goes by the day. Raises ConfigError when there is no such rule.
     """
-    if policy not in RULES:
+    if policy not in POLICIES:
         raise ConfigError(
-            f"there is no policy {policy!r}{meant(policy, RULES)}", f"one of {', '.join(sorted(RULES))}"
+            f"there is no policy {policy!r}{meant(policy, POLICIES)}", f"one of {', '.join(sorted(POLICIES))}"
         )
-    return RULES[policy](subjects, rules, daily_cost)
-
-
-def _costlab(
-    subjects: Subjects, rules: Rightsizing, daily_cost: Floats, *, steady: bool = False
-) -> Mapping[Resource, Proposals]:
-    """The rule `costlab` at each class's risk, and how often its own advice of the last days was exceeded."""
-    daily = subjects.past.daily
-    risks = [rules.risk_of(name) for name in subjects.rows["class"].to_pylist()]
-    rule = Costlab(np.array([[PRICES[risk]] for risk in risks]).reshape(-1, 1), steady)
+    rule, daily = POLICIES[policy](), subjects.past.daily
     last = len(daily.start_ms)
     midnights = np.arange(max(1, last - _TRIED_DAYS), last + 1)
-    advised = rule.advise_daily(daily, _circumstances(subjects, daily_cost), midnights)
+    words = ("",) * subjects.count
+    circumstances = _circumstances(subjects, daily_cost)
+    if isinstance(rule, Costlab):
+        risks = [rules.risk_of(name) for name in subjects.rows["class"].to_pylist()]
+        words = tuple(f"risk {risk}" for risk in risks)
+        price = np.array([PRICES[risk] for risk in risks]).reshape(-1, 1)
+        advised = replace(rule, price=price).advise_daily(daily, circumstances, midnights)
+    else:
+        ends_ms = np.append(daily.start_ms, _end_ms(subjects))
+        advised = rule.advise(samples_of(), circumstances, ends_ms[midnights])
     tried = midnights[:-1]
-    words = tuple(f"risk {risk}" for risk in risks)
     return {
         Resource.CPU: _last(
             advised.cpu_request, advised.cpu_limit, advised.cpu_risk, advised.cpu_reason,
@@ -76,10 +78,10 @@ def _last(
 def _circumstances(subjects: Subjects, daily_cost: Floats) -> Circumstances:
     """What is known beside usage: kills, each at the end of its day, and what the requests cost."""
     whose, day = np.nonzero(subjects.past.oom_kills)
-    ends_ms = np.append(subjects.past.daily.start_ms[1:], subjects.past.daily.start_ms[-1:] + DAY_MS)
+    ends_ms = np.append(subjects.past.daily.start_ms[1:], _end_ms(subjects))
     none = np.zeros(subjects.count, bool)
     return Circumstances(
-        np.ones(subjects.count, np.int64),
+        subjects.rows["containers_in_pod"].to_numpy(),
         none,
         none,
         whose.astype(np.int64),
@@ -89,8 +91,6 @@ def _circumstances(subjects: Subjects, daily_cost: Floats) -> Circumstances:
     )
 
 
-def _steady(subjects: Subjects, rules: Rightsizing, daily_cost: Floats) -> Mapping[Resource, Proposals]:
-    return _costlab(subjects, rules, daily_cost, steady=True)
-
-
-RULES: dict[str, Proposing] = {"costlab": _costlab, "costlab-steady": _steady}
+def _end_ms(subjects: Subjects) -> int:
+    """When the last day is over."""
+    return int(subjects.past.daily.start_ms[-1]) + subjects.past.last_day_ms

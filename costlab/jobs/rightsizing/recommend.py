@@ -14,6 +14,7 @@ from costlab.jobs.rightsizing.past import ADVISED
 from costlab.jobs.rightsizing.present import advised_before, bounds_of, present_of, silences_of
 from costlab.jobs.rightsizing.proposals import proposals_of
 from costlab.jobs.rightsizing.rows import Advice, rows_of
+from costlab.jobs.rightsizing.stretches import samples_of
 from costlab.jobs.rightsizing.subjects import subjects_of
 from costlab.jobs.rightsizing.worth import costs_of, worth
 from costlab.store.lake import READABLE, Lake, Run
@@ -91,7 +92,13 @@ def advice_of(
     subjects = subjects_of(warehouse, cluster, day, days)
     costs = costs_of(warehouse, cluster, day, days, subjects)
     hours = 24 * subjects.floats("days")
-    proposals = proposals_of(name, subjects, rules, 24 * costs.totals(subjects.count) / hours)
+    proposals = proposals_of(
+        name,
+        subjects,
+        rules,
+        24 * costs.totals(subjects.count) / hours,
+        lambda: samples_of(warehouse, cluster, day, days, subjects),
+    )
     if not subjects.lately.any():
         return empty("advice")
     silences = silences_of(subjects, day.date, rules)
