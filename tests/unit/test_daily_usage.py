@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from costlab.core.rightsizing.daily import RANKS, daily_of, midnights
+from costlab.core.rightsizing.daily import RANKS, daily_of
 from costlab.core.rightsizing.samples import Samples
 from costlab.core.sketch import levels
 from costlab.domain.time import HOUR_MS
@@ -30,7 +30,7 @@ def samples() -> Samples:
 
 def test_each_day_is_as_reckoned_sample_by_sample(samples: Samples) -> None:
     """Peaks, ranks and observed parts of each replica, and the CPU of all of them together."""
-    found = daily_of(samples, midnights(samples, DAYS * DAY_MS))
+    found = daily_of(samples, np.arange(DAYS + 1) * DAY_MS)
     assert found.memory_peak.shape == (2, DAYS)
     for subject, day in ((0, 0), (0, 17), (1, DAYS - 1)):
         peaks, ranks, cpu_time = [], [], 0.0

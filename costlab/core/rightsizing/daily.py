@@ -7,10 +7,8 @@ import numpy as np
 from costlab.core import kernels
 from costlab.core.kernels import Brief, Floats, Ints, Singles
 from costlab.core.rightsizing.samples import Samples
-from costlab.domain.time import HOUR_MS
 
 RANKS = (50, 90, 95, 99)  # per cent, of memory within a day: those that `profiles` has
-_DAY_MS = 24 * HOUR_MS
 _ALL_RANKS = np.array([*RANKS, 100])
 _AT_A_TIME = 16  # days: milliseconds since the first of them are int32, and those of 24.8 days fill it
 _BUCKETS = 1 << 15
@@ -89,12 +87,6 @@ def daily_of(samples: Samples, days_ms: Ints) -> Daily:
         np.minimum(cpu_ms.reshape(shape) / lasted_ms, 1),
         *entries,
     )
-
-
-def midnights(samples: Samples, until_ms: int) -> Ints:
-    """The midnights, UTC, that the samples up to this one lie between; days_ms of `daily_of`."""
-    first_ms = int(samples.at_ms.min(initial=until_ms)) // _DAY_MS * _DAY_MS
-    return np.arange(first_ms, until_ms + 1, _DAY_MS, dtype=np.int64)
 
 
 def _stretches_of(samples: Samples, days_ms: Ints) -> Ints:

@@ -30,13 +30,13 @@ class Foreseen:
     spread: Floats
 
 
-def foreseen_of(known: Known, first: int = 0) -> Foreseen:
-    """What each midnight's past foretells; fitted on the days before it. first: the first midnight that is asked for."""
+def foreseen_of(known: Known) -> Foreseen:
+    """What each midnight's past foretells; fitted on the days before it."""
     level = np.full(known.peak.shape, np.nan)
     spread = np.full(known.peak.shape, np.nan)
     usable = _thinned(np.isfinite(known.rise) & (known.seen[:, :-1] >= FROM_DAYS), known.rise)
     fit: Fitted | None = None
-    for t in range(first, known.peak.shape[1]):
+    for t in range(known.peak.shape[1]):
         fit = _fit(known, usable, t, fit) or fit
         told = np.isfinite(known.peak[:, t]) & (known.seen[:, t] >= FROM_DAYS)
         ratios = known.ratios[told, t]
