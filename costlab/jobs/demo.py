@@ -37,6 +37,6 @@ def demo(folder: Path, *, days: int, say: Callable[[str], None]) -> Path:
                 say(settle_day(facts.result(), lake, settings, CLUSTER, day).line)
         finally:
             ahead.shutdown(cancel_futures=True)
-        say(recommend_day(lake, settings, CLUSTER, story.days[-1]).outcome.line)
+        recommend_day(lake, settings, CLUSTER, story.days[-1])
         write_report(lake, settings, CLUSTER, story.days[-1], settings.report.out)
     return settings.report.out / CLUSTER / "latest" / "index.html"

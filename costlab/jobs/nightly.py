@@ -128,7 +128,8 @@ class _Night:
                     outcome = self._measure(cluster, task.day)
                     committed = True
                 self.say(outcome.line)
-                self.say(recommend_day(self.lake, self.settings, cluster.id, task.day).outcome.line)
+                self.step("advise")
+                recommend_day(self.lake, self.settings, cluster.id, task.day)
                 write_report(self.lake, self.settings, cluster.id, task.day, out)
             except CostlabError as fault:
                 self.faults.append(fault)

@@ -195,7 +195,7 @@ def test_a_pipeline_asks_what_is_advised_and_what_is_new_of_it(demo: Path, tmp_p
     reasons = {row["reason"] for row in json.loads(run(*ask).stdout)["rows"]}
     assert "too_little_data" in reasons
     assert not reasons & {"usage_below_request", "usage_above_request"}
-    once = {"COSTLAB_RIGHTSIZING__MIN_DAYS": "1"}
+    once = {"COSTLAB_RIGHTSIZING__MIN_DAYS": "1", "COSTLAB_RIGHTSIZING__POLICY": "krr-simple"}
     done = run(*ask, "--fail-on", "changes>0", "--out", tmp_path / "now.json", **once)
     assert (done.exit_code, done.stdout) == (10, "")
     assert re.fullmatch(r"fail-on: changes are \d+\.00, above 0\n", done.stderr)
