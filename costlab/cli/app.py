@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from costlab import __version__
-from costlab.cli import asking, backtesting, billing, configuring, exporting, running, setting_up
+from costlab.cli import advising, asking, backtesting, billing, configuring, exporting, running, setting_up
 from costlab.cli.frame import Desk, Front
 from costlab.cli.options import LogFormat
 from costlab.domain.errors import ExitCode
@@ -68,10 +68,13 @@ app.add_typer(configuring.app, name="config", rich_help_panel=SET_UP)
 app.command(rich_help_panel=MAIN_JOB)(running.nightly)
 app.command(rich_help_panel=MAIN_JOB)(running.extract)
 app.command(rich_help_panel=MAIN_JOB)(running.compute)
+app.command(rich_help_panel=MAIN_JOB)(advising.recommend)
 app.command(rich_help_panel=MAIN_JOB)(running.report)
 app.add_typer(billing.app, name="bill", rich_help_panel=ASK)
 app.command(rich_help_panel=ASK)(asking.cost)
 app.command(rich_help_panel=ASK)(asking.energy)
+app.command(rich_help_panel=ASK)(advising.savings)
+app.command(rich_help_panel=ASK)(advising.idle)
 app.command(rich_help_panel=ASK)(backtesting.backtest)
 app.command(rich_help_panel=ASK)(asking.sql)
 app.command(rich_help_panel=ASK)(asking.queries)

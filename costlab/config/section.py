@@ -1,6 +1,7 @@
 """What every part of the configuration is made of: frozen sections, prices, durations."""
 
 import re
+from fractions import Fraction
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +16,8 @@ from pydantic import (
     WithJsonSchema,
 )
 from pydantic_core import PydanticCustomError
+
+from costlab.domain.units import format_bytes, format_cores, parse_quantity
 
 _UNITS_MS = {"d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1000}
 _DURATION = re.compile(r"([1-9][0-9]{0,8})([smhd])")
@@ -48,6 +51,39 @@ def format_duration(duration_ms: int) -> str:
     return f"{duration_ms // _UNITS_MS[unit]}{unit}"
 
 
+def parse_cores(text: object) -> float:
+    """Cores of a Kubernetes quantity such as 10m or 2, in whole millicores; raises ValueError for anything else.
+
+    >>> parse_cores("10m")
+    0.01
+    """
+    cores = _parsed(text)
+    if cores is None or cores * 1000 % 1:
+        raise PydanticCustomError("quantity", "must be whole millicores such as 10m or 2")
+    return float(cores)
+
+
+def parse_size(text: object) -> int:
+    """Bytes of a Kubernetes quantity such as 100Mi; raises ValueError for anything else.
+
+    >>> parse_size("1Mi")
+    1048576
+    """
+    size_bytes = _parsed(text)
+    if size_bytes is None or size_bytes % 1:
+        raise PydanticCustomError("quantity", "must be whole bytes such as 100Mi or 1G")
+    return int(size_bytes)
+
+
+def _parsed(text: object) -> Fraction | None:
+    """The quantity above 0 that a text is; None when it is none."""
+    try:
+        quantity = parse_quantity(str(text)) if isinstance(text, str | int | float) else None
+    except ValueError:
+        return None
+    return quantity if quantity and quantity > 0 else None
+
+
 def anchored(path: Path, info: ValidationInfo) -> Path:
     """A relative path is relative to the folder of the file that names it, wherever the command is run."""
     return info.context["folder"] / path if info.context else path
@@ -63,5 +99,17 @@ Duration = Annotated[
     BeforeValidator(parse_duration),
     PlainSerializer(format_duration, return_type=str),
     WithJsonSchema({"type": "string", "pattern": f"^{_DURATION.pattern}$"}),
+]
+Cores = Annotated[
+    float,
+    BeforeValidator(parse_cores),
+    PlainSerializer(format_cores, return_type=str),
+    WithJsonSchema({"type": ["string", "number"]}),
+]
+Size = Annotated[
+    int,
+    BeforeValidator(parse_size),
+    PlainSerializer(format_bytes, return_type=str),
+    WithJsonSchema({"type": ["string", "number"]}),
 ]
 Where = Annotated[Path, AfterValidator(anchored)]

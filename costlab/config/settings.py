@@ -1,6 +1,7 @@
 """The configuration's shape: pydantic models with the defaults that `costlab init` writes out."""
 
 from collections.abc import Mapping
+from datetime import date
 from enum import StrEnum
 from hashlib import sha256
 from pathlib import Path
@@ -15,7 +16,18 @@ from pydantic_core import PydanticCustomError
 from costlab.config.accelerator import Accelerator, Texts, without_contradictions
 from costlab.config.book import PriceBook, Validity
 from costlab.config.faults import meant
-from costlab.config.section import Count, Duration, Number, Price, Ratio, Section, Where, anchored
+from costlab.config.section import (
+    Cores,
+    Count,
+    Duration,
+    Number,
+    Price,
+    Ratio,
+    Section,
+    Size,
+    Where,
+    anchored,
+)
 from costlab.domain.errors import ConfigError
 from costlab.domain.tables import TABLES
 
@@ -262,16 +274,66 @@ class Quality(Section):
     min_coverage: Ratio = 0.9
 
 
+class Least(Section):
+    """Of each resource an amount, as Kubernetes writes it: whole millicores, and bytes."""
+
+    cpu: Cores
+    memory: Size
+
+
+class Silence(Section):
+    """Containers that get no advice, by patterns of their names: for good, or up to a day (exclusive), and why."""
+
+    namespace: str = "*"
+    workload: str = "*"
+    container: str = "*"
+    resource: Literal["cpu", "memory", "gpu"] | None = None
+    until: date | None = None
+    reason: Annotated[str, Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _names_some(self) -> Self:
+        if {self.namespace, self.workload, self.container} == {"*"} and self.resource is None:
+            raise PydanticCustomError("silence", "names a namespace, workload, container or resource")
+        return self
+
+
 class Rightsizing(Section):
-    """How many past days advice rests on, and the risk each class may take."""
+    """How many past days advice rests on, by which rule it is made, and what is no advice.
+
+    minimum: what is proposed at least. step: what proposals are rounded up to. limits: those that are set are kept (never
+    below the request), or they are as the rule says. min_days, min_hours: of usage behind it.
+    keep_within: yesterday's advice stands while today's is at most this share below it. near_enough: a change by a
+    smaller share is none, nor is a cut that saves less than near_enough_monthly.
+    """
 
     window_ms: Annotated[Duration, Field(alias="window")] = 14 * DAY_MS
+    policy: Annotated[str, Field(min_length=1)] = "costlab"
+    minimum: Least = Least.model_validate({"cpu": "10m", "memory": "100Mi"})
+    step: Least = Least.model_validate({"cpu": "1m", "memory": "1Mi"})
+    limits: Literal["keep", "rule"] = "keep"
+    min_days: Annotated[Count, Field(ge=1)] = 3
+    min_hours: Annotated[Number, Field(ge=0)] = 1.0
+    keep_within: Ratio = 0.1
+    near_enough: Ratio = 0.05
+    near_enough_monthly: Price = 1.0
+    silence: tuple[Silence, ...] = ()
     risk: Mapping[WorkloadClass, Risk] = {
         WorkloadClass.TRAINING: Risk.LOW,
         WorkloadClass.INFERENCE: Risk.LOW,
         WorkloadClass.BATCH: Risk.MEDIUM,
         WorkloadClass.NOTEBOOK: Risk.HIGH,
     }
+
+    def risk_of(self, workload_class: str) -> Risk:
+        """The risk that a class may take; medium where none is named."""
+        known = {name.value: risk for name, risk in self.risk.items()}
+        return known.get(workload_class, Risk.MEDIUM)
+
+    @property
+    def days(self) -> int:
+        """The window in days, at least one."""
+        return max(1, self.window_ms // DAY_MS)
 
 
 class Quota(Section):

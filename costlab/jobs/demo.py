@@ -8,6 +8,7 @@ from costlab.config.settings import Settings
 from costlab.jobs.facts import observe_day
 from costlab.jobs.measure import settle_day
 from costlab.jobs.report import write_report
+from costlab.jobs.rightsizing.recommend import recommend_day
 from costlab.sources.synthetic import SyntheticCluster, SyntheticSource
 from costlab.store.lake import Lake
 
@@ -36,5 +37,6 @@ def demo(folder: Path, *, days: int, say: Callable[[str], None]) -> Path:
                 say(settle_day(facts.result(), lake, settings, CLUSTER, day).line)
         finally:
             ahead.shutdown(cancel_futures=True)
+        recommend_day(lake, settings, CLUSTER, story.days[-1])
         write_report(lake, settings, CLUSTER, story.days[-1], settings.report.out)
     return settings.report.out / CLUSTER / "latest" / "index.html"

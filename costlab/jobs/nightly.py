@@ -1,4 +1,4 @@
-"""The main job: measure every day that is missing, and write its report."""
+"""The main job: measure every day that is missing, advise, and write its report."""
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -11,6 +11,7 @@ from costlab.domain.time import Day, day_of, days_between, milliseconds
 from costlab.jobs.measure import measure_day, refuse_open
 from costlab.jobs.outcome import Outcome
 from costlab.jobs.report import reported, write_report
+from costlab.jobs.rightsizing.recommend import recommend_day
 from costlab.publish.files import make_room
 from costlab.sources import Source
 from costlab.store.lake import READABLE, DayState, Lake
@@ -127,6 +128,8 @@ class _Night:
                     outcome = self._measure(cluster, task.day)
                     committed = True
                 self.say(outcome.line)
+                self.step("advise")
+                recommend_day(self.lake, self.settings, cluster.id, task.day)
                 write_report(self.lake, self.settings, cluster.id, task.day, out)
             except CostlabError as fault:
                 self.faults.append(fault)

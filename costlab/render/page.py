@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from costlab.render import devices, evidence, figures, owners, quality, trends, wording
+from costlab.render import changes, devices, evidence, figures, owners, quality, trends, wording
 from costlab.render.context import Part, Report, Split, Tile
 from costlab.render.names import named, visible
 
@@ -36,6 +36,7 @@ def build(answers: Answers, currency: str, downloads: tuple[tuple[str, str], ...
         sections=(
             owners.teams(answers, day),
             owners.workloads(answers["workloads"], day.currency),
+            changes.section(answers["savings"], answers["advice_refused"], day.currency),
             owners.unused(answers["unused_workloads"], day.currency),
             devices.models(answers["gpu_models"], day),
             devices.idle(answers["idle_gpus"], day.currency),
@@ -100,14 +101,22 @@ def _tiles(answers: Answers, day: wording.DayCost) -> tuple[Tile, ...]:
         ),
         _gpu_tile(answers["gpu_models"], day),
         _month_tile(answers["month_costs"], day),
-        Tile(
-            "Idle capacity",
-            figures.money(parts[Part.IDLE], day.currency),
-            f"{_of_total(parts[Part.IDLE], total)}, given to no pod",
-            _split({Part.IDLE: parts[Part.IDLE]}, total),
-        )
-        if day.capacity_known
-        else Tile("Idle capacity", figures.NONE, "what the nodes have is not known"),
+        _last_tile(answers, day),
+    )
+
+
+def _last_tile(answers: Answers, day: wording.DayCost) -> Tile:
+    """The savings to act on; of a day without advice, its idle capacity."""
+    if answers["savings"] or answers["advice_refused"]:
+        return changes.tile(answers["savings"], day.currency)
+    if not day.capacity_known:
+        return Tile("Idle capacity", figures.NONE, "what the nodes have is not known")
+    idle, total = answers["headline"][0]["idle_cost"], day.total or Decimal(0)
+    return Tile(
+        "Idle capacity",
+        figures.money(idle, day.currency),
+        f"{_of_total(idle, total)}, given to no pod",
+        _split({Part.IDLE: idle}, total),
     )
 
 

@@ -169,6 +169,8 @@ def _add_day(rows: Rows, day: date, work: tuple[Work, ...]) -> None:
         if node.billed_hours["cpu"] or (node.name == STUCK and day > LAST_DAY - timedelta(days=9)):
             node.close(rows, part, day, rng)
     _beside(rows, part, day)
+    if day == LAST_DAY:
+        _advise(rows["advice"], part, work)
     _add_run(rows, part, coverage)
 
 
@@ -204,6 +206,55 @@ def _beside(rows: Rows, part: dict[str, Any], day: date) -> None:
             "billed_quantity": 24.0, "unit_price": 0.1, "cost": _money(2_400_000),
         }
     )  # fmt: skip
+
+
+def _advise(advice: list[dict[str, Any]], part: dict[str, Any], work: tuple[Work, ...]) -> None:
+    """What the day's workloads should request: enough for what they use, and a quarter; of jobs little is known yet."""
+    for place, item in enumerate(work):
+        for resource, want in (("cpu", item.cpu), ("memory", item.memory_gib)):
+            month = item.pods * want * item.hours / 24 * 730 * _PRICE[resource]
+            need = want * (item.used * 1.25 if item.kind != "CronJob" else item.used * 1.5)
+            unknown, near = item.kind == "Job", abs(need / want - 1) < 0.05
+            saving = None if unknown or near else month * (1 - need / want)
+            net = saving if saving is None or saving < 0 else saving * (0.4 if item.pool == "cpu" else 0)
+            unit = 2.0**30 if resource == "memory" else 1.0
+            size = need if resource == "cpu" else np.ceil(need * 1024) / 1024
+            proposed = None if saving is None else float(round(size, 3) if resource == "cpu" else size) * unit
+            guaranteed = item.kind == "StatefulSet"
+            advice.append(
+                {
+                    **part, "namespace": item.namespace, "workload_kind": item.kind, "workload": item.name,
+                    "container": "main", "resource": resource, "action": "request", "team": item.team,
+                    "class": item.klass, "replicas": item.pods * item.hours / 24, "current_request": want * unit,
+                    "proposed_request": proposed, "current_limit": want * unit if guaranteed else None,
+                    "proposed_limit": proposed if guaranteed else None,
+                    "reason": "too_little_data" if unknown else "near_enough" if near
+                    else "usage_below_request" if need < want else "usage_above_request",
+                    "evidence": "refused" if unknown else "measured", "policy": "costlab: peak × 1.15",
+                    "evidence_days": 1 if unknown else 14, "coverage": 0.996,
+                    "violation_rate": None if unknown else place % 4 / 100,
+                    "promised_rate": None if unknown else (place % 4 + 1 + place % 2) / 100,
+                    "monthly_cost": _money(round(month * 1e6)),
+                    "monthly_saving_gross": None if saving is None else _money(round(saving * 1e6)),
+                    "monthly_saving_net": None if net is None else _money(round(net * 1e6)),
+                    "currency": "USD", "facts": [],
+                }
+            )  # fmt: skip
+    first = next((item for item in work if item.busy < 0.03 and item.gpus), None)
+    if first:
+        month = first.pods * first.gpus * 730 * 0.9
+        advice.append(
+            {
+                **part, "namespace": first.namespace, "workload_kind": first.kind, "workload": first.name,
+                "container": "main", "resource": "gpu", "action": "idle", "team": first.team, "class": first.klass,
+                "replicas": float(first.pods), "current_request": float(first.gpus), "proposed_request": None,
+                "current_limit": None, "proposed_limit": None, "reason": "advised", "evidence": "measured",
+                "policy": "costlab: idle", "evidence_days": 14, "coverage": 0.996, "violation_rate": None,
+                "promised_rate": None, "monthly_cost": _money(round(month * 1e6)),
+                "monthly_saving_gross": _money(round(month * 1e6)), "monthly_saving_net": _money(0),
+                "currency": "USD", "facts": [],
+            }
+        )  # fmt: skip
 
 
 def _story(item: Work, day: date) -> Work:

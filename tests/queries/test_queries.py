@@ -18,6 +18,7 @@ NAMED = [file for file in FILES if file.parent.name != "staging"]
 PARAMETERS: dict[str, Any] = {
     "cluster": "c", "day": "2026-11-22", "days": 3,
     "start": "2026-11-22", "until": "2026-11-23", "timezone": "UTC", "provider": "Kubernetes",
+    "policy": "costlab", "namespace": "", "team": "",
 }  # fmt: skip
 OF_COSTS: dict[str, Any] = {
     **dict.fromkeys(("cluster", "namespace", "team", "labels", "namespaces", "teams"), ""),

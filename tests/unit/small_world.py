@@ -110,7 +110,12 @@ class World:
         return self.add(Signal.SENT_BYTES, labels, lambda t: (t - start_ms) / 1000 * bytes_per_s, **more)
 
     def use(
-        self, pod: str, cpu: float = 0.5, memory: float = GIB / 2, container: str = "app", **more: Any
+        self,
+        pod: str,
+        cpu: float = 0.5,
+        memory: float | Callable[[int], float] = GIB / 2,
+        container: str = "app",
+        **more: Any,
     ) -> "World":
         """What cAdvisor shows of a container: `cpu` cores and `memory` bytes, of the cgroup `id`."""
         labels = {

@@ -189,6 +189,41 @@ def test_a_bill_is_imported_and_held_against_the_charges(demo: Path, config: Pat
     says(run("bill", "import", bill), 2, "the bill may be of any of x, prod", "--cluster")
 
 
+def test_a_pipeline_asks_what_is_advised_and_what_is_new_of_it(demo: Path, tmp_path: Path) -> None:
+    """One day is too little by default; held against itself nothing differs, and against nothing all of it does."""
+    ask = ("recommend", "--lake", demo / "lake", "--dry-run", "-o", "json")
+    reasons = {row["reason"] for row in json.loads(run(*ask).stdout)["rows"]}
+    assert "too_little_data" in reasons
+    assert not reasons & {"usage_below_request", "usage_above_request"}
+    once = {"COSTLAB_RIGHTSIZING__MIN_DAYS": "1", "COSTLAB_RIGHTSIZING__POLICY": "krr-simple"}
+    done = run(*ask, "--fail-on", "changes>0", "--out", tmp_path / "now.json", **once)
+    assert (done.exit_code, done.stdout) == (10, "")
+    assert re.fullmatch(r"fail-on: changes are \d+\.00, above 0\n", done.stderr)
+    told = json.loads((tmp_path / "now.json").read_text())
+    assert told["schema"] == "costlab.recommend/1"
+    assert told["window"] == {"start": "2026-11-07", "end": "2026-11-21"}
+    advised = [row for row in told["rows"] if row["proposed_request"] is not None]
+    assert all(Decimal(row["monthly_saving_net"]) <= Decimal(row["monthly_saving_gross"]) for row in advised)
+    same = run(*ask, "--baseline", tmp_path / "now.json", "--fail-on", "changes>0", **once)
+    assert (same.exit_code, json.loads(same.stdout)["rows"]) == (0, [])
+    (tmp_path / "none.json").write_text(json.dumps({**told, "rows": []}))
+    new = run(*ask, "--baseline", tmp_path / "none.json", "--namespace", "nlp", **once)
+    found = json.loads(new.stdout)["rows"]
+    assert {(row["namespace"], row["difference"]) for row in found} == {("nlp", "new")}
+    assert len(found) == sum(row["namespace"] == "nlp" for row in advised)
+
+
+def test_what_is_idle_adds_up_to_the_bills_parts(demo: Path) -> None:
+    lake = ("--lake", demo / "lake")
+    *rows, total = json.loads(run("idle", *lake, "--window", "yesterday", "-o", "json").stdout)["rows"]
+    assert sum(Decimal(row["cost"]) for row in rows) == Decimal(total["cost"])
+    text = "select sum(if(kind = 'idle', cost, cost_unused)) as c from charges where kind in ('idle', 'workload')"
+    assert json.loads(run("sql", *lake, text, "-o", "json").stdout)["rows"][0]["c"] == total["cost"]
+    gpus = json.loads(run("idle", "--gpus", *lake, "--window", "yesterday", "-o", "json").stdout)["rows"]
+    assert {row["state"] for row in gpus[:-1]} == {"idle", "barely busy"}
+    says(run("idle", "--gpus", "-n", "nlp", *lake), 2, "--gpus goes with neither", "owner")
+
+
 def test_sql_takes_text_stdin_and_names(demo: Path) -> None:
     lake = demo / "lake"
     assert run("sql", "select $a as a", "--param", "a=x=y", "--lake", lake, "-o", "csv").stdout == "a\nx=y\n"
@@ -255,6 +290,9 @@ def test_without_a_configuration_the_job_says_where_it_looked(
         (["nightli"], 2, "No such command 'nightli'. Did you mean 'nightly'?", "costlab --help"),
         (["cost", "--bye", "team"], 2, "No such option: --bye", "--help"),
         (["cost", "-o", "xml"], 2, "xml", "--help"),
+        (["recommend", "--fail-on", "saving>1"], 2, "--fail-on 'saving>1' is not MEASURE>NUMBER", "savings, net"),
+        (["recommend", "--baseline", "none.json"], 2, "none.json cannot be read: No such file", "--baseline"),
+        (["recommend", "--baseline", "costlab.yaml"], 2, "costlab.yaml is no JSON", "costlab recommend -o json"),
         (["sql"], 2, "Missing argument", "--help"),
         (["cost"], 2, "there is no lake at", "--lake"),
         (["report"], 2, "there is no lake at", "--lake"),
@@ -289,6 +327,9 @@ def test_every_fault_is_two_lines_and_a_code(args: list[str], code: int, error: 
         (["sql", "@team"], "there is no query 'team'"),
         (["sql", "@teams"], "its parameters do not fit: $cluster, $day"),
         (["report", "--date", "2026-11-01"], "2026-11-01 of cluster demo is not in the lake"),
+        (["recommend", "--date", "2026-11-01"], "2026-11-01 of cluster demo is not in the lake"),
+        (["recommend", "--policy", "costlap"], "there is no policy 'costlap'; did you mean 'costlab'?"),
+        (["recommend", "--date", "-2d", "--window", "7d"], "--date and --window exclude each other"),
     ],
 )
 def test_questions_that_cannot_be_answered(
@@ -376,6 +417,11 @@ def test_the_main_job_runs_step_by_step_and_twice(config: Path, monkeypatch: pyt
     extracted = run("extract", "--date", "2026-11-20")
     assert (extracted.exit_code, "extracted" in extracted.stdout) == (0, True), extracted.output
     assert run("compute", "--date", "2026-11-20").exit_code == 0
+    assert run("recommend", "--date", "2026-11-20").exit_code == 0
+    shown = json.loads(run("savings", "--date", "2026-11-20", "-o", "json").stdout)
+    assert (shown["schema"], len(shown["rows"])) == ("costlab.savings/1", 1), (
+        "no advice of one day, and its total"
+    )
     written = run("report", "--date", "2026-11-20", "--cluster", "prod")
     assert Path(written.stdout.strip()).is_file(), written.output
     again = run("nightly", "--date", "2026-11-20")

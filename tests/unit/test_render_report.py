@@ -53,7 +53,16 @@ def number(text: str) -> Decimal:
 
 
 @pytest.mark.parametrize(
-    ("key", "place"), [("teams", 1), ("teams", 2), ("workloads", 2), ("unused", 5), ("gpus", 4)]
+    ("key", "place"),
+    [
+        ("teams", 1),
+        ("teams", 2),
+        ("workloads", 2),
+        ("changes", 5),
+        ("changes", 6),
+        ("unused", 5),
+        ("gpus", 4),
+    ],
 )
 def test_printed_rows_add_up_to_the_printed_total(report: Report, key: str, place: int) -> None:
     table = section(report, key).table
@@ -229,7 +238,15 @@ def test_capacity_that_nobody_told_of_is_not_taken_for_none(rows: dict[str, list
     head = {**rows["headline"][0], "idle_cost": Decimal(0), "system_cost": Decimal(0)}
     lost = finding("signal_missing", "error", "node_capacity", "kube-state-metrics gave no sample of it")
     each = finding("capacity_unknown", "warning", "n1 cpu", "its capacity is not known")
-    without = {**rows, "headline": [head], "gpu_models": [], "idle_gpus": [], "reconciliation": []}
+    no_advice: dict[str, list[dict[str, Any]]] = {"savings": [], "advice_refused": []}
+    without = {
+        **rows,
+        **no_advice,
+        "headline": [head],
+        "gpu_models": [],
+        "idle_gpus": [],
+        "reconciliation": [],
+    }
     report = build({**without, "day_findings": [lost, each]}, "USD")
     assert "Idle capacity is not in it: what the nodes have is not known." in report.headline
     tiles = {tile.label: (tile.value, tile.note) for tile in report.tiles}
@@ -321,3 +338,26 @@ def test_templates_do_no_arithmetic() -> None:
         for expression in re.findall(r"{{(.*?)}}|{%(.*?)%}", template.read_text()):
             bare = re.sub(r'"[^"]*"', "", "".join(expression)).strip("-")
             assert not re.search(r"[-+*/%]|\bround\b|\bsum\b|\bsafe\b", bare), expression
+
+
+def test_raises_stand_beside_cuts_and_what_is_not_advised_is_counted(
+    rows: dict[str, list[dict[str, Any]]], report: Report
+) -> None:
+    """Of all changes the table shows those that save most and those that cost most; the tile sums the cuts up."""
+    shown = section(report, "changes").table.rows
+    savings = [number(row[5].text) for row in shown]
+    assert max(savings) > 0 > min(savings)
+    advised = rows["savings"]
+    cuts = sum(row["monthly_saving_gross"] for row in advised if row["monthly_saving_gross"] > 0)
+    assert report.tiles[4].label == "Savings to act on"
+    assert report.tiles[4].value == figures.money(cuts, "USD")
+    assert (
+        section(report, "changes").table.total[5].text
+        == figures.column([sum(r["monthly_saving_gross"] for r in advised)], signed=True)[1]
+    )
+    assert "too little data yet" in section(report, "changes").lead
+    nothing = build({**rows, "savings": []}, "USD")
+    assert nothing.tiles[4].value == "$0.00"
+    assert section(nothing, "changes").empty == "Nothing is worth changing, as far as can be told."
+    none = section(build({**rows, "savings": [], "advice_refused": []}, "USD"), "changes")
+    assert none.empty.startswith("No advice was made of this day")

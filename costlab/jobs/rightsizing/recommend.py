@@ -1,0 +1,134 @@
+"""A day's advice: what each container of a workload should request, what that is worth, or why nothing is advised."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from costlab.config.settings import Rightsizing, Settings
+from costlab.core.rightsizing.decisions import decide, without_trifles
+from costlab.domain.errors import ConfigError
+from costlab.domain.time import Day
+from costlab.jobs.outcome import Outcome
+from costlab.jobs.rightsizing.past import ADVISED
+from costlab.jobs.rightsizing.present import advised_before, bounds_of, present_of, silences_of
+from costlab.jobs.rightsizing.proposals import proposals_of
+from costlab.jobs.rightsizing.rows import Advice, rows_of
+from costlab.jobs.rightsizing.stretches import samples_of
+from costlab.jobs.rightsizing.subjects import subjects_of
+from costlab.jobs.rightsizing.worth import costs_of, worth
+from costlab.store.lake import READABLE, Lake, Run
+from costlab.store.schema import empty, ordered
+from costlab.store.warehouse import Warehouse
+
+
+@dataclass(frozen=True, slots=True)
+class Recommended:
+    """A day's advice, and what became of it."""
+
+    rows: pa.Table
+    outcome: Outcome
+
+
+def recommend_day(lake: Lake, settings: Settings, cluster: str, day: Day) -> Recommended:
+    """Write the day's advice into the lake, from it and the days before; what is the same is not written again.
+
+    Raises ConfigError when the day is not in the lake, or for an unknown policy; and what the lake raises.
+    """
+    before = _measured(lake, cluster, day)
+    rows = advice_of(Warehouse.over(lake), settings.rightsizing, cluster, day, settings.rightsizing.days)
+    with lake.replacing(cluster, day, {"advice": rows}, before) as written:
+        run = {name: value for name, value in before.items() if name not in ("content", "files", "versions")}
+        lake.commit_run(cluster, day, run, written, before)
+    advised = rows.num_rows - rows["proposed_request"].null_count
+    what = "committed" if written["advice"].changed else "unchanged, nothing committed"
+    line = f"{cluster} {day}: advice, {advised} changes in {rows.num_rows} rows, {what}"
+    return Recommended(rows, Outcome(line))
+
+
+def recommended(
+    lake: Lake,
+    settings: Settings,
+    clusters: Sequence[str],
+    day: Day,
+    days: int,
+    *,
+    policy: str | None,
+    keep: bool,
+) -> pa.Table:
+    """The rows of several clusters' advice; `keep` writes them, as `recommend_day` does, by the configured rule.
+
+    Raises what `recommend_day` does, and Busy when another run is in the lake that would be written.
+    """
+    if keep:
+        with lake.locked():
+            parts = [recommend_day(lake, settings, cluster, day).rows for cluster in clusters]
+    else:
+        for cluster in clusters:
+            _measured(lake, cluster, day)
+        warehouse = Warehouse.over(lake)
+        parts = [
+            advice_of(warehouse, settings.rightsizing, cluster, day, days, policy) for cluster in clusters
+        ]
+    return pa.concat_tables([empty("advice"), *parts])
+
+
+def _measured(lake: Lake, cluster: str, day: Day) -> Run:
+    """The run of a day that readers see; raises ConfigError when it is not there."""
+    run = lake.run(cluster, day)
+    if run is None or lake.days(cluster).get(day.date) not in READABLE:
+        raise ConfigError(
+            f"{day} of cluster {cluster} is not in the lake",
+            f"measure it first: costlab nightly --date {day}",
+        )
+    return run
+
+
+def advice_of(
+    warehouse: Warehouse, rules: Rightsizing, cluster: str, day: Day, days: int, policy: str | None = None
+) -> pa.Table:
+    """Rows of `advice`, from so many days up to this one; `policy`: another rule than that of `rules`."""
+    name = policy or rules.policy
+    subjects = subjects_of(warehouse, cluster, day, days)
+    costs = costs_of(warehouse, cluster, day, days, subjects)
+    hours = 24 * subjects.floats("days")
+    proposals = proposals_of(
+        name,
+        subjects,
+        rules,
+        24 * costs.totals(subjects.count) / hours,
+        lambda: samples_of(warehouse, cluster, day, days, subjects),
+    )
+    if not subjects.lately.any():
+        return empty("advice")
+    silences = silences_of(subjects, day.date, rules)
+    held = advised_before(warehouse, cluster, day, days, name, subjects)
+    bounds = {resource: bounds_of(rules, resource) for resource in ADVISED}
+    present = {
+        resource: present_of(subjects, resource, silences[resource], held[resource]) for resource in ADVISED
+    }
+    decided = {
+        resource: decide(proposals[resource], present[resource], bounds[resource]) for resource in ADVISED
+    }
+    valued = worth(subjects, decided, costs, hours)
+    decided = {
+        resource: without_trifles(
+            decided[resource], present[resource], valued[resource].gross, bounds[resource]
+        )
+        for resource in ADVISED
+    }
+    valued = worth(subjects, decided, costs, hours)  # what is no advice frees no node
+    common = {"cluster": cluster, "date": day.date, "currency": costs.currency}
+    parts = [
+        rows_of(
+            subjects,
+            Advice(
+                resource, name, proposals[resource], present[resource], decided[resource], valued[resource],
+                silences[resource],
+            ),
+            hours,
+            common,
+        )
+        for resource in ADVISED
+    ]  # fmt: skip
+    return ordered("advice", pa.concat_tables(parts))
