@@ -221,8 +221,8 @@ def test_who_is_silenced_gets_no_advice_until_the_day(three_days: Night) -> None
     warehouse = Warehouse.over(three_days[0])
 
     def silenced(rule: dict[str, str], day: Day = DAY) -> Rows:
-        rules = Settings.model_validate({"rightsizing": {"silence": [rule], "min_days": 1}}).rightsizing
-        return by_name(advice_of(warehouse, rules, "test", day, 14))
+        settings = Settings.model_validate({"rightsizing": {"silence": [rule], "min_days": 1}})
+        return by_name(advice_of(warehouse, settings, "test", day, 14))
 
     rule = {"workload": "a", "resource": "cpu", "until": str(DAY), "reason": "being moved"}
     muted, later = silenced(rule, DAYS[1]), silenced(rule)
@@ -236,8 +236,8 @@ def test_who_is_silenced_gets_no_advice_until_the_day(three_days: Night) -> None
 @pytest.mark.parametrize("policy", ["costlab", "costlab-steady", "krr-simple", "vpa"])
 def test_every_rule_can_be_asked(three_days: Night, policy: str) -> None:
     """On usage that never changes they all say about as much as is used, and a margin."""
-    rules = Settings.model_validate({"rightsizing": {"min_days": 2}}).rightsizing
-    row = by_name(advice_of(Warehouse.over(three_days[0]), rules, "test", DAY, 14, policy))["a", "cpu"]
+    settings = Settings.model_validate({"rightsizing": {"min_days": 2}})
+    row = by_name(advice_of(Warehouse.over(three_days[0]), settings, "test", DAY, 14, policy))["a", "cpu"]
     assert row["reason"] == "usage_below_request", row
     assert 0.5 <= row["proposed_request"] < 0.9
     assert row["policy"].startswith(f"{policy}:")

@@ -1,7 +1,7 @@
 """Rules side by side on the lake's own past: each advises for every day from the days before it, and is scored on it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -113,7 +113,7 @@ def backtest(
         )
     use = used(past.samples, past.days)
     days_ms = edges_ms(scored, timezone)[:-1]
-    known = Circumstances.nothing_known(past.samples.subjects)
+    known = replace(Circumstances.nothing_known(past.samples.subjects), daily_cost=past.daily_cost)
     found = _Found(past, use, scored, worst)
     found.add(AS_REQUESTED, in_force(past.days, use))
     for name, policy in policies.items():

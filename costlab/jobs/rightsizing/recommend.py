@@ -10,10 +10,12 @@ from costlab.core.rightsizing.decisions import decide, without_trifles
 from costlab.domain.errors import ConfigError
 from costlab.domain.time import Day
 from costlab.jobs.outcome import Outcome
+from costlab.jobs.rightsizing.gpus import gpu_advice
 from costlab.jobs.rightsizing.past import ADVISED
 from costlab.jobs.rightsizing.present import advised_before, bounds_of, present_of, silences_of
 from costlab.jobs.rightsizing.proposals import proposals_of
 from costlab.jobs.rightsizing.rows import Advice, rows_of
+from costlab.jobs.rightsizing.spot import spot_advice
 from costlab.jobs.rightsizing.stretches import samples_of
 from costlab.jobs.rightsizing.subjects import subjects_of
 from costlab.jobs.rightsizing.worth import costs_of, worth
@@ -36,7 +38,7 @@ def recommend_day(lake: Lake, settings: Settings, cluster: str, day: Day) -> Rec
     Raises ConfigError when the day is not in the lake, or for an unknown policy; and what the lake raises.
     """
     before = _measured(lake, cluster, day)
-    rows = advice_of(Warehouse.over(lake), settings.rightsizing, cluster, day, settings.rightsizing.days)
+    rows = advice_of(Warehouse.over(lake), settings, cluster, day, settings.rightsizing.days)
     with lake.replacing(cluster, day, {"advice": rows}, before) as written:
         run = {name: value for name, value in before.items() if name not in ("content", "files", "versions")}
         lake.commit_run(cluster, day, run, written, before)
@@ -67,9 +69,7 @@ def recommended(
         for cluster in clusters:
             _measured(lake, cluster, day)
         warehouse = Warehouse.over(lake)
-        parts = [
-            advice_of(warehouse, settings.rightsizing, cluster, day, days, policy) for cluster in clusters
-        ]
+        parts = [advice_of(warehouse, settings, cluster, day, days, policy) for cluster in clusters]
     return pa.concat_tables([empty("advice"), *parts])
 
 
@@ -85,9 +85,20 @@ def _measured(lake: Lake, cluster: str, day: Day) -> Run:
 
 
 def advice_of(
-    warehouse: Warehouse, rules: Rightsizing, cluster: str, day: Day, days: int, policy: str | None = None
+    warehouse: Warehouse, settings: Settings, cluster: str, day: Day, days: int, policy: str | None = None
 ) -> pa.Table:
-    """Rows of `advice`, from so many days up to this one; `policy`: another rule than that of `rules`."""
+    """Rows of `advice`, from so many days up to this one; `policy`: another rule for requests than the configured one."""
+    parts = (
+        _requests(warehouse, settings.rightsizing, cluster, day, days, policy),
+        gpu_advice(warehouse, cluster, day, days),
+        spot_advice(warehouse, settings, cluster, day, days),
+    )
+    return ordered("advice", pa.concat_tables(parts))
+
+
+def _requests(
+    warehouse: Warehouse, rules: Rightsizing, cluster: str, day: Day, days: int, policy: str | None
+) -> pa.Table:
     name = policy or rules.policy
     subjects = subjects_of(warehouse, cluster, day, days)
     costs = costs_of(warehouse, cluster, day, days, subjects)
@@ -131,4 +142,4 @@ def advice_of(
         )
         for resource in ADVISED
     ]  # fmt: skip
-    return ordered("advice", pa.concat_tables(parts))
+    return pa.concat_tables(parts)

@@ -21,12 +21,16 @@ IDENTITY = ("cluster", "namespace", "workload_kind", "workload", "container")
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """Usage and days of containers. subjects: a row each, with the columns of `IDENTITY`. currency: of all prices."""
+    """Usage and days of containers. subjects: a row each, with the columns of `IDENTITY`. currency: of all prices.
+
+    daily_cost: float64 (subjects,), what a day of their requests costs before the first scored one; NaN = not known.
+    """
 
     samples: Samples
     days: ContainerDays
     subjects: pa.Table
     currency: str | None
+    daily_cost: Floats
 
 
 def past_of(warehouse: Warehouse, filters: Filters, window: Dates, scored: Dates, timezone: str) -> Past:
@@ -53,11 +57,13 @@ def past_of(warehouse: Warehouse, filters: Filters, window: Dates, scored: Dates
             "narrow it with --window or --cluster",
         )
     whose = rows.group_by(["subject", *IDENTITY]).aggregate([]).sort_by("subject")
+    before = Dates(window.start, scored.start)
     return Past(
         _samples(usage, rows),
         _days(rows, scored, timezone),
         whose.select(IDENTITY),
         currencies[0] if currencies else None,
+        _daily_cost(_days(rows, before, timezone), whose.num_rows),
     )
 
 
@@ -131,6 +137,16 @@ def _days(rows: pa.Table, scored: Dates, timezone: str) -> ContainerDays:
         cpu_price=floats("cpu_price"),
         memory_price=floats("memory_price"),
     )
+
+
+def _daily_cost(days: ContainerDays, subjects: int) -> Floats:
+    cost = days.cost(days.cpu_request, days.memory_request)
+    known = np.isfinite(cost)
+    total = np.bincount(days.subject[known], cost[known], subjects)
+    pairs = np.unique(np.column_stack([days.subject[known], days.day[known]]), axis=0)
+    count = np.bincount(pairs[:, 0], minlength=subjects)
+    daily: Floats = np.divide(total, count, out=np.full(subjects, np.nan), where=count > 0)
+    return daily
 
 
 def edges_ms(dates: Dates, timezone: str) -> Ints:
