@@ -135,9 +135,11 @@ def _change(row: Row) -> Cell:
     resource = RESOURCES.get(row["resource"], str(row["resource"]))
     action = _ACTIONS.get(row["action"], str(row["action"]))
     if row["proposed_request"] is None:
-        return Cell(resource, action)
+        return Cell(resource, f"{action}: {row['hours_down']}" if row["hours_down"] else action)
     before = "none" if row["current_request"] is None else _quantity(row["current_request"], row["resource"])
     after = _quantity(row["proposed_request"], row["resource"])
+    if row["mig_profile"]:
+        after = f"{after} × {named(row['mig_profile'])}"
     return Cell(f"{before} → {after}", ", ".join(filter(None, (resource, action or _limit(row)))))
 
 
@@ -186,4 +188,4 @@ def _quantity(value: float, resource: str) -> str:
     """As Kubernetes writes it."""
     if resource == "cpu":
         return format_cores(value)
-    return format_bytes(value) if resource == "memory" else figures.quantity(value)
+    return format_bytes(value) if resource == "memory" else f"{value:g}"

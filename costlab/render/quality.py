@@ -101,4 +101,13 @@ def _gaps(days: list[Row]) -> Iterator[Notice]:
 def _run(run: Row) -> Iterator[Notice]:
     if run["forced"]:
         yield Notice("warning", f"The day was replaced by force: {visible(run['forced'])}")
-    yield from (Notice("warning", visible(text)) for text in run["warnings"] or [])
+    yield from (Notice("warning", visible(text)) for text in _together(run["warnings"] or []))
+
+
+def _together(warnings: list[str]) -> list[str]:
+    """What is warned of several metrics in the same words is said once."""
+    subjects: dict[str, list[str]] = {}
+    for warning in warnings:
+        subject, colon, what = warning.partition(": ")
+        subjects.setdefault(colon + what if colon else warning, []).append(subject)
+    return [f"{', '.join(of)}{what}" if what.startswith(": ") else what for what, of in subjects.items()]

@@ -13,5 +13,6 @@ where cluster = $cluster
     and date = cast($day as date)
     and proposed_request is null
     and monthly_saving_gross is null
+    and reason <> 'advised'
 group by reason
 order by times desc, reason
