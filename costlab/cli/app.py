@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from costlab import __version__
-from costlab.cli import asking, billing, configuring, exporting, running, setting_up
+from costlab.cli import asking, billing, configuring, exporting, patching, running, setting_up
 from costlab.cli.frame import Desk, Front
 from costlab.cli.options import LogFormat
 from costlab.domain.errors import ExitCode
@@ -75,6 +75,7 @@ app.command(rich_help_panel=ASK)(asking.energy)
 app.command(rich_help_panel=ASK)(asking.sql)
 app.command(rich_help_panel=ASK)(asking.queries)
 app.command(rich_help_panel=ASK)(asking.tables)
+app.command(rich_help_panel=ACT)(patching.patch)
 app.add_typer(exporting.app, name="export", rich_help_panel=ACT)
 
 
