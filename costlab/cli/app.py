@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from costlab import __version__
-from costlab.cli import asking, billing, configuring, exporting, patching, running, setting_up
+from costlab.cli import asking, billing, configuring, explaining, exporting, patching, running, setting_up
 from costlab.cli.frame import Desk, Front
 from costlab.cli.options import LogFormat
 from costlab.domain.errors import ExitCode
@@ -72,6 +72,7 @@ app.command(rich_help_panel=MAIN_JOB)(running.report)
 app.add_typer(billing.app, name="bill", rich_help_panel=ASK)
 app.command(rich_help_panel=ASK)(asking.cost)
 app.command(rich_help_panel=ASK)(asking.energy)
+app.command(rich_help_panel=ASK)(explaining.explain)
 app.command(rich_help_panel=ASK)(asking.sql)
 app.command(rich_help_panel=ASK)(asking.queries)
 app.command(rich_help_panel=ASK)(asking.tables)

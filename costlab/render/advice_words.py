@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from costlab.domain.advice import Action, Evidence, Reason
-from costlab.domain.units import Resource
+from costlab.domain.units import GIB, Resource
 from costlab.render import figures
 from costlab.render.names import named
 
@@ -58,10 +58,14 @@ def amount(quantity: float | None, resource: str) -> str:
     if quantity is None or quantity != quantity:  # noqa: PLR0124 - NaN, which alone differs from itself
         return figures.NONE
     if resource == Resource.MEMORY:
-        return f"{figures.gib(quantity)} GiB"
+        return f"{size(quantity / GIB)} GiB"
     unit = "cores" if resource == Resource.CPU else "GPUs"
-    text = f"{quantity:.3g}" if 0 < quantity < 1 else figures.quantity(quantity)
-    return f"{text} {unit.removesuffix('s') if quantity == 1 else unit}"
+    return f"{size(quantity)} {unit.removesuffix('s') if quantity == 1 else unit}"
+
+
+def size(quantity: float) -> str:
+    """A number with three meaningful digits or all its whole ones, and no idle zeros: 0.004, 1.2, 2, 1,204."""
+    return f"{quantity:.3g}" if abs(quantity) < 100 else figures.quantity(quantity)
 
 
 def change(row: Row) -> str:
