@@ -10,7 +10,18 @@ from typing import Annotated
 import typer
 
 from costlab import __version__
-from costlab.cli import advising, asking, backtesting, billing, configuring, exporting, running, setting_up
+from costlab.cli import (
+    advising,
+    asking,
+    backtesting,
+    billing,
+    configuring,
+    explaining,
+    exporting,
+    patching,
+    running,
+    setting_up,
+)
 from costlab.cli.frame import Desk, Front
 from costlab.cli.options import LogFormat
 from costlab.domain.errors import ExitCode
@@ -76,9 +87,11 @@ app.command(rich_help_panel=ASK)(asking.energy)
 app.command(rich_help_panel=ASK)(advising.savings)
 app.command(rich_help_panel=ASK)(advising.idle)
 app.command(rich_help_panel=ASK)(backtesting.backtest)
+app.command(rich_help_panel=ASK)(explaining.explain)
 app.command(rich_help_panel=ASK)(asking.sql)
 app.command(rich_help_panel=ASK)(asking.queries)
 app.command(rich_help_panel=ASK)(asking.tables)
+app.command(rich_help_panel=ACT)(patching.patch)
 app.add_typer(exporting.app, name="export", rich_help_panel=ACT)
 
 

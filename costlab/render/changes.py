@@ -135,7 +135,7 @@ def _change(row: Row) -> Cell:
     resource = RESOURCES.get(row["resource"], str(row["resource"]))
     action = _ACTIONS.get(row["action"], str(row["action"]))
     if row["proposed_request"] is None:
-        return Cell(resource, f"{action}: {row['hours_down']}" if row["hours_down"] else action)
+        return Cell(resource, action)
     before = "none" if row["current_request"] is None else _quantity(row["current_request"], row["resource"])
     after = _quantity(row["proposed_request"], row["resource"])
     if row["mig_profile"]:

@@ -27,10 +27,10 @@ _INK = {
     "#090909": "--paper",
     "#0a0a0a": "--beside",
 }
-_COLOUR = {name.removeprefix("--"): sentinel for sentinel, name in _INK.items()}
+COLOUR = {name.removeprefix("--"): sentinel for sentinel, name in _INK.items()}
 
 # `svg.hashsalt` makes ids stable, `fonttype none` keeps text as text, and names with a $ are no formulas.
-_STYLE: dict[Any, Any] = {
+STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "costlab",
     "text.parse_math": False,
@@ -39,15 +39,15 @@ _STYLE: dict[Any, Any] = {
     "axes.spines.left": False,
     "axes.spines.right": False,
     "axes.spines.top": False,
-    "axes.edgecolor": _COLOUR["rule"],
+    "axes.edgecolor": COLOUR["rule"],
     "axes.axisbelow": True,
     "axes.grid": True,
     "axes.grid.axis": "y",
-    "grid.color": _COLOUR["rule"],
+    "grid.color": COLOUR["rule"],
     "grid.linewidth": 0.8,
-    "text.color": _COLOUR["text"],
-    "xtick.color": _COLOUR["muted"],
-    "ytick.color": _COLOUR["muted"],
+    "text.color": COLOUR["text"],
+    "xtick.color": COLOUR["muted"],
+    "ytick.color": COLOUR["muted"],
     "xtick.major.size": 0,
     "ytick.major.size": 0,
     "xtick.major.pad": 6,
@@ -88,7 +88,7 @@ def month(chart: MonthChart) -> tuple[str, str]:
 
 def _draw_daily(chart: DailyChart, size: Size) -> str:
     bars = chart.bars
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure, axes = _canvas(size)
         _stack(axes, bars, chart.parts)
         _usual(axes, bars)
@@ -127,9 +127,9 @@ def _stack(axes: Axes, bars: tuple[DayBar, ...], parts: tuple[Part, ...]) -> Non
             heights,
             bottom=base,
             width=0.74,
-            color=_COLOUR["paper" if hatched else part],
+            color=COLOUR["paper" if hatched else part],
             # Parts are told apart by a gap between them as well as by colour.
-            edgecolor=_COLOUR["unobserved" if hatched else "paper"],
+            edgecolor=COLOUR["unobserved" if hatched else "paper"],
             linewidth=0 if hatched else 0.6,
             hatch="////" if hatched else None,
         )
@@ -142,7 +142,7 @@ def _usual(axes: Axes, bars: tuple[DayBar, ...]) -> None:
         [usual for _, usual in known],
         [i - 0.5 for i, _ in known],
         [i + 0.5 for i, _ in known],
-        colors=_COLOUR["text"],
+        colors=COLOUR["text"],
         linewidth=1.4,
     )
 
@@ -160,29 +160,29 @@ def _exceptions(axes: Axes, bars: tuple[DayBar, ...]) -> None:
                 ha="center",
                 va="bottom",
                 fontsize=9.5,
-                color=_COLOUR["muted"],
+                color=COLOUR["muted"],
             )
 
 
 def _draw_month(chart: MonthChart, size: Size) -> str:
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure, axes = _canvas(size)
         if chart.before:
             days, amounts = _steps(chart.before.points[: chart.days_in_month])
-            axes.plot(days, amounts, color=_COLOUR["muted"], linewidth=1.3, linestyle=(0, (4, 3)))
+            axes.plot(days, amounts, color=COLOUR["muted"], linewidth=1.3, linestyle=(0, (4, 3)))
             axes.annotate(
                 chart.before.title,
                 (days[-1], amounts[-1]),
                 xytext=(0, 7),
                 textcoords="offset points",
                 ha="right",
-                color=_COLOUR["muted"],
+                color=COLOUR["muted"],
             )
         days, amounts = _steps(chart.now.points)
-        axes.plot(days, amounts, color=_COLOUR["used"], linewidth=2.4, solid_capstyle="round")
-        axes.fill_between(days, amounts, color=_COLOUR["used"], alpha=0.12, linewidth=0)
+        axes.plot(days, amounts, color=COLOUR["used"], linewidth=2.4, solid_capstyle="round")
+        axes.fill_between(days, amounts, color=COLOUR["used"], alpha=0.12, linewidth=0)
         if days:
-            axes.plot(days[-1:], amounts[-1:], marker="o", markersize=6, color=_COLOUR["used"])
+            axes.plot(days[-1:], amounts[-1:], marker="o", markersize=6, color=COLOUR["used"])
             left = days[-1] < chart.days_in_month * 0.4
             axes.annotate(
                 chart.last_label,

@@ -4,7 +4,7 @@ inputs: advice
 params: cluster, day
 units: requests and limits in cores, bytes or pieces; money a month in currency, below 0 where it costs more; rates are
 shares of days
-mig_profile is the slice that is enough, hours_down when nobody works; null where the action is another.
+mig_profile is the slice that is enough, null where the action is another.
 */
 select
     cluster,
@@ -32,8 +32,7 @@ select
     monthly_cost,
     monthly_saving_gross,
     monthly_saving_net,
-    facts['mig_profile'] as mig_profile,
-    facts['down'] as hours_down
+    facts['mig_profile'] as mig_profile
 from advice
 where cluster = $cluster
     and date = cast($day as date)

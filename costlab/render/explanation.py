@@ -1,0 +1,245 @@
+"""One recommendation in words: every number behind it, step by step, as text or Markdown."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from costlab.domain.units import Resource
+from costlab.render import advice_words, figures
+from costlab.render.names import markdown, named
+
+MONTH_HOURS = 730
+_EXAMPLES = 3  # days of violation that are named; the table has all
+
+
+@dataclass(frozen=True, slots=True)
+class UsageDay:
+    """What all replicas together used on a day: percentiles of cores or bytes, NaN where nothing was observed."""
+
+    date: date
+    p50: float
+    p95: float
+    p99: float
+    max: float
+    occupied_hours: float
+    observed_hours: float
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A row of advice with what it was made of. unit_price: of a core-hour or GiB-hour, None where none is known.
+
+    whole: all days as one, None without a day. peaks: the largest raw usage in each hour that the lake still holds.
+    """
+
+    row: Mapping[str, Any]
+    days: Sequence[UsageDay]
+    whole: UsageDay | None = None
+    unit_price: Decimal | None = None
+    peaks: Sequence[tuple[datetime, float]] = ()
+
+    @property
+    def title(self) -> str:
+        """web, CPU."""
+        words = {"cpu": "CPU", "memory": "memory", "gpu": "GPU"}
+        return f"{named(self.row['container'])}, {words.get(self.row['resource'], self.row['resource'])}"
+
+    @property
+    def subject(self) -> str:
+        """shop/Deployment/api in cluster prod."""
+        row = self.row
+        return (
+            named(f"{row['namespace']}/{row['workload_kind']}/{row['workload']}")
+            + f" in cluster {named(row['cluster'])}"
+        )
+
+    @property
+    def violations(self) -> list[UsageDay]:
+        """The days on which usage went above what is proposed."""
+        bound = self.row["proposed_request"]
+        return [] if bound is None else [day for day in self.days if day.max > bound]
+
+
+def steps(explained: Explanation) -> list[tuple[str, str]]:
+    """What is said, in order: a heading and a sentence each."""
+    row = explained.row
+    proposed = row["proposed_request"] is not None
+    told = [("Advice", _advice(row)), ("Why", _sentence(advice_words.reason(row)))]
+    told += [("Usage", _usage(explained)), ("Rule", _rule(row))]
+    told.append(("Evidence", _evidence(row)))
+    if proposed:
+        told += [("Risk", _sentence(advice_words.risk(row))), ("Past days", _past(explained))]
+        told.append(("Saving", _saving(explained)))
+    elif row["monthly_cost"] is not None:
+        told.append(("Cost", f"It costs {figures.money(row['monthly_cost'], row['currency'])} a month."))
+    if row["facts"]:
+        facts = ", ".join(
+            f"{named(name).replace('_', ' ')}: {named(value)}" for name, value in row["facts"].items()
+        )
+        told.append(("Also known", f"{facts}."))
+    return told
+
+
+def text(explanations: Sequence[Explanation]) -> str:
+    """The explanations as plain text, with a table of days each."""
+    lines: list[str] = []
+    for explained in explanations:
+        told = steps(explained)
+        width = max(len(head) for head, _ in told)
+        lines += [
+            f"{explained.subject}: {explained.title}",
+            f"Advice of {figures.long_date(explained.row['date'])}",
+            "",
+        ]
+        lines += [f"  {head:<{width}}  {said}" for head, said in told]
+        table = days_table(explained)
+        widths = [max(len(line[i]) for line in table) for i in range(len(table[0]))]
+        for line in table if explained.days else ():
+            cells = [
+                cell.ljust(w) if i in (0, len(line) - 1) else cell.rjust(w)
+                for i, (cell, w) in enumerate(zip(line, widths, strict=True))
+            ]
+            lines.append(("  " + "  ".join(cells)).rstrip())
+        lines.append("")
+    return "\n".join(lines)
+
+
+def as_markdown(explanations: Sequence[Explanation]) -> str:
+    """The explanations in Markdown."""
+    lines: list[str] = []
+    for explained in explanations:
+        lines += [f"## {markdown(explained.subject)}: {markdown(explained.title)}", ""]
+        lines += [f"Advice of {figures.long_date(explained.row['date'])}", ""]
+        lines += [f"- **{head}**: {markdown(said)}" for head, said in steps(explained)]
+        head, *rows = days_table(explained)
+        if rows:
+            lines += ["", _line(head), _line(["---", *["---:"] * (len(head) - 2), "---"])]
+            lines += [_line([markdown(cell) for cell in row]) for row in rows]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def days_table(explained: Explanation) -> list[list[str]]:
+    """Usage day by day, its head first; the last column says on which days the proposal was exceeded."""
+    memory = explained.row["resource"] == Resource.MEMORY
+    shown = figures.gib if memory else _cores
+    above = set(explained.violations)
+    head = [
+        "day",
+        *(f"{name}, {'GiB' if memory else 'cores'}" for name in ("median", "p95", "p99", "maximum")),
+        "observed",
+        "",
+    ]
+    return [head] + [
+        [
+            day.date.isoformat(), *(shown(value) for value in (day.p50, day.p95, day.p99, day.max)),
+            figures.share(_coverage(day)), "above the proposal" if day in above else "",
+        ]
+        for day in explained.days
+    ]  # fmt: skip
+
+
+def _advice(row: Mapping[str, Any]) -> str:
+    if row["proposed_request"] is None and row["action"] == "request":
+        now = advice_words.amount(row["current_request"], row["resource"])
+        return (
+            f"None: the request of {now} stays."
+            if row["current_request"] is not None
+            else "None; no request is set."
+        )
+    words = {action.value: said for action, said in advice_words.ACTIONS.items()}
+    said = words.get(row["action"], named(row["action"]))
+    return _sentence(f"{said}: {advice_words.change(row)}" if row["proposed_request"] is not None else said)
+
+
+def _usage(explained: Explanation) -> str:
+    whole, resource = explained.whole, explained.row["resource"]
+    if whole is None or whole.max != whole.max:
+        return "None was observed."
+    parts = [
+        f"{name} {advice_words.amount(value, resource)}"
+        for name, value in (
+            ("median", whole.p50),
+            ("p95", whole.p95),
+            ("p99", whole.p99),
+            ("maximum", whole.max),
+        )
+    ]
+    days = figures.counted(len(explained.days), "day")
+    return _sentence(f"{', '.join(parts)}, of all replicas over {days}")
+
+
+def _rule(row: Mapping[str, Any]) -> str:
+    rule, _, chose = row["policy"].partition(": ")
+    return f"{named(rule)}" + (f" chose {named(chose)}." if chose else ".")
+
+
+def _evidence(row: Mapping[str, Any]) -> str:
+    words = {kind.value: said for kind, said in advice_words.EVIDENCE.items()}
+    days = figures.counted(row["evidence_days"], "day")
+    return _sentence(
+        f"{words.get(row['evidence'], named(row['evidence']))}; {days}, {figures.share(row['coverage'])} of their time observed"
+    )
+
+
+def _past(explained: Explanation) -> str:
+    above, seen = explained.violations, [day for day in explained.days if day.max == day.max]
+    bound = advice_words.amount(explained.row["proposed_request"], explained.row["resource"])
+    if not above:
+        return f"On none of {figures.counted(len(seen), 'day')} was the maximum above {bound}."
+    worst = sorted(above, key=lambda day: -day.max)[:_EXAMPLES]
+    named_days = ", ".join(
+        f"{figures.short_date(day.date)} ({advice_words.amount(day.max, explained.row['resource'])})"
+        for day in worst
+    )
+    more = ", …" if len(above) > len(worst) else ""
+    return f"On {len(above)} of {figures.counted(len(seen), 'day')} the maximum was above {bound}: {named_days}{more}."
+
+
+def _saving(explained: Explanation) -> str:
+    """Quantity times price times hours is the most it can be; what is saved is less where usage is above the request."""
+    row = explained.row
+    told = []
+    now, then, price = row["current_request"], row["proposed_request"], explained.unit_price
+    if now is not None and price is not None and row["resource"] in (Resource.CPU, Resource.MEMORY):
+        size = Decimal(repr(now - then)) / (2**30 if row["resource"] == Resource.MEMORY else 1)
+        amount = size * Decimal(repr(row["replicas"])) * MONTH_HOURS * price
+        unit = "GiB" if row["resource"] == Resource.MEMORY else "cores"
+        told.append(
+            f"({advice_words.size(_sized(now, unit))} − {advice_words.size(_sized(then, unit))} {unit}) × "
+            f"{row['replicas']:.3g} replicas × {MONTH_HOURS} hours × {price.normalize():f} {row['currency']} = "
+            f"{figures.money(amount, row['currency'])} a month between the requests"
+        )
+    if row["monthly_saving_gross"] is not None:
+        gross = row["monthly_saving_gross"]
+        told.append(
+            f"gross, as usage above a request is paid for in any case, {figures.money(gross, row['currency'], signed=True)}"
+        )
+    if row["monthly_saving_net"] is not None:
+        net = figures.money(row["monthly_saving_net"], row["currency"], signed=True)
+        told.append(f"net of capacity that stays while its nodes do, {net}")
+    if row["monthly_cost"] is not None:
+        told.append(f"of {figures.money(row['monthly_cost'], row['currency'])} a month now")
+    return _sentence("; ".join(told)) if told else "Not known: there is no price."
+
+
+def _sized(quantity: float, unit: str) -> float:
+    return quantity / 2**30 if unit == "GiB" else quantity
+
+
+def _cores(value: float) -> str:
+    return f"{value:.3g}" if 0 < value < 1 else figures.quantity(value)
+
+
+def _coverage(day: UsageDay) -> float | None:
+    return day.observed_hours / day.occupied_hours if day.occupied_hours else None
+
+
+def _sentence(words: str) -> str:
+    return f"{words[:1].upper()}{words[1:]}."
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"

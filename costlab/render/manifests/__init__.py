@@ -1,0 +1,1 @@
+"""Advice as manifests, for people to review and apply: costlab applies none of them."""

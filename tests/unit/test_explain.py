@@ -1,0 +1,169 @@
+"""An explanation's numbers come out of the lake's rows, and its words and figure out of the numbers."""
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from test_manifests import advice
+
+from costlab.domain.errors import ConfigError
+from costlab.jobs.asked import Filters
+from costlab.jobs.rightsizing.explain import explained, explanation_table
+from costlab.jobs.rightsizing.named import Wanted, advice_named
+from costlab.render.explanation import Explanation, as_markdown, text
+from costlab.render.explanation_chart import drawn
+from costlab.store.schema import arrow_schema
+from costlab.store.warehouse import Warehouse
+
+LAST = date(2026, 11, 20)
+HALF_CORE, ONE_CORE = 0x3F000000 >> 17, 0x3F800000 >> 17  # the upper bits of float32
+HOUR = 3_600_000
+
+
+def profile(days_ago: int, key: int, peak: float) -> dict[str, Any]:
+    """A replica's day: 23 hours at half a core, one at its peak; 24 of 24 hours seen."""
+    top = int(pa.array([peak], pa.float32()).view(pa.int32())[0].as_py()) >> 17
+    spent = {HALF_CORE: 23 * HOUR, top: HOUR}
+    known = {
+        "cluster": "prod", "date": LAST - timedelta(days=days_ago), "container_key": key, "namespace": "shop",
+        "workload_kind": "Deployment", "workload": "api", "pod": f"api-{key}", "container": "web", "resource": "cpu",
+        "occupied_s": 86400.0, "observed_s": 43200.0, "max": peak, "sketch_buckets": sorted(spent),
+        "sketch_ms": [spent[bucket] for bucket in sorted(spent)],
+    }  # fmt: skip
+    return known | dict.fromkeys(("mean", "p50", "p90", "p95", "p99"), 0.5)
+
+
+def table(name: str, rows: list[dict[str, Any]]) -> pa.Table:
+    return pa.Table.from_pylist(rows, schema=arrow_schema(name))
+
+
+@pytest.fixture(scope="module")
+def warehouse() -> Warehouse:
+    rows = [
+        advice(workload="api", replicas=2.0),
+        advice(date=LAST - timedelta(days=1), proposed_request=9.0),
+        advice(workload="ray", workload_kind="RayCluster", namespace="ml", team="ml", reason="hpa_managed",
+               proposed_request=None, monthly_saving_gross=None, monthly_saving_net=None, violation_rate=None),
+    ]  # fmt: skip
+    profiles = [profile(ago, key, 1.0 if ago != 3 or key != 1 else 1.5) for ago in range(6) for key in (1, 2)]
+    charge = {
+        "cluster": "prod", "date": LAST, "kind": "workload", "resource": "cpu", "namespace": "shop",
+        "workload_kind": "Deployment", "workload": "api", "container": "web",
+    }  # fmt: skip
+    charges = [
+        charge | {"billed_quantity": 30.0, "unit_price": 0.1},
+        charge | {"billed_quantity": 10.0, "unit_price": 0.5},
+    ]
+    raw = {"cluster": "prod", "date": LAST, "container_key": 1, "dt_s": 60.0, "memory_bytes": float("nan")}
+    at = datetime(2026, 11, 20, 3, tzinfo=UTC)
+    used = [
+        raw | {"ts": at + timedelta(minutes=20 * i), "cpu_cores": value}
+        for i, value in enumerate((0.25, 0.75, float("nan"), 0.5))
+    ]
+    return Warehouse.over_tables(
+        {
+            "advice": table("advice", rows), "profiles": table("profiles", profiles),
+            "charges": table("charges", charges), "container_usage": table("container_usage", used),
+        }
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def told(warehouse: Warehouse) -> Explanation:
+    [found] = explained(warehouse, advice_named(warehouse, Filters(), [Wanted.parse("api")]), 5)
+    return found
+
+
+def test_the_latest_day_answers_and_so_does_a_name_in_each_form(warehouse: Warehouse) -> None:
+    for name in ("api", "shop/api", "shop/deployment/api"):
+        [row] = advice_named(warehouse, Filters(), [Wanted.parse(name)])
+        assert (row["date"], row["proposed_request"]) == (LAST, 1.2)
+    [row] = advice_named(warehouse, Filters(), (), LAST - timedelta(days=1))
+    assert row["proposed_request"] == 9.0
+    assert [row["workload"] for row in advice_named(warehouse, Filters(team="ml"))] == ["ray"]
+
+
+@pytest.mark.parametrize(
+    ("name", "day", "says", "mend"),
+    [
+        ("apo", None, "no advice for 'apo'; did you mean 'api'?", "costlab sql"),
+        ("ml/api", None, "did you mean", "costlab sql"),
+        ("a/b/c/d", None, "names no workload", "NAMESPACE/WORKLOAD"),
+        ("shop/", None, "names no workload", "NAMESPACE/WORKLOAD"),
+        ("api", date(2026, 1, 1), "no advice on 2026-01-01", "costlab recommend --date 2026-01-01"),
+    ],
+)
+def test_what_is_not_there_is_said_with_what_was_meant(
+    warehouse: Warehouse, name: str, day: date | None, says: str, mend: str
+) -> None:
+    with pytest.raises(ConfigError) as fault:
+        advice_named(warehouse, Filters(), [Wanted.parse(name)], day)
+    assert says in fault.value.message
+    assert mend in fault.value.hint
+
+
+def test_replicas_are_pooled_and_nothing_outside_the_window_counts(told: Explanation) -> None:
+    assert [day.date for day in told.days] == [LAST - timedelta(days=ago) for ago in range(4, -1, -1)]
+    day = told.days[1]  # three days ago: one hour of 48 at 1.5, one at 1, 46 at a half
+    assert (day.occupied_hours, day.observed_hours, day.max) == (48.0, 24.0, 1.5)
+    assert day.p50 == day.p95 == pytest.approx(0.5, rel=1 / 64)
+    assert day.p99 == pytest.approx(1.5, rel=1 / 64)
+    assert told.whole is not None
+    assert told.whole.p99 == pytest.approx(1.0, rel=1 / 64)  # 9 hours of 240 are above a half, one above 1
+    assert [day.date for day in told.violations] == [date(2026, 11, 17)]
+    assert told.unit_price == Decimal("0.2")  # 30 hours at .1, 10 at .5
+    assert [(when.hour, value) for when, value in told.peaks] == [(3, 0.75), (4, 0.5)]
+
+
+def test_the_words_hold_every_number(told: Explanation) -> None:
+    said = text([told])
+    for words in (
+        "shop/Deployment/api in cluster prod: web, CPU",
+        "Friday, 20 November 2026",
+        "It uses less than it asks for.",
+        "costlab chose p95 of 7 days.",
+        "Measured by the metric that carries the claim; 14 days, 98% of their time observed.",
+        "On 1 of 5 days the maximum was above 1.2 cores: 17 Nov (1.5 cores).",
+        # .8 cores on two replicas for 730 hours at .2
+        "(2 − 1.2 cores) × 2 replicas × 730 hours × 0.2 USD = $234 a month between the requests",
+        "+$58.40; net of capacity that stays while its nodes do, +$20.00; of $438 a month now.",
+    ):
+        assert words in said
+    assert [line.split()[-3:] for line in said.splitlines() if line.strip().startswith("2026-11-17")] == [
+        ["above", "the", "proposal"]
+    ]
+    assert "| 2026-11-17 | 0.504 | 0.504 | 1.50 | 1.50 | 50% | above the proposal |" in as_markdown([told])
+
+
+def test_a_refusal_is_explained_too(warehouse: Warehouse) -> None:
+    [refused] = explained(warehouse, advice_named(warehouse, Filters(), [Wanted.parse("ray")]), 5)
+    said = text([refused])
+    assert "None: the request of 2 cores stays." in said
+    assert "HorizontalPodAutoscaler" in said
+    assert "None was observed." in said
+    assert "Saving" not in said
+    assert drawn([refused], "svg").startswith(b"<?xml")
+
+
+def test_programs_get_the_row_the_words_and_the_days(told: Explanation) -> None:
+    [row] = explanation_table([told]).to_pylist()
+    assert (row["proposed_request"], row["unit_price"], row["days"][1]["max"]) == (1.2, 0.2, 1.5)
+    assert dict(row["words"])["Why"] == "It uses less than it asks for."
+
+
+def test_the_figure_has_every_line_and_is_the_same_every_time(told: Explanation) -> None:
+    image = drawn([told], "svg")
+    assert image == drawn([told], "svg")
+    shown = image.decode()
+    for words in (
+        "limit 4 cores ↑",
+        "request 2 cores",
+        "proposal 1.2 cores",
+        "hourly maximum",
+        "above the proposal",
+        "17 Nov",
+    ):
+        assert words in shown
+    assert drawn([told, told], "png").startswith(b"\x89PNG")
