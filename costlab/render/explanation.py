@@ -6,6 +6,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+from costlab.domain.advice import Action
 from costlab.domain.units import Resource
 from costlab.render import advice_words, figures
 from costlab.render.names import markdown, named
@@ -65,12 +66,14 @@ class Explanation:
 def steps(explained: Explanation) -> list[tuple[str, str]]:
     """What is said, in order: a heading and a sentence each."""
     row = explained.row
-    proposed = row["proposed_request"] is not None
+    of_request = row["action"] == Action.REQUEST
     told = [("Advice", _advice(row)), ("Why", _sentence(advice_words.reason(row)))]
-    told += [("Usage", _usage(explained)), ("Rule", _rule(row))]
-    told.append(("Evidence", _evidence(row)))
-    if proposed:
+    if of_request:  # what else is advised rests on what is known beside
+        told.append(("Usage", _usage(explained)))
+    told += [("Rule", _rule(row)), ("Evidence", _evidence(row))]
+    if of_request and row["proposed_request"] is not None:
         told += [("Risk", _sentence(advice_words.risk(row))), ("Past days", _past(explained))]
+    if row["monthly_saving_gross"] is not None:
         told.append(("Saving", _saving(explained)))
     elif row["monthly_cost"] is not None:
         told.append(("Cost", f"It costs {figures.money(row['monthly_cost'], row['currency'])} a month."))
@@ -203,7 +206,7 @@ def _saving(explained: Explanation) -> str:
     row = explained.row
     told = []
     now, then, price = row["current_request"], row["proposed_request"], explained.unit_price
-    if now is not None and price is not None and row["resource"] in (Resource.CPU, Resource.MEMORY):
+    if None not in (now, then, price) and row["resource"] in (Resource.CPU, Resource.MEMORY):
         size = Decimal(repr(now - then)) / (2**30 if row["resource"] == Resource.MEMORY else 1)
         amount = size * Decimal(repr(row["replicas"])) * MONTH_HOURS * price
         unit = "GiB" if row["resource"] == Resource.MEMORY else "cores"

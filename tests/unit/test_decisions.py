@@ -136,6 +136,13 @@ def test_a_limit_is_set_where_the_rule_or_the_class_of_service_wants_it(
     assert found == limit or (np.isnan(found) and np.isnan(limit))
 
 
+def test_a_guaranteed_pod_is_not_cut_below_its_peak() -> None:
+    """Its limit is its request: it would be throttled where others may use more than they requested."""
+    usual = decided(0.3, request=1.0, limit=2.0, peak=0.5)
+    guaranteed = decided(0.3, request=1.0, limit=1.0, guaranteed=True, peak=0.5)
+    assert (usual[0], guaranteed[0], guaranteed[1]) == (0.3, 0.5, 0.5)
+
+
 @pytest.mark.parametrize(
     ("before", "today", "advised"),
     [

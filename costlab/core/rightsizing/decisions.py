@@ -134,9 +134,13 @@ def rounded_up(values: Floats, step: float) -> Floats:
 
 
 def _request(proposals: Proposals, present: Present, bounds: Bounds) -> Floats:
-    """The proposal within bounds: not below the minimum, nor its autoscaler's share, nor just below the advice before."""
+    """The proposal within bounds: not below the minimum, nor its autoscaler's share, nor just below the advice before.
+
+    The limit of a Guaranteed pod is its request: below its peak it would be throttled, or killed.
+    """
     scaled = present.mean / np.where(_known_target(present), present.autoscale_target, np.nan)
     asked = np.where(present.autoscaled, np.fmax(proposals.request, scaled), proposals.request)
+    asked = np.where(present.guaranteed, np.fmax(asked, present.peak), asked)
     # A request below the minimum that is enough is not raised to it.
     least = np.where(present.request > 0, np.fmin(present.request, bounds.minimum), bounds.minimum)
     request = np.maximum(rounded_up(np.maximum(asked, least), bounds.step), bounds.step)
