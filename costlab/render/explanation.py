@@ -206,7 +206,12 @@ def _saving(explained: Explanation) -> str:
     row = explained.row
     told = []
     now, then, price = row["current_request"], row["proposed_request"], explained.unit_price
-    if None not in (now, then, price) and row["resource"] in (Resource.CPU, Resource.MEMORY):
+    if (
+        now is not None
+        and then is not None
+        and price is not None
+        and row["resource"] in (Resource.CPU, Resource.MEMORY)
+    ):
         size = Decimal(repr(now - then)) / (2**30 if row["resource"] == Resource.MEMORY else 1)
         amount = size * Decimal(repr(row["replicas"])) * MONTH_HOURS * price
         unit = "GiB" if row["resource"] == Resource.MEMORY else "cores"

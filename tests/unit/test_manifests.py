@@ -7,6 +7,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
+import kubernetes_validate
 import pytest
 import yaml
 from hypothesis import given, settings
@@ -98,12 +99,11 @@ def merged(whole: Any, patch: Any) -> Any:
 
 @pytest.mark.parametrize("kind", TEMPLATES)
 def test_a_patch_merged_into_the_whole_is_valid_and_changes_nothing_else(kind: str) -> None:
-    validate = pytest.importorskip("kubernetes_validate")
     [text] = kubectl([one(workload_kind=kind)], Steps()).values()
     before = whole(kind)
-    validate.validate(deepcopy(before), "1.30", strict=True)
+    kubernetes_validate.validate(deepcopy(before), "1.30", strict=True)
     after = merged(before, yaml.safe_load(text))
-    validate.validate(deepcopy(after), "1.30", strict=True)
+    kubernetes_validate.validate(deepcopy(after), "1.30", strict=True)
     pod = after["spec"]["jobTemplate"]["spec"] if kind == "CronJob" else after["spec"]
     proxy, web = pod["template"]["spec"]["containers"]
     assert proxy == {"name": "proxy", "image": "envoy:1", "resources": {"requests": {"cpu": "100m"}}}
