@@ -18,10 +18,10 @@ where cluster = $cluster
     and proposed_request is not null
     and starts_with(policy, $policy || ':')
     and date = (
-        select max(date)
-        from advice
-        where cluster = $cluster
-            and date >= cast($day as date) - cast($days as integer)
-            and date < cast($day as date)
+        select max(earlier.date)
+        from advice as earlier
+        where earlier.cluster = $cluster
+            and earlier.date >= cast($day as date) - cast($days as integer)
+            and earlier.date < cast($day as date)
     )
 order by namespace, workload_kind, workload, container, resource

@@ -4,7 +4,8 @@ inputs: containers, runs
 params: cluster, day, days
 units: *_request and *_limit in cores or bytes, null where none is set; hours of all replicas
 The days are those up to $day. Requests, limits, team and class are as they were told last; least_*_request is the least
-in those days, 0 where none was set in some of them, least_*_limit the least that was set. guaranteed: every container of that pod has its limits as requests.
+in those days, 0 where none was set in some of them, least_*_limit the least that was set. guaranteed: every container
+of that pod has its limits as requests.
 days: measured ones since the first on which it ran.
 */
 with measured as (
@@ -97,20 +98,24 @@ select
     subjects.workload_kind,
     subjects.workload,
     subjects.container,
-    subjects.latest.team as team,
-    subjects.latest.class as class,
+    subjects.latest.team,
+    subjects.latest.class,
     subjects.first_date,
     subjects.last_date,
     subjects.last_end,
-    (select count(*) from measured where measured.date >= subjects.first_date) as days,
+    (
+        select count(*)
+        from measured
+        where measured.date >= subjects.first_date
+    ) as days,
     subjects.occupied_hours,
-    subjects.latest.cpu_request as cpu_request,
-    subjects.latest.cpu_limit as cpu_limit,
+    subjects.latest.cpu_request,
+    subjects.latest.cpu_limit,
     subjects.least_cpu_request,
     subjects.least_cpu_limit,
     subjects.cpu_changed,
-    subjects.latest.memory_request as memory_request,
-    subjects.latest.memory_limit as memory_limit,
+    subjects.latest.memory_request,
+    subjects.latest.memory_limit,
     subjects.least_memory_request,
     subjects.least_memory_limit,
     subjects.memory_changed,
