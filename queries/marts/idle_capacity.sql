@@ -1,4 +1,4 @@
-/* What was paid for within some days and did nothing: idle capacity of nodes, and what workloads reserved and left unused.
+/* What was paid for within some days and did nothing: idle nodes, and what workloads reserved and did not use.
 grain: cluster, kind (idle or unused), node, team, namespace, workload_kind, workload, resource
 inputs: charges
 params: start, until, cluster, namespace, team
