@@ -80,8 +80,9 @@ def patch(
     wanted = [Wanted.parse(text) for text in workload or ()]
     rows = advice_named(Warehouse.over(lake), Filters(cluster, namespace, team), wanted, day)
     found = worth_a_patch(rows, choice)
-    folder = "." if out is None or one_file else out.as_posix()
-    files = manifests(found, Shape(form, steps, folder, base, values_path))
+    folder = "." if out is None else (out.parent if one_file else out).as_posix()
+    file = out.name if out is not None and one_file else ""
+    files = manifests(found, Shape(form, steps, folder, file, base, values_path))
     if not found:
         typer.echo("no advice to write: nothing that was asked for has a proposal", err=True)
         return

@@ -64,9 +64,9 @@ def _panel(axes: Axes, explained: Explanation) -> None:
     if row["proposed_request"] is not None and explained.violations:
         points = explained.violations
         axes.plot(
-            [day.date.toordinal() for day in points], [day.max / scale for day in points],
+            [day.date.toordinal() for day in points], [explained.decisive(day) / scale for day in points],
             linestyle="none", marker="v", markersize=7, color=_VIOLATION, zorder=5,
-            label="above the proposal",
+            label="violation",
         )  # fmt: skip
     if explained.days:
         axes.legend(

@@ -1,31 +1,40 @@
 """An explanation's numbers come out of the lake's rows, and its words and figure out of the numbers."""
 
+import json
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pyarrow as pa
 import pytest
+import yaml
 from test_manifests import advice
+from typer.testing import CliRunner, Result
 
+from costlab.cli.app import app
+from costlab.cli.frame import Desk
 from costlab.domain.errors import ConfigError
 from costlab.jobs.asked import Filters
 from costlab.jobs.rightsizing.explain import explained, explanation_table
 from costlab.jobs.rightsizing.named import Wanted, advice_named
 from costlab.render.explanation import Explanation, as_markdown, text
 from costlab.render.explanation_chart import drawn
+from costlab.store.lake import Lake
 from costlab.store.schema import arrow_schema
 from costlab.store.warehouse import Warehouse
 
 LAST = date(2026, 11, 20)
-HALF_CORE, ONE_CORE = 0x3F000000 >> 17, 0x3F800000 >> 17  # the upper bits of float32
+HALF_CORE = 0x3F000000 >> 17  # the upper bits of float32
 HOUR = 3_600_000
 
 
-def profile(days_ago: int, key: int, peak: float) -> dict[str, Any]:
-    """A replica's day: 23 hours at half a core, one at its peak; 24 of 24 hours seen."""
+def profile(days_ago: int, key: int, peak: float, hours: int = 1) -> dict[str, Any]:
+    """A replica's day of 24 hours, half of them seen: at its peak for some hours, else at half a core."""
     top = int(pa.array([peak], pa.float32()).view(pa.int32())[0].as_py()) >> 17
-    spent = {HALF_CORE: 23 * HOUR, top: HOUR}
+    spent = {HALF_CORE: (24 - hours) * HOUR, top: hours * HOUR}
     known = {
         "cluster": "prod", "date": LAST - timedelta(days=days_ago), "container_key": key, "namespace": "shop",
         "workload_kind": "Deployment", "workload": "api", "pod": f"api-{key}", "container": "web", "resource": "cpu",
@@ -48,6 +57,7 @@ def warehouse() -> Warehouse:
                proposed_request=None, monthly_saving_gross=None, monthly_saving_net=None, violation_rate=None),
     ]  # fmt: skip
     profiles = [profile(ago, key, 1.0 if ago != 3 or key != 1 else 1.5) for ago in range(6) for key in (1, 2)]
+    profiles[4] = profile(2, 1, 1.5, 12)
     charge = {
         "cluster": "prod", "date": LAST, "kind": "workload", "resource": "cpu", "namespace": "shop",
         "workload_kind": "Deployment", "workload": "api", "container": "web",
@@ -111,8 +121,12 @@ def test_replicas_are_pooled_and_nothing_outside_the_window_counts(told: Explana
     assert day.p50 == day.p95 == pytest.approx(0.5, rel=1 / 64)
     assert day.p99 == pytest.approx(1.5, rel=1 / 64)
     assert told.whole is not None
-    assert told.whole.p99 == pytest.approx(1.0, rel=1 / 64)  # 9 hours of 240 are above a half, one above 1
-    assert [day.date for day in told.violations] == [date(2026, 11, 17)]
+    # 21 hours of 240 are above a half, 13 above 1
+    assert told.whole.p90 == pytest.approx(0.5, rel=1 / 64)
+    assert told.whole.p95 == 1.5
+    assert [day.date for day in told.violations] == [
+        date(2026, 11, 18)
+    ]  # a quarter of the time; the day before for an hour
     assert told.unit_price == Decimal("0.2")  # 30 hours at .1, 10 at .5
     assert [(when.hour, value) for when, value in told.peaks] == [(3, 0.75), (4, 0.5)]
 
@@ -125,16 +139,16 @@ def test_the_words_hold_every_number(told: Explanation) -> None:
         "It uses less than it asks for.",
         "costlab chose p95 of 7 days.",
         "Measured by the metric that carries the claim; 14 days, 98% of their time observed.",
-        "On 1 of 5 days the maximum was above 1.2 cores: 17 Nov (1.5 cores).",
+        "On 1 of 5 days usage was above 1.2 cores for a tenth of the time: 18 Nov (1.5 cores); for moments on 2.",
         # .8 cores on two replicas for 730 hours at .2
         "(2 − 1.2 cores) × 2 replicas × 730 hours × 0.2 USD = $234 a month between the requests",
         "+$58.40; net of capacity that stays while its nodes do, +$20.00; of $438 a month now.",
     ):
         assert words in said
-    assert [line.split()[-3:] for line in said.splitlines() if line.strip().startswith("2026-11-17")] == [
+    assert [line.split()[-3:] for line in said.splitlines() if line.strip().startswith("2026-11-18")] == [
         ["above", "the", "proposal"]
     ]
-    assert "| 2026-11-17 | 0.504 | 0.504 | 1.50 | 1.50 | 50% | above the proposal |" in as_markdown([told])
+    assert "| 2026-11-18 | 0.504 | 1.50 | 1.50 | 1.50 | 50% | above the proposal |" in as_markdown([told])
 
 
 def test_a_refusal_is_explained_too(warehouse: Warehouse) -> None:
@@ -162,8 +176,63 @@ def test_the_figure_has_every_line_and_is_the_same_every_time(told: Explanation)
         "request 2 cores",
         "proposal 1.2 cores",
         "hourly maximum",
-        "above the proposal",
+        "violation",
         "17 Nov",
     ):
         assert words in shown
     assert drawn([told, told], "png").startswith(b"\x89PNG")
+
+
+@pytest.fixture
+def ask(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Result]:
+    """The command line over these rows, in place of a lake's."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(Lake, "open", lambda _: SimpleNamespace(timezone="UTC"))
+    monkeypatch.setattr(Warehouse, "over", lambda _: warehouse)
+    desk = Desk({"HOME": "/nonexistent"}, datetime(2026, 11, 21, tzinfo=UTC))
+    return lambda *args: CliRunner().invoke(app, args, obj=desk)
+
+
+def test_patches_go_to_a_stream_a_file_or_a_folder(ask: Callable[..., Result], tmp_path: Path) -> None:
+    streamed = ask("patch", "shop/api")
+    assert (streamed.exit_code, streamed.stderr) == (0, "")
+    assert yaml.safe_load(streamed.stdout)["metadata"]["name"] == "api"
+    assert ask("patch", "--out", "one.yaml").exit_code == 0
+    assert "--patch-file ./one.yaml" in Path("one.yaml").read_text()
+    assert ask("patch", "--format", "kustomize", "--out", "overlay").exit_code == 0
+    assert (tmp_path / "overlay/patches/shop.deployment.api.yaml").is_file()
+    nothing = ask("patch", "ml/ray")
+    assert (nothing.exit_code, nothing.stdout) == (0, "")
+    assert "no advice to write" in nothing.stderr
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        (["patch", "shop/apo"], "did you mean 'shop/api'?"),
+        (["patch", "--format", "kustomize"], "several files"),
+        (["patch", "--cuts-only", "--raises-only"], "exclude each other"),
+        (["patch", "--min-saving", "nan"], "no amount"),
+        (["patch", "--cpu-step", "0"], "above 0"),
+        (["patch", "--memory-step", "1 Gi"], "not a Kubernetes quantity"),
+        (["explain", "api", "--plot", "x.gif"], "no image"),
+    ],
+)
+def test_what_cannot_be_is_said_in_two_lines(ask: Callable[..., Result], args: list[str], says: str) -> None:
+    done = ask(*args)
+    assert (done.exit_code, done.stdout) == (2, "")
+    error, hint = done.stderr.splitlines()
+    assert says in error
+    assert hint.startswith("hint: ")
+
+
+def test_explain_answers_in_words_json_and_a_figure(ask: Callable[..., Result]) -> None:
+    done = ask("explain", "api", "-o", "json", "--plot", "api.svg")
+    assert (done.exit_code, done.stderr) == (0, "")
+    told = json.loads(done.stdout)
+    assert (told["schema"], told["rows"][0]["words"]["Why"]) == (
+        "costlab.explain/1",
+        "It uses less than it asks for.",
+    )
+    assert "proposal 1.2 cores" in Path("api.svg").read_text()
+    assert ask("explain", "api", "-o", "md").stdout.startswith("## shop/Deployment/api in cluster prod")

@@ -67,9 +67,9 @@ def _pooled(when: date, profiles: Sequence[Row]) -> UsageDay:
     largest = [each["max"] for each in profiles if each["max"] == each["max"]]
     top = max(largest, default=float("nan"))
     # A level is the middle of its bucket, which may be above all that was in it.
-    p50, p95, p99 = (min(nearest_rank(*sketch, percent), top) for percent in (50, 95, 99))
+    p50, p90, p95, p99 = (min(nearest_rank(*sketch, percent), top) for percent in (50, 90, 95, 99))
     return UsageDay(
-        when, p50, p95, p99,
+        when, p50, p90, p95, p99,
         top,
         sum(each["occupied_s"] for each in profiles) / 3600,
         sum(each["observed_s"] for each in profiles) / 3600,

@@ -31,11 +31,12 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """How manifests are written."""
+    """How manifests are written. folder, file: where they will lie, for the line that applies them."""
 
     form: ManifestForm = ManifestForm.KUBECTL
     steps: Steps = field(default_factory=Steps)
     folder: str = "."
+    file: str = ""
     base: str = "../base"
     values_path: str = VALUES_PATH
 
@@ -71,7 +72,7 @@ def manifests(found: Sequence[Workload], shape: Shape) -> Files:
 
 def _written(found: Sequence[Workload], shape: Shape, below: str) -> Files:
     if shape.form is ManifestForm.KUBECTL:
-        return kubectl(found, shape.steps, f"{shape.folder}/{below}".rstrip("/"))
+        return kubectl(found, shape.steps, f"{shape.folder}/{below}".rstrip("/"), shape.file)
     if shape.form is ManifestForm.KUSTOMIZE:
         return kustomize(found, shape.steps, shape.base)
     if shape.form is ManifestForm.VPA:

@@ -24,15 +24,16 @@ _PATH_FIELDS = ("namespace", "kind", "workload", "container")
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,200}")
 
 
-def kubectl(workloads: Sequence[Workload], steps: Steps, folder: str = ".") -> Files:
-    """A strategic merge patch a workload, below the line that would apply it; a file a workload."""
+def kubectl(workloads: Sequence[Workload], steps: Steps, folder: str = ".", file: str = "") -> Files:
+    """A strategic merge patch a workload, below the line that would apply it; a file a workload, or `file` if it is the only one."""
     files = {}
     for each in workloads:
         name = file_name(each)
+        path = file if file and len(workloads) == 1 else name
         resource = shlex.quote(f"{each.kind.lower()}/{each.name}")
         line = (
             f"kubectl patch {resource} --namespace={shlex.quote(each.namespace)} --type strategic "
-            f"--patch-file {shlex.quote(f'{folder}/{name}')}"
+            f"--patch-file {shlex.quote(f'{folder}/{path}')}"
         )
         refused = _unpatchable(each)
         comments = _told(each, refused)
