@@ -45,6 +45,8 @@ class Signal(StrEnum):
     CONTAINER_REQUEST = "container_request"
     CONTAINER_LIMIT = "container_limit"
     INIT_CONTAINER_REQUEST = "init_container_request"
+    CONTAINER_RESTARTS = "container_restarts"
+    CONTAINER_TERMINATED = "container_terminated"
     REPLICASET_OWNER = "replicaset_owner"
     JOB_OWNER = "job_owner"
     NAMESPACE_LABELS = "namespace_labels"
@@ -129,6 +131,10 @@ SIGNALS: dict[Signal, SignalSpec] = {
                    (*_POD, "container", "node", "resource"), "The container's limit."),
         SignalSpec(Signal.INIT_CONTAINER_REQUEST, _KSM, _GAUGE, "cores, bytes or pieces",
                    (*_POD, "container", "node", "resource"), "What an init container requests."),
+        SignalSpec(Signal.CONTAINER_RESTARTS, _KSM, _GAUGE, "restarts", (*_POD, "container"),
+                   "How often the container was started anew."),
+        SignalSpec(Signal.CONTAINER_TERMINATED, _KSM, _GAUGE, "1", (*_POD, "container", "reason"),
+                   "1 for the reason for which the container ended last."),
         SignalSpec(Signal.REPLICASET_OWNER, _KSM, _GAUGE, "1", ("namespace", "replicaset", "owner_kind", "owner_name"),
                    "The Deployment (or other owner) of a ReplicaSet."),
         SignalSpec(Signal.JOB_OWNER, _KSM, _GAUGE, "1", ("namespace", "job_name", "owner_kind", "owner_name"),

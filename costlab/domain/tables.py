@@ -146,6 +146,8 @@ _CONTAINERS = _table(
     Column("memory_limit", _F, "bytes", "Memory limit.", null="none set"),
     Column("gpu_resource", _T, "", "The GPU resource's name, such as nvidia_com_gpu.", null="no GPU"),
     Column("gpu_share", _F, "physical GPUs", "What the request occupies in physical GPUs.", null="no GPU"),
+    Column("restarts", _I, "", "How often it was started anew in that time.", null="not exposed"),
+    Column("oom_kills", _I, "", "How often because it was killed for want of memory.", null="not exposed"),
 )
 _NODES = _table(
     "nodes",

@@ -31,6 +31,7 @@ from costlab.jobs.pods import pods_table
 from costlab.jobs.pricing import nodes_table
 from costlab.jobs.reading import BLOCK_SAMPLES, Reading
 from costlab.jobs.remarks import asked_in_parts, findings_beside, findings_of
+from costlab.jobs.restarts import Restarts, restarts_of
 from costlab.jobs.scrapes import too_seldom
 from costlab.jobs.sharing import Sharing, sharing_of
 from costlab.jobs.stays import stays_of
@@ -111,6 +112,7 @@ def observe_day(
     measured = usage.Measured(signals, lives, window)
     claims = claims_of(signals, lives, measured.seen, sharing, gap_ms)
     in_parts = tuple(asked_in_parts(signals, sharing))
+    restarts = restarts_of(signals, gap_ms)
     container_usage, gpu_usage = room_of("container_usage"), room_of("gpu_usage")
 
     used = usage.total(
@@ -127,7 +129,7 @@ def observe_day(
     mounted, traffic = claims_mounted(signals), None if unread else traffic_of(signals, lives, window, gap_ms)
     volumes = volumes_of(signals, window, heard, gap_ms)
     tables = {
-        "containers": _containers(claims, registry, whose, cluster, day),
+        "containers": _containers(claims, registry, whose, restarts, cluster, day),
         "pods": pods_table(lives, _columns(whose, lives), mounted, networks(signals), traffic, cluster, day),
         "volumes": observed_volumes(
             volumes,
@@ -237,9 +239,11 @@ def _containers(
     claims: list[Claim],
     registry: Registry,
     whose: Mapping[PodKey, dict[str, str | None]],
+    restarts: Restarts,
     cluster: str,
     day: Day,
 ) -> pa.Table:
+    began_anew = [restarts.within(c.life.pod_id, c.container, c.start_ms, c.end_ms) for c in claims]
     columns: dict[str, Any] = {
         "cluster": cluster,
         "date": day.date,
@@ -251,6 +255,8 @@ def _containers(
         "start": np.array([c.start_ms for c in claims], np.int64),
         "end": np.array([c.end_ms for c in claims], np.int64),
         "gpu_resource": pa.array([c.gpu_resource for c in claims], pa.string()),
+        "restarts": pa.array([count for count, _ in began_anew], pa.int64()),
+        "oom_kills": pa.array([kills for _, kills in began_anew], pa.int64()),
     }
     for name in ("cpu_request", "memory_request", "gpu_request", "cpu_limit", "memory_limit", "gpu_share"):
         columns[name] = pa.array([getattr(c, name) for c in claims], pa.float64())

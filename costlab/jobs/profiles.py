@@ -43,9 +43,18 @@ def profile_day(containers: pa.Table, usage: Usage, cluster: str, day: Day) -> p
             "resource": np.repeat([resource.value for resource in PROFILED], len(first)),
             "occupied_s": np.tile(occupied_s, len(PROFILED)),
             **{name: pa.concat_arrays([columns[name] for columns in observed]) for name in observed[0]},
-            "throttled_ratio": None, "oom_kills": None, "restarts": None,
+            "throttled_ratio": None,
+            **{name: _told(rows.column(name), first, len(PROFILED)) for name in ("oom_kills", "restarts")},
         },
     )  # fmt: skip
+
+
+def _told(counts: pa.ChunkedArray, first: NDArray[np.int64], times: int) -> pa.Array:
+    """The counts of each container added up, so many times over; null where they are not told of all its time."""
+    known = pc.is_valid(counts).to_numpy()
+    total = np.add.reduceat(counts.fill_null(0).to_numpy(), first)
+    unknown = np.logical_or.reduceat(~known, first)
+    return pa.array(np.tile(total, times), pa.int64(), mask=np.tile(unknown, times))
 
 
 def _observed(key: Ints, life: Ints, observed: Observed, resource: Resource) -> dict[str, pa.Array]:

@@ -91,5 +91,6 @@ def containers(pods: pd.DataFrame, origin_ms: int, window: Window, day: Day) -> 
             "gpu_resource": pa.array([None if n else "nvidia_com_gpu" for n in none], pa.string()),
             "gpu_request": pa.array(mine["num_gpu"].to_numpy().astype(float), mask=none),
             "gpu_share": pa.array(share, mask=none),
+            **{name: pa.nulls(len(mine), pa.int64()) for name in ("restarts", "oom_kills")},
         },
     )  # fmt: skip

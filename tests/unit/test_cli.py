@@ -419,9 +419,9 @@ def test_the_main_job_runs_step_by_step_and_twice(config: Path, monkeypatch: pyt
     assert run("compute", "--date", "2026-11-20").exit_code == 0
     assert run("recommend", "--date", "2026-11-20").exit_code == 0
     shown = json.loads(run("savings", "--date", "2026-11-20", "-o", "json").stdout)
-    assert (shown["schema"], len(shown["rows"])) == ("costlab.savings/1", 1), (
-        "no advice of one day, and its total"
-    )
+    *advised, total = shown["rows"]
+    assert (shown["schema"], total["cluster"]) == ("costlab.savings/1", "(total)")
+    assert {row["resource"] for row in advised} == {"gpu"}, "a day is enough for a GPU, not for a request"
     written = run("report", "--date", "2026-11-20", "--cluster", "prod")
     assert Path(written.stdout.strip()).is_file(), written.output
     again = run("nightly", "--date", "2026-11-20")

@@ -161,6 +161,8 @@ _FIXED: dict[Signal, Metric] = {
     Signal.CONTAINER_REQUEST: Metric("kube_pod_container_resource_requests"),
     Signal.CONTAINER_LIMIT: Metric("kube_pod_container_resource_limits"),
     Signal.INIT_CONTAINER_REQUEST: Metric("kube_pod_init_container_resource_requests"),
+    Signal.CONTAINER_RESTARTS: Metric("kube_pod_container_status_restarts_total"),
+    Signal.CONTAINER_TERMINATED: Metric("kube_pod_container_status_last_terminated_reason"),
     Signal.REPLICASET_OWNER: Metric("kube_replicaset_owner", matchers=_CONTROLLER),
     Signal.JOB_OWNER: Metric("kube_job_owner", matchers=_CONTROLLER),
     Signal.NAMESPACE_LABELS: Metric("kube_namespace_labels"),

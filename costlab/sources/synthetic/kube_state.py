@@ -171,6 +171,26 @@ def _resources(pod: Pod, container: Container, amounts: dict[str, float]) -> Ite
         yield from _placed(pod, amount, container=container.name, resource=resource, unit=unit)
 
 
+def _restarts(story: Story) -> Iterator[Fact]:
+    for pod in story.pods:
+        for container in pod.containers:
+            began = _begun_anew(pod, container)
+            counts = tuple((at_s, float(count)) for count, at_s in enumerate(began, 1))
+            yield Fact(_pod(pod) | {"container": container.name}, pod.running_s, pod.gone_s, 0.0, counts)
+
+
+def _terminated(story: Story) -> Iterator[Fact]:
+    """Whatever crashes here had leaked all the memory that it may hold."""
+    for pod in story.pods:
+        for container in pod.containers:
+            for at_s in _begun_anew(pod, container)[:1]:
+                yield Fact(_pod(pod) | {"container": container.name, "reason": "OOMKilled"}, at_s, pod.gone_s)
+
+
+def _begun_anew(pod: Pod, container: Container) -> list[int]:
+    return sorted(run.start_s for run in pod.runs if run.container is container)[1:]
+
+
 def _replica_sets(story: Story) -> Iterator[Fact]:
     return _owned(story, "ReplicaSet", "replicaset")
 
@@ -278,6 +298,8 @@ KUBE_STATE: dict[str, Callable[[Story], Iterator[Fact]]] = {
     "kube_pod_container_resource_requests": _requests,
     "kube_pod_container_resource_limits": _limits,
     "kube_pod_init_container_resource_requests": _init_requests,
+    "kube_pod_container_status_restarts_total": _restarts,
+    "kube_pod_container_status_last_terminated_reason": _terminated,
     "kube_replicaset_owner": _replica_sets,
     "kube_job_owner": _jobs,
     "kube_namespace_labels": _namespaces,

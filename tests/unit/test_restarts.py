@@ -1,0 +1,58 @@
+"""Restarts of containers, and those after an out-of-memory kill: what is exposed is counted, the rest is not known."""
+
+from small_world import BEFORE, Measured, World, at, shift
+
+from costlab.domain.signals import Signal
+
+
+def pod(name: str) -> dict[str, str]:
+    return {"namespace": "ns", "pod": name, "uid": f"{name}-uid", "container": "app"}
+
+
+def world() -> World:
+    made = World().node()
+    for name in ("killed", "failed", "calm", "unknown", "untold"):
+        made.pod(name).use(name)
+    made.add(Signal.CONTAINER_RESTARTS, pod("killed"), lambda t: 4 + (t >= at(6)) + 2 * (t >= at(12)))
+    made.add(Signal.CONTAINER_TERMINATED, {**pod("killed"), "reason": "OOMKilled"}, 1, BEFORE, at(12))
+    made.add(Signal.CONTAINER_TERMINATED, {**pod("killed"), "reason": "Error"}, 1, at(12))
+    made.add(Signal.CONTAINER_RESTARTS, pod("failed"), shift(0, 1))
+    made.add(Signal.CONTAINER_TERMINATED, {**pod("failed"), "reason": "Error"}, 1, at(12))
+    made.add(Signal.CONTAINER_RESTARTS, pod("calm"), 7)
+    made.add(Signal.CONTAINER_RESTARTS, pod("unknown"), shift(0, 1))
+    return made
+
+
+def test_rises_of_the_day_are_counted_with_the_reason_that_is_told() -> None:
+    day = Measured(world())
+    found = {
+        row["pod"]: (row["restarts"], row["oom_kills"]) for row in day.rows("profiles", resource="memory")
+    }
+    assert found == {
+        "killed": (3, 1),  # two of them by an error, and the four before the day are none of it
+        "failed": (1, 0),
+        "calm": (0, 0),
+        "unknown": (1, None),
+        "untold": (None, None),
+    }
+
+
+def test_a_second_kube_state_metrics_and_a_gap_count_nothing_twice() -> None:
+    made = World().node().pod("a").use("a")
+    for instance, end in (("one", at(13)), ("two", at(24))):
+        start = BEFORE if instance == "one" else at(11)
+        labels = {**pod("a"), "instance": instance}
+        made.add(Signal.CONTAINER_RESTARTS, labels, shift(1, 2), start, end)
+    (row,) = Measured(made).rows("profiles", resource="cpu")
+    assert (row["restarts"], row["oom_kills"]) == (1, None)
+    gap = World().node().pod("a").use("a")
+    gap.add(Signal.CONTAINER_RESTARTS, pod("a"), 1, BEFORE, at(8))
+    gap.add(Signal.CONTAINER_RESTARTS, pod("a"), 3, at(15))
+    (row,) = Measured(gap).rows("containers")
+    assert row["restarts"] == 2
+
+
+def test_they_are_of_the_stretch_in_which_they_came() -> None:
+    made = World().node().pod("a", requests={"cpu": shift(1, 2, 10), "memory": 2.0**30}).use("a")
+    made.add(Signal.CONTAINER_RESTARTS, pod("a"), lambda t: (t >= at(6)) + 2 * (t >= at(12)))
+    assert [row["restarts"] for row in Measured(made).rows("containers")] == [1, 2]
