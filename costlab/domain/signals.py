@@ -47,6 +47,8 @@ class Signal(StrEnum):
     INIT_CONTAINER_REQUEST = "init_container_request"
     CONTAINER_RESTARTS = "container_restarts"
     CONTAINER_TERMINATED = "container_terminated"
+    AUTOSCALER_INFO = "autoscaler_info"
+    AUTOSCALER_TARGET = "autoscaler_target"
     REPLICASET_OWNER = "replicaset_owner"
     JOB_OWNER = "job_owner"
     NAMESPACE_LABELS = "namespace_labels"
@@ -93,6 +95,7 @@ class SignalSpec:
 
 
 _POD = ("namespace", "pod", "uid")
+_AUTOSCALER = ("namespace", "horizontalpodautoscaler")
 _CLAIM = ("namespace", "persistentvolumeclaim")
 _CGROUP = ("namespace", "pod", "container", "id", "node")
 _GPU = (
@@ -135,6 +138,10 @@ SIGNALS: dict[Signal, SignalSpec] = {
                    "How often the container was started anew."),
         SignalSpec(Signal.CONTAINER_TERMINATED, _KSM, _GAUGE, "1", (*_POD, "container", "reason"),
                    "1 for the reason for which the container ended last."),
+        SignalSpec(Signal.AUTOSCALER_INFO, _KSM, _GAUGE, "1", (*_AUTOSCALER, "scaletargetref_kind", "scaletargetref_name"),
+                   "A HorizontalPodAutoscaler exists, and scales this workload."),
+        SignalSpec(Signal.AUTOSCALER_TARGET, _KSM, _GAUGE, "per cent, cores or bytes",
+                   (*_AUTOSCALER, "metric_name", "metric_target_type"), "What it aims at."),
         SignalSpec(Signal.REPLICASET_OWNER, _KSM, _GAUGE, "1", ("namespace", "replicaset", "owner_kind", "owner_name"),
                    "The Deployment (or other owner) of a ReplicaSet."),
         SignalSpec(Signal.JOB_OWNER, _KSM, _GAUGE, "1", ("namespace", "job_name", "owner_kind", "owner_name"),

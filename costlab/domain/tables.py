@@ -287,6 +287,20 @@ _VOLUMES = _table(
     Column("price", _F, "currency per GiB-hour", "Unit price of its class, else the default.", null="no price known"),
     Column("cost", _MONEY, "currency", "Size × unit price × time.", null="size or price unknown"),
 )  # fmt: skip
+_AUTOSCALERS = _table(
+    "autoscalers",
+    "a metric that a HorizontalPodAutoscaler scales by on the day",
+    ("namespace", "autoscaler", "metric", "target_type"),
+    Column("namespace", _T, "", "Namespace."),
+    Column("autoscaler", _T, "", "HorizontalPodAutoscaler name."),
+    Column("workload_kind", _T, "", "Kind of the workload that it scales."),
+    Column("workload", _T, "", "Name of the workload that it scales."),
+    Column("metric", _T, "", "cpu, memory or another metric's name.", null="not exposed"),
+    Column("target_type", _T, "", "utilization (of the request), average or value.", null="not exposed"),
+    Column(
+        "target", _F, "ratio for utilization, else cores or bytes", "What it aims at.", null="not exposed"
+    ),
+)
 _QUOTAS = _table(
     "quotas",
     "a key of a ResourceQuota on the day",
@@ -465,7 +479,7 @@ _RUNS = _table(
 TABLES: dict[str, TableSpec] = {
     spec.name: spec
     for spec in (
-        _CONTAINER_USAGE, _GPU_USAGE, _CONTAINERS, _PODS, _NODES, _GPUS, _GPU_PROFILES, _ENERGY, _VOLUMES, _QUOTAS, _CHARGES,
+        _CONTAINER_USAGE, _GPU_USAGE, _CONTAINERS, _PODS, _NODES, _GPUS, _GPU_PROFILES, _ENERGY, _VOLUMES, _AUTOSCALERS, _QUOTAS, _CHARGES,
         _PROFILES, _DEMAND, _ADVICE, _QUOTA_ADVICE, _BILLS, _FINDINGS, _RUNS,
     )
 }  # fmt: skip

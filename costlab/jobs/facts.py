@@ -15,6 +15,7 @@ from costlab.domain.identity import PodKey, container_key
 from costlab.domain.signals import SIGNALS, Signal
 from costlab.domain.time import Day
 from costlab.jobs import devices, usage
+from costlab.jobs.autoscalers import autoscalers_table
 from costlab.jobs.claims import Claim, claims_of
 from costlab.jobs.classes import class_of
 from costlab.jobs.coverage import coverage_of
@@ -50,6 +51,7 @@ OBSERVED = (
     "gpu_profiles",
     "energy",
     "volumes",
+    "autoscalers",
 )
 BULKY = ("container_usage", "gpu_usage")
 _Some = TypeVar("_Some")
@@ -141,6 +143,7 @@ def observe_day(
             day,
         ),
         "nodes": nodes_table(machines, settings, cluster, day),
+        "autoscalers": autoscalers_table(signals, cluster, day),
         "container_usage": container_usage.rows(),
         "gpu_usage": gpu_usage.rows(),
         "gpu_profiles": ordered("gpu_profiles", gpu_profiles.rows()),

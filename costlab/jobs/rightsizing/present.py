@@ -1,6 +1,7 @@
 """How the containers of workloads stand, and what their advice is held to."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
@@ -20,6 +21,7 @@ _NEAR_LIMIT = 0.95
 _CPU_AT_LIMIT = 0.01
 _THROTTLED = 0.01
 _MIN_COVERAGE = 0.5
+_SCALED = ("namespace", "workload_kind", "workload")
 
 
 def bounds_of(rules: Rightsizing, resource: Resource) -> Bounds:
@@ -62,12 +64,35 @@ def advised_before(
     }
 
 
+@dataclass(frozen=True, slots=True)
+class Scaled:
+    """Who is scaled by a HorizontalPodAutoscaler; arrays (subjects,). target: float64, used / request, NaN = not known."""
+
+    autoscaled: Flags
+    target: Floats
+
+
+def scaled_of(warehouse: Warehouse, cluster: str, day: Day, subjects: Subjects) -> Mapping[Resource, Scaled]:
+    """Who is scaled by which resource, as autoscalers stood on the day."""
+    targets = {
+        tuple(row[name] for name in (*_SCALED, "resource")): row["target"]
+        for row in warehouse.query("advisable_autoscalers", cluster=cluster, day=str(day)).to_pylist()
+    }
+    keys = list(zip(*(subjects.rows[name].to_pylist() for name in _SCALED), strict=True))
+    return {
+        resource: Scaled(
+            np.array([(*key, resource.value) in targets for key in keys], np.bool_),
+            np.array([targets.get((*key, resource.value)) for key in keys], np.float64),
+        )
+        for resource in ADVISED
+    }
+
+
 def present_of(
-    subjects: Subjects, resource: Resource, silences: Sequence[Silenced | None], held: Floats
+    subjects: Subjects, resource: Resource, silences: Sequence[Silenced | None], held: Floats, scaled: Scaled
 ) -> Present:
     """Requests, limits and usage of one resource, and what was said of it before."""
     used = subjects.past.used[resource]
-    unknown = np.full(subjects.count, np.nan)
     return Present(
         request=subjects.floats(f"{resource.value}_request"),
         limit=subjects.floats(f"{resource.value}_limit"),
@@ -79,8 +104,8 @@ def present_of(
         peak=used.peak,
         capped=_capped(subjects, resource),
         oom_kills=used.oom_kills if resource is Resource.MEMORY else np.zeros(subjects.count, np.int64),
-        autoscaled=np.zeros(subjects.count, np.bool_),
-        autoscale_target=unknown,
+        autoscaled=scaled.autoscaled,
+        autoscale_target=scaled.target,
         silenced=np.array([CODE[each.reason] if each else 0 for each in silences], np.int8),
         advised_before=held,
     )

@@ -12,7 +12,7 @@ from costlab.domain.time import Day
 from costlab.jobs.outcome import Outcome
 from costlab.jobs.rightsizing.gpus import gpu_advice
 from costlab.jobs.rightsizing.past import ADVISED
-from costlab.jobs.rightsizing.present import advised_before, bounds_of, present_of, silences_of
+from costlab.jobs.rightsizing.present import advised_before, bounds_of, present_of, scaled_of, silences_of
 from costlab.jobs.rightsizing.proposals import proposals_of
 from costlab.jobs.rightsizing.rows import Advice, rows_of
 from costlab.jobs.rightsizing.spot import spot_advice
@@ -114,9 +114,11 @@ def _requests(
         return empty("advice")
     silences = silences_of(subjects, day.date, rules)
     held = advised_before(warehouse, cluster, day, days, name, subjects)
+    scaled = scaled_of(warehouse, cluster, day, subjects)
     bounds = {resource: bounds_of(rules, resource) for resource in ADVISED}
     present = {
-        resource: present_of(subjects, resource, silences[resource], held[resource]) for resource in ADVISED
+        resource: present_of(subjects, resource, silences[resource], held[resource], scaled[resource])
+        for resource in ADVISED
     }
     decided = {
         resource: decide(proposals[resource], present[resource], bounds[resource]) for resource in ADVISED

@@ -15,6 +15,19 @@ from costlab.sources.synthetic.story import NAMESPACES, Story
 _UNITS = {"cpu": "core", "memory": "byte"}
 _PHASES = ("Pending", "Running", "Succeeded", "Failed", "Unknown")
 
+# Whose replicas an autoscaler counts, and the per cent of their CPU request that it aims at.
+_AUTOSCALED = (
+    (
+        {
+            "namespace": "nlp",
+            "horizontalpodautoscaler": "tokenizer-api",
+            "scaletargetref_kind": "Deployment",
+            "scaletargetref_name": "tokenizer-api",
+        },
+        70.0,
+    ),
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Fact:
@@ -191,6 +204,18 @@ def _begun_anew(pod: Pod, container: Container) -> list[int]:
     return sorted(run.start_s for run in pod.runs if run.container is container)[1:]
 
 
+def _autoscalers(story: Story) -> Iterator[Fact]:
+    for labels, _ in _AUTOSCALED:
+        yield Fact(dict(labels), story.calendar.beginning_s, story.calendar.end_s)
+
+
+def _autoscaler_targets(story: Story) -> Iterator[Fact]:
+    for labels, per_cent in _AUTOSCALED:
+        own = {name: labels[name] for name in ("namespace", "horizontalpodautoscaler")}
+        aim = {"metric_name": "cpu", "metric_target_type": "utilization"}
+        yield Fact(own | aim, story.calendar.beginning_s, story.calendar.end_s, per_cent)
+
+
 def _replica_sets(story: Story) -> Iterator[Fact]:
     return _owned(story, "ReplicaSet", "replicaset")
 
@@ -300,6 +325,8 @@ KUBE_STATE: dict[str, Callable[[Story], Iterator[Fact]]] = {
     "kube_pod_init_container_resource_requests": _init_requests,
     "kube_pod_container_status_restarts_total": _restarts,
     "kube_pod_container_status_last_terminated_reason": _terminated,
+    "kube_horizontalpodautoscaler_info": _autoscalers,
+    "kube_horizontalpodautoscaler_spec_target_metric": _autoscaler_targets,
     "kube_replicaset_owner": _replica_sets,
     "kube_job_owner": _jobs,
     "kube_namespace_labels": _namespaces,
