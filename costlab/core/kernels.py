@@ -244,13 +244,21 @@ def spread(
         elif begin < edge_ms or begin >= edge_ms + cell_ms:
             cell = (begin - grid_start_ms) // cell_ms
             edge_ms = grid_start_ms + cell * cell_ms
-        while until > edge_ms + cell_ms:
-            edge_ms += cell_ms
-            part_ms = np.float64(edge_ms - begin)
+        if until > edge_ms + cell_ms:
+            part_ms = np.float64(edge_ms + cell_ms - begin)
             covered_ms[cell] += part_ms
             weighted[cell] += value * part_ms
+            cell, edge_ms = cell + 1, edge_ms + cell_ms
+            if until > edge_ms + cell_ms:
+                # Whole cells by themselves: then several are added to at once.
+                whole_cells = (until - 1 - edge_ms) // cell_ms
+                whole_ms = np.float64(cell_ms)
+                whole = value * whole_ms
+                for k in range(cell, cell + whole_cells):
+                    covered_ms[k] += whole_ms
+                    weighted[k] += whole
+                cell, edge_ms = cell + whole_cells, edge_ms + whole_cells * cell_ms
             begin = edge_ms
-            cell += 1
         part_ms = np.float64(until - begin)
         covered_ms[cell] += part_ms
         weighted[cell] += value * part_ms
@@ -381,14 +389,15 @@ def bill(
                     used_zero_ms, used_start_ms, used_end_ms, used, unit, seen[r, 0], seen[r, 1],
                     begin_ms, until_ms, grid_start_ms, cell_ms, observed_ms, worked,
                 )  # fmt: skip
-        sums[r, 0] = pairwise(occupied_ms, low, high, steps, partial)
         sums[r, 1] = pairwise(requested, low, high, steps, partial)
-        sums[r, 2] = pairwise(observed_ms, low, high, steps, partial)
         if not is_share:
             sums[r, 3] = pairwise(worked, low, high, steps, partial)
         shift = place[r] - low
+        occupied, observed = 0.0, 0.0  # of whole milliseconds, so exact in any order
         for cell in range(low, high):
             wanted, level = 0.0, np.nan
+            occupied += occupied_ms[cell]
+            observed += observed_ms[cell]
             if observed_ms[cell] > 0.0:
                 level = worked[cell] / observed_ms[cell]
                 worked[cell] = level * requested[cell]
@@ -402,6 +411,7 @@ def bill(
                 level = np.nan
             demand[shift + cell], use[shift + cell] = wanted, level
             total[cell] += wanted
+        sums[r, 0], sums[r, 2] = occupied, observed
         if is_share:
             sums[r, 3] = pairwise(worked, low, high, steps, partial)
         occupied_ms[low:high], requested[low:high], observed_ms[low:high], worked[low:high] = (
