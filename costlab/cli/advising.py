@@ -55,9 +55,9 @@ def recommend(
     out: Out = None,
 ) -> None:
     """What containers should request, from the days up to one; written into the lake for the report."""
-    from costlab.cli.dates import parse_day, parse_window
     from costlab.cli.formats import Answer
     from costlab.cli.show import show
+    from costlab.domain.dates import parse_day, parse_window
     from costlab.domain.time import Day
     from costlab.jobs.asked import Filters
     from costlab.jobs.rightsizing.answers import chosen, currency_of, difference_table, ending
@@ -101,9 +101,9 @@ def savings(
     out: Out = None,
 ) -> None:
     """The changes worth making, as the night left them: money, risk and evidence; the last row is the total."""
-    from costlab.cli.dates import parse_day
     from costlab.cli.formats import Answer
     from costlab.cli.show import show
+    from costlab.domain.dates import parse_day
     from costlab.jobs.asked import Filters
     from costlab.jobs.rightsizing.answers import advised_days, savings_table
     from costlab.store.lake import Lake
@@ -138,9 +138,9 @@ def idle(
     out: Out = None,
 ) -> None:
     """What was paid for and did nothing: nodes' idle capacity, unused reservations, idle GPUs; a total in the last row."""
-    from costlab.cli.dates import parse_window
     from costlab.cli.formats import Answer
     from costlab.cli.show import show
+    from costlab.domain.dates import parse_window
     from costlab.domain.time import day_of
     from costlab.jobs.asked import Filters
     from costlab.jobs.cost import quality

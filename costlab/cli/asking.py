@@ -34,9 +34,9 @@ def cost(
     out: Out = None,
 ) -> None:
     """What it cost: used, paid for and not used, unobserved; the last row is the total."""
-    from costlab.cli.dates import parse_window
     from costlab.cli.formats import Answer
     from costlab.cli.show import show
+    from costlab.domain.dates import parse_window
     from costlab.domain.time import day_of
     from costlab.jobs.asked import Filters
     from costlab.jobs.cost import cost_table, currency_of, quality
@@ -78,9 +78,9 @@ def energy(
     out: Out = None,
 ) -> None:
     """What electricity it used, as far as that was measured, and the CO2 of it; the last row is the total."""
-    from costlab.cli.dates import parse_window
     from costlab.cli.formats import Answer
     from costlab.cli.show import show
+    from costlab.domain.dates import parse_window
     from costlab.domain.time import day_of
     from costlab.jobs.asked import Filters
     from costlab.jobs.consumption import energy_used

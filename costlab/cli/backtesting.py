@@ -43,9 +43,9 @@ def backtest(
     out: Out = None,
 ) -> None:
     """Rules for requests side by side on the lake's own past: what each would have cost, and what it would have missed."""
-    from costlab.cli.dates import parse_window
     from costlab.cli.formats import Answer
     from costlab.cli.show import show
+    from costlab.domain.dates import parse_window
     from costlab.domain.time import day_of
     from costlab.jobs.asked import Filters
     from costlab.jobs.cost import quality

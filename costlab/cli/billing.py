@@ -58,9 +58,9 @@ def reconcile(
     out: Out = None,
 ) -> None:
     """Show the bill beside the charges, node by node and day, with the reason of each difference; the last row is the total."""
-    from costlab.cli.dates import parse_window
     from costlab.cli.formats import Answer
     from costlab.cli.show import show
+    from costlab.domain.dates import parse_window
     from costlab.jobs.billing import reconciliation
     from costlab.store.lake import Lake
     from costlab.store.warehouse import Warehouse

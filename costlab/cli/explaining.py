@@ -46,7 +46,7 @@ def explain(
     out: Out = None,
 ) -> None:
     """Every number behind a workload's advice, in words: usage, rule, risk, evidence, saving step by step."""
-    from costlab.cli.dates import parse_day
+    from costlab.domain.dates import parse_day
     from costlab.domain.time import HOUR_MS
     from costlab.jobs.asked import Filters
     from costlab.jobs.rightsizing.explain import explained

@@ -43,7 +43,7 @@ def focus(
 ) -> None:
     """Write charges as FOCUS 1.3 rows: each node's cost split over its pods, idle and system."""
     from costlab import __version__
-    from costlab.cli.dates import parse_window
+    from costlab.domain.dates import parse_window
     from costlab.domain.time import day_of
     from costlab.jobs.cost import quality
     from costlab.jobs.focus_export import VERSION, focus_rows, unpriced

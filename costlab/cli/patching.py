@@ -59,7 +59,7 @@ def patch(
     ] = None,
 ) -> None:
     """Advice as kubectl patches, Kustomize, VPA objects or Helm values, with money and risk; applies nothing."""
-    from costlab.cli.dates import parse_day
+    from costlab.domain.dates import parse_day
     from costlab.jobs.asked import Filters
     from costlab.jobs.rightsizing.named import Wanted, advice_named
     from costlab.jobs.rightsizing.patches import Choice, Shape, manifests, worth_a_patch

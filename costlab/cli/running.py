@@ -98,7 +98,7 @@ def report(
     ctx: typer.Context, date: DateText = "yesterday", cluster: ClusterId = None, out: Out = None
 ) -> None:
     """Write the day's report: HTML, Markdown and CSV, into a folder a cluster and day."""
-    from costlab.cli.dates import parse_day
+    from costlab.domain.dates import parse_day
     from costlab.jobs.report import write_report
     from costlab.store.lake import Lake
 
@@ -126,7 +126,7 @@ def _work(desk: Desk, date: str) -> "tuple[Settings, Day, Lake]":
 
 def _day(text: str, desk: Desk, settings: "Settings") -> "Day":
     """The day that a text names; raises ConfigError, also for one that the calendar left out."""
-    from costlab.cli.dates import parse_day
+    from costlab.domain.dates import parse_day
 
     day = parse_day(text, desk.now, settings.timezone)
     if not day.window.duration_ms:  # Samoa had no 30 December 2011

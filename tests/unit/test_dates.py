@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from costlab.cli.dates import parse_day, parse_window
-from costlab.domain.dates import Dates
+from costlab.domain.dates import Dates, parse_day, parse_window
 from costlab.domain.errors import ConfigError
 
 NOW = datetime(2026, 11, 22, 23, 30, tzinfo=UTC)  # the 23rd in Berlin
