@@ -1,6 +1,7 @@
 """Commands that ask the lake: cost, energy, sql, queries, tables."""
 
 import sys
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -9,6 +10,20 @@ from costlab.cli.frame import Desk
 from costlab.cli.options import ClusterId, Namespace, Out, Output, Team, WindowText
 from costlab.domain.errors import ConfigError
 from costlab.domain.sharing import ShareIdle
+
+
+def _queries(incomplete: str) -> list[str]:
+    """What the shell may complete: names of queries, with the @ that `costlab sql` takes where one is begun."""
+    from costlab.store.warehouse import queries as named
+
+    sign = "@" if incomplete.startswith("@") else ""
+    return [f"{sign}{name}" for name in named() if f"{sign}{name}".startswith(incomplete)]
+
+
+def _tables(incomplete: str) -> list[str]:
+    from costlab.domain.tables import TABLES
+
+    return [name for name in TABLES if name.startswith(incomplete)]
 
 
 def cost(
@@ -104,7 +119,10 @@ def energy(
 def sql(
     ctx: typer.Context,
     query: Annotated[
-        str, typer.Argument(metavar="QUERY|-|@NAME", help="SQL, - for stdin, @ for a named query.")
+        str,
+        typer.Argument(
+            metavar="QUERY|-|@NAME", help="SQL, - for stdin, @ for a named query.", autocompletion=_queries
+        ),
     ],
     param: Annotated[
         list[str] | None, typer.Option("--param", metavar="K=V", help="Value of $K in the query, as text.")
@@ -128,30 +146,40 @@ def sql(
     show(Answer("costlab.sql/1", rows), output, out)
 
 
-def queries(output: Output = None, out: Out = None) -> None:
-    """List the named queries: run one with `costlab sql @NAME --param …`."""
+def queries(
+    query: Annotated[
+        str | None, typer.Argument(help="A query, for its text.", autocompletion=_queries)
+    ] = None,
+    output: Output = None,
+    out: Out = None,
+) -> None:
+    """List the named queries, or show the text of one: run it with `costlab sql @NAME --param …`."""
     import pyarrow as pa
 
     from costlab.cli.formats import Answer
     from costlab.cli.show import show
+    from costlab.store.warehouse import find_query
     from costlab.store.warehouse import queries as named
 
-    rows = [
-        {
-            "query": query.name,
-            "kind": query.folder,
-            "answers": query.about,
-            "one_row_is": query.grain,
-            "params": " ".join(sorted(query.params)),
-            "units": query.units,
-        }
-        for query in named().values()
-    ]
+    if query is not None:
+        one = find_query(query.removeprefix("@"))
+        if output is None and out is None:
+            typer.echo(one.text, nl=False)
+            return
+        inputs, params = ", ".join(one.inputs), " ".join(sorted(one.params))
+        rows = [{**asdict(one), "inputs": inputs, "params": params}]
+    else:
+        rows = [
+            {"query": q.name, "kind": q.folder, "answers": q.about, "params": " ".join(sorted(q.params))}
+            for q in named().values()
+        ]
     show(Answer("costlab.queries/1", pa.Table.from_pylist(rows)), output, out)
 
 
 def tables(
-    table: Annotated[str | None, typer.Argument(help="A table, for its columns.")] = None,
+    table: Annotated[
+        str | None, typer.Argument(help="A table, for its columns.", autocompletion=_tables)
+    ] = None,
     output: Output = None,
     out: Out = None,
 ) -> None:

@@ -20,12 +20,14 @@ from costlab.store.reading import connect, interruptible, name, select_files, te
 from costlab.store.schema import empty
 
 _ROWS_AT_ONCE = 65_536
+# A line of a header, and what of it stands indented on the next ones.
+_SAID = re.compile(r"^(grain|inputs|units): (.+(?:\n +.+)*)$", re.MULTILINE)
 FOLDERS = ("staging", "marts", "exports", "checks")
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A named query: its folder, its text, and what its header says. params: the names after $."""
+    """A named query: its folder, its text, and what its header says. params: the names after $; notes: may be empty."""
 
     name: str
     folder: str
@@ -35,6 +37,7 @@ class Query:
     inputs: tuple[str, ...]
     params: frozenset[str]
     units: str
+    notes: str
 
 
 class Warehouse:
@@ -134,7 +137,10 @@ def _fitting(wanted: str, params: Mapping[str, Any]) -> Query:
 def _read(file: Path) -> Query:
     sql = file.read_text()
     header = sql.partition("*/")[0]
-    said = dict(re.findall(r"^(grain|inputs|units): (.+)$", header, flags=re.MULTILINE))
+    said = dict(_SAID.findall(header))
+    notes = header.splitlines()[1:]
+    while notes and (_SAID.match(notes[0]) or notes[0].startswith((" ", "params: "))):
+        notes = notes[1:]
     return Query(
         name=file.stem,
         folder=file.parent.name,
@@ -143,5 +149,6 @@ def _read(file: Path) -> Query:
         grain=said["grain"],
         inputs=tuple(part.strip() for part in said["inputs"].split(",")),
         params=frozenset(param for s in duckdb.extract_statements(sql) for param in s.named_parameters),
-        units=said["units"],
+        units=" ".join(said["units"].split()),
+        notes="\n".join(notes).strip(),
     )
