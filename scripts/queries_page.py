@@ -52,7 +52,7 @@ def _entry(query: Query) -> Iterator[str]:
 
 def _prose(text: str) -> str:
     """Text whose signs Markdown shows as they stand."""
-    return text.replace("*", "\\*").replace("_", "\\_").replace("<", "\\<").replace("|", "\\|")
+    return text.replace("*", "\\*").replace("<", "\\<").replace("|", "\\|")
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from costlab.domain.time import Day, milliseconds
 from costlab.store.content import content_hash
 from costlab.store.focus_bill import Bill, Scope, read_bill
 from costlab.store.lake import READABLE, Lake
-from costlab.store.schema import conform, empty, ordered
+from costlab.store.schema import arrow_schema, conform, empty, ordered
 from costlab.store.warehouse import Warehouse
 
 # A node and its name at the provider: under one node name there may be several machines on a day.
@@ -189,6 +189,11 @@ def _report(told: Sequence[tuple[date, pa.Table, str, bool]], matched: Mapping[d
 def _with_total(rows: pa.Table, named: Mapping[str, str]) -> pa.Table:
     """The rows, and one that adds up their money and their counts."""
     total: dict[str, Any] = dict(named)
+    # Inferred types have room for the rows alone, and a sum may have a digit more.
+    money = arrow_schema("charges").field("cost").type
+    rows = rows.cast(
+        pa.schema([f.with_type(money) if pa.types.is_decimal(f.type) else f for f in rows.schema])
+    )
     for field in rows.schema:
         if pa.types.is_decimal(field.type):
             total[field.name] = sum(filter(None, rows[field.name].to_pylist()), Decimal(0))

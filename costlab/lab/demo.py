@@ -22,7 +22,7 @@ def demo_lake() -> Path:
     place = caches / f"demo-{__version__}-{_declaration()}"
     if not place.exists():
         caches.mkdir(parents=True, exist_ok=True)
-        print(f"measuring {_DAYS} days of a made-up cluster into {place}, once", file=sys.stderr)  # noqa: T201
+        print(f"measuring {_DAYS} days of a made-up cluster into {place}, once", file=sys.stderr)  # noqa: T201 - a notebook has no log
         # Made beside and put in place whole: who breaks off, or comes second, spoils nothing.
         with tempfile.TemporaryDirectory(dir=caches, prefix=".demo-", ignore_cleanup_errors=True) as made:
             demo(Path(made) / "whole", days=_DAYS, say=lambda _: None)

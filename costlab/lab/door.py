@@ -40,6 +40,11 @@ class Lab:
         self._warehouse = Warehouse.over(lake)
         self.plot = Plots(self._warehouse, self._window, lake.timezone)
 
+    @property
+    def path(self) -> Path:
+        """Where the lake is."""
+        return self._lake.path
+
     def sql(self, statement: str, *, to: Frame | str = Frame.PANDAS, **params: Any) -> Any:
         """The rows of a SELECT, `$name` parameters by keyword; raises ConfigError with what DuckDB says of it."""
         return framed(self._warehouse.sql(statement, params), to)
@@ -137,7 +142,7 @@ class Lab:
         clusters = {cluster for cluster, _ in known}
         span = f"{min(d for _, d in known)} to {max(d for _, d in known)}" if known else "no day yet"
         many = "1 cluster" if len(clusters) == 1 else f"{len(clusters)} clusters"
-        return f"costlab lake {self._lake.path}: {many}, {span}, days in {self._lake.timezone}"
+        return f"costlab lake {self.path}: {many}, {span}, days in {self._lake.timezone}"
 
     def _window(self, text: str) -> Dates:
         """The days that a text names, counted from the last that the lake has."""

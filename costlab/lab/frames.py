@@ -21,7 +21,9 @@ class Frame(StrEnum):
 def framed(rows: pa.Table, to: Frame | str) -> Any:
     """The rows as one of them; raises ConfigError for an unknown one, and for polars where it is not installed."""
     if to not in set(Frame):
-        raise ConfigError(f"to={to!r} is no frame{meant(str(to), Frame)}", f"one of {', '.join(Frame)}")
+        raise ConfigError(
+            f"to={to!r} is no frame{meant(str(to), map(str, Frame))}", f"one of {', '.join(Frame)}"
+        )
     if to == Frame.ARROW:
         return rows
     if to == Frame.POLARS:

@@ -129,7 +129,8 @@ def gpu_heat(
 def usage(bands: Sequence[Band], subject: str, unit: str, ax: Axes | None = None) -> Axes:
     """What the containers of a workload used, against what each requested: mean, highest replica, request, limit."""
     axes = _axes(ax, 9, 4)
-    top = max([1e-9, *(x for band in bands for x in (*band.highest, *band.request) if x == x)])
+    told = np.concatenate([[1e-9], *(each for band in bands for each in (band.highest, band.request))])
+    top = float(np.nanmax(told))
     for band, colour in zip(bands, [*_GROUPS, *[_OTHERS] * len(bands)], strict=False):
         hours = mdates.date2num(list(band.hours)) + 0.5 / 24  # an hour stands at its half
         name = visible(band.name)
@@ -173,9 +174,10 @@ def _axes(ax: Axes | None, width: float, height: float) -> Axes:
     """The axes given, or those of a new figure, which a notebook then shows."""
     if ax is not None:
         return ax
+    # A figure before the block: with the first one a notebook's backend sets what the block's end would take back.
+    figure = plt.figure(figsize=(width, height), layout="constrained")
     with mpl.rc_context(ON_PAPER):
-        _, axes = plt.subplots(figsize=(width, height), layout="constrained")
-    return axes
+        return figure.subplots()
 
 
 def _at(days: Sequence[date]) -> npt.NDArray[np.float64]:

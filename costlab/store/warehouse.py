@@ -87,13 +87,24 @@ class Warehouse:
             return self._connection.sql(query.text, params=params).to_arrow_reader(_ROWS_AT_ONCE)
 
     def sql(self, statement: str, params: Mapping[str, Any] | None = None) -> pa.Table:
-        """The rows of a SELECT; of a statement without rows, an empty table.
+        """The rows of a SELECT, or of what tells about one: EXPLAIN, DESCRIBE, SHOW, SUMMARIZE.
 
-        Raises ConfigError, with what DuckDB says, when it cannot be run.
+        Raises ConfigError, with what DuckDB says, when it cannot be run, and for a statement that does anything else.
         """
         with _told():
+            _refuse_changes(statement)
             relation: Any = self._connection.sql(statement, params=dict(params) if params else None)
             return pa.table({}) if relation is None else relation.to_arrow_table()
+
+
+def _refuse_changes(statement: str) -> None:
+    """A view that is gone, or hidden by another, would be missed by the next question."""
+    for each in duckdb.extract_statements(statement):
+        if each.type not in (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN):
+            raise ConfigError(
+                f"SQL: {each.type.name} is no question",
+                "a lake is only read: write a SELECT, with its steps in WITH",
+            )
 
 
 @contextmanager
