@@ -18,7 +18,7 @@ from costlab.domain.tables import IMPORTED, PARTITION, TABLES, Type
 from costlab.domain.time import Day
 from costlab.store import durable, locking
 from costlab.store.content import content_hash
-from costlab.store.delta import DeltaFolder, Mark, Snapshot, check_space
+from costlab.store.delta import DeltaFolder, Key, Mark, Snapshot, check_space
 from costlab.store.faults import newer, translated
 from costlab.store.reading import read_files
 from costlab.store.rows import FiledRows, OnDisk, Rows
@@ -38,10 +38,13 @@ class DayState(StrEnum):
     COMPLETE = "complete"
     INCOMPLETE = "incomplete"  # committed, with coverage below the threshold
     EXTRACTED = "extracted"  # observed, not yet charged
+    PRUNED = "pruned"  # its charges were deleted because of their age, and all else with them
     REPAIR = "under repair"  # its files are not those that `runs` lists: a run broke off, or is under way
 
 
 READABLE = (DayState.COMPLETE, DayState.INCOMPLETE)
+# What `runs` lists in the place of a table's files when they were deleted because of their age.
+PRUNED = "pruned"
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,27 +254,46 @@ class Lake:
         """Every day of a cluster that a run has committed, oldest first, and how far it came."""
         return {day: state for (of, day), state in self.states().items() if of == cluster}
 
-    def states(self) -> dict[tuple[str, date], DayState]:
+    def states(self) -> dict[Key, DayState]:
         """The state of every day of every cluster."""
-        snapshots = {table: DeltaFolder(self.path, table).snapshot() for table in TABLES}
-        runs = [self.path / "runs" / file for files in snapshots["runs"].files.values() for file in files]
-        states = {}
-        for row in read_files("runs", runs).to_pylist():
-            where, run = (row["cluster"], row["date"]), _plain(row)
-            whole = all(_listed(snapshots[table], *where) == files for table, files in run["files"].items())
-            states[where] = DayState(run["status"]) if whole else DayState.REPAIR
-        return dict(sorted(states.items()))
+        snapshots = self.snapshots()
+        return {where: _state(run, where, snapshots) for where, run in self.runs(snapshots["runs"]).items()}
+
+    def runs(self, snapshot: Snapshot) -> dict[Key, Run]:
+        """The `runs` row of every day of every cluster at a version of that table, in order; as `run` gives it."""
+        files = [self.path / "runs" / file for listed in snapshot.files.values() for file in listed]
+        rows = read_files("runs", files).to_pylist()
+        return dict(sorted(((row["cluster"], row["date"]), _plain(row)) for row in rows))
+
+    def snapshots(self) -> dict[str, Snapshot]:
+        """Every table as it is now."""
+        return {table: DeltaFolder(self.path, table).snapshot() for table in TABLES}
 
     def readable_files(self) -> dict[str, list[Path]]:
         """The files of each table on the days that readers see; of what was imported, on all days."""
-        whole = {where for where, state in self.states().items() if state in READABLE}
+        snapshots = self.snapshots()
+        runs = {
+            where: run
+            for where, run in self.runs(snapshots["runs"]).items()
+            if _state(run, where, snapshots) in READABLE
+        }
         found = {}
-        for table in TABLES:
-            folder = DeltaFolder(self.path, table)
-            files = folder.snapshot().files
-            shown = files.keys() if table in IMPORTED else files.keys() & whole
-            found[table] = [folder.path / file for where in sorted(shown) for file in files[where]]
+        for table, snapshot in snapshots.items():
+            shown = [
+                where
+                for where in sorted(snapshot.files)
+                if table in IMPORTED or (where in runs and runs[where]["files"].get(table) != PRUNED)
+            ]
+            found[table] = [self.path / table / file for where in shown for file in snapshot.files[where]]
         return found
+
+
+def _state(run: Run, where: Key, snapshots: Mapping[str, Snapshot]) -> DayState:
+    """A day as its `runs` row and the tables tell it; rows that are being pruned are looked at by nobody any more."""
+    if run["files"].get("charges") == PRUNED:
+        return DayState.PRUNED
+    whole = all(files in (PRUNED, _listed(snapshots[table], *where)) for table, files in run["files"].items())
+    return DayState(run["status"]) if whole else DayState.REPAIR
 
 
 def _listed(snapshot: Snapshot, cluster: str, day: date) -> str:
