@@ -1,4 +1,4 @@
-"""Commands that keep the lake: prune."""
+"""Commands that keep the lake: prune, backup, restore."""
 
 from typing import Annotated
 
@@ -27,3 +27,35 @@ def prune(
     if dry_run:
         typer.echo("nothing was deleted: --dry-run", err=True)
     typer.echo(told, err=True)
+
+
+def backup(
+    ctx: typer.Context,
+    place: Annotated[str, typer.Argument(metavar="FOLDER", help="Where the backups of this lake lie.")],
+    keep: Annotated[
+        int | None, typer.Option("--keep", min=1, metavar="N", help="Delete all backups but the newest N.")
+    ] = None,
+) -> None:
+    """Copy the lake, whole and at one moment; a later backup into the same folder copies only what is new."""
+    from costlab.jobs.backup import backup as job
+    from costlab.store.lake import Lake
+
+    desk: Desk = ctx.obj
+    typer.echo(job(Lake.open(desk.settings().lake), place, desk.now, keep))
+
+
+def restore(
+    ctx: typer.Context,
+    place: Annotated[str, typer.Argument(metavar="FOLDER", help="Where the backups lie.")],
+    at: Annotated[
+        str | None, typer.Option("--at", metavar="MOMENT", help="Which backup; by default the newest.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Verify every file of the backup; write nothing.")
+    ] = False,
+) -> None:
+    """Put a backup back where there is no lake, verified file by file; `--lake PATH` says where."""
+    from costlab.jobs.restore import restore as job
+
+    desk: Desk = ctx.obj
+    typer.echo(job(place, desk.settings().lake, at, dry_run=dry_run))

@@ -36,7 +36,7 @@ def translated(path: Path, doing: str = "written") -> Iterator[None]:
         raise _said(path, doing, error) from error
 
 
-def newer(path: Path, what: str) -> LakeError:
+def newer(path: Path | str, what: str) -> LakeError:
     """The error of a lake that this version must not touch."""
     return LakeError(
         f"{path} was written by a newer costlab or by another program: {what}",

@@ -25,7 +25,8 @@ from costlab.store.rows import FiledRows, OnDisk, Rows
 from costlab.store.schema import conform
 
 FORMAT = 1
-_HEAD = "lake.json"
+HEAD = "lake.json"  # without it a folder is no lake
+RESTORING = "_restoring"  # a restore is under way, or broke off
 _CLUSTER = re.compile(r"[a-z0-9-]{1,63}")
 _MAPS = frozenset(column.name for column in TABLES["runs"].columns if column.type is Type.MAP)
 
@@ -112,11 +113,15 @@ class Lake:
             raise ConfigError(
                 f"the path of the lake, {path}, has a per cent sign", "name a folder without one"
             )
-        if not (path / _HEAD).exists():
+        if not (path / HEAD).exists():
+            if (path / RESTORING).exists():
+                raise LakeError(
+                    f"a restore into {path} has not ended", "run costlab restore again: it goes on"
+                )
             head = orjson.dumps({"format": FORMAT, "timezone": timezone}, option=orjson.OPT_INDENT_2)
             with translated(path):
                 path.mkdir(parents=True, exist_ok=True)
-                durable.write_atomically(path / _HEAD, head)
+                durable.write_atomically(path / HEAD, head)
         return cls.open(path, timezone)
 
     @classmethod
@@ -127,8 +132,8 @@ class Lake:
         costlab wrote it, or its head cannot be read.
         """
         try:
-            with translated(path / _HEAD, "read"):
-                head = orjson.loads((path / _HEAD).read_bytes())
+            with translated(path / HEAD, "read"):
+                head = orjson.loads((path / HEAD).read_bytes())
             version, zone = int(head["format"]), str(head["timezone"])
         except LakeError as error:
             if isinstance(error.__cause__, FileNotFoundError):
@@ -138,7 +143,7 @@ class Lake:
                 ) from error
             raise
         except (ValueError, KeyError, TypeError) as error:
-            raise LakeError(f"{path / _HEAD} is damaged", "restore it from a backup of the lake") from error
+            raise LakeError(f"{path / HEAD} is damaged", "restore it from a backup of the lake") from error
         if version > FORMAT:
             raise newer(path, f"its format is {version}, not {FORMAT}")
         if timezone not in (None, zone):
