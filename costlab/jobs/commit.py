@@ -74,7 +74,7 @@ def commit(
     """Write the tables that changed, then `runs`. True when anything was committed; whatever fails leaves the lake as it was."""
     give_back()  # of what the day was made: Delta Lake's writer has heaps of its own
     before = lake.run(cluster, day)
-    with lake.replacing(cluster, day, tables, before) as written:
+    with lake.replacing(cluster, day, tables, before, afresh=bool(force)) as written:
         changed = any(table.changed for table in written.values())
         forced = force or (before["forced"] if before and not changed else None)
         run = {**_run_of(facts, settings), "status": state.value, "forced": forced}

@@ -129,7 +129,7 @@ class _Night:
                     committed = True
                 self.say(outcome.line)
                 self.step("advise")
-                recommend_day(self.lake, self.settings, cluster.id, task.day)
+                recommend_day(self.lake, self.settings, cluster.id, task.day, afresh=bool(self.asked.force))
                 write_report(self.lake, self.settings, cluster.id, task.day, out)
             except CostlabError as fault:
                 self.faults.append(fault)

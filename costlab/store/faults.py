@@ -61,7 +61,7 @@ def _said(path: Path, doing: str, error: OSError | DeltaError) -> LakeError:
     hint = (
         "let this user write there, or name another folder with lake: or --lake"
         if number in _NO_RIGHT
-        else "check the disk; costlab doctor says which days are damaged"
+        else "check the disk; costlab doctor --files says which days are damaged"
     )
     return LakeError(f"{path} cannot be {doing}: {reason}", hint)
 

@@ -72,7 +72,9 @@ class _Pending:
     same: bool
 
     @classmethod
-    def of(cls, lake: Path, table: str, cluster: str, day: Day, rows: Rows, before: Run | None) -> "_Pending":
+    def of(
+        cls, lake: Path, table: str, cluster: str, day: Day, rows: Rows, before: Run | None, *, afresh: bool = False
+    ) -> "_Pending":  # fmt: skip
         if not _CLUSTER.fullmatch(cluster):
             raise ConfigError(
                 f"{cluster!r} is no cluster id", "it has 1 to 63 letters a-z, digits and dashes"
@@ -80,7 +82,8 @@ class _Pending:
         content, folder = content_hash(rows), DeltaFolder(lake, table)
         snapshot = folder.snapshot()
         held = _listed(snapshot, cluster, day.date)
-        same = bool(before and before["content"].get(table) == content and before["files"].get(table) == held)
+        vouched = before and before["content"].get(table) == content and before["files"].get(table) == held
+        same = bool(vouched) and not (afresh and held)
         return cls(folder, cluster, day.date, rows, snapshot, held, content, same)
 
     @property
@@ -174,18 +177,26 @@ class Lake:
 
     @contextmanager
     def replacing(
-        self, cluster: str, day: Day, tables: Mapping[str, Rows], before: Run | None = None
+        self,
+        cluster: str,
+        day: Day,
+        tables: Mapping[str, Rows],
+        before: Run | None = None,
+        *,
+        afresh: bool = False,
     ) -> Iterator[dict[str, Written]]:
         """Replace a day of these tables, for a block that ends with `commit_run`: all of it stands then, or nothing does.
 
         before: the day's `runs` row, or None; rows that it vouches for are not written again, and the tables that it
-        lists and that are not named here stay as they are. Whatever fails, in the
+        lists and that are not named here stay as they are. afresh: they are written again all the same, as their files may
+        be damaged. Whatever fails, in the
         block as well, leaves every table and `runs` as they were. Raises LakeFull before anything is written when there
         may be no space for all of it; LakeError; Busy.
         """
         runs = DeltaFolder(self.path, "runs")
         waiting = [
-            _Pending.of(self.path, name, cluster, day, rows, before) for name, rows in sorted(tables.items())
+            _Pending.of(self.path, name, cluster, day, rows, before, afresh=afresh)
+            for name, rows in sorted(tables.items())
         ]
         check_space(self.path, *(each.rows for each in waiting if each.differs))
         marks = [Mark(each.folder, cluster, day.date, each.snapshot) for each in waiting if each.differs]

@@ -105,6 +105,7 @@ def test_a_second_backup_copies_only_what_is_new_and_each_comes_back(tmp_path: P
 
 def test_only_the_newest_backups_are_kept_and_stay_whole(tmp_path: Path) -> None:
     lake, vault = filled(tmp_path / "lake", 1), tmp_path / "vault"
+    said = ""
     for hour in range(4):
         replace_day(lake, {"findings": findings("a"), "gpu_usage": usage(hour)})
         said = backup(lake, str(vault), NOON + timedelta(hours=hour), 2)
@@ -285,7 +286,8 @@ def test_a_night_and_a_prune_beside_a_backup_change_nothing_in_it(
     from costlab.jobs.prune import prune
 
     lake, vault = filled(tmp_path / "lake"), tmp_path / "vault"
-    before, real, pruned = told(lake), module._item, []  # noqa: SLF001 - between one file and the next
+    pruned: list[Any] = []
+    before, real = told(lake), module._item  # noqa: SLF001 - between one file and the next
 
     def busy(of: Lake, path: str) -> Any:
         if not pruned:
