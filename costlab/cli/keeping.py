@@ -31,12 +31,17 @@ def prune(
 
 def backup(
     ctx: typer.Context,
-    place: Annotated[str, typer.Argument(metavar="FOLDER", help="Where the backups of this lake lie.")],
+    place: Annotated[
+        str,
+        typer.Argument(
+            metavar="PLACE", help="Where the backups of this lake lie: a folder, or s3://bucket/folder."
+        ),
+    ],
     keep: Annotated[
         int | None, typer.Option("--keep", min=1, metavar="N", help="Delete all backups but the newest N.")
     ] = None,
 ) -> None:
-    """Copy the lake, whole and at one moment; a later backup into the same folder copies only what is new."""
+    """Copy the lake, whole and at one moment; a later backup into the same place copies only what is new."""
     from costlab.jobs.backup import backup as job
     from costlab.store.lake import Lake
 
@@ -46,7 +51,7 @@ def backup(
 
 def restore(
     ctx: typer.Context,
-    place: Annotated[str, typer.Argument(metavar="FOLDER", help="Where the backups lie.")],
+    place: Annotated[str, typer.Argument(metavar="PLACE", help="Where the backups lie.")],
     at: Annotated[
         str | None, typer.Option("--at", metavar="MOMENT", help="Which backup; by default the newest.")
     ] = None,

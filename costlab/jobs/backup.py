@@ -5,6 +5,7 @@ from pathlib import Path
 
 from costlab.domain.errors import ConfigError
 from costlab.store.backup import back_up, forget
+from costlab.store.bucket import Bucket
 from costlab.store.lake import Lake
 from costlab.store.manifest import Manifest
 from costlab.store.vault import Folder, Vault
@@ -21,7 +22,9 @@ def backup(lake: Lake, place: str, now: datetime, keep: int | None) -> str:
 
 
 def vault_at(place: str, lake: Path) -> Vault:
-    """The backups of a place. Raises ConfigError when it and the lake are in each other."""
+    """The backups of a place: a folder, or s3://bucket/folder. Raises ConfigError when it and the lake are in each other."""
+    if "://" in place:
+        return Bucket(place)
     folder = Path(place)
     ours, theirs = lake.resolve(), folder.resolve()
     if ours.is_relative_to(theirs) or theirs.is_relative_to(ours):

@@ -66,7 +66,7 @@ def forget(vault: Vault, keep: int) -> int:
         held = {item.name for at in stamps(vault)[-keep:] for item in read_manifest(vault, at).items}
         for at in old:
             vault.delete(f"manifests/{at}.json")
-        loose = [name for name in vault.names("files") if name not in held] if old else []
+        loose = vault.loose(held) if old else []
         for name in loose:
             vault.delete(name)
     return len(loose)

@@ -1,4 +1,4 @@
-"""Where backups lie: names and their bytes, in a folder. What has a name there is whole, also after a power cut."""
+"""Where backups lie: names and their bytes. In a folder what has a name is whole, also after a power cut."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -12,7 +12,7 @@ PIECE_BYTES = 2**20
 
 
 class Vault(Protocol):
-    """A place of backups; each call raises LakeError when the place fails, LakeFull when it is full."""
+    """A place of backups; each call raises LakeError, LakeFull when it is full, or, of an object store, Busy and ConfigError."""
 
     def __str__(self) -> str:
         """The place, as a person names it."""
@@ -20,6 +20,10 @@ class Vault(Protocol):
 
     def names(self, folder: str) -> list[str]:
         """What lies in a folder and its folders, sorted."""
+        ...
+
+    def loose(self, held: set[str]) -> list[str]:
+        """What lies in `files`, is not among those, and that no backup under way may need."""
         ...
 
     def size_bytes(self, name: str) -> int | None:
@@ -58,6 +62,10 @@ class Folder:
         with translated(self.path, "read"):
             inside = [path for path in (self.path / folder).rglob("[!.]*") if path.is_file()]
         return sorted(path.relative_to(self.path).as_posix() for path in inside)
+
+    def loose(self, held: set[str]) -> list[str]:
+        """All of them: the folder is locked."""
+        return [name for name in self.names("files") if name not in held]
 
     def size_bytes(self, name: str) -> int | None:
         """The file's size; None when there is none."""
