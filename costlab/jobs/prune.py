@@ -41,8 +41,8 @@ def prune(lake: Lake, settings: Settings, now: datetime, *, dry_run: bool) -> tu
         old, spent = old_days(lake, expired), spent_files(lake, now_ms)
         spent_bytes = sum(file.stat().st_size for file in spent)
         if not dry_run:
+            delete(spent)  # first: on a full disk it makes the room that writing needs
             prune_days(lake, expired)
-            delete(spent)
     rows: list[dict[str, Any]] = [
         {
             "table": part.table, "cluster": part.cluster, "days": len(part.days),

@@ -12,7 +12,7 @@ from costlab.domain.errors import Busy, ConfigError, LakeError
 from costlab.store import durable, locking
 from costlab.store.delta import LOG
 from costlab.store.faults import translated
-from costlab.store.lake import HEAD, RESTORING, Lake
+from costlab.store.lake import HEAD, RESTORING, Lake, refuse_path
 from costlab.store.manifest import Item, Manifest, read_manifest, stamp, stamps
 from costlab.store.vault import Vault, pieces_of
 
@@ -91,8 +91,9 @@ def restore(vault: Vault, manifest: Manifest, path: Path) -> None:
 
     What broke off is gone on with. Raises ConfigError when something else is there; LakeError; LakeFull; Busy.
     """
-    refuse_damaged(vault, manifest, faults_of(vault, manifest, read=False))
+    refuse_path(path)
     _refuse_occupied(path)
+    refuse_damaged(vault, manifest, faults_of(vault, manifest, read=False))
     with translated(path):
         path.mkdir(parents=True, exist_ok=True)
     with locking.held(path):

@@ -111,11 +111,7 @@ class Lake:
 
         Raises LakeError (exit code 5 when the disk is full) when it cannot be made, and what `open` raises.
         """
-        if "%" in str(path):
-            # The Delta library decodes what looks like %20 in a path, and would write beside the lake.
-            raise ConfigError(
-                f"the path of the lake, {path}, has a per cent sign", "name a folder without one"
-            )
+        refuse_path(path)
         if not (path / HEAD).exists():
             if (path / RESTORING).exists():
                 raise LakeError(
@@ -302,6 +298,13 @@ class Lake:
             ]
             found[table] = [self.path / table / file for where in shown for file in snapshot.files[where]]
         return found
+
+
+def refuse_path(path: Path) -> None:
+    """Raise ConfigError for a path at which there can be no lake."""
+    if "%" in str(path):
+        # The Delta library decodes what looks like %20 in a path, and would write beside the lake.
+        raise ConfigError(f"the path of the lake, {path}, has a per cent sign", "name a folder without one")
 
 
 def _state(run: Run, where: Key, snapshots: Mapping[str, Snapshot]) -> DayState:

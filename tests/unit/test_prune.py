@@ -1,6 +1,5 @@
 """Retention deletes what is too old, table by table; readers miss nothing that is young, nor what they hold."""
 
-import os
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -16,11 +15,12 @@ from costlab.config.settings import Settings
 from costlab.domain.errors import Busy, ConfigError
 from costlab.domain.time import Day
 from costlab.jobs.measure import compute_day, measure_day
+from costlab.jobs.nightly import Asked, due
 from costlab.jobs.prune import prune
 from costlab.store import pruning
 from costlab.store.delta import DeltaFolder
 from costlab.store.lake import PRUNED, DayState, Lake
-from costlab.store.schema import conform
+from costlab.store.schema import conform, empty
 from costlab.store.warehouse import Warehouse
 
 NOW = datetime(2026, 12, 31, 12, tzinfo=UTC)
@@ -48,13 +48,6 @@ def filled(path: Path, days: int) -> tuple[Lake, list[Day]]:
 def watts(warehouse: Warehouse) -> list[float]:
     rows = warehouse.sql("select power_watts from gpu_usage order by date")
     return [float(watt) for watt in rows["power_watts"].to_pylist()]
-
-
-def age(lake: Lake, hours: float) -> None:
-    """As if all files had been written so long ago, and all that was deleted had been."""
-    then = NOW.timestamp() - hours * 3600
-    for file in lake.path.rglob("*.parquet"):
-        os.utime(file, (then, then))
 
 
 def test_a_day_stays_readable_without_its_usage_and_says_so(tmp_path: Path) -> None:
@@ -170,7 +163,6 @@ def test_a_file_that_a_table_lists_is_never_deleted(
     stray.parent.mkdir(parents=True, exist_ok=True)
     stray.write_bytes(b"what a killed run left")
     now = datetime.now(UTC) + timedelta(hours=hours)
-    seen = set(filter(lambda state: state in (DayState.COMPLETE, DayState.REPAIR), lake.states().values()))
     prune(lake, kept(gpu_usage=f"{keep}d"), now, dry_run=False)
     listed = {
         lake.path / table / file
@@ -180,8 +172,18 @@ def test_a_file_that_a_table_lists_is_never_deleted(
     }
     assert all(file.is_file() for file in listed)
     assert stray.exists() == (hours < 72)
-    assert set(lake.states().values()) <= seen
     Warehouse.over(lake).sql("select sum(power_watts) as watts from gpu_usage")
+
+
+def test_a_day_whose_charges_were_pruned_is_not_due_again(tmp_path: Path) -> None:
+    lake, days = filled(tmp_path / "lake", 2)
+    for day in days:
+        replace_day(lake, {"charges": empty("charges")}, day)
+    settings, now = kept(charges="1d"), at(days[1], 0)
+    prune(lake, settings, now, dry_run=False)
+    assert list(lake.days("prod").values()) == [DayState.PRUNED, DayState.COMPLETE]
+    assert due(lake, settings, "prod", Asked(), now) == ()
+    assert due(lake, settings, "prod", Asked(since=days[0], force="x"), now) == tuple(days)
 
 
 def test_a_lake_in_use_is_not_pruned(tmp_path: Path) -> None:
