@@ -229,7 +229,7 @@ def breaking(nth: int, kind: int) -> Iterator[None]:
             assert not kind
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(nth=st.integers(0, 40), kind=st.sampled_from([28, 5, 0]))
 def test_whatever_breaks_a_backup_off_it_is_none_and_the_next_is_whole(
     tmp_path_factory: pytest.TempPathFactory, nth: int, kind: int
@@ -244,7 +244,7 @@ def test_whatever_breaks_a_backup_off_it_is_none_and_the_next_is_whole(
     assert restore(str(vault), tmp_path / "no", None, dry_run=True)
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(nth=st.integers(0, 40), kind=st.sampled_from([28, 5, 0]))
 def test_whatever_breaks_a_restore_off_there_is_no_lake_and_the_next_goes_on(
     tmp_path_factory: pytest.TempPathFactory, nth: int, kind: int

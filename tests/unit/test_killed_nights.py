@@ -20,7 +20,7 @@ from costlab.store.content import content_hash
 from costlab.store.lake import READABLE, Lake
 from costlab.store.warehouse import Warehouse
 
-KILLS = int(os.environ.get("COSTLAB_KILLS", "4"))
+KILLS = int(os.environ.get("COSTLAB_KILLS", "3"))
 TOTALS = "select date, kind, resource, sum(cost) as cost, sum(cost_used) as used from charges group by all order by all"
 
 
@@ -104,8 +104,8 @@ def test_a_night_that_is_killed_at_any_moment_loses_nothing(tmp_path: Path) -> N
                 seen = without_advice(held(lake))
                 assert seen == {day: whole[day] for day in seen}, (seed, moment, "a day is half there")
                 Warehouse.over(lake).sql(TOTALS)
-            # Every other lake is killed again before it is whole.
-            if ended != "killed" or killed % 2 or killed == KILLS:
+            # Most lakes are killed several times before they are whole.
+            if ended != "killed" or killed % 3 == 0 or killed == KILLS:
                 assert started.spend(folder, None).startswith("0 "), (seed, moment)
                 again = told(folder)
                 assert again["reports"].keys() == undisturbed["reports"].keys(), (seed, moment)

@@ -147,7 +147,7 @@ def test_a_prune_that_is_killed_hides_no_day_and_is_gone_on_with(
     keep=st.integers(1, 3),
     hours=st.sampled_from([1.0, 71.0, 73.0]),
 )
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_a_file_that_a_table_lists_is_never_deleted(
     tmp_path_factory: pytest.TempPathFactory, writes: list[tuple[int, int, bool]], keep: int, hours: float
 ) -> None:
