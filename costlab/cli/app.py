@@ -18,6 +18,7 @@ from costlab.cli import (
     configuring,
     explaining,
     exporting,
+    keeping,
     patching,
     running,
     setting_up,
@@ -81,6 +82,9 @@ app.command(rich_help_panel=MAIN_JOB)(running.extract)
 app.command(rich_help_panel=MAIN_JOB)(running.compute)
 app.command(rich_help_panel=MAIN_JOB)(advising.recommend)
 app.command(rich_help_panel=MAIN_JOB)(running.report)
+app.command(rich_help_panel=MAIN_JOB)(keeping.prune)
+app.command(rich_help_panel=MAIN_JOB)(keeping.backup)
+app.command(rich_help_panel=MAIN_JOB)(keeping.restore)
 app.add_typer(billing.app, name="bill", rich_help_panel=ASK)
 app.command(rich_help_panel=ASK)(asking.cost)
 app.command(rich_help_panel=ASK)(asking.energy)

@@ -25,16 +25,24 @@ def init(
     typer.echo("next: set clusters[0].prometheus.url, then run `costlab doctor`", err=True)
 
 
-def doctor(ctx: typer.Context, output: Output = None, out: Out = None) -> None:
+def doctor(
+    ctx: typer.Context,
+    files: Annotated[
+        bool, typer.Option("--files", help="Only the lake, but every file of it: each is read and verified.")
+    ] = False,
+    output: Output = None,
+    out: Out = None,
+) -> None:
     """Check configuration, lake and Prometheus; each line is OK, WARN or FAIL, with the mend."""
     import pyarrow as pa
 
     from costlab.cli.formats import Answer
     from costlab.cli.show import show
-    from costlab.jobs.doctor import Status, examine
+    from costlab.jobs.doctor import Status, examine, lake_files
 
     desk: Desk = ctx.obj
-    checks = examine(desk.settings(), now=desk.now, probe_of=_probe_of)
+    settings = desk.settings()
+    checks = lake_files(settings) if files else examine(settings, now=desk.now, probe_of=_probe_of)
     rows = [
         {"status": c.status.value, "check": c.subject, "found": c.text, "mend": c.mend or None}
         for c in checks

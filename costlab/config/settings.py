@@ -29,7 +29,7 @@ from costlab.config.section import (
     anchored,
 )
 from costlab.domain.errors import ConfigError
-from costlab.domain.tables import TABLES
+from costlab.domain.tables import IMPORTED, TABLES
 
 HALF_HOUR_MS = 1_800_000
 DAY_MS = 86_400_000  # as a length; a calendar day is `domain.time.Day`
@@ -423,6 +423,15 @@ class Configuration(Section):
                 "table",
                 "has no table {table}{hint}",
                 {"table": repr(table), "hint": meant(table, TABLES)},
+            )
+        if "runs" in retention:
+            raise PydanticCustomError("runs", "cannot delete runs, which says what became of each day")
+        whole = retention.get("charges")
+        longer = sorted(t for t, ms in retention.items() if whole and ms > whole and t not in IMPORTED)
+        if longer:
+            told = {"table": longer[0]}
+            raise PydanticCustomError(
+                "longer", "keeps {table} longer than charges, with which all of a day goes", told
             )
         return retention
 

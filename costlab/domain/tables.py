@@ -471,7 +471,12 @@ _RUNS = _table(
     Column("config_hash", _T, "", "SHA-256 of the configuration that shaped the figures."),
     Column("prices_hash", _T, "", "SHA-256 of prices and price book."),
     Column("content", _MAP, "", "SHA-256 of each table's rows."),
-    Column("files", _MAP, "", "Each table's data files on the day, joined by newlines."),
+    Column(
+        "files",
+        _MAP,
+        "",
+        "Each table's data files on the day, joined by newlines; `pruned`: deleted because of their age.",
+    ),
     Column("versions", _MAP, "", "Delta version of each table after the day's commit."),
     Column("forced", _T, "", "The reason given for replacing the day by a worse one.", null="not forced"),
 )

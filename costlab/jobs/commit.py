@@ -8,13 +8,13 @@ import pyarrow as pa
 from costlab import __version__
 from costlab.config.prices import prices_hash
 from costlab.config.settings import Settings
-from costlab.domain.errors import ReconcileError, WorseDay
+from costlab.domain.errors import ConfigError, ReconcileError, WorseDay
 from costlab.domain.findings import Finding, Severity
 from costlab.domain.signals import SIGNALS, Signal
 from costlab.domain.time import Day
 from costlab.jobs.charges import COMPUTE_RULES
 from costlab.jobs.facts import BULKY, OBSERVED, Facts, unpriced_signals
-from costlab.store.lake import DayState, Lake
+from costlab.store.lake import PRUNED, DayState, Lake
 from costlab.store.memory import give_back
 from costlab.store.rows import Rows
 from costlab.store.schema import conform, empty
@@ -74,7 +74,7 @@ def commit(
     """Write the tables that changed, then `runs`. True when anything was committed; whatever fails leaves the lake as it was."""
     give_back()  # of what the day was made: Delta Lake's writer has heaps of its own
     before = lake.run(cluster, day)
-    with lake.replacing(cluster, day, tables, before) as written:
+    with lake.replacing(cluster, day, tables, before, afresh=bool(force)) as written:
         changed = any(table.changed for table in written.values())
         forced = force or (before["forced"] if before and not changed else None)
         run = {**_run_of(facts, settings), "status": state.value, "forced": forced}
@@ -115,10 +115,18 @@ def findings_table(findings: list[Finding], cluster: str, day: Day) -> pa.Table:
 
 
 def facts_in(lake: Lake, cluster: str, day: Day) -> Facts | None:
-    """The facts that an earlier extraction left in the lake; None when there are none of the day, or only parts."""
+    """The facts that an earlier extraction left in the lake; None when there are none of the day, or only parts.
+
+    Raises ConfigError when some of them were deleted because of their age.
+    """
     run = lake.run(cluster, day)
     if run is None or lake.days(cluster)[day.date] is DayState.REPAIR:
         return None
+    if gone := [name for name in OBSERVED if run["files"].get(name) == PRUNED]:
+        raise ConfigError(
+            f"{day} of cluster {cluster} cannot be charged again: retention has deleted its {', '.join(gone)}",
+            f"its charges stand as they are; if Prometheus still has the day: costlab nightly --date {day}",
+        )
     rows = lake.read("findings", cluster, day).to_pylist()
     return Facts(
         tables={

@@ -69,7 +69,7 @@ def due(lake: Lake, settings: Settings, cluster: str, asked: Asked, now: datetim
     if asked.date:
         return (asked.date,)
     held = lake.days(cluster)
-    whole = {day for day, state in held.items() if state in READABLE and not asked.force}
+    whole = {day for day, state in held.items() if state in (*READABLE, DayState.PRUNED) and not asked.force}
     days = _within_reach(held, settings, asked, now)
     # A day that the calendar left out has no hours: Samoa had no 30 December 2011.
     return tuple(day for day in days if day.date not in whole and day.window.duration_ms)
@@ -129,7 +129,7 @@ class _Night:
                     committed = True
                 self.say(outcome.line)
                 self.step("advise")
-                recommend_day(self.lake, self.settings, cluster.id, task.day)
+                recommend_day(self.lake, self.settings, cluster.id, task.day, afresh=bool(self.asked.force))
                 write_report(self.lake, self.settings, cluster.id, task.day, out)
             except CostlabError as fault:
                 self.faults.append(fault)

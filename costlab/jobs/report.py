@@ -62,10 +62,12 @@ def write_report(lake: Lake, settings: Settings, cluster_id: str, day: Day, out:
     """
     files = render_report(Warehouse.over(lake), settings.prices.currency, cluster_id, day)
     home = out / cluster_id
-    written = [put(home / str(day) / name, content) for name, content in files.items()]
-    if not any(_DATE.fullmatch(other.name) and other.name > str(day) for other in home.iterdir()):
-        written += [put(home / "latest" / name, content) for name, content in files.items()]
-    return written
+    others = home.iterdir() if home.exists() else ()
+    latest = not any(_DATE.fullmatch(other.name) and other.name > str(day) for other in others)
+    # The day's own folder last: `reported` looks there, so that a run that is killed in between is made up for.
+    folders = [home / "latest", home / str(day)] if latest else [home / str(day)]
+    written = [put(folder / name, content) for folder in folders for name, content in files.items()]
+    return written[-len(files) :] + written[: -len(files)]
 
 
 def reported(out: Path, cluster_id: str, day: Day) -> bool:

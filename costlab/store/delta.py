@@ -5,6 +5,7 @@ unreadable, and no entry is cleaned up. Opening costs about 0.2 ms an entry.
 """
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -33,7 +34,7 @@ from costlab.store.schema import arrow_schema
 
 Key = tuple[str, date]
 
-_LOG = "_delta_log"
+LOG = "_delta_log"
 _READER, _WRITER = 1, 2  # later protocols may hide rows in ways that a list of files does not tell
 _NO_HOOKS = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
 _SLACK_BYTES = 2**20  # the log entry, and what a file system needs for itself
@@ -67,6 +68,10 @@ class DeltaFolder:
 
         Raises LakeFull when the disk has no space, LakeError, or Busy.
         """
+        return self.replace_days([(cluster, day)], rows)
+
+    def replace_days(self, days: Sequence[Key], rows: Rows) -> Snapshot:
+        """The same for several days at once, of rows in memory; raises as `replace` does."""
         check_space(self.path.parent, rows)
         with translated(self.path):
             # What `snapshot` has opened is still good: Delta refuses a commit on top of a version that is gone.
@@ -78,13 +83,23 @@ class DeltaFolder:
                     table,
                     rows,
                     mode="overwrite",
-                    predicate=f"cluster = '{cluster}' and date = '{day}'",
+                    predicate=_of_days(days),
                     writer_properties=_writer_properties(self.table),
                     post_commithook_properties=_NO_HOOKS,
                 )
-            table.update_incremental()
-            snapshot = self._snapshot(table)
-            self.sync(cluster, day, snapshot)
+            return self._settled(table, days)
+
+    def forget(self, days: Sequence[Key]) -> Snapshot:
+        """The table without these days' rows; their files stay for who reads an earlier version. Raises as `replace` does."""
+        with translated(self.path):
+            table = self._seen or self._open()
+            table.delete(_of_days(days), post_commithook_properties=_NO_HOOKS)
+            return self._settled(table, days)
+
+    def _settled(self, table: DeltaTable, days: Sequence[Key]) -> Snapshot:
+        table.update_incremental()
+        snapshot = self._snapshot(table)
+        self.sync(days, snapshot)
         return snapshot
 
     def _take_over(self, rows: StoredRows, table: DeltaTable) -> None:
@@ -115,13 +130,13 @@ class DeltaFolder:
             table.update_incremental()
         return self._snapshot(table)
 
-    def sync(self, cluster: str, day: date, snapshot: Snapshot) -> None:
-        """The day's files, then the log, are on the disk with all their folders."""
+    def sync(self, days: Sequence[Key], snapshot: Snapshot) -> None:
+        """The days' files, then the log, are on the disk with all their folders."""
         if snapshot.version < 0:
             return
-        folders = {self.path / _LOG, self.path, self.path.parent}
+        folders = {self.path / LOG, self.path, self.path.parent}
         with translated(self.path):
-            for file in snapshot.files.get((cluster, day), ()):
+            for file in (file for day in days for file in snapshot.files.get(day, ())):
                 durable.sync_file(self.path / file)
                 folders.update(self.path / parent for parent in Path(file).parents)
             for entry in self._recent_entries():
@@ -131,11 +146,11 @@ class DeltaFolder:
 
     def _exists(self) -> bool:
         """Whether a first log entry is there; a creation that was cut off left none."""
-        return any((self.path / _LOG).glob("*.json"))
+        return any((self.path / LOG).glob("*.json"))
 
     def _recent_entries(self) -> list[Path]:
         """The log's first entry and its last two: a commit, and the one that a killed run did not sync."""
-        entries = sorted((self.path / _LOG).glob("*.json"))
+        entries = sorted((self.path / LOG).glob("*.json"))
         return [*entries[:1], *entries[1:][-2:]]
 
     def _create(self) -> DeltaTable:
@@ -211,7 +226,7 @@ class Mark:
                     durable.sync_folder(self._folder.path.parent)
             return
         if self._folder.snapshot().version > self._version:
-            self._folder.sync(self._cluster, self._day, self._folder.restore(self._version))
+            self._folder.sync([(self._cluster, self._day)], self._folder.restore(self._version))
 
     def sweep(self) -> None:
         """The day's files that came after the mark are gone. Raises LakeError."""
@@ -235,6 +250,14 @@ def check_space(lake: Path, *several: Rows) -> None:
         free = shutil.disk_usage(lake).free
     if free < needed:
         raise full(lake, needed)
+
+
+def _of_days(days: Sequence[Key]) -> str:
+    """A predicate on the partition alone: whole files come and go by it."""
+    dates: dict[str, list[str]] = {}
+    for cluster, day in sorted(days):
+        dates.setdefault(cluster, []).append(f"'{day}'")
+    return " or ".join(f"(cluster = '{c}' and date in ({', '.join(of)}))" for c, of in dates.items())
 
 
 def _statistics(file: Path) -> str:

@@ -36,7 +36,7 @@ def translated(path: Path, doing: str = "written") -> Iterator[None]:
         raise _said(path, doing, error) from error
 
 
-def newer(path: Path, what: str) -> LakeError:
+def newer(path: Path | str, what: str) -> LakeError:
     """The error of a lake that this version must not touch."""
     return LakeError(
         f"{path} was written by a newer costlab or by another program: {what}",
@@ -61,7 +61,7 @@ def _said(path: Path, doing: str, error: OSError | DeltaError) -> LakeError:
     hint = (
         "let this user write there, or name another folder with lake: or --lake"
         if number in _NO_RIGHT
-        else "check the disk; costlab doctor says which days are damaged"
+        else "check the disk; costlab doctor --files says which days are damaged"
     )
     return LakeError(f"{path} cannot be {doing}: {reason}", hint)
 

@@ -18,14 +18,15 @@ from costlab.domain.tables import IMPORTED, PARTITION, TABLES, Type
 from costlab.domain.time import Day
 from costlab.store import durable, locking
 from costlab.store.content import content_hash
-from costlab.store.delta import DeltaFolder, Mark, Snapshot, check_space
+from costlab.store.delta import DeltaFolder, Key, Mark, Snapshot, check_space
 from costlab.store.faults import newer, translated
 from costlab.store.reading import read_files
 from costlab.store.rows import FiledRows, OnDisk, Rows
 from costlab.store.schema import conform
 
 FORMAT = 1
-_HEAD = "lake.json"
+HEAD = "lake.json"  # without it a folder is no lake
+RESTORING = "_restoring"  # a restore is under way, or broke off
 _CLUSTER = re.compile(r"[a-z0-9-]{1,63}")
 _MAPS = frozenset(column.name for column in TABLES["runs"].columns if column.type is Type.MAP)
 
@@ -38,10 +39,13 @@ class DayState(StrEnum):
     COMPLETE = "complete"
     INCOMPLETE = "incomplete"  # committed, with coverage below the threshold
     EXTRACTED = "extracted"  # observed, not yet charged
+    PRUNED = "pruned"  # its charges were deleted because of their age, and all else with them
     REPAIR = "under repair"  # its files are not those that `runs` lists: a run broke off, or is under way
 
 
 READABLE = (DayState.COMPLETE, DayState.INCOMPLETE)
+# What `runs` lists in the place of a table's files when they were deleted because of their age.
+PRUNED = "pruned"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +72,9 @@ class _Pending:
     same: bool
 
     @classmethod
-    def of(cls, lake: Path, table: str, cluster: str, day: Day, rows: Rows, before: Run | None) -> "_Pending":
+    def of(
+        cls, lake: Path, table: str, cluster: str, day: Day, rows: Rows, before: Run | None, *, afresh: bool = False
+    ) -> "_Pending":  # fmt: skip
         if not _CLUSTER.fullmatch(cluster):
             raise ConfigError(
                 f"{cluster!r} is no cluster id", "it has 1 to 63 letters a-z, digits and dashes"
@@ -76,7 +82,8 @@ class _Pending:
         content, folder = content_hash(rows), DeltaFolder(lake, table)
         snapshot = folder.snapshot()
         held = _listed(snapshot, cluster, day.date)
-        same = bool(before and before["content"].get(table) == content and before["files"].get(table) == held)
+        vouched = before and before["content"].get(table) == content and before["files"].get(table) == held
+        same = bool(vouched) and not (afresh and held)
         return cls(folder, cluster, day.date, rows, snapshot, held, content, same)
 
     @property
@@ -104,16 +111,16 @@ class Lake:
 
         Raises LakeError (exit code 5 when the disk is full) when it cannot be made, and what `open` raises.
         """
-        if "%" in str(path):
-            # The Delta library decodes what looks like %20 in a path, and would write beside the lake.
-            raise ConfigError(
-                f"the path of the lake, {path}, has a per cent sign", "name a folder without one"
-            )
-        if not (path / _HEAD).exists():
+        refuse_path(path)
+        if not (path / HEAD).exists():
+            if (path / RESTORING).exists():
+                raise LakeError(
+                    f"a restore into {path} has not ended", "run costlab restore again: it goes on"
+                )
             head = orjson.dumps({"format": FORMAT, "timezone": timezone}, option=orjson.OPT_INDENT_2)
             with translated(path):
                 path.mkdir(parents=True, exist_ok=True)
-                durable.write_atomically(path / _HEAD, head)
+                durable.write_atomically(path / HEAD, head)
         return cls.open(path, timezone)
 
     @classmethod
@@ -124,8 +131,8 @@ class Lake:
         costlab wrote it, or its head cannot be read.
         """
         try:
-            with translated(path / _HEAD, "read"):
-                head = orjson.loads((path / _HEAD).read_bytes())
+            with translated(path / HEAD, "read"):
+                head = orjson.loads((path / HEAD).read_bytes())
             version, zone = int(head["format"]), str(head["timezone"])
         except LakeError as error:
             if isinstance(error.__cause__, FileNotFoundError):
@@ -135,7 +142,7 @@ class Lake:
                 ) from error
             raise
         except (ValueError, KeyError, TypeError) as error:
-            raise LakeError(f"{path / _HEAD} is damaged", "restore it from a backup of the lake") from error
+            raise LakeError(f"{path / HEAD} is damaged", "restore it from a backup of the lake") from error
         if version > FORMAT:
             raise newer(path, f"its format is {version}, not {FORMAT}")
         if timezone not in (None, zone):
@@ -166,18 +173,26 @@ class Lake:
 
     @contextmanager
     def replacing(
-        self, cluster: str, day: Day, tables: Mapping[str, Rows], before: Run | None = None
+        self,
+        cluster: str,
+        day: Day,
+        tables: Mapping[str, Rows],
+        before: Run | None = None,
+        *,
+        afresh: bool = False,
     ) -> Iterator[dict[str, Written]]:
         """Replace a day of these tables, for a block that ends with `commit_run`: all of it stands then, or nothing does.
 
         before: the day's `runs` row, or None; rows that it vouches for are not written again, and the tables that it
-        lists and that are not named here stay as they are. Whatever fails, in the
+        lists and that are not named here stay as they are. afresh: they are written again all the same, as their files may
+        be damaged. Whatever fails, in the
         block as well, leaves every table and `runs` as they were. Raises LakeFull before anything is written when there
         may be no space for all of it; LakeError; Busy.
         """
         runs = DeltaFolder(self.path, "runs")
         waiting = [
-            _Pending.of(self.path, name, cluster, day, rows, before) for name, rows in sorted(tables.items())
+            _Pending.of(self.path, name, cluster, day, rows, before, afresh=afresh)
+            for name, rows in sorted(tables.items())
         ]
         check_space(self.path, *(each.rows for each in waiting if each.differs))
         marks = [Mark(each.folder, cluster, day.date, each.snapshot) for each in waiting if each.differs]
@@ -251,27 +266,53 @@ class Lake:
         """Every day of a cluster that a run has committed, oldest first, and how far it came."""
         return {day: state for (of, day), state in self.states().items() if of == cluster}
 
-    def states(self) -> dict[tuple[str, date], DayState]:
+    def states(self) -> dict[Key, DayState]:
         """The state of every day of every cluster."""
-        snapshots = {table: DeltaFolder(self.path, table).snapshot() for table in TABLES}
-        runs = [self.path / "runs" / file for files in snapshots["runs"].files.values() for file in files]
-        states = {}
-        for row in read_files("runs", runs).to_pylist():
-            where, run = (row["cluster"], row["date"]), _plain(row)
-            whole = all(_listed(snapshots[table], *where) == files for table, files in run["files"].items())
-            states[where] = DayState(run["status"]) if whole else DayState.REPAIR
-        return dict(sorted(states.items()))
+        snapshots = self.snapshots()
+        return {where: _state(run, where, snapshots) for where, run in self.runs(snapshots["runs"]).items()}
+
+    def runs(self, snapshot: Snapshot) -> dict[Key, Run]:
+        """The `runs` row of every day of every cluster at a version of that table, in order; as `run` gives it."""
+        files = [self.path / "runs" / file for listed in snapshot.files.values() for file in listed]
+        rows = read_files("runs", files).to_pylist()
+        return dict(sorted(((row["cluster"], row["date"]), _plain(row)) for row in rows))
+
+    def snapshots(self) -> dict[str, Snapshot]:
+        """Every table as it is now."""
+        return {table: DeltaFolder(self.path, table).snapshot() for table in TABLES}
 
     def readable_files(self) -> dict[str, list[Path]]:
         """The files of each table on the days that readers see; of what was imported, on all days."""
-        whole = {where for where, state in self.states().items() if state in READABLE}
+        snapshots = self.snapshots()
+        runs = {
+            where: run
+            for where, run in self.runs(snapshots["runs"]).items()
+            if _state(run, where, snapshots) in READABLE
+        }
         found = {}
-        for table in TABLES:
-            folder = DeltaFolder(self.path, table)
-            files = folder.snapshot().files
-            shown = files.keys() if table in IMPORTED else files.keys() & whole
-            found[table] = [folder.path / file for where in sorted(shown) for file in files[where]]
+        for table, snapshot in snapshots.items():
+            shown = [
+                where
+                for where in sorted(snapshot.files)
+                if table in IMPORTED or (where in runs and runs[where]["files"].get(table) != PRUNED)
+            ]
+            found[table] = [self.path / table / file for where in shown for file in snapshot.files[where]]
         return found
+
+
+def refuse_path(path: Path) -> None:
+    """Raise ConfigError for a path at which there can be no lake."""
+    if "%" in str(path):
+        # The Delta library decodes what looks like %20 in a path, and would write beside the lake.
+        raise ConfigError(f"the path of the lake, {path}, has a per cent sign", "name a folder without one")
+
+
+def _state(run: Run, where: Key, snapshots: Mapping[str, Snapshot]) -> DayState:
+    """A day as its `runs` row and the tables tell it; rows that are being pruned are looked at by nobody any more."""
+    if run["files"].get("charges") == PRUNED:
+        return DayState.PRUNED
+    whole = all(files in (PRUNED, _listed(snapshots[table], *where)) for table, files in run["files"].items())
+    return DayState(run["status"]) if whole else DayState.REPAIR
 
 
 def _listed(snapshot: Snapshot, cluster: str, day: date) -> str:

@@ -20,8 +20,8 @@ HOLDER = ".lock.holder"
 
 
 @contextmanager
-def held(lake: Path) -> Iterator[None]:
-    """The lake is this process's alone to write, until the block ends or the process dies, however it dies.
+def held(lake: Path, name: str = "the lake") -> Iterator[None]:
+    """The lake (or what `name` says it is) is this process's alone to write, until the block ends or the process dies, however it dies.
 
     Raises Busy at once, naming the holder, when another process (or another block of this one) has it; LakeError when
     it cannot be locked, such as one that this user may only read.
@@ -32,8 +32,8 @@ def held(lake: Path) -> Iterator[None]:
             lock.acquire()
         except Timeout:
             raise Busy(
-                f"the lake at {lake} is in use{_holder(lake)}",
-                "run the same command again when that run has ended; a run that dies frees the lake by itself",
+                f"{name} at {lake} is in use{_holder(lake)}",
+                "run the same command again when that run has ended; a run that dies frees it by itself",
             ) from None
     try:
         with translated(lake / HOLDER):

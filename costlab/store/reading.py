@@ -78,7 +78,7 @@ def readable(table: str) -> Iterator[None]:
     except (duckdb.Error, pa.ArrowException, OSError) as error:
         raise LakeError(
             f"the rows of {table} cannot be read: {str(error).partition(chr(10))[0]}",
-            "costlab doctor names the damaged days; measure those again with costlab nightly --date",
+            "costlab doctor --files names the damaged days and how to mend them",
         ) from error
 
 

@@ -13,10 +13,10 @@ import duckdb
 import pyarrow as pa
 
 from costlab import shipped
-from costlab.domain.errors import ConfigError
+from costlab.domain.errors import ConfigError, LakeError
 from costlab.domain.tables import TABLES
 from costlab.store.lake import Lake
-from costlab.store.reading import connect, interruptible, name, select_files, text
+from costlab.store.reading import connect, interruptible, name, readable, select_files, text
 from costlab.store.schema import empty
 
 _ROWS_AT_ONCE = 65_536
@@ -52,7 +52,8 @@ class Warehouse:
         """A warehouse over the days that are complete, or committed as incomplete."""
         connection, files = connect(), lake.readable_files()
         for table in TABLES:
-            connection.execute(f"create view {name(table)} as {select_files(table, files[table])}")
+            with readable(table):  # its first file is looked at
+                connection.execute(f"create view {name(table)} as {select_files(table, files[table])}")
         return cls._closed(connection, [file for listed in files.values() for file in listed])
 
     @classmethod
@@ -114,6 +115,11 @@ def _told() -> Iterator[None]:
         with interruptible():
             yield
     except duckdb.Error as error:
+        if ".parquet'" in str(error) or isinstance(error, duckdb.IOException):
+            raise LakeError(
+                f"a file of the lake cannot be read: {str(error).partition(chr(10))[0]}",
+                "costlab doctor --files names the damaged days and how to mend them",
+            ) from error
         said = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
         raise ConfigError(
             f"SQL: {said[:300]}", "costlab tables lists the tables and their columns"

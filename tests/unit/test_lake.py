@@ -18,6 +18,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from small_lake import DAY, commit, findings, replace_day, run_row, usage
 
 from costlab.domain.errors import Busy, ConfigError, LakeError, LakeFull
 from costlab.domain.time import Day
@@ -28,31 +29,6 @@ from costlab.store.lake import DayState, Lake
 from costlab.store.rows import OnDisk, StoredRows
 from costlab.store.schema import conform, empty, ordered
 from costlab.store.warehouse import Warehouse
-
-DAY = Day(date(2026, 11, 22))
-
-
-def findings(*rules: str, day: Day = DAY) -> pa.Table:
-    n = len(rules)
-    columns = {
-        "cluster": ["prod"] * n, "date": [day.date] * n, "rule": list(rules), "severity": ["info"] * n,
-        "subject": ["s"] * n, "message": ["m"] * n, "amount": pa.nulls(n, pa.decimal128(18, 6)),
-    }  # fmt: skip
-    return conform("findings", columns)
-
-
-def run_row(**changes: Any) -> dict[str, Any]:
-    return {
-        "status": "complete", "coverage": 1.0, "signals": {}, "signal_coverage": {}, "scrape_interval_s": {}, "samples": 1, "source": "s",
-        "engine": "e", "limits": {}, "warnings": [], "costlab_version": "0", "config_hash": "c", "prices_hash": "p", "forced": None,
-        "versions": {}, **changes,
-    }  # fmt: skip
-
-
-def commit(lake: Lake, rows: pa.Table, day: Day = DAY, **changes: Any) -> None:
-    before = lake.run("prod", day)
-    written = lake.write("findings", "prod", day, rows, before)
-    lake.commit_run("prod", day, run_row(**changes), {"findings": written}, before)
 
 
 def rules(lake: Lake) -> list[str]:
@@ -231,23 +207,6 @@ def test_everything_new_is_synced_before_a_write_returns(lake: Lake, monkeypatch
     new = {str(path) for path in {*lake.path.rglob("*")} - before}
     assert new <= set(synced)
     assert str(lake.path) in synced
-
-
-def usage(*watts: int, day: Day = DAY) -> pa.Table:
-    n = len(watts)
-    columns = {
-        "cluster": ["prod"] * n, "date": [day.date] * n, "gpu_key": list(range(n)), "container_key": [None] * n,
-        "ts": pa.array([0] * n, pa.timestamp("us", tz="UTC")), "dt_s": pa.array([60] * n, pa.float32()),
-        "busy_ratio": pa.array([0.5] * n, pa.float32()), "memory_used_bytes": [0.0] * n,
-        "power_watts": pa.array(watts, pa.float32()),
-    }  # fmt: skip
-    return conform("gpu_usage", columns)
-
-
-def replace_day(lake: Lake, tables: dict[str, pa.Table], day: Day = DAY, **changes: Any) -> None:
-    before = lake.run("prod", day)
-    with lake.replacing("prod", day, tables, before) as written:
-        lake.commit_run("prod", day, run_row(**changes), written, before)
 
 
 def old(day: Day = DAY) -> dict[str, pa.Table]:

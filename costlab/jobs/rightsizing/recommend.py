@@ -32,20 +32,33 @@ class Recommended:
     outcome: Outcome
 
 
-def recommend_day(lake: Lake, settings: Settings, cluster: str, day: Day) -> Recommended:
+def recommend_day(
+    lake: Lake, settings: Settings, cluster: str, day: Day, *, afresh: bool = False
+) -> Recommended:
     """Write the day's advice into the lake, from it and the days before; what is the same is not written again.
+
+    afresh: without what it was before, whose file may be damaged.
 
     Raises ConfigError when the day is not in the lake, or for an unknown policy; and what the lake raises.
     """
     before = _measured(lake, cluster, day)
+    if afresh:
+        _keep(lake, cluster, day, empty("advice"), before)
+        before = _measured(lake, cluster, day)
     rows = advice_of(Warehouse.over(lake), settings, cluster, day, settings.rightsizing.days)
+    changed = _keep(lake, cluster, day, rows, before)
+    advised = rows.num_rows - rows["proposed_request"].null_count
+    what = "committed" if changed else "unchanged, nothing committed"
+    line = f"{cluster} {day}: advice, {advised} changes in {rows.num_rows} rows, {what}"
+    return Recommended(rows, Outcome(line))
+
+
+def _keep(lake: Lake, cluster: str, day: Day, rows: pa.Table, before: Run) -> bool:
+    """Write a day's advice in the place of what was there; whether it is other than that."""
     with lake.replacing(cluster, day, {"advice": rows}, before) as written:
         run = {name: value for name, value in before.items() if name not in ("content", "files", "versions")}
         lake.commit_run(cluster, day, run, written, before)
-    advised = rows.num_rows - rows["proposed_request"].null_count
-    what = "committed" if written["advice"].changed else "unchanged, nothing committed"
-    line = f"{cluster} {day}: advice, {advised} changes in {rows.num_rows} rows, {what}"
-    return Recommended(rows, Outcome(line))
+    return written["advice"].changed
 
 
 def recommended(

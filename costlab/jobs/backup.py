@@ -1,0 +1,45 @@
+"""Copy the lake into a place of backups, and tell what was new in it."""
+
+from datetime import datetime
+from pathlib import Path
+
+from costlab.domain.errors import ConfigError
+from costlab.store.backup import back_up, forget
+from costlab.store.bucket import Bucket
+from costlab.store.lake import Lake
+from costlab.store.manifest import Manifest
+from costlab.store.vault import Folder, Vault
+
+
+def backup(lake: Lake, place: str, now: datetime, keep: int | None) -> str:
+    """Make a backup, then forget all but the newest `keep`; one line about it. Raises what `back_up` raises."""
+    copied = back_up(lake, vault_at(place, lake.path), now)
+    line = f"backed up {lake.path} as {told(copied.manifest)}; new: {copied.new_files:,} files, {_mib(copied.new_bytes)}"
+    if keep is None:
+        return line
+    gone = forget(vault_at(place, lake.path), keep)
+    return f"{line}; of earlier backups {gone:,} files were deleted"
+
+
+def vault_at(place: str, lake: Path) -> Vault:
+    """The backups of a place: a folder, or s3://bucket/folder. Raises ConfigError when it and the lake are in each other."""
+    if "://" in place:
+        return Bucket(place)
+    folder = Path(place)
+    ours, theirs = lake.resolve(), folder.resolve()
+    if ours.is_relative_to(theirs) or theirs.is_relative_to(ours):
+        raise ConfigError(
+            f"the backup {place} and the lake {lake} are in each other", "name a folder beside the lake"
+        )
+    return Folder(folder)
+
+
+def told(manifest: Manifest) -> str:
+    """A backup in words."""
+    return (
+        f"{manifest.at}: {manifest.days:,} days, {len(manifest.items):,} files, {_mib(manifest.size_bytes)}"
+    )
+
+
+def _mib(size_bytes: int) -> str:
+    return f"{size_bytes / 2**20:,.1f} MiB"

@@ -1,0 +1,60 @@
+"""Whether every file of the lake is as it was written: all of them are read."""
+
+from collections.abc import Iterator
+from itertools import groupby
+
+from costlab.config.settings import Settings
+from costlab.domain.errors import CostlabError
+from costlab.jobs.doctor.check import Check, Status
+from costlab.store.inspection import Damage, Inspection, Kind, inspect
+from costlab.store.lake import Lake
+
+_RESTORE = "bring the lake back elsewhere with costlab restore, from before it was damaged"
+
+
+def lake_files(settings: Settings) -> list[Check]:
+    """Each damage with its mend; a line that says what was read."""
+    try:
+        lake = Lake.open(settings.lake, settings.timezone)
+        with lake.locked():
+            found = inspect(lake)
+    except CostlabError as fault:
+        return [Check(Status.FAIL, "lake", fault.message, fault.hint)]
+    return [*_damages(found), *_loose(found), _read(found)]
+
+
+def _damages(found: Inspection) -> Iterator[Check]:
+    for damage in found.damages:
+        if damage.where is None:
+            yield Check(Status.FAIL, damage.table, damage.text, _RESTORE)
+    days = sorted((d for d in found.damages if d.where is not None), key=_place)
+    for (cluster, day, kind), faults in groupby(days, key=_place):
+        text = "; ".join(f"{fault.table} {fault.text}" for fault in faults)
+        measure = f"costlab nightly --date {day}"
+        if kind == Kind.UNFINISHED:
+            yield Check(Status.WARN, f"{cluster} {day}", f"no reader sees it: {text}", f"{measure} ends it")
+        else:
+            mend = f"{measure} --force damaged, while Prometheus has the day; else {_RESTORE}"
+            yield Check(Status.FAIL, f"{cluster} {day}", text, mend)
+
+
+def _place(damage: Damage) -> tuple[str, str, str]:
+    cluster, day = damage.where or ("", "")
+    return cluster, str(day), damage.kind
+
+
+def _loose(found: Inspection) -> Iterator[Check]:
+    if found.loose:
+        size_bytes = sum(path.stat().st_size for path in found.loose)
+        text = f"{len(found.loose):,} files that no table lists, {size_bytes / 2**20:,.1f} MiB"
+        yield Check(
+            Status.OK, "loose files", f"{text}: costlab prune deletes them when they are three days old"
+        )
+
+
+def _read(found: Inspection) -> Check:
+    bad = len({damage.where for damage in found.damages})
+    text = f"{found.days:,} days, {found.files:,} files, {found.size_bytes / 2**20:,.1f} MiB were read"
+    if bad:
+        return Check(Status.FAIL, "lake", f"{text}; what is damaged is named above", _RESTORE)
+    return Check(Status.OK, "lake", f"{text}: all as they were written")

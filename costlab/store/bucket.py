@@ -1,0 +1,127 @@
+"""Backups in an object store that speaks S3: an object is there whole or not at all, and puts may come twice.
+
+There is no lock: two backups at once do no harm, as equal bytes have equal names, and what is younger than a day is not
+deleted, which another one may be about to name in its manifest.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from urllib.parse import urlsplit
+
+import pyarrow as pa
+import pyarrow.fs
+
+from costlab.domain.errors import Busy, ConfigError
+from costlab.store.vault import PIECE_BYTES
+
+_YOUNG = timedelta(days=1)
+# What asking again does not mend, as the library words it.
+_REFUSED = re.compile("NO_SUCH_BUCKET|ACCESS_DENIED|INVALID|SIGNATURE|UNRECOGNIZED|MISSING|REQUEST_EXPIRED")
+
+
+class Bucket:
+    """A place such as s3://bucket/costlab; credentials and region are looked for where Amazon's own tools look."""
+
+    def __init__(self, address: str) -> None:
+        """Raises ConfigError for an address that is none, or holds a secret."""
+        if "@" in urlsplit(address).netloc:
+            raise ConfigError(
+                "the address of the backups holds a password",
+                "leave it out, and set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile",
+            )
+        self._address = address
+        try:
+            self._store, self._root = pa.fs.FileSystem.from_uri(address)
+        except (pa.ArrowException, OSError) as error:
+            raise ConfigError(
+                f"{address} is no address of backups: {error}",
+                "write s3://bucket/folder, with ?endpoint_override=HOST:PORT&scheme=https for a store of your own",
+            ) from error
+
+    def __str__(self) -> str:
+        """Its address."""
+        return self._address
+
+    def names(self, folder: str) -> list[str]:
+        """What lies in a folder."""
+        return sorted(self._found(folder))
+
+    def loose(self, held: set[str]) -> list[str]:
+        """The files that are not among those, and that nobody is about to name."""
+        oldest = datetime.now(UTC) - _YOUNG
+        return [
+            name
+            for name, info in sorted(self._found("files").items())
+            if name not in held and info.mtime < oldest
+        ]
+
+    def size_bytes(self, name: str) -> int | None:
+        """The object's size; None when there is none."""
+        return self._sizes.get(name)
+
+    def put(self, name: str, pieces: Iterator[bytes]) -> None:
+        """Write an object; one that broke off is too small, and is written again by the next backup."""
+        path = f"{self._root}/{name}"
+        size_bytes = 0
+        with _asking(self._address):
+            stream = self._store.open_output_stream(path)
+            try:
+                for piece in pieces:
+                    size_bytes += len(piece)
+                    stream.write(piece)
+            except BaseException:
+                # Closing is the only way to end an upload, and gives the half of it a name.
+                with suppress(OSError):
+                    stream.close()
+                    self._store.delete_file(path)
+                raise
+            stream.close()
+        self._sizes[name] = size_bytes
+
+    def pieces(self, name: str) -> Iterator[bytes]:
+        """The object's bytes."""
+        with (
+            _asking(self._address),
+            self._store.open_input_stream(f"{self._root}/{name}") as stream,
+        ):
+            while piece := stream.read(PIECE_BYTES):
+                yield piece
+
+    def delete(self, name: str) -> None:
+        """The object is gone."""
+        with _asking(self._address):
+            self._store.delete_file(f"{self._root}/{name}")
+        self._sizes.pop(name, None)
+
+    def locked(self) -> AbstractContextManager[None]:
+        """Nothing is locked."""
+        return nullcontext()
+
+    @cached_property
+    def _sizes(self) -> dict[str, int]:
+        """Of all files, asked for once: a question an object would take minutes."""
+        return {name: info.size for name, info in self._found("files").items()}
+
+    def _found(self, folder: str) -> dict[str, pa.fs.FileInfo]:
+        selector = pa.fs.FileSelector(f"{self._root}/{folder}", recursive=True, allow_not_found=True)
+        with _asking(self._address):
+            infos = self._store.get_file_info(selector)
+        start = len(self._root) + 1
+        return {info.path[start:]: info for info in infos if info.type == pa.fs.FileType.File}
+
+
+@contextmanager
+def _asking(address: str) -> Iterator[None]:
+    """Inside the block a store that refuses is a fault of the configuration, and one that does not answer is busy."""
+    try:
+        yield
+    except OSError as error:
+        said = f"{address}: {str(error).partition(chr(10))[0]}"
+        if _REFUSED.search(said):
+            raise ConfigError(
+                said, "see that the bucket is there, and that these credentials may use it"
+            ) from error
+        raise Busy(said, "run the same command again: what was copied is not copied twice") from error

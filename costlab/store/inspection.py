@@ -1,0 +1,159 @@
+"""Look at every file of a lake: what is missing, cut, changed or loose, named by table and day."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+import pyarrow as pa
+
+from costlab.domain.errors import LakeError
+from costlab.domain.tables import IMPORTED, TABLES
+from costlab.domain.time import Day
+from costlab.store.content import content_hash
+from costlab.store.delta import LOG, DeltaFolder, Key, Snapshot
+from costlab.store.lake import PRUNED, Lake, Run
+from costlab.store.pruning import actions
+from costlab.store.rows import Rows, StoredRows
+
+_STREAMED = ("container_usage", "gpu_usage")  # one file a day, in the declared order, too large for memory
+
+
+class Kind(StrEnum):
+    """What a damage calls for."""
+
+    DAY = "day"  # this day has to be measured again, or brought back
+    TABLE = "table"  # of the table nothing can be read
+    UNFINISHED = "unfinished"  # no reader sees it: a run broke off
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """One fault. where: cluster and day; None when it is of the whole table."""
+
+    kind: Kind
+    table: str
+    where: Key | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What was found, and how much was looked at; loose: files that no table lists."""
+
+    damages: tuple[Damage, ...]
+    days: int
+    files: int
+    size_bytes: int
+    loose: tuple[Path, ...]
+
+
+def inspect(lake: Lake) -> Inspection:
+    """Every fault of a lake whose head is sound: in logs, files and, by its hash, each row that `runs` vouches for.
+
+    What a run writes meanwhile would look like a fault: the caller holds the lock.
+    """
+    damages: list[Damage] = []
+    snapshots: dict[str, Snapshot] = {}
+    sizes: dict[Path, int] = {}
+    for table in TABLES:
+        try:
+            snapshots[table] = _opened(lake, table)
+            sizes |= _sizes(lake.path / table, snapshots[table])
+        except LakeError as fault:
+            damages.append(Damage(Kind.TABLE, table, None, fault.message))
+    runs: Mapping[Key, Run] | None = None
+    if "runs" in snapshots:
+        try:
+            runs = lake.runs(snapshots["runs"])
+        except LakeError as fault:
+            damages.append(Damage(Kind.TABLE, "runs", None, fault.message))
+    for table, snapshot in snapshots.items():
+        for where in sorted(snapshot.files.keys() | (runs or {}).keys()):
+            damages += _day_faults(lake, table, where, snapshot, runs, sizes)
+    loose = tuple(
+        path
+        for table in snapshots
+        for path in sorted((lake.path / table).glob("cluster=*/date=*/*"))
+        if path not in sizes
+    )
+    return Inspection(tuple(damages), len(runs or ()), len(sizes), sum(sizes.values()), loose)
+
+
+def _opened(lake: Lake, table: str) -> Snapshot:
+    """The table as it is now. Raises LakeError, also for a log that Delta Lake would read up to its hole."""
+    entries = sorted((lake.path / table / LOG).glob("*.json"))
+    for number, entry in enumerate(entries):
+        if int(entry.stem) != number:
+            raise LakeError(f"{entry.parent} lacks entry {number}")
+        actions(entry)
+    return DeltaFolder(lake.path, table).snapshot()
+
+
+def _sizes(folder: Path, snapshot: Snapshot) -> dict[Path, int]:
+    """How large each file that the table lists was when it was written."""
+    said = {
+        added["path"]: int(added["size"])
+        for entry in sorted((folder / LOG).glob("*.json"))
+        for action in actions(entry)
+        if (added := action.get("add"))
+    }
+    return {folder / file: said[file] for files in snapshot.files.values() for file in files}
+
+
+def _day_faults(
+    lake: Lake, table: str, where: Key, snapshot: Snapshot, runs: Mapping[Key, Run] | None, sizes: Mapping[Path, int]
+) -> Iterator[Damage]:  # fmt: skip
+    """What is wrong with one day of one table: the first fault of it."""
+    files = [lake.path / table / file for file in snapshot.files.get(where, ())]
+    fault = next((fault for file in files if (fault := _file_fault(file, sizes[file]))), "")
+    if fault:
+        yield Damage(Kind.DAY, table, where, fault)
+        return
+    if table == "runs" or table in IMPORTED or runs is None:
+        if fault := _unreadable(lake, table, where):
+            yield Damage(Kind.DAY, table, where, fault)
+        return
+    run = runs.get(where)
+    vouched = run["files"].get(table) if run else None
+    if vouched == PRUNED or (vouched is None and not files):
+        return
+    if run is None or vouched is None:
+        yield Damage(Kind.UNFINISHED, table, where, "has rows that no run vouches for")
+    elif vouched != "\n".join(snapshot.files.get(where, ())):
+        yield Damage(Kind.DAY, table, where, "has other files than `runs` lists: a run broke off")
+    elif fault := _changed(lake, table, where, files, run["content"][table]):
+        yield Damage(Kind.DAY, table, where, fault)
+
+
+def _file_fault(file: Path, size_bytes: int) -> str:
+    try:
+        there = file.stat().st_size
+    except FileNotFoundError:
+        return f"lacks {file}"
+    except OSError as error:
+        return f"{file} cannot be looked at: {error.strerror}"
+    return "" if there == size_bytes else f"{file} has {there:,} bytes instead of {size_bytes:,}"
+
+
+def _unreadable(lake: Lake, table: str, where: Key) -> str:
+    try:
+        lake.read(table, where[0], Day(where[1], lake.timezone))
+    except LakeError as fault:
+        return fault.message
+    return ""
+
+
+def _changed(lake: Lake, table: str, where: Key, files: list[Path], content: str) -> str:
+    """Why the rows are not those that were written; empty when their hash says that they are."""
+    cluster, day = where
+    try:
+        rows: Rows = (
+            StoredRows(table, cluster, day, files[0])
+            if table in _STREAMED and len(files) == 1
+            else lake.read(table, cluster, Day(day, lake.timezone))
+        )
+        same = content_hash(rows) == content
+    except (LakeError, pa.ArrowException) as fault:
+        return f"cannot be read: {fault}"
+    return "" if same else "has other rows than were written"
