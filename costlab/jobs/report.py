@@ -1,13 +1,14 @@
 """Write the daily report of one cluster: HTML, Markdown and CSV, from named queries over the lake."""
 
 import re
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 from costlab.config.settings import Settings
 from costlab.domain.errors import ConfigError
 from costlab.domain.time import Day
-from costlab.publish.files import put
+from costlab.publish.files import put, take_away
 from costlab.render.html import report_html
 from costlab.render.page import build
 from costlab.render.text import report_markdown, rows_csv
@@ -71,6 +72,18 @@ def write_report(lake: Lake, settings: Settings, cluster_id: str, day: Day, out:
 def reported(out: Path, cluster_id: str, day: Day) -> bool:
     """Whether every file of the day's report is there."""
     return all((out / cluster_id / str(day) / name).is_file() for name in FILES)
+
+
+def clear_reports(out: Path, cluster_id: str, before: date) -> list[str]:
+    """Remove the files of the reports of earlier days, and nothing else; those days, oldest first.
+
+    Raises ConfigError when one cannot be removed.
+    """
+    home = out / cluster_id
+    days = (
+        sorted(entry.name for entry in home.iterdir() if _DATE.fullmatch(entry.name)) if home.is_dir() else ()
+    )
+    return [day for day in days if day < before.isoformat() and take_away(home / day, FILES)]
 
 
 def render_report(warehouse: Warehouse, currency: str, cluster_id: str, day: Day) -> dict[str, bytes]:
