@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from costlab.cli.filters import demand_known
 from costlab.cli.frame import Desk
 from costlab.cli.options import ClusterId, Out, Output, WindowText
 from costlab.domain.bills import CostKind
@@ -68,6 +69,7 @@ def reconcile(
     desk: Desk = ctx.obj
     settings = desk.settings()
     lake = Lake.open(settings.lake)
+    demand_known(cluster, lake, settings)
     dates = parse_window(window, desk.now, lake.timezone)
     rows = reconciliation(Warehouse.over(lake), dates, cluster)
     show(Answer("costlab.bill-reconcile/1", rows, dates, settings.prices.currency, total=True), output, out)

@@ -343,6 +343,41 @@ def test_questions_that_cannot_be_answered(
 FAULTS = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, CostlabError)]
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        "cost", "energy", "recommend --dry-run", "savings", "idle", "explain api", "patch", "backtest", "bill reconcile",
+        "export focus",
+    ],
+)  # fmt: skip
+def test_a_cluster_that_nobody_knows_is_refused(demo: Path, command: str) -> None:
+    done = run(*command.split(), "--cluster", "dmo", "--lake", demo / "lake")
+    says(done, 2, "there is no cluster 'dmo'; did you mean 'demo'?", "known: demo")
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        ("cost -n nlpp", "no charge of the window is of namespace 'nlpp'; did you mean 'nlp'?"),
+        (
+            "energy --team zzz",
+            "no charge of the window is of team 'zzz'; `costlab cost --by team` lists them",
+        ),
+        (
+            "idle -n nlp --team vision",
+            "no charge of the window is of namespace 'nlp' and team 'vision' at once",
+        ),
+        ("savings --team visio", "no charge is of team 'visio'; did you mean 'vision'?"),
+        ("recommend --dry-run -n nlpp", "no charge is of namespace 'nlpp'; did you mean 'nlp'?"),
+    ],
+)
+def test_a_filter_that_fits_nothing_is_said(demo: Path, args: str, said: str) -> None:
+    done = run(*args.split(), "--lake", demo / "lake")
+    assert done.exit_code == 0
+    assert f"warning: {said}" in done.stderr.splitlines()
+    assert "fits what was asked for" not in done.stderr
+
+
 @pytest.mark.usefixtures("config")
 @pytest.mark.parametrize("kind", FAULTS, ids=lambda kind: kind.__name__)
 def test_every_kind_of_error_ends_with_its_own_code(

@@ -132,6 +132,18 @@ def changed(**columns: Callable[[int], Sequence[str | None]]) -> Warehouse:
     return Warehouse.over_tables({"charges": conform("charges", arrays)})
 
 
+@pytest.mark.parametrize("by", ["node", "pod"])
+def test_namesakes_of_several_clusters_are_not_added_up(by: str) -> None:
+    twins = changed(cluster=lambda count: ["a", "b"] * (count // 2) + ["a"] * (count % 2))
+    rows = cost_table(twins, [by], WEEK, EVERYTHING).to_pylist()[:-1]
+    truth = twins.sql(
+        f"select cluster, {by}, sum(cost) as cost from charges where {by} is not null group by all"
+    )
+    names = {(row["cluster"], row[by]): row["cost"] for row in rows if not row[by].startswith("(")}
+    assert names == {(row["cluster"], row[by]): row["cost"] for row in truth.to_pylist()}
+    assert len({name for _, name in names}) < len(names)
+
+
 def test_two_currencies_do_not_add_up() -> None:
     mixed = changed(currency=lambda count: ["EUR"] + ["USD"] * (count - 1))
     with pytest.raises(ConfigError, match="holds EUR and USD, which do not add up"):
