@@ -17,7 +17,7 @@ def demand_known(cluster: str | None, lake: "Lake", settings: "Settings") -> Non
     from costlab.jobs.asked import refuse_unknown
 
     configured = [each.id for each in settings.clusters]
-    if cluster not in (None, *configured):
+    if cluster is not None and cluster not in configured:
         refuse_unknown(cluster, {*configured, *(name for name, _ in lake.states())})
 
 
