@@ -62,7 +62,7 @@ def reconcile(
     from costlab.cli.dates import parse_window
     from costlab.cli.formats import Answer
     from costlab.cli.show import show
-    from costlab.jobs.billing import reconciliation
+    from costlab.jobs.billing import reconciliation, unmeasured
     from costlab.store.lake import Lake
     from costlab.store.warehouse import Warehouse
 
@@ -71,5 +71,8 @@ def reconcile(
     lake = Lake.open(settings.lake)
     demand_known(cluster, lake, settings)
     dates = parse_window(window, desk.now, lake.timezone)
-    rows = reconciliation(Warehouse.over(lake), dates, cluster)
+    warehouse = Warehouse.over(lake)
+    rows = reconciliation(warehouse, dates, cluster)
     show(Answer("costlab.bill-reconcile/1", rows, dates, settings.prices.currency, total=True), output, out)
+    for what, days in unmeasured(warehouse, dates, cluster).items():
+        typer.echo(f"warning: billed days of {what}: {', '.join(days)}", err=True)

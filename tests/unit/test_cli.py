@@ -168,6 +168,11 @@ def test_a_bill_is_imported_and_held_against_the_charges(demo: Path, config: Pat
     bill = written(
         config / "b.csv", line("cpu-1", "10"), line("", "2", ChargeCategory="Tax", ServiceName="tax")
     )
+    month = written(
+        config / "month.csv",
+        line("cpu-1", "10"),
+        *(line("cpu-1", "9", f"2026-11-{day}T00", f"2026-11-{day + 1}T00") for day in (17, 18)),
+    )
     dry = run("bill", "import", bill, "--dry-run", "-o", "json")
     assert (dry.exit_code, dry.stderr) == (
         0, "nothing was written: --dry-run\nnext: costlab compute --cluster demo --date 2026-11-20\n",
@@ -181,6 +186,10 @@ def test_a_bill_is_imported_and_held_against_the_charges(demo: Path, config: Pat
     rows = {row["node"] or row["service"]: row for row in json.loads(done.stdout)["rows"]}
     assert (rows["cpu-1"]["reason"], rows["cpu-1"]["charged_cost"]) == ("settled", "10.000000")
     assert (rows["cpu-2"]["reason"], rows["tax"]["reason"]) == ("not in the bill", "tax")
+    assert done.stderr == ""
+    run("bill", "import", month)
+    done = run("bill", "reconcile", "--window", "2026-11")
+    assert done.stderr == "warning: billed days of demo, missing: 2026-11-17, 2026-11-18\n"
     bill.write_text("ResourceId\n")
     says(run("bill", "import", bill), 2, "are missing", "FOCUS")
     (config / "costlab.yaml").write_text(
