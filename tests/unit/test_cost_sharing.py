@@ -273,10 +273,20 @@ def test_idle_that_nobody_can_bear_stays(idle: ShareIdle) -> None:
     assert_costs(found, {"ns": 11 - stays, "(idle)": stays})
 
 
-def test_koku_unallocated_by_slice_hours() -> None:  # cases 46 and 47
+@pytest.mark.parametrize(
+    ("unallocated", "parts"),
+    [
+        pytest.param("1000", (444.4444, 333.3333, 222.2222), id="46"),
+        pytest.param("29.761905", (13.2275, 9.9206, 6.6138), id="44"),
+    ],
+)
+def test_koku_unallocated_by_slice_hours(unallocated: str, parts: tuple[float, ...]) -> None:
     rows = [charge(str(hours), namespace=f"p{hours}", resource="gpu") for hours in (8, 6, 4)]
-    shared = costs(lake([*rows, charge("1000", kind="idle", resource="gpu")]), "namespace", idle=IDLE)
-    assert_costs(shared, {"p8": 8 + 444.4444, "p6": 6 + 333.3333, "p4": 4 + 222.2222})
+    shared = costs(lake([*rows, charge(unallocated, kind="idle", resource="gpu")]), "namespace", idle=IDLE)
+    assert_costs(shared, {f"p{hours}": hours + part for hours, part in zip((8, 6, 4), parts, strict=True)})
+
+
+def test_koku_a_workers_unallocated_cost() -> None:  # case 47
     projects = [charge("25", namespace="a"), charge("75", namespace="b"), charge("100", namespace="worker")]
     table = cost_table(
         lake(projects), ["namespace"], WINDOW, Filters(), share=Share(namespaces=("worker",))
