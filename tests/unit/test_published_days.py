@@ -1,5 +1,7 @@
 """Published cases of OpenCost for what a pod occupied and used: their inputs through a whole day of this code."""
 
+from typing import Any
+
 import pytest
 from small_world import Measured, World, at
 
@@ -13,7 +15,7 @@ GPU = "nvidia_com_gpu"
 def added() -> Measured:
     """Two pods of different hours: their allocations are added up there, as charges are here."""
     world = World().node(cpu=8.0, memory=64 * GIB, nvidia_com_gpu=1.0)
-    first = {"start_ms": at(0), "end_ms": at(12)}
+    first: dict[str, Any] = {"start_ms": at(0), "end_ms": at(12)}
     world.pod("a1", requests={"cpu": 2.0, "memory": 8 * GIB, GPU: 1.0}, **first)
     world.use("a1", cpu=1.0, memory=4 * GIB, **first)
     world.pod("a2", requests={"cpu": 1.0}, start_ms=at(6))
