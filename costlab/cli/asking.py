@@ -40,7 +40,7 @@ def cost(
     from costlab.cli.show import show
     from costlab.domain.time import day_of
     from costlab.jobs.asked import Filters
-    from costlab.jobs.cost import cost_table, currency_of, quality
+    from costlab.jobs.cost import cost_table, currency_of, quality, unknown_labels
     from costlab.store.lake import Lake
     from costlab.store.warehouse import Warehouse
 
@@ -58,6 +58,11 @@ def cost(
     _warn(f"{seen.complete_days} of {seen.days} days are complete", when=seen.complete_days < seen.days)
     if not say_unmatched(warehouse, filters, dates):
         _warn("no charge of the window fits what was asked for", when=rows.num_rows == 1)
+    for label in unknown_labels(rows):
+        _warn(
+            f"no pod shows the label {label!r}; kube-state-metrics shows those of --metric-labels-allowlist",
+            when=rows.num_rows > 1,
+        )
     unpriced = rows["unpriced_charges"][-1].as_py()
     _warn(f"{unpriced} charges have no price and are in no sum", when=unpriced > 0)
 

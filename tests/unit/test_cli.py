@@ -376,6 +376,10 @@ def test_a_cluster_that_nobody_knows_is_refused(demo: Path, command: str) -> Non
             "idle -n nlp --team vision",
             "no charge of the window is of namespace 'nlp' and team 'vision' at once",
         ),
+        (
+            "cost --by label:apq",
+            "no pod shows the label 'apq'; kube-state-metrics shows those of --metric-labels-allowlist",
+        ),
         ("savings --team visio", "no charge is of team 'visio'; did you mean 'vision'?"),
         ("recommend --dry-run -n nlpp", "no charge is of namespace 'nlpp'; did you mean 'nlp'?"),
     ],
