@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from costlab.cli.filters import demand_known, say_unmatched
 from costlab.cli.frame import Desk
 from costlab.cli.options import ClusterId, DateText, Namespace, Out, Output, Team, WindowText
 from costlab.domain.errors import ConfigError, ExitCode
@@ -64,6 +65,7 @@ def recommend(
     from costlab.jobs.rightsizing.gate import SCHEMA, FailOn, differences
     from costlab.jobs.rightsizing.recommend import recommended
     from costlab.store.lake import Lake
+    from costlab.store.warehouse import Warehouse
 
     desk: Desk = ctx.obj
     settings, bounds = desk.settings(), [FailOn.parse(text) for text in fail_on or ()]
@@ -71,6 +73,7 @@ def recommend(
         raise ConfigError("--date and --window exclude each other", "a window names its own last day")
     earlier = _baseline(baseline) if baseline else None
     lake = Lake.open(settings.lake)
+    demand_known(cluster, lake, settings)
     if window:
         dates = parse_window(window, desk.now, lake.timezone)
     else:
@@ -82,12 +85,14 @@ def recommend(
     rows = recommended(
         lake, settings, _clusters(lake, settings, cluster), day, len(dates), policy=policy, keep=keep
     )
-    rows = chosen(rows, Filters(None, namespace, team))
+    filters = Filters(cluster, namespace, team)
+    rows = chosen(rows, filters)
     currency, advice = currency_of(rows), rows.to_pylist()
     if earlier is not None:
         advice = differences(advice, earlier)
         rows = difference_table(advice)
     show(Answer(SCHEMA, rows, dates, currency), output, out)
+    say_unmatched(Warehouse.over(lake), filters)
     _hold(bounds, [row for row in advice if row.get("difference") != "gone"])
 
 
@@ -112,10 +117,12 @@ def savings(
     desk: Desk = ctx.obj
     settings = desk.settings()
     lake = Lake.open(settings.lake)
+    demand_known(cluster, lake, settings)
     day = parse_day(date, desk.now, lake.timezone)
     warehouse = Warehouse.over(lake)
     days = advised_days(warehouse, str(day), cluster)
-    rows, currency = savings_table(warehouse, days, Filters(None, namespace, team))
+    filters = Filters(cluster, namespace, team)
+    rows, currency = savings_table(warehouse, days, filters)
     show(
         Answer("costlab.savings/1", rows, currency=currency or settings.prices.currency, total=True),
         output,
@@ -123,6 +130,7 @@ def savings(
     )
     if not days:
         typer.echo(f"warning: the lake holds no advice up to {day}: costlab recommend makes it", err=True)
+    say_unmatched(warehouse, filters)
 
 
 def idle(
@@ -153,12 +161,15 @@ def idle(
     desk: Desk = ctx.obj
     settings = desk.settings()
     lake = Lake.open(settings.lake)
+    demand_known(cluster, lake, settings)
     dates = parse_window(window, desk.now, lake.timezone)
     warehouse = Warehouse.over(lake)
-    rows, currency = idle_table(warehouse, dates, Filters(cluster, namespace, team), gpus=gpus)
+    filters = Filters(cluster, namespace, team)
+    rows, currency = idle_table(warehouse, dates, filters, gpus=gpus)
     seen = quality(warehouse, dates, cluster, day_of(desk.now, lake.timezone).date)
     answer = Answer("costlab.idle/1", rows, dates, currency or settings.prices.currency, seen, total=True)
     show(answer, output, out)
+    say_unmatched(warehouse, filters, dates)
 
 
 def _clusters(lake: "Lake", settings: "Settings", cluster: str | None) -> list[str]:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from costlab.cli.filters import demand_known, say_unmatched
 from costlab.cli.frame import Desk
 from costlab.cli.options import ClusterId, Namespace, Out, Output, Team, WindowText
 from costlab.domain.errors import ConfigError
@@ -54,13 +55,14 @@ def cost(
     from costlab.domain.dates import parse_window
     from costlab.domain.time import day_of
     from costlab.jobs.asked import Filters
-    from costlab.jobs.cost import cost_table, currency_of, quality
+    from costlab.jobs.cost import cost_table, currency_of, quality, unknown_labels
     from costlab.store.lake import Lake
     from costlab.store.warehouse import Warehouse
 
     desk: Desk = ctx.obj
     settings = desk.settings()
     lake = Lake.open(settings.lake)
+    demand_known(cluster, lake, settings)
     dates = parse_window(window, desk.now, lake.timezone)
     warehouse, filters = Warehouse.over(lake), Filters(cluster, namespace, team)
     asked = [part.strip() for part in by.split(",")]
@@ -69,7 +71,13 @@ def cost(
     currency = currency_of(warehouse, dates, filters) or settings.prices.currency
     show(Answer("costlab.cost/1", rows, dates, currency, seen, total=True), output, out)
     _warn(f"{seen.complete_days} of {seen.days} days are complete", when=seen.complete_days < seen.days)
-    _warn("no charge of the window fits what was asked for", when=rows.num_rows == 1)
+    if not say_unmatched(warehouse, filters, dates):
+        _warn("no charge of the window fits what was asked for", when=rows.num_rows == 1)
+    for label in unknown_labels(rows):
+        _warn(
+            f"no pod shows the label {label!r}; kube-state-metrics shows those of --metric-labels-allowlist",
+            when=rows.num_rows > 1,
+        )
     unpriced = rows["unpriced_charges"][-1].as_py()
     _warn(f"{unpriced} charges have no price and are in no sum", when=unpriced > 0)
 
@@ -106,14 +114,16 @@ def energy(
     desk: Desk = ctx.obj
     settings = desk.settings()
     lake = Lake.open(settings.lake)
+    demand_known(cluster, lake, settings)
     dates = parse_window(window, desk.now, lake.timezone)
     warehouse, filters = Warehouse.over(lake), Filters(cluster, namespace, team)
     rows = energy_used(warehouse, settings, [part.strip() for part in by.split(",")], dates, filters)
     seen = quality(warehouse, dates, cluster, day_of(desk.now, lake.timezone).date)
     show(Answer("costlab.energy/1", rows, dates, quality=seen), output, out)
     _warn(f"{seen.complete_days} of {seen.days} days are complete", when=seen.complete_days < seen.days)
-    unmeasured = rows["energy_kwh"][-1].as_py() is None
-    _warn("nothing tells of energy: no GPU's power or energy, and no Kepler", when=unmeasured)
+    if not say_unmatched(warehouse, filters, dates):
+        unmeasured = rows["energy_kwh"][-1].as_py() is None
+        _warn("nothing tells of energy: no GPU's power or energy, and no Kepler", when=unmeasured)
 
 
 def sql(

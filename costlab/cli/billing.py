@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from costlab.cli.filters import demand_known
 from costlab.cli.frame import Desk
 from costlab.cli.options import ClusterId, Out, Output, WindowText
 from costlab.domain.bills import CostKind
@@ -61,13 +62,17 @@ def reconcile(
     from costlab.cli.formats import Answer
     from costlab.cli.show import show
     from costlab.domain.dates import parse_window
-    from costlab.jobs.billing import reconciliation
+    from costlab.jobs.billing import reconciliation, unmeasured
     from costlab.store.lake import Lake
     from costlab.store.warehouse import Warehouse
 
     desk: Desk = ctx.obj
     settings = desk.settings()
     lake = Lake.open(settings.lake)
+    demand_known(cluster, lake, settings)
     dates = parse_window(window, desk.now, lake.timezone)
-    rows = reconciliation(Warehouse.over(lake), dates, cluster)
+    warehouse = Warehouse.over(lake)
+    rows = reconciliation(warehouse, dates, cluster)
     show(Answer("costlab.bill-reconcile/1", rows, dates, settings.prices.currency, total=True), output, out)
+    for what, days in unmeasured(warehouse, dates, cluster).items():
+        typer.echo(f"warning: billed days of {what}: {', '.join(days)}", err=True)

@@ -94,6 +94,25 @@ def reconciliation(warehouse: Warehouse, window: Dates, cluster: str | None) -> 
     return _with_total(rows, {"cluster": "(total)"})
 
 
+def unmeasured(warehouse: Warehouse, window: Dates, cluster: str | None) -> dict[str, list[str]]:
+    """The days of the window that a bill is of and the lake has not, or not as a whole, by cluster and what they are."""
+    text = """
+        select distinct bills.cluster, bills.date, coalesce(runs.status, 'missing') as status
+        from bills
+        left join runs on bills.cluster = runs.cluster and bills.date = runs.date
+        where bills.date >= $start
+            and bills.date < $until
+            and ($cluster is null or bills.cluster = $cluster)
+            and runs.status is distinct from 'complete'
+        order by bills.cluster, status, bills.date
+    """
+    asked = {"start": window.start, "until": window.end, "cluster": cluster}
+    found: dict[str, list[str]] = {}
+    for row in warehouse.sql(text, asked).to_pylist():
+        found.setdefault(f"{row['cluster']}, {row['status']}", []).append(str(row["date"]))
+    return found
+
+
 def _days(lake: Lake, cluster: str, bill: Bill) -> dict[Day, pa.Table]:
     """The bill's rows by day; a day without any of them, where the lake has rows that the bill may replace."""
     table = bill.rows

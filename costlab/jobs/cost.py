@@ -80,6 +80,16 @@ def cost_table(
     return pa.table(ends | {name: rows[name] for name in figures})
 
 
+def unknown_labels(rows: pa.Table) -> list[str]:
+    """The labels among the columns of a cost table that no pod in it has."""
+    return [
+        name.removeprefix(LABEL)
+        for name in rows.column_names
+        if name.startswith(LABEL)
+        and all(value is None or value.startswith("(") for value in rows[name].to_pylist())
+    ]
+
+
 def currency_of(warehouse: Warehouse, window: Dates, filters: Filters) -> str | None:
     """The currency of the window's charges; None when there is none."""
     text = """

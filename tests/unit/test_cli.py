@@ -168,6 +168,11 @@ def test_a_bill_is_imported_and_held_against_the_charges(demo: Path, config: Pat
     bill = written(
         config / "b.csv", line("cpu-1", "10"), line("", "2", ChargeCategory="Tax", ServiceName="tax")
     )
+    month = written(
+        config / "month.csv",
+        line("cpu-1", "10"),
+        *(line("cpu-1", "9", f"2026-11-{day}T00", f"2026-11-{day + 1}T00") for day in (17, 18)),
+    )
     dry = run("bill", "import", bill, "--dry-run", "-o", "json")
     assert (dry.exit_code, dry.stderr) == (
         0, "nothing was written: --dry-run\nnext: costlab compute --cluster demo --date 2026-11-20\n",
@@ -181,6 +186,10 @@ def test_a_bill_is_imported_and_held_against_the_charges(demo: Path, config: Pat
     rows = {row["node"] or row["service"]: row for row in json.loads(done.stdout)["rows"]}
     assert (rows["cpu-1"]["reason"], rows["cpu-1"]["charged_cost"]) == ("settled", "10.000000")
     assert (rows["cpu-2"]["reason"], rows["tax"]["reason"]) == ("not in the bill", "tax")
+    assert done.stderr == ""
+    run("bill", "import", month)
+    done = run("bill", "reconcile", "--window", "2026-11")
+    assert done.stderr == "warning: billed days of demo, missing: 2026-11-17, 2026-11-18\n"
     bill.write_text("ResourceId\n")
     says(run("bill", "import", bill), 2, "are missing", "FOCUS")
     (config / "costlab.yaml").write_text(
@@ -347,6 +356,45 @@ def test_questions_that_cannot_be_answered(
 
 
 FAULTS = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, CostlabError)]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "cost", "energy", "recommend --dry-run", "savings", "idle", "explain api", "patch", "backtest", "bill reconcile",
+        "export focus",
+    ],
+)  # fmt: skip
+def test_a_cluster_that_nobody_knows_is_refused(demo: Path, command: str) -> None:
+    done = run(*command.split(), "--cluster", "dmo", "--lake", demo / "lake")
+    says(done, 2, "there is no cluster 'dmo'; did you mean 'demo'?", "known: demo")
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        ("cost -n nlpp", "no charge of the window is of namespace 'nlpp'; did you mean 'nlp'?"),
+        (
+            "energy --team zzz",
+            "no charge of the window is of team 'zzz'; `costlab cost --by team` lists them",
+        ),
+        (
+            "idle -n nlp --team vision",
+            "no charge of the window is of namespace 'nlp' and team 'vision' at once",
+        ),
+        (
+            "cost --by label:apq",
+            "no pod shows the label 'apq'; kube-state-metrics shows those of --metric-labels-allowlist",
+        ),
+        ("savings --team visio", "no charge is of team 'visio'; did you mean 'vision'?"),
+        ("recommend --dry-run -n nlpp", "no charge is of namespace 'nlpp'; did you mean 'nlp'?"),
+    ],
+)
+def test_a_filter_that_fits_nothing_is_said(demo: Path, args: str, said: str) -> None:
+    done = run(*args.split(), "--lake", demo / "lake")
+    assert done.exit_code == 0
+    assert f"warning: {said}" in done.stderr.splitlines()
+    assert "fits what was asked for" not in done.stderr
 
 
 @pytest.mark.usefixtures("config")
