@@ -216,6 +216,15 @@ def align(
 
 
 @bare_kernel
+def lay(at_us: Ints, lasted_s: Singles, zero_ms: int, start_ms: Brief, end_ms: Brief) -> None:
+    """Fills start_ms and end_ms, milliseconds since zero_ms, of stretches that began at microseconds and lasted seconds."""
+    for i in range(len(at_us)):
+        begin_ms = at_us[i] // 1000 - zero_ms
+        start_ms[i] = begin_ms
+        end_ms[i] = begin_ms + np.int64(np.rint(np.float64(lasted_s[i]) * 1000))
+
+
+@bare_kernel
 def spread(
     zero_ms: int,
     start_ms: Ints | Brief,

@@ -123,6 +123,12 @@ def align(
     )
 
 
+def lay(at_us: Ints, lasted_s: Singles, zero_ms: int, start_ms: Brief, end_ms: Brief) -> None:
+    """Fills start_ms and end_ms, milliseconds since zero_ms, of stretches that began at microseconds and lasted seconds."""
+    start_ms[:] = at_us // 1000 - zero_ms
+    end_ms[:] = start_ms + np.rint(lasted_s.astype(np.float64) * 1000)
+
+
 def spread(
     zero_ms: int,
     start_ms: Ints | Brief,
