@@ -31,6 +31,7 @@ def import_(
     """Import a bill in the FOCUS format; `costlab compute` then prices the nodes of its days by it."""
     from costlab.cli.formats import Answer
     from costlab.cli.show import show
+    from costlab.domain.dates import windows_of
     from costlab.jobs.billing import import_bill
     from costlab.store.lake import Lake
 
@@ -46,8 +47,8 @@ def import_(
     show(Answer("costlab.bill/1", done.rows, currency=settings.prices.currency, total=True), output, out)
     if dry_run:
         typer.echo("nothing was written: --dry-run", err=True)
-    for day in done.stale:
-        typer.echo(f"next: costlab compute --cluster {chosen[0].id} --date {day}", err=True)
+    for days in windows_of(done.stale):
+        typer.echo(f"next: costlab compute --cluster {chosen[0].id} --window {days}", err=True)
 
 
 @app.command()

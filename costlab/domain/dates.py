@@ -1,6 +1,7 @@
 """Runs of calendar days, and dates and windows as people type them: yesterday, -2d, 7d, 2026-11."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -11,6 +12,7 @@ _DAYS_AGO = re.compile(r"-([0-9]{1,5})d")
 _LAST_DAYS = re.compile(r"([1-9][0-9]{0,4})d")
 _MONTH = re.compile(r"([0-9]{4})-([0-9]{2})")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_ONE_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -79,6 +81,21 @@ def parse_window(text: str, now: datetime, timezone: str) -> Dates:
             f"the window {text!r} holds no day", "its end is exclusive: 2026-11-01..2026-11-08 are 7 days"
         )
     return Dates(start.date, end)
+
+
+def windows_of(days: Iterable[date]) -> list[str]:
+    """Rising days as the fewest windows without a day between: what `parse_window` reads.
+
+    >>> windows_of([date(2026, 11, 3), date(2026, 11, 7), date(2026, 11, 8)])
+    ['2026-11-03', '2026-11-07..2026-11-09']
+    """
+    runs: list[list[date]] = []
+    for day in days:
+        if runs and day - runs[-1][-1] == _ONE_DAY:
+            runs[-1].append(day)
+        else:
+            runs.append([day])
+    return [f"{run[0]}..{run[-1] + _ONE_DAY}" if len(run) > 1 else f"{run[0]}" for run in runs]
 
 
 def _no_window(text: str) -> ConfigError:

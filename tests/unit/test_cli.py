@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -27,6 +27,7 @@ from costlab.domain import errors
 from costlab.domain.errors import CostlabError, ExitCode
 from costlab.jobs.nightly import Asked
 from costlab.jobs.outcome import Outcome
+from costlab.store.lake import DayState, Lake
 
 NOW = datetime(2026, 11, 21, 1, tzinfo=UTC)  # after the synthetic cluster's last day
 CONFIG = "lake: lake\nclusters:\n  - id: prod\n    prometheus: {url: 'http://127.0.0.1:9'}\nreport: {out: reports}\n"
@@ -175,13 +176,14 @@ def test_a_bill_is_imported_and_held_against_the_charges(demo: Path, config: Pat
     )
     dry = run("bill", "import", bill, "--dry-run", "-o", "json")
     assert (dry.exit_code, dry.stderr) == (
-        0, "nothing was written: --dry-run\nnext: costlab compute --cluster demo --date 2026-11-20\n",
+        0, "nothing was written: --dry-run\nnext: costlab compute --cluster demo --window 2026-11-20\n",
     )  # fmt: skip
     assert run("bill", "import", bill, "-o", "json").stdout == dry.stdout
     told = json.loads(dry.stdout)
     assert (told["schema"], told["currency"]) == ("costlab.bill/1", "USD")
     assert [row["matched_cost"] for row in told["rows"]] == ["10.000000", "10.000000"]
-    assert run("compute", "--date", "2026-11-20").exit_code == 0
+    again = run("compute", "--cluster", "demo", "--window", "2026-11-20")
+    assert (again.exit_code, again.stdout.count("committed")) == (0, 1), again.output
     done = run("bill", "reconcile", "--window", "2026-11-20", "-o", "json")
     rows = {row["node"] or row["service"]: row for row in json.loads(done.stdout)["rows"]}
     assert (rows["cpu-1"]["reason"], rows["cpu-1"]["charged_cost"]) == ("settled", "10.000000")
@@ -318,6 +320,9 @@ def test_without_a_configuration_the_job_says_where_it_looked(
         (["extract", "--date", "soon"], 2, "'soon' is not a date", "-2d"),
         (["extract", "--cluster", "prd"], 2, "there is no cluster 'prd'; did you mean 'prod'?", "configured: prod"),
         (["compute", "--date", "-3d"], 2, "2026-11-18 of cluster prod is not in the lake", "costlab extract"),
+        (["compute", "--window", "2026-11"], 2, "no day from 2026-11-01 to before 2026-12-01 of prod is in", "--since"),
+        (["compute", "--window", "2026-13"], 2, "'2026-13' is not a window", "2026-11"),
+        (["compute", "--window", "7d", "--date", "-2d"], 2, "--date and --window exclude each other", "a date too"),
         (["extract", "--date", "today"], 5, "2026-11-21 is not over yet", "run it again after"),
         (["extract"], 3, "127.0.0.1:9 is not reachable", "prometheus.url"),
         (["nightly"], 3, "127.0.0.1:9 is not reachable", "prometheus.url"),
@@ -481,6 +486,59 @@ def test_the_main_job_runs_step_by_step_and_twice(config: Path, monkeypatch: pyt
     again = run("nightly", "--date", "2026-11-20")
     assert (again.exit_code, "nothing committed" in again.stdout) == (0, True), again.output
     assert run("nightly").stdout == "nothing was due\n"
+
+
+@pytest.fixture
+def november(config: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Outcome | BaseException]:
+    """How each day that the lake of `prod` holds ends, whoever computes it."""
+    ends: dict[str, Outcome | BaseException] = {
+        f"2026-11-{day:02}": Outcome(f"prod 2026-11-{day:02}: complete") for day in (18, 19, 20)
+    }
+
+    def computes(_lake: object, _settings: object, _cluster: str, day: object) -> Outcome:
+        end = ends[str(day)]
+        if isinstance(end, Outcome):
+            return end
+        raise end
+
+    Lake.create(config / "lake")
+    monkeypatch.setattr("costlab.jobs.recompute.compute_day", computes)
+    monkeypatch.setattr(
+        Lake, "days", lambda *_: dict.fromkeys(map(date.fromisoformat, ends), DayState.COMPLETE)
+    )
+    return ends
+
+
+def test_a_window_is_computed_day_by_day_and_one_s_fault_stops_no_other(
+    november: dict[str, Outcome | BaseException],
+) -> None:
+    done = run("compute", "--window", "2026-11-19..2026-11-30")
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert done.stdout == "prod 2026-11-19: complete\nprod 2026-11-20: complete\n"
+    november["2026-11-18"] = errors.ReconcileError("it differs", "report it")
+    november["2026-11-19"] = errors.ConfigError("not as a whole", "read it first")
+    november["2026-11-20"] = Outcome("prod 2026-11-20: incomplete", ExitCode.INCOMPLETE)
+    done = run("compute", "--window", "2026-11")
+    assert done.exit_code == 7
+    assert done.stdout.splitlines() == [
+        "prod 2026-11-18: not computed: it differs",
+        "prod 2026-11-19: not computed: not as a whole",
+        "prod 2026-11-20: incomplete",
+    ]
+    assert done.stderr == "error: not computed: prod 2026-11-18, prod 2026-11-19\nhint: report it\n"
+    assert run("compute", "--window", "2026-11-20").exit_code == 4
+    says(run("compute", "--window", "2026-11-18"), 7, "it differs", "report it")
+
+
+def test_a_window_that_is_interrupted_has_said_what_is_done_and_frees_the_lake(
+    november: dict[str, Outcome | BaseException], config: Path
+) -> None:
+    november["2026-11-19"] = KeyboardInterrupt()
+    done = run("compute", "--window", "2026-11")
+    assert (done.exit_code, done.stdout) == (130, "prod 2026-11-18: complete\n")
+    assert done.stderr.strip() == "interrupted"
+    with Lake.open(config / "lake").locked():
+        pass
 
 
 words = st.sampled_from(["cost", "--by", "team", "-o", "json", "sql", "select 1", "--window=7d", "-n", "x"])
