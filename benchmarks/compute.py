@@ -122,7 +122,7 @@ def _print_kernels(alone: dict[str, Any]) -> None:
     print(
         f"\nthe arrays are {alone['bytes'] / 1e6:.0f} MB; threads: {alone['threads'][0]}, Arrow's: {alone['threads'][1]}"
     )
-    print(f"{'':48}{'one thread':>14}{'× np.sum':>10}{'all':>12}")
+    print(f"{'':48}{'CPU, a thread':>14}{'× np.sum':>10}{'clock, all':>12}")
     for name, words in {
         "sum": "np.sum over them", "decode": "decoding their Parquet", "bill": "kernel bill",
         "profile": "kernel profile", "kernels": "both kernels", "read": "a loop that only reads what both read",
