@@ -211,7 +211,8 @@ def _radii(errors: Floats, coverage: float) -> tuple[Floats, Floats, int]:
         further = np.arange(measured + 1, horizon + 1) / measured
         of_days[measured:] = of_days[measured - 1] * np.sqrt(further)
         of_sums[measured:] = of_sums[measured - 1] * further
-    return of_days, of_sums, measured
+    # What is further off is not surer, though of a few errors it may look so.
+    return np.maximum.accumulate(of_days), np.maximum.accumulate(of_sums), measured
 
 
 def _smallest(errors: Floats, share: float) -> float:
