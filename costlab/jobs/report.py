@@ -1,12 +1,14 @@
 """Write the daily report of one cluster: HTML, Markdown and CSV, from named queries over the lake."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from costlab.config.settings import Settings
+from costlab.config.settings import Budget, Forecasting, Settings
 from costlab.domain.errors import ConfigError
 from costlab.domain.time import Day
+from costlab.jobs.ahead import ahead, with_findings
 from costlab.publish.files import put
 from costlab.render.html import report_html
 from costlab.render.page import build
@@ -15,6 +17,7 @@ from costlab.store.lake import Lake
 from costlab.store.warehouse import Warehouse
 
 DAYS = 30
+_USUAL = Forecasting()
 
 # What is asked of the lake, with what it needs beside cluster and day.
 QUESTIONS: dict[str, dict[str, int]] = {
@@ -60,7 +63,9 @@ def write_report(lake: Lake, settings: Settings, cluster_id: str, day: Day, out:
     Each file is replaced as a whole; a second run on the same lake changes no byte. Raises ConfigError when the day
     is not in the lake or the folder cannot be written.
     """
-    files = render_report(Warehouse.over(lake), settings.prices.currency, cluster_id, day)
+    files = render_report(
+        Warehouse.over(lake), settings.prices.currency, cluster_id, day, settings.forecast, settings.budgets
+    )
     home = out / cluster_id
     written = [put(home / str(day) / name, content) for name, content in files.items()]
     if not any(_DATE.fullmatch(other.name) and other.name > str(day) for other in home.iterdir()):
@@ -73,7 +78,14 @@ def reported(out: Path, cluster_id: str, day: Day) -> bool:
     return all((out / cluster_id / str(day) / name).is_file() for name in FILES)
 
 
-def render_report(warehouse: Warehouse, currency: str, cluster_id: str, day: Day) -> dict[str, bytes]:
+def render_report(
+    warehouse: Warehouse,
+    currency: str,
+    cluster_id: str,
+    day: Day,
+    forecasting: Forecasting = _USUAL,
+    budgets: Sequence[Budget] = (),
+) -> dict[str, bytes]:
     """The report's files by name; `currency` is that of a day without any charge."""
     answers: dict[str, list[dict[str, Any]]] = {}
     columns: dict[str, list[str]] = {}
@@ -85,7 +97,9 @@ def render_report(warehouse: Warehouse, currency: str, cluster_id: str, day: Day
             f"{day} of cluster {cluster_id} is not in the lake",
             f"measure it first: costlab nightly --date {day}",
         )
-    report = build(answers, currency, (("Markdown", "report.md"), *DOWNLOADS.values()))
+    month, findings = ahead(warehouse, cluster_id, day, forecasting, budgets)
+    answers["day_findings"] = with_findings(answers["day_findings"], findings)
+    report = build(answers, currency, (("Markdown", "report.md"), *DOWNLOADS.values()), month)
     files = {"index.html": report_html(report), "report.md": report_markdown(report)}
     for name, (_, file) in DOWNLOADS.items():
         files[file] = rows_csv(columns[name], answers[name])

@@ -8,6 +8,7 @@ import pyarrow as pa
 from hostile import HOSTILE
 from world import CLUSTER, FIRST_DAY, LAST_DAY, WORK, Work, world
 
+from costlab.config.settings import Budget
 from costlab.domain.time import Day
 from costlab.jobs.report import QUESTIONS, render_report
 from costlab.store.warehouse import Warehouse
@@ -15,6 +16,11 @@ from costlab.store.warehouse import Warehouse
 # Each hostile name is a team, a namespace, a workload and a class of its own; all of them are cheap.
 HOSTILE_WORK = tuple(
     Work(name, name, name, name, name, "cpu", 1, 0.1 + i / 1000, 0.1) for i, name in enumerate(HOSTILE)
+)
+BUDGETS = (
+    Budget(cluster=CLUSTER, monthly=350_000),
+    Budget(team="nlp-research", monthly=45_000),
+    Budget(team="vision", monthly=90_000),
 )
 
 
@@ -43,7 +49,8 @@ def tables(*, hostile: bool = False) -> dict[str, pa.Table]:
 @cache
 def files(*, hostile: bool = False) -> dict[str, bytes]:
     """The report of the last day, by file name."""
-    return render_report(Warehouse.over_tables(tables(hostile=hostile)), "USD", CLUSTER, Day(LAST_DAY))
+    warehouse = Warehouse.over_tables(tables(hostile=hostile))
+    return render_report(warehouse, "USD", CLUSTER, Day(LAST_DAY), budgets=BUDGETS)
 
 
 def answers(*, hostile: bool = False) -> dict[str, list[dict[str, Any]]]:
@@ -55,4 +62,4 @@ def answers(*, hostile: bool = False) -> dict[str, list[dict[str, Any]]]:
     }
 
 
-__all__ = ["CLUSTER", "FIRST_DAY", "HOSTILE", "LAST_DAY", "answers", "files", "tables"]
+__all__ = ["BUDGETS", "CLUSTER", "FIRST_DAY", "HOSTILE", "LAST_DAY", "answers", "files", "tables"]
