@@ -193,8 +193,8 @@ def _radii(errors: Floats, coverage: float) -> tuple[Floats, Floats, int]:
     """How far from what was forecast the share `coverage` of days, and of sums, came: float64 (horizon,) each.
 
     Split conformal: of n errors the ceil((n + 1) coverage)-th smallest. Sums of many days overlap, so twice as many of
-    them are asked for as they have days. Beyond the days ahead that have enough, a day's grows as a random walk's does,
-    and a sum's in proportion, as if its days were all wrong by the same. Also says how many days ahead have enough.
+    them are asked for as they have days. Beyond the days ahead that have enough, a day's grows as a random walk's does, by
+    the root of the distance, and a sum's as if all of its days were off by as much. Also says how many days have enough.
     """
     horizon = errors.shape[1]
     sums = _running_means(errors) * np.arange(1, horizon + 1)
@@ -210,7 +210,7 @@ def _radii(errors: Floats, coverage: float) -> tuple[Floats, Floats, int]:
     if measured:
         further = np.arange(measured + 1, horizon + 1) / measured
         of_days[measured:] = of_days[measured - 1] * np.sqrt(further)
-        of_sums[measured:] = of_sums[measured - 1] * further
+        of_sums[measured:] = of_sums[measured - 1] * further**1.5
     # What is further off is not surer, though of a few errors it may look so.
     return np.maximum.accumulate(of_days), np.maximum.accumulate(of_sums), measured
 

@@ -13,7 +13,7 @@ import numpy as np
 from costlab.config.settings import Forecasting
 from costlab.core.forecasting import forecast
 from costlab.domain.findings import Finding, Severity
-from costlab.jobs.budgets import BudgetState, Standing, alert_reached, exceeded_on
+from costlab.jobs.budgets import BudgetState, Standing, alert_reached, exceeded_on, spent_beyond
 from costlab.jobs.outlook import Outlook
 from costlab.render import figures
 
@@ -85,7 +85,7 @@ def _of_budget(standing: Standing, outlook: Outlook) -> tuple[str, Severity, str
     end = f"by the end of {figures.month(outlook.last_day)}"
     match standing.state:
         case BudgetState.EXCEEDED:
-            over = outlook.month_cost - Decimal(budget.monthly)
+            over = spent_beyond(budget, outlook)
             return "budget_exceeded", Severity.WARNING, f"exceeded: {spent}", over
         case BudgetState.WILL_BE_EXCEEDED:
             band = f" ({money(lower)} to {money(upper)})" if isfinite(upper) else ""
@@ -104,23 +104,49 @@ def _of_budget(standing: Standing, outlook: Outlook) -> tuple[str, Severity, str
 
 
 def volume_findings(rows: Iterable[Row], forecasting: Forecasting) -> Iterator[Finding]:
-    """Claims that will be full within 30 days: rows of volume_history, one claim's days after the other's."""
-    for (cluster, namespace, claim), group in groupby(
-        rows, key=lambda row: (row["cluster"], row["namespace"], row["claim"])
-    ):
-        days = list(group)
-        last = days[-1]
-        by_date = {row["date"]: row["used_bytes"] for row in days}
-        first: date = days[0]["date"]
-        used = [by_date.get(first + timedelta(days=i)) for i in range((last["date"] - first).days + 1)]
+    """Claims that are full, or will be within 30 days: rows of volume_history, one claim's days after another's."""
+    for last, used in _histories(rows, ("cluster", "namespace", "claim"), "used_bytes"):
         found = exhaustion(used, last["date"], last["requested_bytes"], forecasting)
-        if found is None or found.day is None:
-            continue
-        full = "is full" if found.day == last["date"] else f"will be full on {found.day}"
-        if found.earliest and found.earliest < found.day:
-            full += f", as early as on {found.earliest}"
-        text = f"{full}: {figures.gib(last['used_bytes'])} of {figures.gib(last['requested_bytes'])} GiB used on {last['date']}"
-        yield Finding("volume_filling", Severity.WARNING, f"claim {namespace}/{claim} of {cluster}", text)
+        if found and found.day:
+            words = _when(found, last["date"], "full")
+            amounts = f"{figures.gib(last['used_bytes'])} GiB of {figures.gib(last['requested_bytes'])} GiB"
+            subject = f"claim {last['namespace']}/{last['claim']} of {last['cluster']}"
+            text = f"{words}: {amounts} used on {last['date']}"
+            yield Finding("volume_filling", Severity.WARNING, subject, text)
+
+
+def quota_findings(rows: Iterable[Row], forecasting: Forecasting) -> Iterator[Finding]:
+    """ResourceQuota keys that are reached, or will be within 30 days; a quota of nothing is meant to be reached.
+
+    rows: cluster, namespace, quota, resource, date, hard and used_max, one key's days after another's, by date.
+    """
+    for last, used in _histories(rows, ("cluster", "namespace", "quota", "resource"), "used_max"):
+        found = exhaustion(used, last["date"], last["hard"], forecasting) if last["hard"] else None
+        if found and found.day:
+            words = _when(found, last["date"], "reached")
+            amounts = f"{figures.quantity(last['used_max'])} of {figures.quantity(last['hard'])}"
+            subject = f"quota {last['quota']} of {last['namespace']} in {last['cluster']}: {last['resource']}"
+            text = f"{words}: {amounts} used on {last['date']}"
+            yield Finding("quota_filling", Severity.WARNING, subject, text)
+
+
+def _histories(
+    rows: Iterable[Row], key: tuple[str, ...], used: str
+) -> Iterator[tuple[Row, list[float | None]]]:
+    """Of each key its last row, and what it used on each day from its first to its last."""
+    for _, group in groupby(rows, key=lambda row: tuple(row[name] for name in key)):
+        days = list(group)
+        first: date = days[0]["date"]
+        by_date = {row["date"]: row[used] for row in days}
+        count = (days[-1]["date"] - first).days + 1
+        yield days[-1], [by_date.get(first + timedelta(days=i)) for i in range(count)]
+
+
+def _when(found: Exhaustion, last_day: date, what: str) -> str:
+    if found.day == last_day:
+        return f"is {what}"
+    early = found.earliest and found.day and found.earliest < found.day
+    return f"will be {what} on {found.day}" + (f", as early as on {found.earliest}" if early else "")
 
 
 def _first(reached: Any, last_day: date) -> date | None:

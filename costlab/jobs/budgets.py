@@ -3,10 +3,12 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
+from decimal import Decimal
 from enum import StrEnum
 
 from costlab.config.settings import Budget, Forecasting
 from costlab.domain.dates import Dates
+from costlab.domain.units import money
 from costlab.jobs.asked import Filters
 from costlab.jobs.outlook import Outlook, outlooks
 from costlab.store.warehouse import Warehouse
@@ -56,7 +58,7 @@ def standings(
 def state_of(budget: Budget, outlook: Outlook) -> BudgetState:
     """How a budget stands by its owner's outlook."""
     expected, _, upper = outlook.by_month_end()
-    if outlook.month_cost > budget.monthly:
+    if spent_beyond(budget, outlook) > 0:
         return BudgetState.EXCEEDED
     if expected > budget.monthly:
         return BudgetState.WILL_BE_EXCEEDED
@@ -65,9 +67,14 @@ def state_of(budget: Budget, outlook: Outlook) -> BudgetState:
     return BudgetState.KEPT if expected <= budget.monthly else BudgetState.NOT_KNOWN
 
 
+def spent_beyond(budget: Budget, outlook: Outlook) -> Decimal:
+    """What was spent above the budget, to the micro-unit; negative: what is left of it."""
+    return outlook.month_cost - money(budget.monthly)
+
+
 def exceeded_on(budget: Budget, outlook: Outlook) -> date | None:
     """The first day of the month's rest at whose end the budget is expected to be exceeded; None: none, or before."""
-    if outlook.month_cost > budget.monthly:
+    if spent_beyond(budget, outlook) > 0:
         return None
     return next(
         (
@@ -81,5 +88,5 @@ def exceeded_on(budget: Budget, outlook: Outlook) -> date | None:
 
 def alert_reached(budget: Budget, outlook: Outlook) -> float | None:
     """The largest share of `alert_at` that was spent; None when none is reached."""
-    spent = float(outlook.month_cost) / budget.monthly
-    return max((share for share in budget.alert_at if spent >= share), default=None)
+    reached = [share for share in budget.alert_at if outlook.month_cost >= money(budget.monthly * share)]
+    return max(reached, default=None)

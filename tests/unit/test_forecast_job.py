@@ -1,8 +1,10 @@
 """Forecasts and budgets over the made-up world: what counts, what is a gap, what is said, and how the command ends."""
 
 import json
+import re
 from calendar import monthrange
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -20,7 +22,8 @@ from costlab.cli.frame import Desk
 from costlab.config.settings import Budget, Forecasting
 from costlab.domain.dates import Dates
 from costlab.domain.errors import ConfigError
-from costlab.jobs.alerts import budget_findings, exhaustion
+from costlab.domain.units import GIB, money
+from costlab.jobs.alerts import budget_findings, exhaustion, quota_findings, volume_findings
 from costlab.jobs.asked import Filters
 from costlab.jobs.budgets import BudgetState, Standing, exceeded_on, state_of
 from costlab.jobs.forecasts import dimension_of
@@ -93,22 +96,31 @@ def test_a_budget_stands_as_spent_expected_and_upper_bound_say(total: Outlook, s
     expected, _, upper = total.by_month_end()
     budget = Budget(cluster="c", monthly=spent * share)
     state = state_of(budget, total)
-    order = [
-        (spent, BudgetState.EXCEEDED),
-        (expected, BudgetState.WILL_BE_EXCEEDED),
-        (upper, BudgetState.MAY_BE_EXCEEDED),
-    ]
-    assert state is next((found for amount, found in order if amount > budget.monthly), BudgetState.KEPT)
+    if total.month_cost > money(budget.monthly):
+        right = BudgetState.EXCEEDED
+    else:
+        order = [(expected, BudgetState.WILL_BE_EXCEEDED), (upper, BudgetState.MAY_BE_EXCEEDED)]
+        right = next((found for amount, found in order if amount > budget.monthly), BudgetState.KEPT)
+    assert state is right
     day = exceeded_on(budget, total)
     assert (day is not None) == (state is BudgetState.WILL_BE_EXCEEDED)
     if day:
         days = (day - LAST_DAY).days
         assert total.in_month(days)[0] > budget.monthly >= total.in_month(days - 1)[0]
     told = [finding.rule for finding in budget_findings([Standing(budget, total)])]
-    if spent >= 0.5 * budget.monthly or state is not BudgetState.KEPT:
+    if total.month_cost >= money(0.5 * budget.monthly) or state is not BudgetState.KEPT:
         assert len(told) == 1
     else:
         assert told == []
+
+
+def test_a_budget_that_is_spent_to_the_micro_unit_is_not_exceeded(total: Outlook) -> None:
+    spent = replace(
+        total, month_cost=Decimal("20000.1"), month_days=0
+    )  # as a double, 20000.1 is less than that
+    assert state_of(Budget(team="a", monthly=20000.1), spent) is BudgetState.KEPT
+    more = replace(spent, month_cost=Decimal("20000.100001"))
+    assert state_of(Budget(team="a", monthly=20000.1), more) is BudgetState.EXCEEDED
 
 
 def test_findings_of_budgets_say_which_it_is_and_by_how_much(total: Outlook) -> None:
@@ -152,6 +164,34 @@ def test_what_does_not_grow_is_never_full_and_what_is_young_is_not_known() -> No
     assert (flat.day, flat.earliest) == (None, None)
     assert exhaustion([5.0] * 13, LAST_DAY, 6.0, USUAL) is None
     assert exhaustion([None] * 40, LAST_DAY, 6.0, USUAL) is None
+
+
+def test_volumes_and_quotas_that_run_out_are_named_with_the_day() -> None:
+    days = [LAST_DAY - timedelta(days=ago) for ago in range(39, -1, -1)]
+    claims = [
+        {"cluster": "c", "namespace": "a", "claim": claim, "date": day, "requested_bytes": 100.0 * GIB, "used_bytes": used}
+        for claim, first, growth in (("fills", 40, 1), ("stands", 99, 0), ("dark", np.nan, 0))
+        for i, day in enumerate(days)
+        for used in [(first + growth * i) * GIB]
+        if i != 20
+    ]  # fmt: skip
+    [volume] = volume_findings(claims, USUAL)
+    assert volume.subject == "claim a/fills of c"
+    full, early = re.fullmatch(
+        r"will be full on (\S+?)(?:, as early as on (\S+))?: 79.0 GiB of 100 GiB used on 2026-11-22",
+        volume.message,
+    ).groups()  # type: ignore[union-attr]  # it matches
+    assert 21 <= (date.fromisoformat(full) - LAST_DAY).days <= 30
+    assert early is None or early < full
+    quotas = [
+        {"cluster": "c", "namespace": "a", "quota": "q", "resource": name, "date": day, "hard": hard, "used_max": used}
+        for name, hard, growth in (("requests.nvidia.com/gpu", 8.0, 0.0), ("pods", 0.0, 0.0), ("limits.cpu", 100.0, 1.0))
+        for i, day in enumerate(days)
+        for used in [growth * i if growth else hard]
+    ]  # fmt: skip
+    [quota] = quota_findings(quotas, USUAL)
+    assert quota.subject == "quota q of a in c: requests.nvidia.com/gpu"
+    assert quota.message == "is reached: 8.00 of 8.00 used on 2026-11-22"
 
 
 @pytest.mark.parametrize(
