@@ -18,6 +18,7 @@ from costlab.cli import (
     configuring,
     explaining,
     exporting,
+    forecasting,
     keeping,
     patching,
     running,
@@ -90,6 +91,7 @@ app.command(rich_help_panel=ASK)(asking.cost)
 app.command(rich_help_panel=ASK)(asking.energy)
 app.command(rich_help_panel=ASK)(advising.savings)
 app.command(rich_help_panel=ASK)(advising.idle)
+app.command(rich_help_panel=ASK)(forecasting.forecast)
 app.command(rich_help_panel=ASK)(backtesting.backtest)
 app.command(rich_help_panel=ASK)(explaining.explain)
 app.command(rich_help_panel=ASK)(asking.sql)

@@ -68,6 +68,7 @@ def load(
     anchor = file.parent if file else Path()
     found = _validated(Configuration, document, anchor, variables, faults)
     faults += _repeated_ids(document)
+    faults += _repeated_budgets(document, found)
     book = _book(document, anchor, variables, found.timezone if found else "UTC", faults)
     refuse(faults)
     assert found is not None  # noqa: S101 - without a fault there is a result; mypy cannot know
@@ -133,6 +134,19 @@ def _repeated_ids(document: Document) -> list[Fault]:
             faults.append(
                 Fault(document.where(place), dotted(place), f"is that of clusters[{seen[name]}] too")
             )
+    return faults
+
+
+def _repeated_budgets(document: Document, found: Configuration | None) -> list[Fault]:
+    """Budgets of the same team, namespace, pipeline or cluster, of which only one could count."""
+    seen: dict[tuple[str, str], int] = {}
+    faults = []
+    for number, budget in enumerate(found.budgets if found else ()):
+        first = seen.setdefault((budget.dimension, budget.subject), number)
+        if first != number:
+            place = ("budgets", number, budget.dimension)
+            text = f"{budget.subject!r} has a budget in budgets[{first}] already"
+            faults.append(Fault(document.where(place), dotted(place), text))
     return faults
 
 

@@ -344,12 +344,47 @@ class Quota(Section):
     horizon_ms: Annotated[Duration, Field(alias="horizon")] = 30 * DAY_MS
 
 
-class Budget(Section):
-    """What a team may spend in a month, and at which shares of it somebody is told."""
+class Forecasting(Section):
+    """Days on which as little is done as on a Sunday, and the share of intervals that shall hold what comes."""
 
-    team: str
-    monthly: Price
-    alert_at: tuple[Annotated[Number, Field(gt=0, le=10)], ...] = (0.5, 0.8, 1.0)
+    holidays: tuple[date, ...] = ()
+    coverage: Annotated[Number, Field(ge=0.5, le=0.99)] = 0.8
+
+
+Alerts = Annotated[tuple[Annotated[Number, Field(gt=0, le=10)], ...], Field(min_length=1)]
+
+
+class Budget(Section):
+    """What a team, a namespace, a pipeline or a cluster may cost in a calendar month, in the lake's currency.
+
+    One of the four is named. Idle and system capacity is a cluster's alone. alert_at: shares of it at which somebody is told.
+    """
+
+    team: str | None = None
+    namespace: str | None = None
+    pipeline: str | None = None
+    cluster: str | None = None
+    monthly: Annotated[Number, Field(gt=0, le=1_000_000_000)]
+    alert_at: Alerts = (0.5, 0.8, 1.0)
+
+    @model_validator(mode="after")
+    def _is_of_one(self) -> Self:
+        if len(self._named()) != 1:
+            raise PydanticCustomError("budget", "names one of team, namespace, pipeline and cluster")
+        return self
+
+    @property
+    def dimension(self) -> str:
+        """What it is of: team, namespace, pipeline or cluster."""
+        return next(iter(self._named()))
+
+    @property
+    def subject(self) -> str:
+        """The name of the team, namespace, pipeline or cluster."""
+        return next(iter(self._named().values()))
+
+    def _named(self) -> dict[str, str]:
+        return self.model_dump(include={"team", "namespace", "pipeline", "cluster"}, exclude_none=True)
 
 
 class Report(Section):
@@ -387,6 +422,7 @@ class Configuration(Section):
     quality: Quality = Quality()
     rightsizing: Rightsizing = Rightsizing()
     quota: Quota = Quota()
+    forecast: Forecasting = Forecasting()
     budgets: tuple[Budget, ...] = ()
     report: Report = Report()
     notify: tuple[Destination, ...] = ()

@@ -11,6 +11,7 @@ from costlab.config.settings import Settings
 from costlab.domain.dates import Dates
 from costlab.domain.errors import ConfigError
 from costlab.domain.time import Day
+from costlab.jobs.ahead import ahead, with_findings
 from costlab.jobs.asked import Filters
 from costlab.jobs.consumption import energy_used
 from costlab.publish.files import put, take_away
@@ -21,7 +22,6 @@ from costlab.store.lake import Lake
 from costlab.store.warehouse import Warehouse
 
 DAYS = 30
-
 # What is asked of the lake, with what it needs beside cluster and day.
 QUESTIONS: dict[str, dict[str, int]] = {
     "headline": {},
@@ -115,7 +115,9 @@ def render_report(warehouse: Warehouse, settings: Settings, cluster_id: str, day
             f"measure it first: costlab nightly --date {day}",
         )
     currency, electricity = settings.prices.currency, settings.electricity(cluster_id)
-    report = build(answers, currency, (("Markdown", "report.md"), *DOWNLOADS.values()), electricity)
+    month, findings = ahead(warehouse, cluster_id, day, settings.forecast, settings.budgets)
+    answers["day_findings"] = with_findings(answers["day_findings"], findings)
+    report = build(answers, currency, (("Markdown", "report.md"), *DOWNLOADS.values()), electricity, month)
     files = {"index.html": report_html(report), "report.md": report_markdown(report)}
     for name, (_, file) in DOWNLOADS.items():
         files[file] = rows_csv(tables[name].column_names, answers[name])

@@ -1,6 +1,7 @@
 """The report's charts as SVG that follows the page: its font, its light and dark colours, the same bytes every time."""
 
 import io
+import math
 import re
 from dataclasses import dataclass
 from html import escape
@@ -12,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from costlab.render import figures
-from costlab.render.context import DailyChart, DayBar, MonthChart, Part
+from costlab.render.context import AheadDay, DailyChart, DayBar, MonthChart, Part
 
 # Drawn in these and replaced by CSS variables afterwards: one drawing serves light and dark.
 _INK = {
@@ -170,12 +171,14 @@ def _draw_month(chart: MonthChart, size: Size) -> str:
         if chart.before:
             days, amounts = _steps(chart.before.points[: chart.days_in_month])
             axes.plot(days, amounts, color=COLOUR["muted"], linewidth=1.3, linestyle=(0, (4, 3)))
+            # At its end, or, where what is ahead ends there, below the line in its first half.
+            place, offset = (len(days) // 3, (5, -13)) if chart.ahead else (-1, (0, 7))
             axes.annotate(
                 chart.before.title,
-                (days[-1], amounts[-1]),
-                xytext=(0, 7),
+                (days[place], amounts[place]),
+                xytext=offset,
                 textcoords="offset points",
-                ha="right",
+                ha="left" if chart.ahead else "right",
                 color=COLOUR["muted"],
             )
         days, amounts = _steps(chart.now.points)
@@ -192,13 +195,47 @@ def _draw_month(chart: MonthChart, size: Size) -> str:
                 ha="left" if left else "right",
                 fontweight="bold",
             )
+        if days:
+            _ahead(axes, chart, days[-1], amounts[-1])
         axes.set_xlim(0.5, chart.days_in_month + 0.5)
-        axes.set_ylim(
-            0, max([*amounts, *(_steps(chart.before.points)[1] if chart.before else []), 1e-9]) * 1.15
-        )
+        before = _steps(chart.before.points)[1] if chart.before else []
+        most = max([*amounts, *before, *_heights(chart.ahead), 1e-9])
+        if chart.budget is not None and chart.budget < 2 * most:  # a far one would press the rest down
+            _budget(axes, chart.budget)
+            most = max(most, chart.budget)
+        axes.set_ylim(0, most * 1.15)
         axes.set_xticks([1, 8, 15, 22, max(28, chart.days_in_month)])
         _money_axis(axes, chart.currency)
         return _svg(figure, f"month-{size.name}", chart.summary)
+
+
+def _ahead(axes: Axes, chart: MonthChart, day: int, amount: float) -> None:
+    """What is expected from the last known day on, within its band."""
+    if not chart.ahead:
+        return
+    days = [day, *(each.day for each in chart.ahead)]
+    expected = [amount, *(each.expected for each in chart.ahead)]
+    lower = [amount, *(each.lower for each in chart.ahead)]
+    upper = [amount, *(each.upper for each in chart.ahead)]
+    axes.fill_between(days, lower, upper, color=COLOUR["used"], alpha=0.22, linewidth=0)
+    axes.plot(days, expected, color=COLOUR["used"], linewidth=1.6, linestyle=(0, (2, 1.5)))
+    axes.annotate(
+        chart.end_label,
+        (days[-1], _heights(chart.ahead)[-1]),
+        xytext=(0, 5),
+        textcoords="offset points",
+        ha="right",
+    )
+
+
+def _heights(ahead: tuple[AheadDay, ...]) -> list[float]:
+    """How high the band is at each day: its upper bound, where there is one."""
+    return [each.upper if math.isfinite(each.upper) else each.expected for each in ahead]
+
+
+def _budget(axes: Axes, budget: float) -> None:
+    axes.axhline(budget, color=COLOUR["text"], linewidth=1.2)
+    axes.annotate("budget", (1, budget), xytext=(0, 4), textcoords="offset points", color=COLOUR["muted"])
 
 
 def _steps(points: tuple[tuple[int, float | None], ...]) -> tuple[list[int], list[float]]:

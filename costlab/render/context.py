@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from enum import StrEnum
 
 
@@ -133,6 +134,39 @@ class MonthLine:
 
 
 @dataclass(frozen=True, slots=True)
+class AheadDay:
+    """A day of the month that is to come, and what the month will have cost at its end; NaN bounds are not known."""
+
+    day: int
+    expected: float
+    lower: float
+    upper: float
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetLine:
+    """A month's budget of a team, namespace, pipeline or cluster; spent None and NaN: not known."""
+
+    dimension: str
+    subject: str
+    monthly: float
+    spent: Decimal | None
+    expected: float
+    lower: float
+    upper: float
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class MonthAhead:
+    """The rest of the month, without days where there is no forecast; `budget` is the cluster's own."""
+
+    days: tuple[AheadDay, ...] = ()
+    budget: float | None = None
+    budgets: tuple[BudgetLine, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class DailyChart:
     """Thirty days as stacked bars of some parts, with the usual level."""
 
@@ -147,7 +181,7 @@ class DailyChart:
 
 @dataclass(frozen=True, slots=True)
 class MonthChart:
-    """The cumulative month, over the month before where the lake holds all of that."""
+    """The cumulative month with what is to come of it, over the month before where the lake holds all of that."""
 
     title: str
     summary: str
@@ -157,6 +191,9 @@ class MonthChart:
     currency: str
     last_label: str
     table: Table
+    ahead: tuple[AheadDay, ...] = ()
+    end_label: str = ""
+    budget: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

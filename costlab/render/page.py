@@ -6,14 +6,26 @@ from decimal import Decimal
 from typing import Any
 
 from costlab.config.settings import Energy
-from costlab.render import changes, devices, energy, evidence, figures, owners, quality, trends, wording
-from costlab.render.context import Part, Report, Split, Tile
+from costlab.render import (
+    budgets,
+    changes,
+    devices,
+    energy,
+    evidence,
+    figures,
+    owners,
+    quality,
+    trends,
+    wording,
+)
+from costlab.render.context import MonthAhead, Part, Report, Split, Tile
 from costlab.render.names import named, visible
 
 Row = dict[str, Any]
 Answers = Mapping[str, list[Row]]
 
 _OF_THE_WORLD = Energy()
+_NOTHING_AHEAD = MonthAhead()
 
 
 def build(
@@ -21,11 +33,12 @@ def build(
     currency: str,
     downloads: tuple[tuple[str, str], ...] = (),
     electricity: Energy = _OF_THE_WORLD,
+    ahead: MonthAhead = _NOTHING_AHEAD,
 ) -> Report:
     """The page for the rows that the named queries gave: headline, daily_costs, teams and so on, by query name.
 
     currency: of a day without any charge. downloads: (title, file name) of what lies beside the report. electricity: the
-    cluster's.
+    cluster's. ahead: the rest of the month.
     `headline` and `day_run` have one row each.
     """
     day = _day_cost(answers["headline"][0], currency, capacity_known=quality.capacity_known(answers))
@@ -39,11 +52,12 @@ def build(
         day=figures.long_date(day.when),
         headline=wording.headline(day, cause),
         notices=quality.notices(answers, day.currency),
-        tiles=_tiles(answers, day),
+        tiles=_tiles(answers, day, ahead),
         daily=trends.daily_chart(answers["daily_costs"], day.currency),
-        month=trends.month_chart(answers["month_costs"], day.when, day.currency),
+        month=trends.month_chart(answers["month_costs"], day.when, day.currency, ahead),
         sections=(
             owners.teams(answers, day),
+            *([budgets.section(ahead.budgets, day.currency)] if ahead.budgets else []),
             owners.workloads(answers["workloads"], day.currency),
             changes.section(answers["savings"], answers["advice_refused"], day.currency),
             owners.unused(answers["unused_workloads"], day.currency),
@@ -88,7 +102,7 @@ def _contribution(row: Row) -> wording.Contribution:
     )
 
 
-def _tiles(answers: Answers, day: wording.DayCost) -> tuple[Tile, ...]:
+def _tiles(answers: Answers, day: wording.DayCost, ahead: MonthAhead) -> tuple[Tile, ...]:
     row = answers["headline"][0]
     total = day.total or Decimal(0)
     parts = {part: row[f"{part}_cost"] for part in Part}
@@ -110,7 +124,7 @@ def _tiles(answers: Answers, day: wording.DayCost) -> tuple[Tile, ...]:
             _split({Part.UNUSED: parts[Part.UNUSED]}, total),
         ),
         _gpu_tile(answers["gpu_models"], day),
-        _month_tile(answers["month_costs"], day),
+        _month_tile(answers["month_costs"], day, ahead),
         _last_tile(answers, day),
     )
 
@@ -161,12 +175,15 @@ def _gpu_split(allocated: float, busy: float) -> Split:
     )
 
 
-def _month_tile(rows: list[Row], day: wording.DayCost) -> Tile:
+def _month_tile(rows: list[Row], day: wording.DayCost, ahead: MonthAhead) -> Tile:
+    """The month's end as it is expected, against the budget; where nothing is ahead, the month so far."""
     last = rows[-1]
     missing = last["missing_days"]
     note = figures.counted(last["day_of_month"], "day")
     if missing:
         note = f"{last['day_of_month'] - missing} of {note}; {missing} not known, not counted"
+    if ahead.days and last["running_cost"] is not None:
+        return _month_end_tile(last["running_cost"], missing, day, ahead)
     before = trends.comparable(rows, day.when)
     if before is not None:
         note += (
@@ -177,6 +194,22 @@ def _month_tile(rows: list[Row], day: wording.DayCost) -> Tile:
     days = monthrange(day.when.year, day.when.month)[1]
     elapsed = Split(((Part.SYSTEM, last["day_of_month"] / days),))
     return Tile(f"{figures.month(day.when)} so far", value, note, elapsed)
+
+
+def _month_end_tile(spent: Decimal, missing: int, day: wording.DayCost, ahead: MonthAhead) -> Tile:
+    end = ahead.days[-1]
+    value, budget = figures.money(Decimal(end.expected), day.currency), ahead.budget
+    if budget:
+        of_budget = f"{figures.share(end.expected / budget)} of the budget of {figures.money(Decimal(budget), day.currency)}"
+    else:
+        of_budget = ""
+    between = trends.expected_by_end(ahead, day.currency).removeprefix(value).strip(" ()")
+    so_far = f"{figures.money(spent, day.currency)} so far"
+    if missing:
+        so_far += f", {figures.counted(missing, 'day')} not known and not counted"
+    note = "; ".join(part for part in (of_budget, between, so_far) if part)
+    share = float(spent) / max(end.expected, budget or 0.0, float(spent), 1e-9)
+    return Tile(f"{figures.month(day.when)}'s end, expected", value, note, Split(((Part.USED, share),)))
 
 
 def _provenance(run: Row, day: wording.DayCost) -> tuple[tuple[str, str], ...]:

@@ -3,11 +3,22 @@
 from calendar import monthrange
 from datetime import date
 from decimal import Decimal
+from math import isfinite
 from typing import Any
 
 from costlab.render import figures
 from costlab.render.cells import parts_of
-from costlab.render.context import Cell, Column, DailyChart, DayBar, MonthChart, MonthLine, Part, Table
+from costlab.render.context import (
+    Cell,
+    Column,
+    DailyChart,
+    DayBar,
+    MonthAhead,
+    MonthChart,
+    MonthLine,
+    Part,
+    Table,
+)
 
 Row = dict[str, Any]
 
@@ -45,7 +56,7 @@ def since_the_first(days: list[Row]) -> list[Row]:
     return days[held[0] :] if held else days[-1:]
 
 
-def month_chart(rows: list[Row], day: date, currency: str) -> MonthChart:
+def month_chart(rows: list[Row], day: date, currency: str, ahead: MonthAhead) -> MonthChart:
     """The running total of the day's month, over the month before when that is complete; rows of month_costs."""
     month = day.replace(day=1)
     now = [row for row in rows if row["month"] == month]
@@ -53,16 +64,34 @@ def month_chart(rows: list[Row], day: date, currency: str) -> MonthChart:
     last = now[-1]["running_cost"]
     label = "" if last is None else figures.money(last, currency)
     whole = bool(before) and before[-1]["missing_days"] == 0
+    summary = (
+        f"Running total of {figures.month(day)}: {label or 'nothing known'} by {figures.medium_date(day)}"
+    )
+    if ahead.days:
+        summary += f"; {expected_by_end(ahead, currency)} are expected by its end"
     return MonthChart(
-        title=f"{figures.month(day)} so far",
-        summary=f"Running total of {figures.month(day)}: {label or 'nothing known'} by {figures.medium_date(day)}.",
+        title=f"{figures.month(day)} so far" + (", and what is ahead" if ahead.days else ""),
+        summary=f"{summary}.",
         now=_line(figures.month(day), now),
         before=_line(figures.month(before[-1]["date"]), before) if whole else None,
         days_in_month=monthrange(day.year, day.month)[1],
         currency=currency,
         last_label=label,
         table=_month_table(now, currency),
+        ahead=ahead.days,
+        end_label=figures.money(Decimal(ahead.days[-1].expected), currency) if ahead.days else "",
+        budget=ahead.budget,
     )
+
+
+def expected_by_end(ahead: MonthAhead, currency: str) -> str:
+    """What the month will have cost, with its interval where that is known: $6,700 ($6,200 to $7,200)."""
+    end = ahead.days[-1]
+    expected, lower, upper = (
+        figures.money(Decimal(amount), currency) if isfinite(amount) else ""
+        for amount in (end.expected, end.lower, end.upper)
+    )
+    return f"{expected} ({lower} to {upper})" if upper else expected
 
 
 def comparable(rows: list[Row], day: date) -> Row | None:

@@ -8,7 +8,7 @@ import pyarrow as pa
 from hostile import HOSTILE
 from world import CLUSTER, FIRST_DAY, LAST_DAY, WORK, Work, world
 
-from costlab.config.settings import Settings
+from costlab.config.settings import Budget, Settings
 from costlab.domain.time import Day
 from costlab.jobs.report import asked, render_report
 from costlab.store.warehouse import Warehouse
@@ -17,6 +17,12 @@ from costlab.store.warehouse import Warehouse
 HOSTILE_WORK = tuple(
     Work(name, name, name, name, name, "cpu", 1, 0.1 + i / 1000, 0.1) for i, name in enumerate(HOSTILE)
 )
+BUDGETS = (
+    Budget(cluster=CLUSTER, monthly=350_000),
+    Budget(team="nlp-research", monthly=45_000),
+    Budget(team="vision", monthly=90_000),
+)
+SETTINGS = Settings().model_copy(update={"budgets": BUDGETS})
 
 
 @cache
@@ -44,7 +50,8 @@ def tables(*, hostile: bool = False) -> dict[str, pa.Table]:
 @cache
 def files(*, hostile: bool = False) -> dict[str, bytes]:
     """The report of the last day, by file name."""
-    return render_report(Warehouse.over_tables(tables(hostile=hostile)), Settings(), CLUSTER, Day(LAST_DAY))
+    warehouse = Warehouse.over_tables(tables(hostile=hostile))
+    return render_report(warehouse, SETTINGS, CLUSTER, Day(LAST_DAY))
 
 
 def answers(*, hostile: bool = False) -> dict[str, list[dict[str, Any]]]:
@@ -54,4 +61,4 @@ def answers(*, hostile: bool = False) -> dict[str, list[dict[str, Any]]]:
     return {name: table.to_pylist() for name, table in tables_of.items()}
 
 
-__all__ = ["CLUSTER", "FIRST_DAY", "HOSTILE", "LAST_DAY", "answers", "files", "tables"]
+__all__ = ["BUDGETS", "CLUSTER", "FIRST_DAY", "HOSTILE", "LAST_DAY", "answers", "files", "tables"]

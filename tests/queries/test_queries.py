@@ -38,6 +38,7 @@ OF_ENERGY: dict[str, Any] = {
 OF_PAST = {name: OF_COSTS[name] for name in ("cluster", "namespace", "team", "start", "until")}
 OF_QUERIES = {
     "costs": OF_COSTS,
+    "cost_history": {**OF_PAST, "by": "team"},
     "energy_use": OF_ENERGY,
     "requested_days": OF_PAST,
     "observed_usage": OF_PAST,

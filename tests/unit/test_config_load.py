@@ -411,10 +411,10 @@ def test_the_hash_follows_what_shapes_figures_and_nothing_else(tmp_path: Path) -
 
 def test_sections_for_later_versions_are_named_as_such(tmp_path: Path) -> None:
     settings = load(
-        written(tmp_path, CLUSTER + "budgets: [{team: a, monthly: 1}]\nquota: {headroom: 1}\nnotify: []\n"),
+        written(tmp_path, CLUSTER + "quota: {headroom: 1}\nnotify: []\n"),
         {},
     )
-    assert without_effect(settings) == ["quota", "budgets", "notify"]
+    assert without_effect(settings) == ["quota", "notify"]
 
 
 @given(st.integers(1, 10**6), st.sampled_from("smhd"))
@@ -437,3 +437,24 @@ def test_a_resolution_divides_half_an_hour(seconds: int) -> None:
             Settings.model_validate(content)
     else:
         assert Settings.model_validate(content).billing.resolution_ms == seconds * 1000
+
+
+def test_budgets_are_of_one_owner_each_and_each_owner_has_one(tmp_path: Path) -> None:
+    budgets = (
+        "budgets:\n"
+        "  - {team: nlp, monthly: 100}\n"
+        "  - {namespace: nlp, monthly: 100, alert_at: [1.5]}\n"
+        "  - {team: nlp, monthly: 200}\n"
+    )
+    assert faults(written(tmp_path, budgets)) == [
+        "costlab.yaml:4: budgets[2].team: 'nlp' has a budget in budgets[0] already"
+    ]
+    wrong = "budgets:\n  - {team: a, cluster: b, monthly: 1}\n  - {monthly: 1}\n  - {team: a, monthly: 0, alert_at: []}\n"
+    assert faults(written(tmp_path, wrong)) == [
+        "costlab.yaml:2: budgets[0]: names one of team, namespace, pipeline and cluster",
+        "costlab.yaml:3: budgets[1]: names one of team, namespace, pipeline and cluster",
+        "costlab.yaml:4: budgets[2].monthly: must be greater than 0",
+        "costlab.yaml:4: budgets[2].alert_at: must not be empty",
+    ]
+    [budget] = load(written(tmp_path, "budgets: [{pipeline: etl, monthly: 5}]\n"), {}).budgets
+    assert (budget.dimension, budget.subject, budget.alert_at) == ("pipeline", "etl", (0.5, 0.8, 1.0))

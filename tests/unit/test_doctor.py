@@ -382,7 +382,7 @@ def test_prices_and_settings_are_looked_at(examined: Examined, tmp_path: Path) -
     )
     (tmp_path / "p.yaml").write_text(f"nodes: [{rules}]\n")
     path = tmp_path / "costlab.yaml"
-    path.write_text(CONFIG + "prices: {gpu_hour: null, book: p.yaml}\nbudgets: [{team: a, monthly: 1}]\n")
+    path.write_text(CONFIG + "prices: {gpu_hour: null, book: p.yaml}\nquota: {headroom: 1}\n")
     checks = examine(load(path, {}), now=NOW, probe_of=lambda _: FakeProbe())
     told = [check.text for check in checks if check.subject == "price book"]
     assert told == [
@@ -391,7 +391,7 @@ def test_prices_and_settings_are_looked_at(examined: Examined, tmp_path: Path) -
     ]
     assert {check.subject: check.status for check in checks}.items() >= {
         "GPU prices": Status.WARN,
-        "budgets": Status.WARN,
+        "quota": Status.WARN,
     }.items()
     rates = next(check.text for check in checks if check.subject == "prices")
     assert (

@@ -1,16 +1,28 @@
 import hashlib
+import math
 import os
 import re
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 from datetime import date, timedelta
 from xml.etree import ElementTree as ET
 
 import pytest
 
 from costlab.render import charts, marks
-from costlab.render.context import DailyChart, DayBar, MonthChart, MonthLine, Part, Spark, Split, Table
+from costlab.render.context import (
+    AheadDay,
+    DailyChart,
+    DayBar,
+    MonthChart,
+    MonthLine,
+    Part,
+    Spark,
+    Split,
+    Table,
+)
 
 NO_TABLE = Table("", (), ())
 FIRST = date(2026, 10, 24)
@@ -42,6 +54,11 @@ def month(points: int = 22, *, before: bool = True) -> MonthChart:
     return MonthChart("November", "Running", now, old if before else None, 30, "USD", "$2,100", NO_TABLE)
 
 
+def with_days_ahead(upper: float) -> MonthChart:
+    rest = tuple(AheadDay(day, 100.0 * day, 90.0 * day, upper * day) for day in range(23, 31))
+    return replace(month(), ahead=rest, end_label="$3,000", budget=2500.0)
+
+
 DRAWN = [
     *charts.daily(daily()),
     *charts.month(month()),
@@ -53,6 +70,8 @@ DRAWN = [
         DailyChart("", "", tuple(Part), (DayBar(FIRST, None, None, complete=False),), "", "", NO_TABLE)
     ),
     *charts.daily(daily(label=r"$\frac{1}{2}$ <b>")),
+    *charts.month(with_days_ahead(110.0)),
+    *charts.month(with_days_ahead(math.nan)),
 ]
 
 
@@ -82,6 +101,12 @@ def test_a_missing_day_has_no_bar_and_says_so() -> None:
     assert texts.count("missing") == 1
     assert texts.count("partial") == 1
     assert "$15,000" in texts
+
+
+def test_what_is_ahead_ends_in_its_label_and_a_budget_is_named() -> None:
+    for svg in DRAWN[-4:]:
+        texts = [t.text for t in ET.fromstring(svg).iter(f"{SVG}text")]  # noqa: S314 - drawn here
+        assert {"$3,000", "budget", "October"} <= set(texts)
 
 
 def test_charts_are_the_same_bytes_in_every_process() -> None:

@@ -5,10 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from answers import CLUSTER, HOSTILE, answers, files
+from answers import BUDGETS, CLUSTER, HOSTILE, LAST_DAY, answers, files, tables
 from hypothesis import given
 from hypothesis import strategies as st
 
+from costlab.config.settings import Forecasting
+from costlab.domain.time import Day
+from costlab.jobs.ahead import ahead
 from costlab.render import evidence, figures
 from costlab.render.cells import parts_of
 from costlab.render.context import Part, Report, Section, Spark
@@ -16,6 +19,7 @@ from costlab.render.html import report_html
 from costlab.render.names import named
 from costlab.render.page import build
 from costlab.render.text import report_markdown
+from costlab.store.warehouse import Warehouse
 
 
 class Page(HTMLParser):
@@ -282,6 +286,30 @@ def test_an_empty_day_is_a_page_too(rows: dict[str, list[dict[str, Any]]]) -> No
     assert "cost nothing" in report.headline
     assert b"No workload ran on this day." in report_html(report)
     assert b"No workload ran on this day." in report_markdown(report)
+
+
+def test_the_month_s_end_is_what_was_spent_and_what_is_ahead(rows: dict[str, list[dict[str, Any]]]) -> None:
+    warehouse = Warehouse.over_tables(tables())
+    month, findings = ahead(warehouse, CLUSTER, Day(LAST_DAY), Forecasting(), BUDGETS)
+    report = build(rows, "USD", ahead=month)
+    spent, end = float(rows["month_costs"][-1]["running_cost"]), month.days[-1]
+    assert [each.day for each in month.days] == list(range(LAST_DAY.day + 1, 31))
+    assert spent < month.days[0].expected < end.expected
+    assert end.lower < end.expected < end.upper
+    tile = report.tiles[3]
+    assert (tile.label, tile.value) == ("November's end, expected", f"${end.expected:,.0f}")
+    assert f"{end.expected / BUDGETS[0].monthly:.0%} of the budget of $350,000" in tile.note
+    assert f"${spent:,.0f} so far, 1 day not known" in tile.note
+    told = {row[0].text: row[4].text for row in section(report, "budgets").table.rows}
+    assert told == {
+        CLUSTER: "▲\N{NO-BREAK SPACE}will be exceeded",
+        "nlp-research": "✕\N{NO-BREAK SPACE}exceeded",
+        "vision": "kept",
+    }
+    assert [row["rule"] for row in findings] == ["budget_will_be_exceeded", "budget_exceeded"]
+    bare = build(rows, "USD")
+    assert bare.tiles[3].label == "November so far"
+    assert "budgets" not in {each.key for each in bare.sections}
 
 
 def test_no_price_is_no_figure(rows: dict[str, list[dict[str, Any]]]) -> None:

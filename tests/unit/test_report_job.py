@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import cast
 
 import pytest
-from answers import CLUSTER, LAST_DAY, files, tables
+from answers import BUDGETS, CLUSTER, LAST_DAY, files, tables
 
 from costlab.config.settings import Prices, Settings
 from costlab.domain.errors import ConfigError
@@ -26,7 +26,7 @@ def out(tmp_path: Path) -> Path:
 def write(out: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
     warehouse = Warehouse.over_tables(tables())
     monkeypatch.setattr(Warehouse, "over", lambda _: warehouse)
-    settings = Settings.model_construct(prices=Prices())
+    settings = Settings.model_construct(prices=Prices(), budgets=BUDGETS)
     return lambda day: write_report(cast("Lake", None), settings, CLUSTER, day, out)
 
 

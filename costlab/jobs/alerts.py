@@ -1,0 +1,153 @@
+"""What runs out, and when: budgets, volumes and quotas, as findings that say by how much and on which day."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from itertools import groupby
+from math import isfinite
+from typing import Any
+
+import numpy as np
+
+from costlab.config.settings import Forecasting
+from costlab.core.forecasting import forecast
+from costlab.domain.findings import Finding, Severity
+from costlab.jobs.budgets import BudgetState, Standing, alert_reached, exceeded_on, spent_beyond
+from costlab.jobs.outlook import Outlook
+from costlab.render import figures
+
+DAYS_AHEAD = 30
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Exhaustion:
+    """When a limit is reached: expected on `day`, and as early as on `earliest`; None: not within the days ahead.
+
+    Both are the last day itself where it has reached the limit already.
+    """
+
+    day: date | None
+    earliest: date | None
+
+
+def exhaustion(
+    used: Sequence[float | None],
+    last_day: date,
+    limit: float,
+    forecasting: Forecasting,
+    days: int = DAYS_AHEAD,
+) -> Exhaustion | None:
+    """When what is used will reach the limit, within so many days; None where too little is known to forecast it.
+
+    used: of each day up to `last_day`, oldest first, in the limit's unit; None or NaN = not known.
+    """
+    past = np.array([np.nan if value is None else value for value in used], np.float64)
+    if len(past) and past[-1] >= limit:
+        return Exhaustion(last_day, last_day)
+    first_day = last_day - timedelta(days=len(past) - 1)
+    free = set(forecasting.holidays)
+    holidays = np.array([first_day + timedelta(days=i) in free for i in range(len(past) + days)], np.bool_)
+    found = forecast(past, first_day.weekday(), days, holidays=holidays, coverage=forecasting.coverage)
+    if found.reason:
+        return None
+    return Exhaustion(*(_first(part >= limit, last_day) for part in (found.days.level, found.days.upper)))
+
+
+def budget_findings(standings: Iterable[Standing]) -> Iterator[Finding]:
+    """Of each budget the one thing that matters most: exceeded, will be, may be, or a share that was reached."""
+    for standing in standings:
+        budget, outlook = standing.budget, standing.outlook
+        subject = f"budget of {budget.dimension} {budget.subject}"
+        if outlook is None:
+            text = "no charge of the time looked at is of it"
+            yield Finding("budget_without_charges", Severity.INFO, subject, text)
+            continue
+        found = _of_budget(standing, outlook)
+        if found:
+            rule, severity, text, over = found
+            yield Finding(rule, severity, subject, text, None if over is None else round(over, 6))
+
+
+def _of_budget(standing: Standing, outlook: Outlook) -> tuple[str, Severity, str, Decimal | None] | None:
+    budget = standing.budget
+    expected, lower, upper = outlook.by_month_end()
+    limit = figures.money(Decimal(budget.monthly), outlook.currency or "")
+
+    def money(amount: float | Decimal) -> str:
+        return figures.money(Decimal(amount), outlook.currency or "")
+
+    spent = f"{money(outlook.month_cost)} of {limit} spent by {outlook.last_day}"
+    if outlook.missing_days:
+        spent += f", {figures.counted(outlook.missing_days, 'day')} of the month not known and not counted"
+    end = f"by the end of {figures.month(outlook.last_day)}"
+    match standing.state:
+        case BudgetState.EXCEEDED:
+            over = spent_beyond(budget, outlook)
+            return "budget_exceeded", Severity.WARNING, f"exceeded: {spent}", over
+        case BudgetState.WILL_BE_EXCEEDED:
+            band = f" ({money(lower)} to {money(upper)})" if isfinite(upper) else ""
+            text = (
+                f"will be exceeded on {exceeded_on(budget, outlook)}: {money(expected)}{band} {end}; {spent}"
+            )
+            over = Decimal(expected) - Decimal(budget.monthly)
+            return "budget_will_be_exceeded", Severity.WARNING, text, over
+        case BudgetState.MAY_BE_EXCEEDED:
+            text = f"may be exceeded: {money(expected)}, up to {money(upper)}, {end}; {spent}"
+            return "budget_may_be_exceeded", Severity.INFO, text, None
+    reached = alert_reached(budget, outlook)
+    if reached is None:
+        return None
+    return "budget_share_reached", Severity.INFO, f"{figures.share(reached)} reached: {spent}", None
+
+
+def volume_findings(rows: Iterable[Row], forecasting: Forecasting) -> Iterator[Finding]:
+    """Claims that are full, or will be within 30 days: rows of volume_history, one claim's days after another's."""
+    for last, used in _histories(rows, ("cluster", "namespace", "claim"), "used_bytes"):
+        found = exhaustion(used, last["date"], last["requested_bytes"], forecasting)
+        if found and found.day:
+            words = _when(found, last["date"], "full")
+            amounts = f"{figures.gib(last['used_bytes'])} GiB of {figures.gib(last['requested_bytes'])} GiB"
+            subject = f"claim {last['namespace']}/{last['claim']} of {last['cluster']}"
+            text = f"{words}: {amounts} used on {last['date']}"
+            yield Finding("volume_filling", Severity.WARNING, subject, text)
+
+
+def quota_findings(rows: Iterable[Row], forecasting: Forecasting) -> Iterator[Finding]:
+    """ResourceQuota keys that are reached, or will be within 30 days; a quota of nothing is meant to be reached.
+
+    rows: cluster, namespace, quota, resource, date, hard and used_max, one key's days after another's, by date.
+    """
+    for last, used in _histories(rows, ("cluster", "namespace", "quota", "resource"), "used_max"):
+        found = exhaustion(used, last["date"], last["hard"], forecasting) if last["hard"] else None
+        if found and found.day:
+            words = _when(found, last["date"], "reached")
+            amounts = f"{figures.quantity(last['used_max'])} of {figures.quantity(last['hard'])}"
+            subject = f"quota {last['quota']} of {last['namespace']} in {last['cluster']}: {last['resource']}"
+            text = f"{words}: {amounts} used on {last['date']}"
+            yield Finding("quota_filling", Severity.WARNING, subject, text)
+
+
+def _histories(
+    rows: Iterable[Row], key: tuple[str, ...], used: str
+) -> Iterator[tuple[Row, list[float | None]]]:
+    """Of each key its last row, and what it used on each day from its first to its last."""
+    for _, group in groupby(rows, key=lambda row: tuple(row[name] for name in key)):
+        days = list(group)
+        first: date = days[0]["date"]
+        by_date = {row["date"]: row[used] for row in days}
+        count = (days[-1]["date"] - first).days + 1
+        yield days[-1], [by_date.get(first + timedelta(days=i)) for i in range(count)]
+
+
+def _when(found: Exhaustion, last_day: date, what: str) -> str:
+    if found.day == last_day:
+        return f"is {what}"
+    early = found.earliest and found.day and found.earliest < found.day
+    return f"will be {what} on {found.day}" + (f", as early as on {found.earliest}" if early else "")
+
+
+def _first(reached: Any, last_day: date) -> date | None:
+    return last_day + timedelta(days=int(np.argmax(reached)) + 1) if reached.any() else None
