@@ -308,7 +308,7 @@ _QUOTAS = _table(
     Column("namespace", _T, "", "Namespace."),
     Column("quota", _T, "", "ResourceQuota name."),
     Column("resource", _T, "", "The key as Kubernetes writes it, such as requests.nvidia.com/gpu."),
-    Column("hard", _F, "cores, bytes or pieces", "The limit at the end of the day."),
+    Column("hard", _F, "cores, bytes or pieces", "The limit, as it was told last on the day."),
     Column("used_mean", _F, "cores, bytes or pieces", "Mean use. NaN: not observed."),
     Column("used_max", _F, "cores, bytes or pieces", "Most used. NaN: not observed."),
 )

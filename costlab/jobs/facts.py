@@ -30,6 +30,7 @@ from costlab.jobs.owners import Ownership, Registry, registry_of
 from costlab.jobs.pipelines import pipeline_run
 from costlab.jobs.pods import pods_table
 from costlab.jobs.pricing import nodes_table
+from costlab.jobs.quotas.told import quotas_table
 from costlab.jobs.reading import BLOCK_SAMPLES, Reading
 from costlab.jobs.remarks import asked_in_parts, findings_beside, findings_of
 from costlab.jobs.restarts import Restarts, restarts_of
@@ -52,6 +53,7 @@ OBSERVED = (
     "energy",
     "volumes",
     "autoscalers",
+    "quotas",
 )
 BULKY = ("container_usage", "gpu_usage")
 _Some = TypeVar("_Some")
@@ -144,6 +146,7 @@ def observe_day(
         ),
         "nodes": nodes_table(machines, settings, cluster, day),
         "autoscalers": autoscalers_table(signals, cluster, day),
+        "quotas": quotas_table(signals, cluster, day, gap_ms),
         "container_usage": container_usage.rows(),
         "gpu_usage": gpu_usage.rows(),
         "gpu_profiles": ordered("gpu_profiles", gpu_profiles.rows()),
