@@ -363,16 +363,22 @@ _PROFILES = _table(
     Column("sketch_buckets", Type.INTEGERS, "", "Levels of usage that were seen, rising, 64 to an octave: docs/methods.md."),
     Column("sketch_ms", Type.INTEGERS, "ms", "Time at each of them; sketches are merged by adding it."),
 )  # fmt: skip
+_STATISTICS = (("max", "Maximum"), ("mean", "Mean"))
 _DEMAND = _table(
     "demand",
     "a namespace's demand for a resource in one hour",
     ("namespace", "resource", "hour"),
     Column("namespace", _T, "", "Namespace."),
-    Column("resource", _T, "", "cpu, memory, pods, or a GPU resource's name."),
-    Column("hour", _AT, "", "Start of the hour."),
-    *(Column(f"{what}_{stat}", _F, "cores, bytes or pieces", f"{stat.title()} over the hour's cells of all {what}.")
-      for what in ("requests", "limits", "usage") for stat in ("max", "mean")),
-    Column("pods_max", _I, "pods", "Most pods at once."),
+    Column("resource", _T, "", "cpu, memory, a GPU resource as Kubernetes writes it, pods, storage, CLASS.storageclass.storage."
+           "k8s.io/storage or persistentvolumeclaims."),
+    Column("hour", _AT, "", "Start of the hour; in an hour without a row nothing was asked for."),
+    *(Column(f"requests_{stat}", _F, "cores, bytes or pieces", f"{doc} over the hour's cells of what all ask for together.")
+      for stat, doc in _STATISTICS),
+    *(Column(f"limits_{stat}", _F, "cores or bytes", f"{doc} over the hour's cells of all limits that are set.",
+             null="not cpu or memory") for stat, doc in _STATISTICS),
+    *(Column(f"usage_{stat}", _F, "cores, bytes or pieces", f"{doc} over the hour's cells of what was seen to be used. NaN: "
+             "not observed.", null="pods and claims") for stat, doc in _STATISTICS),
+    Column("usage_coverage", _F, "ratio", "Observed time / time of occupancy.", null="as usage_max"),
 )  # fmt: skip
 _ADVICE = _table(
     "advice",

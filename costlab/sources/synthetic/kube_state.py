@@ -52,9 +52,9 @@ def raw_kube_state(story: Story, metric: str, window: Window, interval_ms: int) 
             seen_ms = within(at_ms, fact.start_s * 1000, fact.end_s * 1000)
             if len(seen_ms) == 0:
                 continue
-            values = np.full(len(seen_ms), fact.value)
-            for changed_s, value in fact.changes:
-                values[np.searchsorted(seen_ms, changed_s * 1000) :] = value
+            since_ms = np.array([changed_s for changed_s, _ in fact.changes], np.int64) * 1000
+            levels = np.array([fact.value, *(value for _, value in fact.changes)])
+            values = levels[np.searchsorted(since_ms, seen_ms, side="right")]
             labels = target | fact.labels
             # Prometheus stores no empty labels.
             yield RawSeries({"__name__": metric} | {k: v for k, v in labels.items() if v}, seen_ms, values)
