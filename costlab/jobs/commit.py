@@ -8,13 +8,13 @@ import pyarrow as pa
 from costlab import __version__
 from costlab.config.prices import prices_hash
 from costlab.config.settings import Settings
-from costlab.domain.errors import ReconcileError, WorseDay
+from costlab.domain.errors import ConfigError, ReconcileError, WorseDay
 from costlab.domain.findings import Finding, Severity
 from costlab.domain.signals import SIGNALS, Signal
 from costlab.domain.time import Day
 from costlab.jobs.charges import COMPUTE_RULES
 from costlab.jobs.facts import BULKY, OBSERVED, Facts, unpriced_signals
-from costlab.store.lake import DayState, Lake
+from costlab.store.lake import READABLE, DayState, Lake, Run
 from costlab.store.memory import give_back
 from costlab.store.rows import Rows
 from costlab.store.schema import conform, empty
@@ -79,6 +79,28 @@ def commit(
         forced = force or (before["forced"] if before and not changed else None)
         run = {**_run_of(facts, settings), "status": state.value, "forced": forced}
         return lake.commit_run(cluster, day, run, written, before) or changed
+
+
+def commit_beside(lake: Lake, cluster: str, day: Day, table: str, rows: pa.Table, before: Run) -> bool:
+    """Write a table that was made of a measured day, whose run is `before`. True when anything was committed.
+
+    Raises what the lake raises.
+    """
+    with lake.replacing(cluster, day, {table: rows}, before) as written:
+        run = {name: value for name, value in before.items() if name not in ("content", "files", "versions")}
+        lake.commit_run(cluster, day, run, written, before)
+    return written[table].changed
+
+
+def measured_run(lake: Lake, cluster: str, day: Day) -> Run:
+    """The run of a day that readers see; raises ConfigError when it is not there."""
+    run = lake.run(cluster, day)
+    if run is None or lake.days(cluster).get(day.date) not in READABLE:
+        raise ConfigError(
+            f"{day} of cluster {cluster} is not in the lake",
+            f"measure it first: costlab nightly --date {day}",
+        )
+    return run
 
 
 def _run_of(facts: Facts, settings: Settings) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from costlab.domain.errors import CostlabError, ReconcileError, SourceError
 from costlab.domain.time import Day, day_of, days_between, milliseconds
 from costlab.jobs.measure import measure_day, refuse_open
 from costlab.jobs.outcome import Outcome
+from costlab.jobs.quotas.suggest import suggest_day
 from costlab.jobs.report import reported, write_report
 from costlab.jobs.rightsizing.recommend import recommend_day
 from costlab.publish.files import make_room
@@ -130,6 +131,7 @@ class _Night:
                 self.say(outcome.line)
                 self.step("advise")
                 recommend_day(self.lake, self.settings, cluster.id, task.day)
+                suggest_day(self.lake, self.settings, cluster.id, task.day)
                 write_report(self.lake, self.settings, cluster.id, task.day, out)
             except CostlabError as fault:
                 self.faults.append(fault)

@@ -52,42 +52,52 @@ def demand_day(
     """
     window = day.window
     grid = grid_of(window.start_ms, window.end_ms, settings.billing.resolution_ms)
-    written = charged(settings.device_resources).written
+    containers = tables["containers"]
+    asked = {resource: containers_asked(containers, resource) for resource in (Resource.CPU, Resource.MEMORY)}
+    asked[Resource.GPU] = _gpus_asked(containers, charged(settings.device_resources).written)
     parts = [
-        *(
-            rows_of(replace(asked, observed=usage[resource]), grid, cluster, day)
-            for resource, asked in containers_asked(tables["containers"], written).items()
-        ),
-        *(rows_of(asked, grid, cluster, day) for asked in _beside(tables["pods"], tables["volumes"])),
+        *(replace(each, observed=usage[resource]) for resource, each in asked.items()),
+        *_beside(tables["pods"], tables["volumes"]),
     ]
-    return ordered("demand", pa.concat_tables([empty("demand"), *parts]))
+    rows = [_rows(each, grid, cluster, day) for each in parts]
+    return ordered("demand", pa.concat_tables([empty("demand"), *rows]))
 
 
-def containers_asked(containers: pa.Table, written: Callable[[str], str | None]) -> dict[Resource, Asked]:
-    """What the rows of `containers`, in their order, ask for of each resource; written: a GPU resource as Kubernetes writes it."""
-    reserved = pc.equal(containers["container"], "")
-    found = {}
-    for resource in (Resource.CPU, Resource.MEMORY):
-        asked, capped = (
-            pc.fill_null(containers[f"{resource.value}_{what}"], 0.0) for what in ("request", "limit")
-        )
-        found[resource] = Asked(
-            containers["namespace"], pa.chunked_array([pa.repeat(resource.value, containers.num_rows)]),
-            containers["container_key"].to_numpy(), milliseconds_of(containers["start"]),
-            milliseconds_of(containers["end"]), asked.to_numpy(), capped.to_numpy(), nothing=reserved.to_numpy(),
-        )  # fmt: skip
-    with_gpu = containers.filter(pc.is_valid(containers["gpu_resource"]))
-    # A container that asks for several at once has only their sum: it counts under all of their names together.
+def containers_asked(containers: pa.Table, resource: Resource) -> Asked:
+    """What the rows of `containers` ask for of CPU or memory."""
+    requests, limits = (
+        pc.fill_null(containers[f"{resource.value}_{what}"], 0.0).to_numpy() for what in ("request", "limit")
+    )
+    return Asked(
+        containers["namespace"],
+        pa.chunked_array([pa.repeat(resource.value, containers.num_rows)]),
+        containers["container_key"].to_numpy(),
+        milliseconds_of(containers["start"]),
+        milliseconds_of(containers["end"]),
+        requests,
+        limits,
+        nothing=pc.equal(containers["container"], "").to_numpy(),
+    )
+
+
+def _gpus_asked(containers: pa.Table, written: Callable[[str], str | None]) -> Asked:
+    """What they ask for of accelerators; written: a resource's name as Kubernetes writes it.
+
+    A container that asks for several resources at once has only their sum: it counts under all of their names together.
+    """
+    rows = containers.filter(pc.is_valid(containers["gpu_resource"]))
+    exposed = rows["gpu_resource"].to_pylist()
     names = {
-        exposed: ",".join(written(name) or name for name in exposed.split(","))
-        for exposed in with_gpu["gpu_resource"].unique().to_pylist()
+        several: ",".join(written(name) or name for name in several.split(",")) for several in set(exposed)
     }
-    found[Resource.GPU] = Asked(
-        with_gpu["namespace"], pa.chunked_array([pa.array([names[name] for name in with_gpu["gpu_resource"].to_pylist()], pa.string())]),
-        with_gpu["container_key"].to_numpy(), milliseconds_of(with_gpu["start"]), milliseconds_of(with_gpu["end"]),
-        pc.fill_null(with_gpu["gpu_request"], 0.0).to_numpy(),
-    )  # fmt: skip
-    return found
+    return Asked(
+        rows["namespace"],
+        pa.chunked_array([pa.array([names[several] for several in exposed], pa.string())]),
+        rows["container_key"].to_numpy(),
+        milliseconds_of(rows["start"]),
+        milliseconds_of(rows["end"]),
+        pc.fill_null(rows["gpu_request"], 0.0).to_numpy(),
+    )
 
 
 def _beside(pods: pa.Table, volumes: pa.Table) -> Sequence[Asked]:
@@ -110,7 +120,7 @@ def _beside(pods: pa.Table, volumes: pa.Table) -> Sequence[Asked]:
     )
 
 
-def rows_of(asked: Asked, grid: Grid, cluster: str, day: Day) -> pa.Table:
+def _rows(asked: Asked, grid: Grid, cluster: str, day: Day) -> pa.Table:
     """The demand for one kind of resource as rows of `demand`."""
     keys, hourly = hours_of(asked, grid)
     group, hour = np.nonzero(hourly[:, :, 0] + hourly[:, :, 2] + hourly[:, :, 6] > 0)
