@@ -80,7 +80,7 @@ def recommend(
     day = Day(dates.end, lake.timezone).previous
     keep = not (dry_run or window or policy)
     rows = recommended(
-        lake, settings, _clusters(lake, settings, cluster), day, len(dates), policy=policy, keep=keep
+        lake, settings, clusters_of(lake, settings, cluster), day, len(dates), policy=policy, keep=keep
     )
     rows = chosen(rows, Filters(None, namespace, team))
     currency, advice = currency_of(rows), rows.to_pylist()
@@ -161,7 +161,7 @@ def idle(
     show(answer, output, out)
 
 
-def _clusters(lake: "Lake", settings: "Settings", cluster: str | None) -> list[str]:
+def clusters_of(lake: "Lake", settings: "Settings", cluster: str | None) -> list[str]:
     """The cluster that was asked for, else those of the configuration, else those that the lake knows."""
     known = sorted({name for name, _ in lake.states()})
     return [cluster] if cluster else [each.id for each in settings.clusters] or known

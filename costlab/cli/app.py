@@ -19,6 +19,7 @@ from costlab.cli import (
     explaining,
     exporting,
     patching,
+    quotas,
     running,
     setting_up,
 )
@@ -80,6 +81,7 @@ app.command(rich_help_panel=MAIN_JOB)(running.nightly)
 app.command(rich_help_panel=MAIN_JOB)(running.extract)
 app.command(rich_help_panel=MAIN_JOB)(running.compute)
 app.command(rich_help_panel=MAIN_JOB)(advising.recommend)
+app.command(rich_help_panel=MAIN_JOB)(quotas.quota)
 app.command(rich_help_panel=MAIN_JOB)(running.report)
 app.add_typer(billing.app, name="bill", rich_help_panel=ASK)
 app.command(rich_help_panel=ASK)(asking.cost)

@@ -418,6 +418,7 @@ _QUOTA_ADVICE = _table(
     Column("namespace", _T, "", "Namespace."),
     Column("resource", _T, "", "The key as Kubernetes writes it, such as requests.nvidia.com/gpu."),
     Column("quotas", Type.TEXTS, "", "Names of the ResourceQuotas that have the key; none of them: empty."),
+    Column("spelled", Type.TEXTS, "", "How each of them writes the key: cpu is requests.cpu."),
     Column("hard_now", _F, "cores, bytes or pieces", "The present limit, the least where several quotas have the key.",
            null="no quota has it"),
     Column("used_now", _F, "cores, bytes or pieces", "The most that was asked for at a time on the day."),

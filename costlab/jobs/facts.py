@@ -30,9 +30,9 @@ from costlab.jobs.owners import Ownership, Registry, registry_of
 from costlab.jobs.pipelines import pipeline_run
 from costlab.jobs.pods import pods_table
 from costlab.jobs.pricing import nodes_table
-from costlab.jobs.quotas.told import quotas_table
 from costlab.jobs.reading import BLOCK_SAMPLES, Reading
 from costlab.jobs.remarks import asked_in_parts, findings_beside, findings_of
+from costlab.jobs.resource_quotas import quotas_table
 from costlab.jobs.restarts import Restarts, restarts_of
 from costlab.jobs.scrapes import too_seldom
 from costlab.jobs.sharing import Sharing, sharing_of

@@ -20,6 +20,6 @@ where suggested_hard < used_now
     or (
         suggested_hard is distinct from hard_now
         and suggested_hard
-        % if(contains(resource, 'memory') or contains(resource, 'storage'), 1073741824.0, 1.0) <> 0
+        % if(regexp_matches(resource, '(memory|storage)$|hugepages-'), 1073741824.0, 1.0) <> 0
     )
 order by cluster, date, namespace, resource

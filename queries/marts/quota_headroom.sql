@@ -10,6 +10,7 @@ select
     namespace,
     resource,
     quotas,
+    spelled,
     hard_now,
     used_now,
     used_p99,

@@ -44,7 +44,8 @@ told as (
         date,
         hard,
         used_max,
-        quotas
+        quotas,
+        spelled
     from quota_keys
     where cluster = $cluster
         and date > cast($day as date) - cast($days as integer)
@@ -56,7 +57,8 @@ present as (
         namespace,
         key,
         hard,
-        quotas
+        quotas,
+        spelled
     from told
     where date = cast($day as date)
 ),
@@ -129,6 +131,7 @@ subjects as (
         used.namespace,
         used.key,
         coalesce(present.quotas, []) as quotas,
+        coalesce(present.spelled, []) as spelled,
         present.hard as hard_now,
         used.used_now,
         used.used_p99,
@@ -145,7 +148,7 @@ subjects as (
         expected.after_p99,
         expected.after_peak + used.unseen as after_peak,
         if(used.used_p99 > 0, expected.after_p99 / used.used_p99, 1) as after_ratio,
-        if(contains(used.key, 'memory') or contains(used.key, 'storage'), 1073741824.0, 1.0) as unit,
+        if(regexp_matches(used.key, '(memory|storage)$|hugepages-'), 1073741824.0, 1.0) as unit,
         owners.namespace is not null as has_quota
     from used
     left join owners on used.namespace = owners.namespace
@@ -176,6 +179,7 @@ sized as (
         namespace,
         key,
         quotas,
+        spelled,
         hard_now,
         used_now,
         used_p99,
@@ -204,6 +208,7 @@ reasoned as (
         namespace,
         key,
         quotas,
+        spelled,
         hard_now,
         used_now,
         used_p99,
@@ -232,6 +237,7 @@ select
     namespace,
     key as resource,
     quotas,
+    spelled,
     hard_now,
     used_now,
     used_p99,

@@ -39,7 +39,7 @@ OF_PAST = {name: OF_COSTS[name] for name in ("cluster", "namespace", "team", "st
 OF_SUGGESTIONS: dict[str, Any] = {
     **{name: PARAMETERS[name] for name in ("cluster", "day", "days")},
     "headroom": 0.15,
-    **dict.fromkeys(("owners", "resources", "levels", "uppers", "after_p99", "after_peak"), []),
+    **{name: [] for name in ("owners", "resources", "levels", "uppers", "after_p99", "after_peak")},
 }
 OF_QUERIES = {
     "quota_suggestions": OF_SUGGESTIONS,

@@ -259,8 +259,8 @@ def test_init_then_check_then_show(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_settings_without_effect_are_warned_of(config: Path) -> None:
-    (config / "costlab.yaml").write_text(CONFIG + "quota: {headroom: 0.2}\n")
-    assert "costlab.yaml:6: quota: has no effect in this version" in run("config", "check").stderr
+    (config / "costlab.yaml").write_text(CONFIG + "report: {keep: 90d}\n")
+    assert "costlab.yaml:6: report.keep: has no effect in this version" in run("config", "check").stderr
 
 
 def test_faults_of_the_configuration_come_all_at_once(config: Path) -> None:

@@ -1,6 +1,7 @@
 """What each namespace's quotas should allow: a day's suggestions, for the lake, the report and the command line."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -17,7 +18,7 @@ from costlab.jobs.commit import check, commit_beside, measured_run
 from costlab.jobs.outcome import Outcome
 from costlab.jobs.quotas.demand import containers_asked, hours_of
 from costlab.store.lake import Lake
-from costlab.store.schema import conform
+from costlab.store.schema import conform, empty
 from costlab.store.warehouse import Warehouse
 
 _Key = tuple[str, str]  # namespace, key
@@ -42,6 +43,23 @@ def suggest_day(lake: Lake, settings: Settings, cluster: str, day: Day) -> Sugge
     changed = commit_beside(lake, cluster, day, "quota_advice", rows, before)
     what = "committed" if changed else "unchanged, nothing committed"
     return Suggested(rows, Outcome(f"{cluster} {day}: quotas, {rows.num_rows} keys, {what}"))
+
+
+def suggested(lake: Lake, settings: Settings, clusters: Sequence[str], day: Day, *, keep: bool) -> Warehouse:
+    """A warehouse that holds the suggestions of several clusters; `keep` writes them, as `suggest_day` does.
+
+    Raises what `suggest_day` does, and Busy when another run is in the lake that would be written.
+    """
+    if keep:
+        with lake.locked():
+            for cluster in clusters:
+                suggest_day(lake, settings, cluster, day)
+        return Warehouse.over(lake)
+    for cluster in clusters:
+        measured_run(lake, cluster, day)
+    warehouse = Warehouse.over(lake)
+    rows = [suggestions(warehouse, settings, cluster, day) for cluster in clusters]
+    return Warehouse.over(lake, {"quota_advice": pa.concat_tables([empty("quota_advice"), *rows])})
 
 
 def suggestions(warehouse: Warehouse, settings: Settings, cluster: str, day: Day) -> pa.Table:

@@ -1,0 +1,75 @@
+"""`costlab quota`: what ResourceQuotas should allow, and manifests of them; nothing is applied here."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from costlab.cli.advising import clusters_of
+from costlab.cli.frame import Desk
+from costlab.cli.options import ClusterId, DateText, Format, Namespace, Out, Output
+
+if TYPE_CHECKING:  # DuckDB and YAML wait until the command runs
+    from costlab.jobs.quotas.answers import Quotas
+
+
+def quota(
+    ctx: typer.Context,
+    date: DateText = "yesterday",
+    after_rightsizing: Annotated[
+        bool, typer.Option("--after-rightsizing", help="Manifests for once the advised requests are made.")
+    ] = False,
+    all_keys: Annotated[
+        bool, typer.Option("--all-keys", help="Manifests with keys, too, that no quota of the namespace has.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show it; write nothing.")] = False,
+    cluster: ClusterId = None,
+    namespace: Namespace = None,
+    output: Output = None,
+    out: Out = None,
+) -> None:
+    """What each namespace's quotas should allow and when they run out; -o yaml: ResourceQuota manifests."""
+    from costlab.cli.dates import parse_day
+    from costlab.cli.show import form_of
+    from costlab.jobs.asked import Filters
+    from costlab.jobs.quotas.answers import quotas_of
+    from costlab.jobs.quotas.suggest import suggested
+    from costlab.render.manifests.quota import Manner
+    from costlab.store.lake import Lake
+
+    desk: Desk = ctx.obj
+    settings = desk.settings()
+    filters = Filters(cluster, namespace)
+    lake = Lake.open(settings.lake)
+    day = parse_day(date, desk.now, lake.timezone)
+    clusters = clusters_of(lake, settings, cluster)
+    warehouse = suggested(lake, settings, clusters, day, keep=not dry_run)
+    found = quotas_of(warehouse, clusters, day, filters)
+    if form_of(output, out) is Format.YAML:
+        _put(found.manifests(Manner(after_rightsizing, all_keys)), out)
+    else:
+        _show(found, output, out)
+
+
+def _show(found: "Quotas", output: Format | None, out: Path | None) -> None:
+    from costlab.cli.formats import Answer
+    from costlab.cli.show import form_of, show
+    from costlab.render import quota_words
+
+    for_eyes = form_of(output, out) in (Format.TABLE, Format.MD)
+    beside = {"totals": found.totals, "default_requests": found.defaults}
+    show(Answer("costlab.quota/1", found.table() if for_eyes else found.rows, beside=beside), output, out)
+    for row in found.totals if for_eyes else ():
+        typer.echo(f"{row['cluster']} {quota_words.total(row)}", err=True)
+
+
+def _put(manifests: str, out: Path | None) -> None:
+    from costlab.publish.files import put
+
+    if not manifests:
+        typer.echo("no quota to write: no namespace that was asked for has demand or a quota", err=True)
+    elif out is None:
+        sys.stdout.write(manifests)
+    else:
+        put(out, manifests.encode())
