@@ -7,7 +7,8 @@ from fractions import Fraction
 from typing import Any
 
 from costlab.domain.quantity import Form, canonical
-from costlab.render import figures
+from costlab.domain.units import GIB
+from costlab.render import advice_words, figures
 
 Row = Mapping[str, Any]
 
@@ -26,20 +27,16 @@ _BYTES = re.compile(r"(memory|storage)$|hugepages-")
 _NAMES = {"cpu": ("cores", "CPU"), "memory": ("GiB", "memory"), "gpu": ("GPUs", "GPUs")}
 
 
-def quantity(amount: float | None, key: str) -> str:
-    """An amount of a key as Kubernetes writes it, exactly; a dash without one."""
-    if amount is None or amount != amount:  # noqa: PLR0124 - NaN, which alone differs from itself
-        return figures.NONE
+def quantity(amount: float, key: str) -> str:
+    """An amount of a key as Kubernetes writes it, exactly."""
     return canonical(Fraction(amount), Form.BINARY if _BYTES.search(key) else Form.DECIMAL)
 
 
-def used(amount: float | None, key: str) -> str:
-    """The same for reading: of what was measured three digits are enough."""
-    if amount is None or amount != amount:  # noqa: PLR0124 - the same
+def amount(value: float | None, key: str) -> str:
+    """The same for reading: bytes in GiB, three digits of what is no whole number; a dash without one."""
+    if value is None or value != value:  # noqa: PLR0124 - NaN, which alone differs from itself
         return figures.NONE
-    if _BYTES.search(key):
-        return f"{figures.gib(amount)}Gi"
-    return figures.quantity(amount)
+    return f"{advice_words.size(value / GIB)}Gi" if _BYTES.search(key) else advice_words.size(value)
 
 
 def runs_out(row: Row) -> str:
@@ -56,14 +53,16 @@ def comments(row: Row, *, after: bool) -> list[str]:
     """Lines for above a manifest: the change of a key, and what it rests on."""
     key = row["resource"]
     suggested = suggestion(row, after=after)
-    change = f"{quantity(row['hard_now'], key)} -> {quantity(suggested, key)}"
-    if row["hard_now"] == suggested:
-        change = f"stays at {quantity(suggested, key)}"
-    expected = (
-        "no forecast" if row["expected_peak"] is None else f"expected {used(row['expected_peak'], key)}"
-    )
+    change = f"{amount(row['hard_now'], key)} -> {amount(suggested, key)}"
+    if row["hard_now"] is None:
+        change = amount(suggested, key)
+    elif row["hard_now"] == suggested:
+        change = f"stays at {amount(suggested, key)}"
+    expected = "expected " + amount(row["expected_peak"], key)
+    if row["expected_peak"] is None:
+        expected = "no forecast"
     out = "" if row["exhausted_earliest"] is None else f"; runs out: {runs_out(row)}"
-    seen = f"used p99 {used(row['used_p99'], key)}, peak {used(row['used_peak'], key)}, {expected}"
+    seen = f"used p99 {amount(row['used_p99'], key)}, peak {amount(row['used_peak'], key)}, {expected}"
     return [
         f"{key}: {change}: {REASONS.get(row['reason'], row['reason'])}",
         f"  {seen}; {figures.counted(row['evidence_days'], 'day')}{out}",
@@ -71,8 +70,8 @@ def comments(row: Row, *, after: bool) -> list[str]:
 
 
 def suggestion(row: Row, *, after: bool) -> float:
-    """What is suggested; `after`: once the advised requests are made, where any are. It is then no reason to raise it."""
-    if after and row["suggested_after"] is not None:
+    """What is suggested; `after`: for when the advised requests are made, where any are."""
+    if after and row["suggested_after"] is not None and row["reason"] != "too_little_data":
         return float(row["suggested_after"])
     return float(row["suggested_hard"])
 

@@ -16,6 +16,11 @@ from costlab.store.warehouse import Warehouse
 
 Row = dict[str, Any]
 
+_AMOUNTS = ("hard_now", "used_p99", "used_peak", "suggested_hard", "suggested_after")
+_COLUMNS = (
+    "namespace", "key", "hard now", "used p99", "peak", "suggested", "after rightsizing", "runs out", "reason",
+)  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class Quotas:
@@ -28,23 +33,22 @@ class Quotas:
     def table(self) -> pa.Table:
         """The rows for eyes, what runs out first."""
         named = [
-            {
-                "namespace": row["namespace"],
-                "key": row["resource"],
-                "hard now": quota_words.quantity(row["hard_now"], row["resource"]),
-                "used p99": quota_words.used(row["used_p99"], row["resource"]),
-                "peak": quota_words.used(row["used_peak"], row["resource"]),
-                "suggested": quota_words.quantity(row["suggested_hard"], row["resource"]),
-                "after rightsizing": quota_words.quantity(row["suggested_after"], row["resource"]),
-                "runs out": quota_words.runs_out(row),
-                "reason": row["reason"],
-            }
+            dict(
+                zip(
+                    _COLUMNS,
+                    (
+                        row["namespace"],
+                        row["resource"],
+                        *(quota_words.amount(row[name], row["resource"]) for name in _AMOUNTS),
+                        quota_words.runs_out(row),
+                        row["reason"],
+                    ),
+                    strict=True,
+                )
+            )
             for row in self.rows.to_pylist()
         ]
-        names = (
-            "namespace", "key", "hard now", "used p99", "peak", "suggested", "after rightsizing", "runs out", "reason",
-        )  # fmt: skip
-        return pa.Table.from_pylist(named, schema=pa.schema([(name, pa.string()) for name in names]))
+        return pa.Table.from_pylist(named, schema=pa.schema([(name, pa.string()) for name in _COLUMNS]))
 
     def manifests(self, manner: Manner) -> str:
         """One stream of documents. Raises ConfigError for several clusters."""
