@@ -5,7 +5,17 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from costlab.render import changes, devices, evidence, figures, owners, quality, trends, wording
+from costlab.render import (
+    changes,
+    devices,
+    evidence,
+    figures,
+    owners,
+    quality,
+    quota_headroom,
+    trends,
+    wording,
+)
 from costlab.render.context import Part, Report, Split, Tile
 from costlab.render.names import named, visible
 
@@ -40,6 +50,7 @@ def build(answers: Answers, currency: str, downloads: tuple[tuple[str, str], ...
             owners.unused(answers["unused_workloads"], day.currency),
             devices.models(answers["gpu_models"], day),
             devices.idle(answers["idle_gpus"], day.currency),
+            *quota_headroom.sections(answers["quota_headroom"], answers["quota_totals"]),
             evidence.findings(answers["day_findings"], day.currency),
             evidence.reconciliation(answers["reconciliation"], day.currency),
             evidence.signals(answers["day_signals"]),
