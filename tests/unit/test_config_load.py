@@ -375,12 +375,10 @@ def test_the_hash_follows_what_shapes_figures_and_nothing_else(tmp_path: Path) -
 
 def test_sections_for_later_versions_are_named_as_such(tmp_path: Path) -> None:
     settings = load(
-        written(
-            tmp_path, CLUSTER + "budgets: [{team: a, monthly: 1}]\nquota: {headroom: 1}\nreport: {keep: 3d}\n"
-        ),
+        written(tmp_path, CLUSTER + "budgets: [{team: a, monthly: 1}]\nreport: {keep: 3d}\n"),
         {},
     )
-    assert without_effect(settings) == ["quota", "budgets", "report.keep"]
+    assert without_effect(settings) == ["budgets", "report.keep"]
 
 
 @given(st.integers(1, 10**6), st.sampled_from("smhd"))
