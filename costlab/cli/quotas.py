@@ -13,6 +13,8 @@ from costlab.cli.options import ClusterId, DateText, Format, Namespace, Out, Out
 if TYPE_CHECKING:  # DuckDB and YAML wait until the command runs
     from costlab.jobs.quotas.answers import Quotas
 
+_NOTHING = "no namespace that was asked for has demand or a quota"
+
 
 def quota(
     ctx: typer.Context,
@@ -60,6 +62,8 @@ def _show(found: "Quotas", output: Format | None, out: Path | None) -> None:
     for_eyes = form_of(output, out) in (Format.TABLE, Format.MD)
     beside = {"totals": found.totals, "default_requests": found.defaults}
     show(Answer("costlab.quota/1", found.table() if for_eyes else found.rows, beside=beside), output, out)
+    if not found.rows.num_rows:
+        typer.echo(f"warning: {_NOTHING}", err=True)
     for row in found.totals if for_eyes else ():
         typer.echo(f"{row['cluster']} {quota_words.total(row)}", err=True)
 
@@ -68,7 +72,7 @@ def _put(manifests: str, out: Path | None) -> None:
     from costlab.publish.files import put
 
     if not manifests:
-        typer.echo("no quota to write: no namespace that was asked for has demand or a quota", err=True)
+        typer.echo(f"no quota to write: {_NOTHING}", err=True)
     elif out is None:
         sys.stdout.write(manifests)
     else:

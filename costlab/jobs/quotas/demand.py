@@ -1,6 +1,7 @@
 """The demand of a day: what the containers, pods and claims of each namespace ask for and use at a time, by the hour."""
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,6 +18,7 @@ from costlab.domain.time import HOUR_MS, Day
 from costlab.domain.units import Resource
 from costlab.jobs.columns import milliseconds_of
 from costlab.jobs.observed import Observed, Usage
+from costlab.jobs.processors import processors
 from costlab.store.schema import conform, empty, ordered
 
 PODS, STORAGE, CLAIMS = "pods", "storage", "persistentvolumeclaims"
@@ -59,7 +61,8 @@ def demand_day(
         *(replace(each, observed=usage[resource]) for resource, each in asked.items()),
         *_beside(tables["pods"], tables["volumes"]),
     ]
-    rows = [_rows(each, grid, cluster, day) for each in parts]
+    with ThreadPoolExecutor(processors()) as pool:
+        rows = list(pool.map(lambda each: _rows(each, grid, cluster, day), parts))
     return ordered("demand", pa.concat_tables([empty("demand"), *rows]))
 
 
