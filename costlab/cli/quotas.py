@@ -11,6 +11,7 @@ from costlab.cli.frame import Desk
 from costlab.cli.options import ClusterId, DateText, Format, Namespace, Out, Output
 
 if TYPE_CHECKING:  # DuckDB and YAML wait until the command runs
+    from costlab.domain.dates import Dates
     from costlab.jobs.quotas.answers import Quotas
 
 _NOTHING = "no namespace that was asked for has demand or a quota"
@@ -37,6 +38,7 @@ def quota(
     from costlab.jobs.asked import Filters
     from costlab.jobs.quotas.answers import quotas_of
     from costlab.jobs.quotas.suggest import suggested
+    from costlab.jobs.rightsizing.answers import ending
     from costlab.render.manifests.quota import Manner
     from costlab.store.lake import Lake
 
@@ -51,17 +53,18 @@ def quota(
     if form_of(output, out) is Format.YAML:
         _put(found.manifests(Manner(after_rightsizing, all_keys)), out)
     else:
-        _show(found, output, out)
+        _show(found, ending(day.date, settings.quota.days), output, out)
 
 
-def _show(found: "Quotas", output: Format | None, out: Path | None) -> None:
+def _show(found: "Quotas", window: "Dates", output: Format | None, out: Path | None) -> None:
     from costlab.cli.formats import Answer
     from costlab.cli.show import form_of, show
     from costlab.render import quota_words
 
     for_eyes = form_of(output, out) in (Format.TABLE, Format.MD)
     beside = {"totals": found.totals, "default_requests": found.defaults}
-    show(Answer("costlab.quota/1", found.table() if for_eyes else found.rows, beside=beside), output, out)
+    rows = found.table() if for_eyes else found.rows
+    show(Answer("costlab.quota/1", rows, window, beside=beside), output, out)
     if not found.rows.num_rows:
         typer.echo(f"warning: {_NOTHING}", err=True)
     for row in found.totals if for_eyes else ():

@@ -220,6 +220,7 @@ def test_quotas_are_suggested_and_written_as_manifests(demo: Path) -> None:
     assert done.exit_code == 0, done.stderr
     answer = json.loads(done.stdout)
     assert answer["schema"] == "costlab.quota/1"
+    assert answer["window"]["start"] < answer["window"]["end"]
     assert {row["resource"] for row in answer["totals"]} == {"cpu", "memory", "gpu"}
     large = next(
         row

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from costlab.domain.errors import ConfigError
 from costlab.domain.time import Day
@@ -72,5 +73,6 @@ def quotas_of(warehouse: Warehouse, clusters: Sequence[str], day: Day, filters: 
         return Quotas(empty("quota_advice"), [], [])
     every = pa.concat_tables(rows)
     if filters.namespace is not None:
-        every = every.filter(pa.compute.equal(every["namespace"], filters.namespace))
+        every = every.filter(pc.equal(every["namespace"], filters.namespace))
+        defaults = [row for row in defaults if row["namespace"] == filters.namespace]
     return Quotas(every, totals, defaults)
