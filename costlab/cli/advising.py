@@ -83,7 +83,7 @@ def recommend(
     day = Day(dates.end, lake.timezone).previous
     keep = not (dry_run or window or policy)
     rows = recommended(
-        lake, settings, _clusters(lake, settings, cluster), day, len(dates), policy=policy, keep=keep
+        lake, settings, clusters_of(lake, settings, cluster), day, len(dates), policy=policy, keep=keep
     )
     filters = Filters(cluster, namespace, team)
     rows = chosen(rows, filters)
@@ -172,7 +172,7 @@ def idle(
     say_unmatched(warehouse, filters, dates)
 
 
-def _clusters(lake: "Lake", settings: "Settings", cluster: str | None) -> list[str]:
+def clusters_of(lake: "Lake", settings: "Settings", cluster: str | None) -> list[str]:
     """The cluster that was asked for, else those of the configuration, else those that the lake knows."""
     known = sorted({name for name, _ in lake.states()})
     return [cluster] if cluster else [each.id for each in settings.clusters] or known

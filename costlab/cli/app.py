@@ -21,6 +21,7 @@ from costlab.cli import (
     forecasting,
     keeping,
     patching,
+    quotas,
     running,
     setting_up,
 )
@@ -82,6 +83,7 @@ app.command(rich_help_panel=MAIN_JOB)(running.nightly)
 app.command(rich_help_panel=MAIN_JOB)(running.extract)
 app.command(rich_help_panel=MAIN_JOB)(running.compute)
 app.command(rich_help_panel=MAIN_JOB)(advising.recommend)
+app.command(rich_help_panel=MAIN_JOB)(quotas.quota)
 app.command(rich_help_panel=MAIN_JOB)(running.report)
 app.command(rich_help_panel=MAIN_JOB)(keeping.prune)
 app.command(rich_help_panel=MAIN_JOB)(keeping.backup)

@@ -26,7 +26,7 @@ _SUFFIXES = {**{f".{form}": form for form in Format}, ".yml": Format.YAML, ".txt
 
 def show(answer: Answer, output: Format | None, out: Path | None) -> None:
     """Print the answer, or write it to `out` whole; raises ConfigError when that cannot be written."""
-    form = output or (_SUFFIXES.get(out.suffix, Format.TABLE) if out else Format.TABLE)
+    form = form_of(output, out)
     if form is Format.TABLE and out is None and sys.stdout.isatty():
         Console(highlight=False).print(_table(answer, folds=True))
         return
@@ -39,6 +39,11 @@ def show(answer: Answer, output: Format | None, out: Path | None) -> None:
     sys.stdout.flush()
     sys.stdout.buffer.write(content)
     sys.stdout.buffer.flush()
+
+
+def form_of(output: Format | None, out: Path | None) -> Format:
+    """The format that was asked for: by name, else by the file's suffix, else a table."""
+    return output or (_SUFFIXES.get(out.suffix, Format.TABLE) if out else Format.TABLE)
 
 
 def _save(content: bytes, out: Path) -> None:

@@ -87,6 +87,18 @@ class DeviceResources:
         entry = self._entry(resource)
         return exposed(entry.same_as) if entry and entry.same_as else None
 
+    def written(self, resource: str) -> str | None:
+        """The name as Kubernetes writes it, of which kube-state-metrics made the exposed one; None for no accelerator.
+
+        What * stands for may have had dots, as MIG's profiles have.
+        """
+        entry = self._entry(resource)
+        if entry is None:
+            return None
+        stem, star, _ = entry.name.partition("*")
+        rest = resource[len(stem) :] if star else ""
+        return stem + (rest.replace("_", ".") if entry.slices else rest)
+
     def fraction(self, resource: str) -> bool:
         """Whether it is a part of a device that charges do not know."""
         return resource in {exposed(name) for name in self.fractions} and resource not in self

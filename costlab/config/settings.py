@@ -338,10 +338,21 @@ class Rightsizing(Section):
 
 
 class Quota(Section):
-    """The room a quota leaves above demand, and how far ahead it looks."""
+    """The room a quota leaves above demand, of how many past days, and how far ahead it looks."""
 
     headroom: Annotated[Number, Field(ge=0, le=10)] = 0.15
     horizon_ms: Annotated[Duration, Field(alias="horizon")] = 30 * DAY_MS
+    window_ms: Annotated[Duration, Field(alias="window")] = 30 * DAY_MS
+
+    @property
+    def days(self) -> int:
+        """The window in days, at least one."""
+        return max(1, self.window_ms // DAY_MS)
+
+    @property
+    def days_ahead(self) -> int:
+        """The horizon in days, at least one."""
+        return max(1, self.horizon_ms // DAY_MS)
 
 
 class Forecasting(Section):

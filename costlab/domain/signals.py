@@ -49,6 +49,7 @@ class Signal(StrEnum):
     CONTAINER_TERMINATED = "container_terminated"
     AUTOSCALER_INFO = "autoscaler_info"
     AUTOSCALER_TARGET = "autoscaler_target"
+    QUOTA = "quota"
     REPLICASET_OWNER = "replicaset_owner"
     JOB_OWNER = "job_owner"
     NAMESPACE_LABELS = "namespace_labels"
@@ -142,6 +143,8 @@ SIGNALS: dict[Signal, SignalSpec] = {
                    "A HorizontalPodAutoscaler exists, and scales this workload."),
         SignalSpec(Signal.AUTOSCALER_TARGET, _KSM, _GAUGE, "per cent, cores or bytes",
                    (*_AUTOSCALER, "metric_name", "metric_target_type"), "What it aims at."),
+        SignalSpec(Signal.QUOTA, _KSM, _GAUGE, "cores, bytes or pieces", ("namespace", "resourcequota", "resource", "type"),
+                   "What a ResourceQuota allows of a key, and how much of it is used."),
         SignalSpec(Signal.REPLICASET_OWNER, _KSM, _GAUGE, "1", ("namespace", "replicaset", "owner_kind", "owner_name"),
                    "The Deployment (or other owner) of a ReplicaSet."),
         SignalSpec(Signal.JOB_OWNER, _KSM, _GAUGE, "1", ("namespace", "job_name", "owner_kind", "owner_name"),

@@ -308,7 +308,7 @@ _QUOTAS = _table(
     Column("namespace", _T, "", "Namespace."),
     Column("quota", _T, "", "ResourceQuota name."),
     Column("resource", _T, "", "The key as Kubernetes writes it, such as requests.nvidia.com/gpu."),
-    Column("hard", _F, "cores, bytes or pieces", "The limit at the end of the day."),
+    Column("hard", _F, "cores, bytes or pieces", "The limit, as it was told last on the day."),
     Column("used_mean", _F, "cores, bytes or pieces", "Mean use. NaN: not observed."),
     Column("used_max", _F, "cores, bytes or pieces", "Most used. NaN: not observed."),
 )
@@ -363,16 +363,22 @@ _PROFILES = _table(
     Column("sketch_buckets", Type.INTEGERS, "", "Levels of usage that were seen, rising, 64 to an octave: docs/methods.md."),
     Column("sketch_ms", Type.INTEGERS, "ms", "Time at each of them; sketches are merged by adding it."),
 )  # fmt: skip
+_STATISTICS = (("max", "Maximum"), ("mean", "Mean"))
 _DEMAND = _table(
     "demand",
     "a namespace's demand for a resource in one hour",
     ("namespace", "resource", "hour"),
     Column("namespace", _T, "", "Namespace."),
-    Column("resource", _T, "", "cpu, memory, pods, or a GPU resource's name."),
-    Column("hour", _AT, "", "Start of the hour."),
-    *(Column(f"{what}_{stat}", _F, "cores, bytes or pieces", f"{stat.title()} over the hour's cells of all {what}.")
-      for what in ("requests", "limits", "usage") for stat in ("max", "mean")),
-    Column("pods_max", _I, "pods", "Most pods at once."),
+    Column("resource", _T, "", "cpu, memory, a GPU resource as Kubernetes writes it, pods, storage, CLASS.storageclass.storage."
+           "k8s.io/storage or persistentvolumeclaims."),
+    Column("hour", _AT, "", "Start of the hour; in an hour without a row nothing was asked for."),
+    *(Column(f"requests_{stat}", _F, "cores, bytes or pieces", f"{doc} over the hour's cells of what all ask for together.")
+      for stat, doc in _STATISTICS),
+    *(Column(f"limits_{stat}", _F, "cores or bytes", f"{doc} over the hour's cells of all limits that are set.",
+             null="not cpu or memory") for stat, doc in _STATISTICS),
+    *(Column(f"usage_{stat}", _F, "cores, bytes or pieces", f"{doc} over the hour's cells of what was seen to be used. NaN: "
+             "not observed.", null="pods and claims") for stat, doc in _STATISTICS),
+    Column("usage_coverage", _F, "ratio", "Observed time / time of occupancy.", null="as usage_max"),
 )  # fmt: skip
 _ADVICE = _table(
     "advice",
@@ -407,16 +413,29 @@ _ADVICE = _table(
 )  # fmt: skip
 _QUOTA_ADVICE = _table(
     "quota_advice",
-    "a suggested key of a namespace's ResourceQuota",
+    "a key of a namespace's ResourceQuota, and what it should allow",
     ("namespace", "resource"),
     Column("namespace", _T, "", "Namespace."),
-    Column("resource", _T, "", "The key as Kubernetes writes it."),
-    Column("hard_now", _F, "cores, bytes or pieces", "The present limit.", null="no quota"),
-    Column("used_p99", _F, "cores, bytes or pieces", "99th percentile of concurrent demand."),
-    Column("suggested_hard", _F, "cores, bytes or pieces", "Suggested limit."),
-    Column("exhausted_on", Type.DATE, "", "When the present limit runs out.", null="not within the horizon"),
-    Column("reason", _T, "", "Why."),
-)
+    Column("resource", _T, "", "The key as Kubernetes writes it, such as requests.nvidia.com/gpu."),
+    Column("quotas", Type.TEXTS, "", "Names of the ResourceQuotas that have the key; none of them: empty."),
+    Column("spelled", Type.TEXTS, "", "How each of them writes the key: cpu is requests.cpu."),
+    Column("hard_now", _F, "cores, bytes or pieces", "The present limit, the least where several quotas have the key.",
+           null="no quota has it"),
+    Column("used_now", _F, "cores, bytes or pieces", "The most that was asked for at a time on the day."),
+    Column("used_p99", _F, "cores, bytes or pieces", "99th percentile of what was asked for at a time, over the window's hours."),
+    Column("used_peak", _F, "cores, bytes or pieces", "The most that was asked for at a time in the window."),
+    Column("expected_peak", _F, "cores, bytes or pieces", "The most that is expected within the horizon.",
+           null="too few days for a forecast"),
+    Column("suggested_hard", _F, "cores, bytes or pieces", "The suggested limit."),
+    Column("suggested_after", _F, "cores, bytes or pieces", "What would do once the requests that are advised are made.",
+           null="none are advised there"),
+    Column("exhausted_on", Type.DATE, "", "The first day on which more than the present limit is expected.",
+           null="not within the horizon, or no quota"),
+    Column("exhausted_earliest", Type.DATE, "", "The first day on which it may be: by the upper bound of the forecast.",
+           null="not within the horizon, or no quota"),
+    Column("reason", _T, "", 'Why: docs/methods.md, "Quotas".'),
+    Column("evidence_days", _I, "days", "Measured days of the window."),
+)  # fmt: skip
 _BILLS = _table(
     "bills",
     "what an imported bill charges a resource on the day, whether or not it is a node",

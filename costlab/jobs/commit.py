@@ -14,7 +14,7 @@ from costlab.domain.signals import SIGNALS, Signal
 from costlab.domain.time import Day
 from costlab.jobs.charges import COMPUTE_RULES
 from costlab.jobs.facts import BULKY, OBSERVED, Facts, unpriced_signals
-from costlab.store.lake import PRUNED, DayState, Lake
+from costlab.store.lake import PRUNED, READABLE, DayState, Lake, Run
 from costlab.store.memory import give_back
 from costlab.store.rows import Rows
 from costlab.store.schema import conform, empty
@@ -79,6 +79,41 @@ def commit(
         forced = force or (before["forced"] if before and not changed else None)
         run = {**_run_of(facts, settings), "status": state.value, "forced": forced}
         return lake.commit_run(cluster, day, run, written, before) or changed
+
+
+# What is made of a measured day and the days before it.
+MADE_BESIDE = ("advice", "quota_advice")
+
+
+def commit_beside(lake: Lake, cluster: str, day: Day, table: str, rows: pa.Table, before: Run) -> bool:
+    """Write a table that was made of a measured day, whose run is `before`. True when anything was committed.
+
+    Raises what the lake raises.
+    """
+    with lake.replacing(cluster, day, {table: rows}, before) as written:
+        run = {name: value for name, value in before.items() if name not in ("content", "files", "versions")}
+        lake.commit_run(cluster, day, run, written, before)
+    return written[table].changed
+
+
+def clear_beside(lake: Lake, cluster: str, day: Day) -> None:
+    """Empty what is made of a measured day, before it is made anew: its files may be damaged, and it is read for that.
+
+    Raises what the lake raises.
+    """
+    for table in MADE_BESIDE:
+        commit_beside(lake, cluster, day, table, empty(table), measured_run(lake, cluster, day))
+
+
+def measured_run(lake: Lake, cluster: str, day: Day) -> Run:
+    """The run of a day that readers see; raises ConfigError when it is not there."""
+    run = lake.run(cluster, day)
+    if run is None or lake.days(cluster).get(day.date) not in READABLE:
+        raise ConfigError(
+            f"{day} of cluster {cluster} is not in the lake",
+            f"measure it first: costlab nightly --date {day}",
+        )
+    return run
 
 
 def _run_of(facts: Facts, settings: Settings) -> dict[str, Any]:

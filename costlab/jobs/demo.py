@@ -7,6 +7,7 @@ from pathlib import Path
 from costlab.config.settings import Settings
 from costlab.jobs.facts import observe_day
 from costlab.jobs.measure import settle_day
+from costlab.jobs.quotas.suggest import suggest_day
 from costlab.jobs.report import write_report
 from costlab.jobs.rightsizing.recommend import recommend_day
 from costlab.sources.synthetic import SyntheticCluster, SyntheticSource
@@ -38,5 +39,6 @@ def demo(folder: Path, *, days: int, say: Callable[[str], None]) -> Path:
         finally:
             ahead.shutdown(cancel_futures=True)
         recommend_day(lake, settings, CLUSTER, story.days[-1])
+        suggest_day(lake, settings, CLUSTER, story.days[-1])
         write_report(lake, settings, CLUSTER, story.days[-1], settings.report.out)
     return settings.report.out / CLUSTER / "latest" / "index.html"

@@ -32,6 +32,7 @@ from costlab.jobs.pods import pods_table
 from costlab.jobs.pricing import nodes_table
 from costlab.jobs.reading import BLOCK_SAMPLES, Reading
 from costlab.jobs.remarks import asked_in_parts, findings_beside, findings_of
+from costlab.jobs.resource_quotas import quotas_table
 from costlab.jobs.restarts import Restarts, restarts_of
 from costlab.jobs.scrapes import too_seldom
 from costlab.jobs.sharing import Sharing, sharing_of
@@ -52,6 +53,7 @@ OBSERVED = (
     "energy",
     "volumes",
     "autoscalers",
+    "quotas",
 )
 BULKY = ("container_usage", "gpu_usage")
 _Some = TypeVar("_Some")
@@ -109,6 +111,7 @@ def observe_day(
         "pods": pods_table(
             there.lives, _columns(owned.whose, there.lives), mounted, networks(signals), traffic, cluster, day
         ),
+        "quotas": quotas_table(signals, cluster, day, gap_ms),
         "volumes": observed_volumes(volumes, there.lives, mounted, owned.team_of, settings, cluster, day),
     }
     shares = coverage_of(there.claims, used, gpus)

@@ -19,6 +19,7 @@ from costlab.jobs.observed import usage_in
 from costlab.jobs.outcome import Outcome
 from costlab.jobs.pricing import machines_in, nodes_table
 from costlab.jobs.profiles import profile_day
+from costlab.jobs.quotas.demand import demand_day
 from costlab.jobs.storage import priced_volumes
 from costlab.sources import Source
 from costlab.store.lake import DayState, Lake
@@ -126,6 +127,7 @@ def price(facts: Facts, settings: Settings, cluster: str, day: Day, bills: pa.Ta
     tables |= {
         "charges": charges,
         "profiles": profiles.result(),
+        "demand": demand_day(tables, usage, settings, cluster, day),
         "findings": findings_table([*facts.findings, *remarks], cluster, day),
     }
     check(tables)

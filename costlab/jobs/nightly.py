@@ -8,8 +8,10 @@ from datetime import date, datetime
 from costlab.config.settings import Cluster, Settings
 from costlab.domain.errors import ConfigError, CostlabError, ReconcileError, SourceError
 from costlab.domain.time import Day, day_of, days_between, milliseconds
+from costlab.jobs.commit import clear_beside
 from costlab.jobs.measure import measure_day, refuse_open
 from costlab.jobs.outcome import Outcome
+from costlab.jobs.quotas.suggest import suggest_day
 from costlab.jobs.report import clear_reports, reported, write_report
 from costlab.jobs.rightsizing.recommend import recommend_day
 from costlab.publish.files import make_room
@@ -138,7 +140,10 @@ class _Night:
                     committed = True
                 self.say(outcome.line)
                 self.step("advise")
-                recommend_day(self.lake, self.settings, cluster.id, task.day, afresh=bool(self.asked.force))
+                if self.asked.force:
+                    clear_beside(self.lake, cluster.id, task.day)
+                recommend_day(self.lake, self.settings, cluster.id, task.day)
+                suggest_day(self.lake, self.settings, cluster.id, task.day)
                 write_report(self.lake, self.settings, cluster.id, task.day, out)
             except CostlabError as fault:
                 self.faults.append(fault)

@@ -36,6 +36,8 @@ QUESTIONS: dict[str, dict[str, int]] = {
     "unused_workloads": {},
     "gpu_models": {},
     "idle_gpus": {},
+    "quota_headroom": {},
+    "quota_totals": {},
     "day_findings": {},
     "reconciliation": {},
     "day_signals": {},

@@ -15,6 +15,7 @@ from costlab.render import (
     figures,
     owners,
     quality,
+    quota_headroom,
     trends,
     wording,
 )
@@ -64,6 +65,7 @@ def build(
             devices.models(answers["gpu_models"], day),
             devices.idle(answers["idle_gpus"], day.currency),
             energy.energy(answers["energy_use"], electricity),
+            *quota_headroom.sections(answers["quota_headroom"], answers["quota_totals"]),
             evidence.findings(answers["day_findings"], day.currency),
             evidence.reconciliation(answers["reconciliation"], day.currency),
             evidence.signals(answers["day_signals"]),

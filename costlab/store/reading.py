@@ -31,6 +31,8 @@ _SETTINGS = {
     "autoload_known_extensions": "false",
     "allow_community_extensions": "false",
     "python_enable_replacements": "false",
+    # DuckDB 2.0 makes a join of a sum over a partition, and one side of it forgets which days were asked for.
+    "disabled_optimizers": "window_self_join",
 }
 # All that DuckDB leaves of what a signal's handler raised while it ran, or while it asked Python about an Arrow table.
 _STOPPED = re.compile(r"Query interrupted|.* registered as '.*' failed: (KeyboardInterrupt|SystemExit): .*")

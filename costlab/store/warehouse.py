@@ -48,10 +48,13 @@ class Warehouse:
 
     @classmethod
     @interruptible()
-    def over(cls, lake: Lake) -> "Warehouse":
-        """A warehouse over the days that are complete, or committed as incomplete."""
+    def over(cls, lake: Lake, instead: Mapping[str, pa.Table] | None = None) -> "Warehouse":
+        """A warehouse over the days that are complete, or committed as incomplete; some tables by other rows `instead`."""
         connection, files = connect(), lake.readable_files()
         for table in TABLES:
+            if instead and table in instead:
+                connection.register(table, instead[table])
+                continue
             with readable(table):  # its first file is looked at
                 connection.execute(f"create view {name(table)} as {select_files(table, files[table])}")
         return cls._closed(connection, [file for listed in files.values() for file in listed])

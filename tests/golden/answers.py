@@ -11,6 +11,7 @@ from world import CLUSTER, FIRST_DAY, LAST_DAY, WORK, Work, world
 from costlab.config.settings import Budget, Settings
 from costlab.domain.time import Day
 from costlab.jobs.report import asked, render_report
+from costlab.store.schema import conform
 from costlab.store.warehouse import Warehouse
 
 # Each hostile name is a team, a namespace, a workload and a class of its own; all of them are cheap.
@@ -43,6 +44,16 @@ def tables(*, hostile: bool = False) -> dict[str, pa.Table]:
         }
         for name in HOSTILE
     ]
+    made["quota_advice"] = conform(
+        "quota_advice",
+        {
+            "cluster": CLUSTER, "date": LAST_DAY, "namespace": list(HOSTILE), "resource": list(HOSTILE),
+            "quotas": [[name] for name in HOSTILE], "spelled": [[name] for name in HOSTILE], "hard_now": 8.0,
+            "used_now": 9.0, "used_p99": 9.0, "used_peak": 9.0, "expected_peak": None, "suggested_hard": 11.0,
+            "suggested_after": None, "exhausted_on": None, "exhausted_earliest": None, "reason": "exhausted",
+            "evidence_days": 1,
+        },
+    )  # fmt: skip
     made["findings"] = pa.Table.from_pylist(findings, schema=made["findings"].schema)
     return made
 

@@ -36,7 +36,13 @@ OF_ENERGY: dict[str, Any] = {
     "grams": "748.8",
 }
 OF_PAST = {name: OF_COSTS[name] for name in ("cluster", "namespace", "team", "start", "until")}
+OF_SUGGESTIONS: dict[str, Any] = {
+    **{name: PARAMETERS[name] for name in ("cluster", "day", "days")},
+    "headroom": 0.15,
+    **{name: [] for name in ("owners", "resources", "levels", "uppers", "after_p99", "after_peak")},
+}
 OF_QUERIES = {
+    "quota_suggestions": OF_SUGGESTIONS,
     "costs": OF_COSTS,
     "cost_history": {**OF_PAST, "by": "team"},
     "energy_use": OF_ENERGY,

@@ -14,6 +14,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from small_bill import line, written
@@ -224,6 +225,35 @@ def test_a_pipeline_asks_what_is_advised_and_what_is_new_of_it(demo: Path, tmp_p
     assert len(found) == sum(row["namespace"] == "nlp" for row in advised)
 
 
+def test_quotas_are_suggested_and_written_as_manifests(demo: Path) -> None:
+    lake = ("--lake", demo / "lake")
+    done = run("quota", *lake, "-o", "json")
+    assert done.exit_code == 0, done.stderr
+    answer = json.loads(done.stdout)
+    assert answer["schema"] == "costlab.quota/1"
+    assert answer["window"]["start"] < answer["window"]["end"]
+    assert {row["resource"] for row in answer["totals"]} == {"cpu", "memory", "gpu"}
+    large = next(
+        row
+        for row in answer["rows"]
+        if (row["namespace"], row["resource"]) == ("vision", "requests.nvidia.com/gpu")
+    )
+    assert (large["hard_now"], large["used_now"]) == (64, 20)  # 16 of them wait for a node
+    table = run("quota", *lake, "-n", "nlp", "--dry-run")
+    assert "requests.nvidia.com/gpu" in table.stdout
+    assert "vision" not in table.stdout
+    assert "demo GPUs: quotas allow" in table.stderr
+    written = demo / "quotas.yaml"
+    assert run("quota", *lake, "--out", written).exit_code == 0
+    found = [each for each in yaml.safe_load_all(written.read_text()) if each]
+    assert {each["kind"] for each in found} == {"ResourceQuota", "LimitRange"}
+    assert {each["metadata"]["namespace"] for each in found} >= {"nlp", "vision", "recsys"}
+    assert "kube-system" not in {each["metadata"]["namespace"] for each in found}
+    nothing = run("quota", *lake, "-n", "nobody", "-o", "yaml")
+    assert (nothing.exit_code, nothing.stdout) == (0, "")
+    assert "no quota to write" in nothing.stderr
+
+
 def test_what_is_idle_adds_up_to_the_bills_parts(demo: Path) -> None:
     lake = ("--lake", demo / "lake")
     *rows, total = json.loads(run("idle", *lake, "--window", "yesterday", "-o", "json").stdout)["rows"]
@@ -275,8 +305,8 @@ def test_init_then_check_then_show(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_settings_without_effect_are_warned_of(config: Path) -> None:
-    (config / "costlab.yaml").write_text(CONFIG + "quota: {headroom: 0.2}\n")
-    assert "costlab.yaml:6: quota: has no effect in this version" in run("config", "check").stderr
+    (config / "costlab.yaml").write_text(CONFIG + "retention: {charges: 400d}\n")
+    assert "costlab.yaml:6: retention: has no effect in this version" in run("config", "check").stderr
 
 
 def test_faults_of_the_configuration_come_all_at_once(config: Path) -> None:

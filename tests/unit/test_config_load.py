@@ -411,10 +411,10 @@ def test_the_hash_follows_what_shapes_figures_and_nothing_else(tmp_path: Path) -
 
 def test_sections_for_later_versions_are_named_as_such(tmp_path: Path) -> None:
     settings = load(
-        written(tmp_path, CLUSTER + "quota: {headroom: 1}\nnotify: []\n"),
+        written(tmp_path, CLUSTER + "notify: []\n"),
         {},
     )
-    assert without_effect(settings) == ["quota", "notify"]
+    assert without_effect(settings) == ["notify"]
 
 
 @given(st.integers(1, 10**6), st.sampled_from("smhd"))

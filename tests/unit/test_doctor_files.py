@@ -11,6 +11,7 @@ from small_world import DAY, World
 
 from costlab.config.settings import Settings
 from costlab.domain.errors import LakeError
+from costlab.jobs.commit import clear_beside
 from costlab.jobs.doctor import Check, Status, lake_files
 from costlab.jobs.measure import measure_day
 from costlab.jobs.prune import prune
@@ -36,7 +37,9 @@ def settings(sound: Path, tmp_path: Path) -> Settings:
 
 def measured(lake: Lake, settings: Settings, force: str | None = None) -> None:
     measure_day(WORLD, lake, settings, "test", DAY, force=force)
-    recommend_day(lake, settings, "test", DAY, afresh=bool(force))
+    if force:
+        clear_beside(lake, "test", DAY)
+    recommend_day(lake, settings, "test", DAY)
 
 
 def examined(settings: Settings) -> list[Check]:

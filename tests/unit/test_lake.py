@@ -454,3 +454,18 @@ def test_any_history_of_writes_and_crashes(
             assert sorted(held) == committed[when]
     seen = {str(rule) for rule in rules(lake)}
     assert seen <= {name for names in committed.values() for name in names}
+
+
+def test_sums_over_a_part_of_a_day_know_of_no_other_day(lake: Lake) -> None:
+    for day in (DAY.previous, DAY, DAY.next):
+        commit(lake, findings("a", "b", day=day), day)
+    found = Warehouse.over(lake).sql(
+        """
+        with rules as (
+            select rule, count(*) as findings from findings where date = cast($day as date) group by rule
+        )
+        select rule, findings, sum(findings) over (partition by rule) as of_rule from rules order by rule
+        """,
+        {"day": str(DAY)},
+    )
+    assert [tuple(map(str, row.values())) for row in found.to_pylist()] == [("a", "1", "1"), ("b", "1", "1")]

@@ -1,4 +1,5 @@
 import re
+from datetime import date
 from decimal import Decimal
 from html.parser import HTMLParser
 from pathlib import Path
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from costlab.config.settings import Forecasting
 from costlab.domain.time import Day
 from costlab.jobs.ahead import ahead
-from costlab.render import evidence, figures
+from costlab.render import evidence, figures, quota_headroom
 from costlab.render.cells import parts_of
 from costlab.render.context import Part, Report, Section, Spark
 from costlab.render.html import report_html
@@ -389,3 +390,35 @@ def test_raises_stand_beside_cuts_and_what_is_not_advised_is_counted(
     assert section(nothing, "changes").empty == "Nothing is worth changing, as far as can be told."
     none = section(build({**rows, "savings": [], "advice_refused": []}, "USD"), "changes")
     assert none.empty.startswith("No advice was made of this day")
+
+
+def test_quotas_that_run_out_come_before_those_that_are_too_large() -> None:
+    def row(namespace: str, key: str, reason: str, **changes: object) -> dict[str, Any]:
+        amounts = {
+            "hard_now": 8.0,
+            "used_p99": 4.0,
+            "used_ratio": 0.5,
+            "suggested_hard": 9.0,
+            "suggested_after": None,
+        }
+        dates = {"exhausted_on": None, "exhausted_earliest": None}
+        return {"namespace": namespace, "resource": key, "reason": reason, **amounts, **dates, **changes}
+
+    (section,) = quota_headroom.sections(
+        [
+            row("a", "pods", "runs_out", exhausted_on=date(2026, 12, 1)),
+            row("b", "pods", "over_large", used_ratio=0.01),
+            row("b", "requests.nvidia.com/gpu", "over_large", used_ratio=0.3),
+            row("c", "pods", "fits"),
+            row("d", "pods", "no_quota", hard_now=None, used_ratio=None),
+        ],
+        [],
+    )
+    assert [(line[0].text, line[0].note) for line in section.table.rows] == [
+        ("a", "pods"),
+        ("b", "requests.nvidia.com/gpu"),
+        ("b", "pods"),
+    ]
+    assert section.table.rows[0][-1].text == "2026-12-01"
+    assert [line[0].text for line in section.table.rest] == ["1 that fits", "1 namespace without a quota"]
+    assert quota_headroom.sections([], []) == ()

@@ -7,8 +7,8 @@ import pyarrow as pa
 
 from costlab.config.settings import Rightsizing, Settings
 from costlab.core.rightsizing.decisions import decide, without_trifles
-from costlab.domain.errors import ConfigError
 from costlab.domain.time import Day
+from costlab.jobs.commit import commit_beside, measured_run
 from costlab.jobs.outcome import Outcome
 from costlab.jobs.rightsizing.gpus import gpu_advice
 from costlab.jobs.rightsizing.past import ADVISED
@@ -19,7 +19,7 @@ from costlab.jobs.rightsizing.spot import spot_advice
 from costlab.jobs.rightsizing.stretches import samples_of
 from costlab.jobs.rightsizing.subjects import subjects_of
 from costlab.jobs.rightsizing.worth import costs_of, worth
-from costlab.store.lake import READABLE, Lake, Run
+from costlab.store.lake import Lake
 from costlab.store.schema import empty, ordered
 from costlab.store.warehouse import Warehouse
 
@@ -32,33 +32,18 @@ class Recommended:
     outcome: Outcome
 
 
-def recommend_day(
-    lake: Lake, settings: Settings, cluster: str, day: Day, *, afresh: bool = False
-) -> Recommended:
+def recommend_day(lake: Lake, settings: Settings, cluster: str, day: Day) -> Recommended:
     """Write the day's advice into the lake, from it and the days before; what is the same is not written again.
-
-    afresh: without what it was before, whose file may be damaged.
 
     Raises ConfigError when the day is not in the lake, or for an unknown policy; and what the lake raises.
     """
-    before = _measured(lake, cluster, day)
-    if afresh:
-        _keep(lake, cluster, day, empty("advice"), before)
-        before = _measured(lake, cluster, day)
+    before = measured_run(lake, cluster, day)
     rows = advice_of(Warehouse.over(lake), settings, cluster, day, settings.rightsizing.days)
-    changed = _keep(lake, cluster, day, rows, before)
+    changed = commit_beside(lake, cluster, day, "advice", rows, before)
     advised = rows.num_rows - rows["proposed_request"].null_count
     what = "committed" if changed else "unchanged, nothing committed"
     line = f"{cluster} {day}: advice, {advised} changes in {rows.num_rows} rows, {what}"
     return Recommended(rows, Outcome(line))
-
-
-def _keep(lake: Lake, cluster: str, day: Day, rows: pa.Table, before: Run) -> bool:
-    """Write a day's advice in the place of what was there; whether it is other than that."""
-    with lake.replacing(cluster, day, {"advice": rows}, before) as written:
-        run = {name: value for name, value in before.items() if name not in ("content", "files", "versions")}
-        lake.commit_run(cluster, day, run, written, before)
-    return written["advice"].changed
 
 
 def recommended(
@@ -80,21 +65,10 @@ def recommended(
             parts = [recommend_day(lake, settings, cluster, day).rows for cluster in clusters]
     else:
         for cluster in clusters:
-            _measured(lake, cluster, day)
+            measured_run(lake, cluster, day)
         warehouse = Warehouse.over(lake)
         parts = [advice_of(warehouse, settings, cluster, day, days, policy) for cluster in clusters]
     return pa.concat_tables([empty("advice"), *parts])
-
-
-def _measured(lake: Lake, cluster: str, day: Day) -> Run:
-    """The run of a day that readers see; raises ConfigError when it is not there."""
-    run = lake.run(cluster, day)
-    if run is None or lake.days(cluster).get(day.date) not in READABLE:
-        raise ConfigError(
-            f"{day} of cluster {cluster} is not in the lake",
-            f"measure it first: costlab nightly --date {day}",
-        )
-    return run
 
 
 def advice_of(

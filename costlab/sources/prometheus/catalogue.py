@@ -165,6 +165,7 @@ _FIXED: dict[Signal, Metric] = {
     Signal.CONTAINER_TERMINATED: Metric("kube_pod_container_status_last_terminated_reason"),
     Signal.AUTOSCALER_INFO: Metric("kube_horizontalpodautoscaler_info"),
     Signal.AUTOSCALER_TARGET: Metric("kube_horizontalpodautoscaler_spec_target_metric"),
+    Signal.QUOTA: Metric("kube_resourcequota"),
     Signal.REPLICASET_OWNER: Metric("kube_replicaset_owner", matchers=_CONTROLLER),
     Signal.JOB_OWNER: Metric("kube_job_owner", matchers=_CONTROLLER),
     Signal.NAMESPACE_LABELS: Metric("kube_namespace_labels"),

@@ -9,8 +9,9 @@ from costlab.domain.time import Window
 from costlab.domain.units import GIB, MIB
 from costlab.sources import RawSeries
 from costlab.sources.synthetic.cast import Claim, Container, Pod
+from costlab.sources.synthetic.quotas import used_of
 from costlab.sources.synthetic.scrape import regular, within
-from costlab.sources.synthetic.story import NAMESPACES, Story
+from costlab.sources.synthetic.story import NAMESPACES, QUOTAS, Story
 
 _UNITS = {"cpu": "core", "memory": "byte"}
 _PHASES = ("Pending", "Running", "Succeeded", "Failed", "Unknown")
@@ -51,9 +52,9 @@ def raw_kube_state(story: Story, metric: str, window: Window, interval_ms: int) 
             seen_ms = within(at_ms, fact.start_s * 1000, fact.end_s * 1000)
             if len(seen_ms) == 0:
                 continue
-            values = np.full(len(seen_ms), fact.value)
-            for changed_s, value in fact.changes:
-                values[np.searchsorted(seen_ms, changed_s * 1000) :] = value
+            since_ms = np.array([changed_s for changed_s, _ in fact.changes], np.int64) * 1000
+            levels = np.array([fact.value, *(value for _, value in fact.changes)])
+            values = levels[np.searchsorted(since_ms, seen_ms, side="right")]
             labels = target | fact.labels
             # Prometheus stores no empty labels.
             yield RawSeries({"__name__": metric} | {k: v for k, v in labels.items() if v}, seen_ms, values)
@@ -216,6 +217,17 @@ def _autoscaler_targets(story: Story) -> Iterator[Fact]:
         yield Fact(own | aim, story.calendar.beginning_s, story.calendar.end_s, per_cent)
 
 
+def _quotas(story: Story) -> Iterator[Fact]:
+    since_s, until_s = story.calendar.beginning_s, story.calendar.end_s
+    for (namespace, quota), keys in QUOTAS.items():
+        for key, hard in keys.items():
+            labels = {"namespace": namespace, "resourcequota": quota, "resource": key}
+            yield Fact(labels | {"type": "hard"}, since_s, until_s, hard)
+            yield Fact(
+                labels | {"type": "used"}, since_s, until_s, 0.0, tuple(used_of(story, namespace, key))
+            )
+
+
 def _replica_sets(story: Story) -> Iterator[Fact]:
     return _owned(story, "ReplicaSet", "replicaset")
 
@@ -327,6 +339,7 @@ KUBE_STATE: dict[str, Callable[[Story], Iterator[Fact]]] = {
     "kube_pod_container_status_last_terminated_reason": _terminated,
     "kube_horizontalpodautoscaler_info": _autoscalers,
     "kube_horizontalpodautoscaler_spec_target_metric": _autoscaler_targets,
+    "kube_resourcequota": _quotas,
     "kube_replicaset_owner": _replica_sets,
     "kube_job_owner": _jobs,
     "kube_namespace_labels": _namespaces,

@@ -1,7 +1,7 @@
 """The tale: a mid-size ML platform, five teams, a month in which one of them starts to train a large model.
 
 nlp        a chat model behind an API with a day curve, an embedder on shared T4s; four days before the end a
-           pre-training run arrives, with a node of its own
+           pre-training run arrives, with a node of its own; its checkpoints take ever more space
 vision     daily retraining, nightly sweeps, a labelling tool that bursts over its request, a job too large to be placed
 recsys     a ranker that asks for far more than it uses, an API with a memory leak, a Redis made anew, spot work lost
 data       a nightly ETL on spot nodes, a two-hourly sync, Kafka
@@ -14,6 +14,7 @@ Some names stand on the pod, recsys only on its namespace, `scratch` and `kube-s
 from dataclasses import dataclass
 from datetime import date
 
+from costlab.domain.units import GIB
 from costlab.sources.synthetic.cast import Claim, Node, Outage, Owner, Pod
 from costlab.sources.synthetic.casting import Casting
 from costlab.sources.synthetic.days import Calendar
@@ -32,6 +33,24 @@ NAMESPACES: dict[str, dict[str, str]] = {
     "gpu-operator": {"label_team": "platform"},
     "scratch": {},
     "kube-system": {},
+}
+
+# What namespaces may ask for, by quota: nlp's is nearly used up, vision's is far too large, recsys has none.
+QUOTAS: dict[tuple[str, str], dict[str, float]] = {
+    ("nlp", "compute"): {
+        "requests.cpu": 128.0,
+        "requests.memory": 1280.0 * GIB,
+        "requests.nvidia.com/gpu": 14.0,
+        "pods": 20.0,
+    },
+    ("nlp", "disks"): {"requests.storage": 5120.0 * GIB, "persistentvolumeclaims": 4.0},
+    ("vision", "compute"): {
+        "requests.cpu": 400.0,
+        "requests.memory": 4096.0 * GIB,
+        "requests.nvidia.com/gpu": 64.0,
+        "pods": 200.0,
+    },
+    ("data", "compute"): {"requests.cpu": 40.0, "requests.memory": 128.0 * GIB, "limits.memory": 160.0 * GIB},
 }
 
 

@@ -291,11 +291,13 @@ def storage(casting: Casting, calendar: Calendar, _: Machines) -> None:
         ("monitoring", "data-prometheus-0", "standard", 300),
         ("platform", "models", "shared", 1500),
         ("vision", "datasets", "shared", 12_000),
-        ("nlp", "checkpoints", "fast-ssd", 4000),
         ("scratch", "old-results", "standard", 800),
         *(("notebooks", f"home-jupyter-{who}", "standard", 50) for who in ("anna", "ben", "chloe", "dev")),
     ):
         casting.claim(namespace, name, storage_class, gib, born_s)
+    # Checkpoints are never thrown away: the claim is enlarged by 100 GiB every third day.
+    enlarged = [(calendar.at(day, "10:20"), 4000 + 100 * n) for n, day in enumerate(range(-29, 1, 3), 1)]
+    casting.claim("nlp", "checkpoints", "fast-ssd", 4000, born_s, enlarged)
     casting.claim("recsys", "data-redis-0", "fast-ssd", 40, born_s, [(calendar.at(0, "11:10"), 64)])
     casting.claim("vision", "video-cache", "fast-ssd", 2000, calendar.at(-1, "16:20"), pending=True)
 

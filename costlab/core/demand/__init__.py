@@ -1,0 +1,1 @@
+"""What namespaces ask for and use at a time. docs/methods.md, "Quotas"."""
