@@ -21,6 +21,7 @@ from costlab.cli import (
     patching,
     running,
     setting_up,
+    watching,
 )
 from costlab.cli.frame import Desk, Front
 from costlab.cli.options import LogFormat
@@ -86,6 +87,8 @@ app.command(rich_help_panel=ASK)(asking.cost)
 app.command(rich_help_panel=ASK)(asking.energy)
 app.command(rich_help_panel=ASK)(advising.savings)
 app.command(rich_help_panel=ASK)(advising.idle)
+app.command(rich_help_panel=ASK)(watching.anomalies)
+app.command(rich_help_panel=ASK)(watching.audit)
 app.command(rich_help_panel=ASK)(backtesting.backtest)
 app.command(rich_help_panel=ASK)(explaining.explain)
 app.command(rich_help_panel=ASK)(asking.sql)

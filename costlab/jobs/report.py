@@ -1,12 +1,14 @@
 """Write the daily report of one cluster: HTML, Markdown and CSV, from named queries over the lake."""
 
 import re
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from costlab.config.settings import Settings
 from costlab.domain.errors import ConfigError
 from costlab.domain.time import Day
+from costlab.jobs.anomalies import alarms_of
 from costlab.publish.files import put
 from costlab.render.html import report_html
 from costlab.render.page import build
@@ -17,9 +19,9 @@ from costlab.store.warehouse import Warehouse
 DAYS = 30
 
 # What is asked of the lake, with what it needs beside cluster and day.
-QUESTIONS: dict[str, dict[str, int]] = {
+QUESTIONS: dict[str, dict[str, int | str]] = {
     "headline": {},
-    "cost_changes": {},
+    "cost_changes": {"against": ""},
     "daily_costs": {"days": DAYS},
     "month_costs": {},
     "teams": {},
@@ -85,6 +87,11 @@ def render_report(warehouse: Warehouse, currency: str, cluster_id: str, day: Day
             f"{day} of cluster {cluster_id} is not in the lake",
             f"measure it first: costlab nightly --date {day}",
         )
+    # What is far from its level is told by other days, and so is no finding of the day's measurement.
+    told = answers["headline"][0]["currency"] or currency
+    answers["day_findings"] += [
+        asdict(each) | {"currency": told} for each in alarms_of(warehouse, cluster_id, day.date)
+    ]
     report = build(answers, currency, (("Markdown", "report.md"), *DOWNLOADS.values()))
     files = {"index.html": report_html(report), "report.md": report_markdown(report)}
     for name, (_, file) in DOWNLOADS.items():

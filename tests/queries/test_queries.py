@@ -18,7 +18,7 @@ NAMED = [file for file in FILES if file.parent.name != "staging"]
 PARAMETERS: dict[str, Any] = {
     "cluster": "c", "day": "2026-11-22", "days": 3,
     "start": "2026-11-22", "until": "2026-11-23", "timezone": "UTC", "provider": "Kubernetes",
-    "policy": "costlab", "namespace": "", "team": "",
+    "policy": "costlab", "namespace": "", "team": "", "against": "",
 }  # fmt: skip
 OF_COSTS: dict[str, Any] = {
     **dict.fromkeys(("cluster", "namespace", "team", "labels", "namespaces", "teams"), ""),
@@ -37,6 +37,8 @@ OF_ENERGY: dict[str, Any] = {
 }
 OF_PAST = {name: OF_COSTS[name] for name in ("cluster", "namespace", "team", "start", "until")}
 OF_QUERIES = {
+    "subject_days": {**OF_PAST, "by": "team"},
+    "audit": OF_PAST,
     "costs": OF_COSTS,
     "energy_use": OF_ENERGY,
     "requested_days": OF_PAST,
