@@ -19,6 +19,7 @@ from costlab.cli import (
     explaining,
     exporting,
     patching,
+    predicting,
     running,
     setting_up,
     watching,
@@ -91,6 +92,7 @@ app.command(rich_help_panel=ASK)(watching.anomalies)
 app.command(rich_help_panel=ASK)(watching.audit)
 app.command(rich_help_panel=ASK)(backtesting.backtest)
 app.command(rich_help_panel=ASK)(explaining.explain)
+app.command(rich_help_panel=ASK)(predicting.predict)
 app.command(rich_help_panel=ASK)(asking.sql)
 app.command(rich_help_panel=ASK)(asking.queries)
 app.command(rich_help_panel=ASK)(asking.tables)
