@@ -51,10 +51,14 @@ def predict(
     lake = Lake.open(settings.lake)
     today = day_of(desk.now, lake.timezone).date
     found = predicted(Warehouse.over(lake), settings, plan, today, days, cluster=cluster, hours=hours)
-    currency = found.currency or settings.prices.currency
     show(
         Answer(
-            "costlab.predict/1", found.rows, None, currency, total=True, beside={"notes": list(found.notes)}
+            "costlab.predict/1",
+            found.rows,
+            None,
+            found.currency,
+            total=True,
+            beside={"notes": list(found.notes)},
         ),
         output,
         out,

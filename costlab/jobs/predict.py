@@ -15,7 +15,9 @@ from costlab.config.book import plain_label
 from costlab.config.device_resource import DeviceResources, charged, exposed
 from costlab.config.settings import Basis, Settings
 from costlab.domain.errors import ConfigError
+from costlab.domain.identity import WorkloadKey
 from costlab.domain.units import GIB, Resource, money
+from costlab.jobs.allowances import Bill, beyond_budgets, beyond_quotas
 from costlab.jobs.classes import class_of
 from costlab.jobs.owners import UNALLOCATED
 from costlab.sources.manifests import Plan, Planned
@@ -53,7 +55,7 @@ class Prediction:
     """The rows, the total last; the currency of the nodes; and what a reader has to know beside them."""
 
     rows: pa.Table
-    currency: str | None
+    currency: str
     notes: tuple[str, ...]
 
 
@@ -95,13 +97,22 @@ def predict(
     desk = _Desk(settings, charged(settings.device_resources), nodes, known, days, hours)
     rows: list[Row] = []
     notes = [f"{what} is not priced: costlab does not know what it runs" for what in plan.unpriced]
+    bills: list[Bill] = []
     for each in plan.workloads:
         priced, said = desk.price(each)
         rows += priced
+        pods = int(priced[0]["pods"]) if priced else each.pods or 0
+        bills.append(Bill(each, desk.team(each), pods, _sum(row.get("monthly_cost") for row in priced)))
         notes += [f"{each.where} {each.workload.kind}/{each.workload.name}: {text}" for text in said]
+    currency = nodes[0]["currency"] or settings.prices.currency
+    there = {WorkloadKey(row["namespace"], row["workload_kind"], row["workload"]) for row in known}
+    notes += beyond_quotas(warehouse, clusters[0], day, bills, there)
+    notes += beyond_budgets(
+        warehouse, clusters[0], (nodes[0]["date"], days), bills, settings.budgets, currency
+    )
     total = {"namespace": "(total)"} | {name: _sum(row.get(name) for row in rows) for name in _SUMMED}
     table = pa.Table.from_pylist([*rows, total], schema=pa.schema(_COLUMNS))
-    return Prediction(table, nodes[0]["currency"], tuple(notes))
+    return Prediction(table, currency, tuple(notes))
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +125,18 @@ class _Desk:
     known: list[Row]
     days: int
     hours: float | None
+
+    def team(self, each: Planned) -> str:
+        """Whose it will be: by its own labels, by configuration, or as what runs in its namespace."""
+        labels = {plain_label(key): value for key, value in each.labels.items()}
+        owner = self.settings.owner
+        told = (labels.get(plain_label(label)) for label in owner.labels)
+        configured = owner.namespaces.get(each.workload.namespace, UNALLOCATED)
+        seen = (row["team"] for row in self.known if row["namespace"] == each.workload.namespace)
+        return next(
+            (team for team in told if team),
+            next(seen, configured) if configured == UNALLOCATED else configured,
+        )
 
     def price(self, each: Planned) -> tuple[list[Row], list[str]]:
         notes: list[str] = []
@@ -212,7 +235,7 @@ class _Desk:
         workload = each.workload
         gpu = any(exposed(name) in self.resources for name in each.requests)
         kind = class_of(workload, each.labels, self.settings.classes, gpu=gpu)
-        team = self._team(each)
+        team = self.team(each)
         namesakes = [
             row
             for row in self.known
@@ -241,17 +264,6 @@ class _Desk:
                     f"{count} {kind} {of_them} of {what} {of}, {_days(rows)}", {}, _shares(rows), None
                 )
         return _Like("", {}, {}, None)
-
-    def _team(self, each: Planned) -> str:
-        labels = {plain_label(key): value for key, value in each.labels.items()}
-        owner = self.settings.owner
-        told = (labels.get(plain_label(label)) for label in owner.labels)
-        configured = owner.namespaces.get(each.workload.namespace, UNALLOCATED)
-        seen = (row["team"] for row in self.known if row["namespace"] == each.workload.namespace)
-        return next(
-            (team for team in told if team),
-            next(seen, configured) if configured == UNALLOCATED else configured,
-        )
 
 
 def _priced(

@@ -22,7 +22,7 @@ GPU_NODE = {"gpu_model": "NVIDIA L4", "gpu_allocatable": 4.0, "gpu_price": 0.9}
 USED = {"cpu": 0.5, "memory": 6.0, "gpu": 0.25}
 
 
-def lake(cluster: str = "c") -> Warehouse:
+def lake(cluster: str = "c", **more: list[dict[str, Any]]) -> Warehouse:
     """Three nodes, one with GPUs, and a day of namespace n: Deployment like, whose pod asks 1 core, 4 GiB and a GPU."""
     same = {"cluster": cluster, "date": DAY}
     node = {"start": START, "end": START + timedelta(1), "labels": [("label_pool", "small")], "cpu_allocatable": 4.0,
@@ -48,7 +48,7 @@ def lake(cluster: str = "c") -> Warehouse:
         ],
     }  # fmt: skip
     return Warehouse.over_tables(
-        {name: pa.Table.from_pylist(of, schema=arrow_schema(name)) for name, of in rows.items()}
+        {name: pa.Table.from_pylist(of, schema=arrow_schema(name)) for name, of in (rows | more).items()}
     )
 
 
@@ -133,6 +133,28 @@ def test_what_is_not_known_has_no_price_and_says_why(text: str, note: str) -> No
     found = priced(text)
     assert column(found, "monthly_cost")[-1] is None
     assert any(note in said for said in found.notes)
+
+
+def test_what_a_quota_or_a_budget_has_no_room_for_is_told() -> None:
+    quota = {"cluster": "c", "date": DAY, "namespace": "n", "quota": "q", "used_mean": 1.0, "used_max": 3.0}
+    quotas = [quota | {"resource": "requests.cpu", "hard": 6.9}, quota | {"resource": "pods", "hard": 5.0}]
+    text = asks("more", requests="cpu: 2", pods="replicas: 2")
+
+    def notes(text: str, monthly: float) -> tuple[str, ...]:
+        given = Settings.model_validate({"lake": "lake", "budgets": [{"team": "t", "monthly": monthly}]})
+        plan = planned(text, Path("m.yaml"))
+        found = predict(lake(quotas=quotas), given, plan, DAY, 14, cluster=None, hours=None)
+        return tuple(note for note in found.notes if not note.startswith("m.yaml"))
+
+    # The day cost 3 EUR, a month like it 91.25; 2 pods with 2 cores at 0.16 are 467.20 more.
+    assert notes(text, 550) == (
+        "namespace n: requests.cpu would be 7.00, above the 6.90 of its ResourceQuota q",
+        "team t: a month like the last 1 day would cost €558 with this, above its budget of €550",
+    )
+    assert notes(text, 560)[1:] == ()
+    # What runs already is within the quota's use, and its present cost is replaced.
+    assert notes(asks(), 1898) == ()
+    assert len(notes(asks(), 1897)) == 1
 
 
 def test_without_a_workload_a_node_or_a_choice_of_cluster_there_is_an_error() -> None:
