@@ -2,13 +2,18 @@
 
 import re
 from dataclasses import asdict
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
+
+import pyarrow as pa
 
 from costlab.config.settings import Settings
+from costlab.domain.dates import Dates
 from costlab.domain.errors import ConfigError
 from costlab.domain.time import Day
 from costlab.jobs.anomalies import alarms_of
+from costlab.jobs.asked import Filters
+from costlab.jobs.audit import audit_table
 from costlab.publish.files import put
 from costlab.render.html import report_html
 from costlab.render.page import build
@@ -77,11 +82,8 @@ def reported(out: Path, cluster_id: str, day: Day) -> bool:
 
 def render_report(warehouse: Warehouse, currency: str, cluster_id: str, day: Day) -> dict[str, bytes]:
     """The report's files by name; `currency` is that of a day without any charge."""
-    answers: dict[str, list[dict[str, Any]]] = {}
-    columns: dict[str, list[str]] = {}
-    for name, extra in QUESTIONS.items():
-        table = warehouse.query(name, cluster=cluster_id, day=str(day), **extra)
-        answers[name], columns[name] = table.to_pylist(), table.column_names
+    tables = asked(warehouse, cluster_id, day)
+    answers = {name: table.to_pylist() for name, table in tables.items()}
     if not answers["headline"]:
         raise ConfigError(
             f"{day} of cluster {cluster_id} is not in the lake",
@@ -95,5 +97,15 @@ def render_report(warehouse: Warehouse, currency: str, cluster_id: str, day: Day
     report = build(answers, currency, (("Markdown", "report.md"), *DOWNLOADS.values()))
     files = {"index.html": report_html(report), "report.md": report_markdown(report)}
     for name, (_, file) in DOWNLOADS.items():
-        files[file] = rows_csv(columns[name], answers[name])
+        files[file] = rows_csv(tables[name].column_names, answers[name])
     return files
+
+
+def asked(warehouse: Warehouse, cluster_id: str, day: Day) -> dict[str, pa.Table]:
+    """What the report is made of, by query."""
+    tables = {
+        name: warehouse.query(name, cluster=cluster_id, day=str(day), **extra)
+        for name, extra in QUESTIONS.items()
+    }
+    today = Dates(day.date, day.date + timedelta(1))
+    return tables | {"audit": audit_table(warehouse, today, Filters(cluster_id))}

@@ -41,6 +41,7 @@ def build(answers: Answers, currency: str, downloads: tuple[tuple[str, str], ...
             devices.models(answers["gpu_models"], day),
             devices.idle(answers["idle_gpus"], day.currency),
             evidence.findings(answers["day_findings"], day.currency),
+            evidence.audit(answers["audit"], day.currency),
             evidence.reconciliation(answers["reconciliation"], day.currency),
             evidence.signals(answers["day_signals"]),
         ),

@@ -9,7 +9,7 @@ from hostile import HOSTILE
 from world import CLUSTER, FIRST_DAY, LAST_DAY, WORK, Work, world
 
 from costlab.domain.time import Day
-from costlab.jobs.report import QUESTIONS, render_report
+from costlab.jobs.report import asked, render_report
 from costlab.store.warehouse import Warehouse
 
 # Each hostile name is a team, a namespace, a workload and a class of its own; all of them are cheap.
@@ -49,10 +49,7 @@ def files(*, hostile: bool = False) -> dict[str, bytes]:
 def answers(*, hostile: bool = False) -> dict[str, list[dict[str, Any]]]:
     """The rows behind it, by query."""
     warehouse = Warehouse.over_tables(tables(hostile=hostile))
-    return {
-        name: warehouse.query(name, cluster=CLUSTER, day=str(LAST_DAY), **extra).to_pylist()
-        for name, extra in QUESTIONS.items()
-    }
+    return {name: table.to_pylist() for name, table in asked(warehouse, CLUSTER, Day(LAST_DAY)).items()}
 
 
 __all__ = ["CLUSTER", "FIRST_DAY", "HOSTILE", "LAST_DAY", "answers", "files", "tables"]
