@@ -13,7 +13,6 @@ import pyarrow as pa
 from costlab.core.anomalies import DAILY, Episode, episodes, middle, scores
 from costlab.core.kernels import Floats
 from costlab.domain.dates import Dates
-from costlab.domain.errors import ConfigError
 from costlab.domain.findings import Finding, Severity
 from costlab.jobs.asked import OF_PODS, Filters, key_columns
 from costlab.render.alarms import alarm_sentence
@@ -112,13 +111,12 @@ def _costs(warehouse: Warehouse, by: str, window: Dates, filters: Filters) -> It
     clusters: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
         clusters[row["cluster"]].append(row)
-    for cluster, told in clusters.items():
-        currencies = sorted({row["currency"] for row in told} - {None})
-        if len(currencies) > 1:
-            raise ConfigError(
-                f"cluster {cluster} has costs in {' and '.join(currencies)}, which cannot be compared",
-                "narrow it with --window or --cluster",
-            )
+    for cluster, days_told in clusters.items():
+        wholes = [row for row in days_told if row["key"] is None]
+        currency = next((row["currency"] for row in reversed(wholes) if row["currency"]), "")
+        # Money of another currency than the newest cannot be compared with it: those days are not known.
+        strange = {row["date"] for row in wholes if row["currency"] not in (currency, None)}
+        told = [row for row in days_told if row["date"] not in strange]
         keys = sorted({tuple(row["key"]) for row in told if row["key"]})
         place = {key: number for number, key in enumerate(keys)}
         values, least = np.full((len(keys), len(days)), np.nan), np.full(len(days), np.nan)
@@ -132,7 +130,7 @@ def _costs(warehouse: Warehouse, by: str, window: Dates, filters: Filters) -> It
             values[place[tuple(row["key"])], (row["date"] - days.start).days] = (
                 np.nan if cost is None else cost
             )
-        yield _Costs(cluster, days, keys, values, least, currencies[0] if currencies else "")
+        yield _Costs(cluster, days, keys, values, least, currency)
 
 
 def _row(

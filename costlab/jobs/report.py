@@ -3,13 +3,16 @@
 import re
 from dataclasses import asdict
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
 from costlab.config.settings import Settings
 from costlab.domain.dates import Dates
 from costlab.domain.errors import ConfigError
+from costlab.domain.findings import Severity
 from costlab.domain.time import Day
 from costlab.jobs.anomalies import alarms_of
 from costlab.jobs.asked import Filters
@@ -90,15 +93,20 @@ def render_report(warehouse: Warehouse, currency: str, cluster_id: str, day: Day
             f"measure it first: costlab nightly --date {day}",
         )
     # What is far from its level is told by other days, and so is no finding of the day's measurement.
-    told = answers["headline"][0]["currency"] or currency
-    answers["day_findings"] += [
-        asdict(each) | {"currency": told} for each in alarms_of(warehouse, cluster_id, day.date)
-    ]
+    money = answers["headline"][0]["currency"] or currency
+    alarms = [asdict(each) | {"currency": money} for each in alarms_of(warehouse, cluster_id, day.date)]
+    answers["day_findings"] = sorted([*alarms, *answers["day_findings"]], key=_gravest_first)
     report = build(answers, currency, (("Markdown", "report.md"), *DOWNLOADS.values()))
     files = {"index.html": report_html(report), "report.md": report_markdown(report)}
     for name, (_, file) in DOWNLOADS.items():
         files[file] = rows_csv(tables[name].column_names, answers[name])
     return files
+
+
+def _gravest_first(finding: dict[str, Any]) -> tuple[int, Decimal]:
+    """The order of queries/marts/day_findings.sql."""
+    level = {Severity.ERROR: 0, Severity.WARNING: 1}.get(finding["severity"], 2)
+    return level, -(finding["amount"] or Decimal(0))
 
 
 def asked(warehouse: Warehouse, cluster_id: str, day: Day) -> dict[str, pa.Table]:

@@ -101,8 +101,10 @@ def test_a_young_lake_is_not_judged_and_old_alarms_are_not_told_again() -> None:
     assert len(alarms_of(lasting, "c", LAST_DAY - timedelta(5))) == 1
 
 
-def test_two_currencies_are_not_compared_and_what_is_not_known_by_is_refused() -> None:
-    with pytest.raises(ConfigError, match="EUR and USD"):
-        anomalies(charged(60, d9={"currency": "EUR"}), "team", TODAY)
+def test_days_in_another_currency_are_not_known_and_what_is_not_known_by_is_refused() -> None:
+    changed = {f"d{back}": {"currency": "EUR", "cost": Decimal(1000)} for back in range(18, 60)}
+    found = anomalies(charged(60, d0={"cost": Decimal(90)}, **changed), "team", TODAY)
+    [row] = found.rows.to_pylist()
+    assert (found.currency, row["usual_cost"]) == ("USD", Decimal(10))
     with pytest.raises(ConfigError, match="did you mean 'team'"):
         anomalies(charged(1), "teams", Dates(date(2026, 1, 1), date(2026, 1, 2)))
