@@ -44,6 +44,19 @@ def test_the_day_that_was_dear_is_the_one_alarm_and_names_its_cause(warehouse: W
     assert alarms_of(warehouse, CLUSTER, LAST_DAY - timedelta(1)) == []
 
 
+def test_the_effects_of_all_parts_add_up_to_the_change_of_the_day(warehouse: Warehouse) -> None:
+    days = [LAST_DAY - timedelta(back) for back in (0, 7, 21)]
+    rows = warehouse.query(
+        "cost_changes", cluster=CLUSTER, day=days[0], against=",".join(map(str, days[1:]))
+    ).to_pylist()
+    effects = ("new_cost", "gone_cost", "quantity_cost", "price_cost")
+    assert all(sum(row[name] for name in effects) == row["change_cost"] for row in rows)
+    text = "select sum(cost) as cost from charges where date = $day"
+    now, *before = (warehouse.sql(text, {"day": day})["cost"][0].as_py() for day in days)
+    change = sum((row["change_cost"] for row in rows), Decimal(0))
+    assert abs(change - (now - sum(before) / 2)) <= len(rows) * Decimal("0.0000005")  # each mean is rounded
+
+
 def test_a_filter_keeps_what_it_names_and_costs_are_those_of_the_lake(warehouse: Warehouse) -> None:
     [row] = anomalies(warehouse, "workload", WEEK, Filters(namespace="nlp")).rows.to_pylist()
     assert (row["workload_kind"], row["workload"]) == ("Job", "train-llm-7b")
