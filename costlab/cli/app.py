@@ -21,9 +21,11 @@ from costlab.cli import (
     forecasting,
     keeping,
     patching,
+    predicting,
     quotas,
     running,
     setting_up,
+    watching,
 )
 from costlab.cli.frame import Desk, Front
 from costlab.cli.options import LogFormat
@@ -94,8 +96,11 @@ app.command(rich_help_panel=ASK)(asking.energy)
 app.command(rich_help_panel=ASK)(advising.savings)
 app.command(rich_help_panel=ASK)(advising.idle)
 app.command(rich_help_panel=ASK)(forecasting.forecast)
+app.command(rich_help_panel=ASK)(watching.anomalies)
+app.command(rich_help_panel=ASK)(watching.audit)
 app.command(rich_help_panel=ASK)(backtesting.backtest)
 app.command(rich_help_panel=ASK)(explaining.explain)
+app.command(rich_help_panel=ASK)(predicting.predict)
 app.command(rich_help_panel=ASK)(asking.sql)
 app.command(rich_help_panel=ASK)(asking.queries)
 app.command(rich_help_panel=ASK)(asking.tables)

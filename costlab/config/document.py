@@ -59,6 +59,37 @@ def read_document(path: Path) -> Document:
     return document
 
 
+def documents_of(text: str, path: Path) -> list[Document]:
+    """What a text of several YAML documents says, those that hold nothing left out; `path` is what it is called.
+
+    Raises ConfigError when it is not YAML. A document that is no mapping, or holds what is no plain value, has faults.
+    """
+    documents = []
+    try:
+        for root in yaml.compose_all(text, Loader=yaml.SafeLoader):
+            if isinstance(root, yaml.ScalarNode) and root.tag == "tag:yaml.org,2002:null":
+                continue
+            document = Document(path)
+            content = _Reading(document).value(root, ())
+            if isinstance(content, dict):
+                document.content = content
+            else:
+                document.faults.append(Fault(document.where(()), "", "must be `key: value` lines"))
+            documents.append(document)
+    except RecursionError as error:
+        raise ConfigError(f"{path} is nested too deeply", "write it flatter") from error
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        where = f"{path}:{mark.line + 1}" if mark else str(path)
+        raise ConfigError(
+            f"{where}: document {len(documents) + 1} is not YAML: {error.problem or error.context}",
+            "mend that line; a template has to be rendered first: helm template, kustomize build",
+        ) from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path} is not YAML: it holds a control character", "remove it") from error
+    return documents
+
+
 class _Reading:
     """One walk over a file's nodes."""
 

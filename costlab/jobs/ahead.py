@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 from costlab.config.settings import Budget, Forecasting
@@ -44,8 +45,12 @@ def ahead(
 
 
 def with_findings(rows: list[Row], more: list[Row]) -> list[Row]:
-    """The findings of the day and of the days ahead, the gravest first."""
-    return sorted([*rows, *more], key=lambda row: _ORDER.index(Severity(row["severity"])))
+    """The findings of the day with more of them, in the order of queries/marts/day_findings.sql: the gravest first."""
+    return sorted([*more, *rows], key=_gravest_first)
+
+
+def _gravest_first(row: Row) -> tuple[int, Decimal]:
+    return _ORDER.index(Severity(row["severity"])), -(row["amount"] or Decimal(0))
 
 
 def _days(outlook: Outlook) -> list[AheadDay]:

@@ -8,6 +8,7 @@ from datetime import date, datetime
 from costlab.config.settings import Cluster, Settings
 from costlab.domain.errors import ConfigError, CostlabError, ReconcileError, SourceError
 from costlab.domain.time import Day, day_of, days_between, milliseconds
+from costlab.jobs.anomalies import alarms_of
 from costlab.jobs.commit import clear_beside
 from costlab.jobs.measure import measure_day, refuse_open
 from costlab.jobs.outcome import Outcome
@@ -18,6 +19,7 @@ from costlab.publish.files import make_room
 from costlab.sources import Source
 from costlab.store.lake import READABLE, DayState, Lake
 from costlab.store.spool import sweep
+from costlab.store.warehouse import Warehouse
 
 # How far back a night looks by itself; --since reaches further.
 CATCH_UP_DAYS = 7
@@ -145,6 +147,8 @@ class _Night:
                 recommend_day(self.lake, self.settings, cluster.id, task.day)
                 suggest_day(self.lake, self.settings, cluster.id, task.day)
                 write_report(self.lake, self.settings, cluster.id, task.day, out)
+                for alarm in alarms_of(Warehouse.over(self.lake), cluster.id, task.day.date):
+                    self.say(f"{name}: {alarm.message}")
             except CostlabError as fault:
                 self.faults.append(fault)
                 self.days["in the lake without a report" if committed else "not measured"].append(name)

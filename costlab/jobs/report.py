@@ -1,6 +1,7 @@
 """Write the daily report of one cluster: HTML, Markdown and CSV, from named queries over the lake."""
 
 import re
+from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,9 @@ from costlab.domain.dates import Dates
 from costlab.domain.errors import ConfigError
 from costlab.domain.time import Day
 from costlab.jobs.ahead import ahead, with_findings
+from costlab.jobs.anomalies import alarms_of
 from costlab.jobs.asked import Filters
+from costlab.jobs.audit import audit_table
 from costlab.jobs.consumption import energy_used
 from costlab.publish.files import put, take_away
 from costlab.render.html import report_html
@@ -23,9 +26,9 @@ from costlab.store.warehouse import Warehouse
 
 DAYS = 30
 # What is asked of the lake, with what it needs beside cluster and day.
-QUESTIONS: dict[str, dict[str, int]] = {
+QUESTIONS: dict[str, dict[str, int | str]] = {
     "headline": {},
-    "cost_changes": {},
+    "cost_changes": {"against": ""},
     "daily_costs": {"days": DAYS},
     "month_costs": {},
     "teams": {},
@@ -104,6 +107,7 @@ def asked(warehouse: Warehouse, settings: Settings, cluster_id: str, day: Day) -
     }
     whole = Dates(day.date, day.next.date)
     answers["energy_use"] = energy_used(warehouse, settings, ["team"], whole, Filters(cluster_id))
+    answers["audit"] = audit_table(warehouse, whole, Filters(cluster_id))
     return answers
 
 
@@ -118,7 +122,10 @@ def render_report(warehouse: Warehouse, settings: Settings, cluster_id: str, day
         )
     currency, electricity = settings.prices.currency, settings.electricity(cluster_id)
     month, findings = ahead(warehouse, cluster_id, day, settings.forecast, settings.budgets)
-    answers["day_findings"] = with_findings(answers["day_findings"], findings)
+    # What is far from its level is told by other days, and so is no finding of the day's measurement.
+    money = answers["headline"][0]["currency"] or currency
+    alarms = [asdict(each) | {"currency": money} for each in alarms_of(warehouse, cluster_id, day.date)]
+    answers["day_findings"] = with_findings(answers["day_findings"], [*alarms, *findings])
     report = build(answers, currency, (("Markdown", "report.md"), *DOWNLOADS.values()), electricity, month)
     files = {"index.html": report_html(report), "report.md": report_markdown(report)}
     for name, (_, file) in DOWNLOADS.items():

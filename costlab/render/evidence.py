@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 from costlab.render import figures
+from costlab.render.audit_words import RULES
 from costlab.render.cells import BESIDE, RESOURCES, ZERO, Row, parts_of, total_of
 from costlab.render.context import Cell, Column, Part, Section, Table
 from costlab.render.names import visible
@@ -30,6 +31,35 @@ def findings(rows: list[Row], currency: str) -> Section:
         ((Cell(f"{len(hidden):,} more in findings.csv"), Cell(""), Cell("")),) if hidden else (),
     )
     return Section("findings", "Findings", "", table, "Nothing to report.")
+
+
+def audit(rows: list[Row], currency: str) -> Section:
+    """What has no request, owner, price, …: a row for each rule and resource, dearest first."""
+    kinds: dict[tuple[str, str | None], list[Row]] = {}
+    for row in rows:
+        kinds.setdefault((row["rule"], row["resource"]), []).append(row)
+    amounts = {kind: sum((row["amount"] or ZERO for row in found), ZERO) for kind, found in kinds.items()}
+    table = Table(
+        "To put right",
+        (Column("What"), Column("How many", numeric=True), Column("Amount", currency, numeric=True)),
+        tuple(
+            (
+                Cell(
+                    _headed(RULES[rule].what.format(resource=resource)),
+                    RULES[rule].remedy.format(resource=resource),
+                ),
+                Cell(f"{len(kinds[rule, resource]):,}"),
+                Cell(figures.column([amount])[1] if amount else figures.NONE),
+            )
+            for (rule, resource), amount in sorted(amounts.items(), key=lambda item: (-item[1], str(item[0])))
+        ),
+    )
+    lead = "One cost may be in several rows. costlab audit names each of them." if rows else ""
+    return Section("audit", "Audit", lead, table, "Nothing lacks a request, a limit, an owner or a price.")
+
+
+def _headed(text: str) -> str:
+    return text[0].upper() + text[1:]
 
 
 def reconciliation(rows: list[Row], currency: str) -> Section:

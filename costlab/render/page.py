@@ -45,7 +45,7 @@ def build(
     day = _day_cost(answers["headline"][0], currency, capacity_known=quality.capacity_known(answers))
     cause = None
     if day.change is not None:
-        cause = wording.find_cause(map(_contribution, answers["cost_changes"]), day.change)
+        cause = wording.find_cause(map(wording.Contribution.of, answers["cost_changes"]), day.change)
     return Report(
         title=f"{named(day.cluster)}, {figures.long_date(day.when)}",
         cluster=named(day.cluster),
@@ -67,6 +67,7 @@ def build(
             energy.energy(answers["energy_use"], electricity),
             *quota_headroom.sections(answers["quota_headroom"], answers["quota_totals"]),
             evidence.findings(answers["day_findings"], day.currency),
+            evidence.audit(answers["audit"], day.currency),
             evidence.reconciliation(answers["reconciliation"], day.currency),
             evidence.signals(answers["day_signals"]),
         ),
@@ -88,19 +89,6 @@ def _day_cost(row: Row, currency: str, *, capacity_known: bool) -> wording.DayCo
         coverage=row["coverage"],
         unpriced_nodes=row["unpriced_nodes"],
         capacity_known=capacity_known,
-    )
-
-
-def _contribution(row: Row) -> wording.Contribution:
-    return wording.Contribution(
-        kind=row["kind"],
-        team=row["team"],
-        workload_kind=row["workload_kind"],
-        workload=row["workload"],
-        namespace=row["namespace"],
-        resource=row["resource"],
-        cost=row["total_cost"],
-        usual=row["usual_cost"],
     )
 
 

@@ -1,9 +1,11 @@
 """The report's sentences: what the day cost, against what, and the one cause."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from enum import StrEnum
+from typing import Any
 
 from costlab.render import figures
 from costlab.render.names import named
@@ -55,7 +57,10 @@ class DayCost:
 
 @dataclass(frozen=True, slots=True)
 class Contribution:
-    """What one workload (or idle or system capacity, or fees) and resource cost, now and usually."""
+    """What one workload (or idle or system capacity, or fees) and resource cost, now and usually.
+
+    price: the part of the change that another unit price made.
+    """
 
     kind: str
     team: str
@@ -65,11 +70,28 @@ class Contribution:
     resource: str
     cost: Decimal
     usual: Decimal
+    price: Decimal = _NOTHING
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> "Contribution":
+        """What a row of queries/marts/cost_changes.sql says."""
+        told = ("kind", "team", "workload_kind", "workload", "namespace", "resource")
+        money = ("total_cost", "usual_cost", "price_cost")
+        return cls(*(row[name] for name in told), *(row[name] for name in money))
 
     @property
     def change(self) -> Decimal:
         """Above usual is positive."""
         return self.cost - self.usual
+
+
+class Effect(StrEnum):
+    """How a cost came to change."""
+
+    NEW = "new"
+    GONE = "gone"
+    PRICE = "price"
+    QUANTITY = "quantity"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +106,16 @@ class Cause:
     change: Decimal
     cost: Decimal
     usual: Decimal
+    price: Decimal = _NOTHING
+
+    @property
+    def effect(self) -> Effect:
+        """What most of the change is: the cost is new or gone, of another price, or else of another quantity."""
+        if not self.usual:
+            return Effect.NEW
+        if not self.cost:
+            return Effect.GONE
+        return Effect.PRICE if 2 * self.price / self.change >= 1 else Effect.QUANTITY
 
 
 def headline(day: DayCost, cause: Cause | None = None) -> str:
@@ -118,8 +150,18 @@ def find_cause(contributions: Iterable[Contribution], change: Decimal) -> Cause 
     (name,), narrower = max(resources.items(), key=lambda item: way * _change(item[1]))
     if _carries(narrower, rows, way):
         resource, rows = name, narrower
-    cost, usual = sum((c.cost for c in rows), Decimal(0)), sum((c.usual for c in rows), Decimal(0))
-    return Cause(kind, team, workload_kind, workload, resource, cost - usual, cost, usual)
+    cost, usual, price = (
+        sum((getattr(c, name) for c in rows), Decimal(0)) for name in ("cost", "usual", "price")
+    )
+    return Cause(kind, team, workload_kind, workload, resource, cost - usual, cost, usual, price)
+
+
+def led_by(cause: Cause | None, currency: str) -> str:
+    """The end of a sentence on a change: `, led by GPU cost of nlp's Job train-llm (+$412)`; empty without a cause."""
+    if cause is None:
+        return ""
+    amount = figures.money(cause.change, currency, signed=True)
+    return f", led by {_name(cause)} ({amount}{_news(cause)})"
 
 
 def change_note(day: DayCost) -> str:
@@ -151,13 +193,13 @@ def _sentence(day: DayCost, cause: Cause | None) -> str:
     if day.flat:
         return f"{opening}, much like a usual {weekday} ({usual})."
     if not day.usual:
-        return f"{opening}; a usual {weekday} costs nothing{_led_by(cause, day)}."
+        return f"{opening}; a usual {weekday} costs nothing{led_by(cause, day.currency)}."
     amount, ratio = (
         figures.money(abs(day.change), day.currency, to=day.step),
         figures.share(float(abs(day.change) / day.usual)),
     )
     direction = "more" if day.change > 0 else "less"
-    return f"{opening}, {amount} ({ratio}) {direction} than a usual {weekday}{_led_by(cause, day)}."
+    return f"{opening}, {amount} ({ratio}) {direction} than a usual {weekday}{led_by(cause, day.currency)}."
 
 
 def _without_usual(day: DayCost, weekday: str) -> str:
@@ -169,13 +211,6 @@ def _without_usual(day: DayCost, weekday: str) -> str:
     return (
         f", after {previous} the day before; no {weekday} of the last four weeks is there to compare it with"
     )
-
-
-def _led_by(cause: Cause | None, day: DayCost) -> str:
-    if cause is None:
-        return ""
-    amount = figures.money(cause.change, day.currency, signed=True)
-    return f", led by {_name(cause)} ({amount}{_news(cause)})"
 
 
 def _name(cause: Cause) -> str:
@@ -198,11 +233,9 @@ def _owner(cause: Cause) -> str:
 
 
 def _news(cause: Cause) -> str:
-    if cause.kind != "workload":
-        return ""
-    if not cause.usual:
-        return ", new"
-    return ", gone" if not cause.cost else ""
+    if cause.effect is Effect.PRICE:
+        return f", at a {'higher' if cause.change > 0 else 'lower'} price"
+    return f", {cause.effect}" if cause.kind == "workload" and cause.effect is not Effect.QUANTITY else ""
 
 
 def _reservations(day: DayCost) -> list[str]:

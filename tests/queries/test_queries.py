@@ -18,7 +18,7 @@ NAMED = [file for file in FILES if file.parent.name != "staging"]
 PARAMETERS: dict[str, Any] = {
     "cluster": "c", "day": "2026-11-22", "days": 3,
     "start": "2026-11-22", "until": "2026-11-23", "timezone": "UTC", "provider": "Kubernetes",
-    "policy": "costlab", "namespace": "", "team": "",
+    "policy": "costlab", "namespace": "", "team": "", "against": "",
 }  # fmt: skip
 OF_COSTS: dict[str, Any] = {
     **dict.fromkeys(("cluster", "namespace", "team", "labels", "namespaces", "teams"), ""),
@@ -43,6 +43,8 @@ OF_SUGGESTIONS: dict[str, Any] = {
 }
 OF_QUERIES = {
     "quota_suggestions": OF_SUGGESTIONS,
+    "subject_days": {**OF_PAST, "by": "team"},
+    "audit": OF_PAST,
     "costs": OF_COSTS,
     "cost_history": {**OF_PAST, "by": "team"},
     "energy_use": OF_ENERGY,

@@ -265,6 +265,42 @@ def test_what_is_idle_adds_up_to_the_bills_parts(demo: Path) -> None:
     says(run("idle", "--gpus", "-n", "nlp", *lake), 2, "--gpus goes with neither", "owner")
 
 
+def test_what_is_watched_has_its_envelope_and_ends_with_10_when_told_to(demo: Path) -> None:
+    lake = ("--lake", demo / "lake", "--window", "yesterday")
+    done = run("anomalies", *lake, "-o", "json")
+    assert (done.exit_code, json.loads(done.stdout)["schema"]) == (0, "costlab.anomalies/1")
+    assert json.loads(done.stdout)["rows"] == []
+    assert "could be judged: that takes 18 complete days before" in done.stderr
+    assert run("anomalies", *lake, "--fail").exit_code == 0
+    says(
+        run("anomalies", *lake, "--by", "pod"), 2, "--by pod: no such dimension", "team, namespace, workload"
+    )
+    told = json.loads(run("audit", *lake, "-o", "json").stdout)
+    assert (told["schema"], told["currency"]) == ("costlab.audit/1", "USD")
+    assert {"request_missing", "owner_missing"} <= {row["rule"] for row in told["rows"]}
+    assert all(row["finding"] and row["remedy"] and "{" not in row["remedy"] for row in told["rows"])
+    amounts = [Decimal(row["amount"] or 0) for row in told["rows"]]
+    assert amounts == sorted(amounts, reverse=True)
+    assert run("audit", *lake, "--fail").exit_code == ExitCode.POLICY_HIT
+    assert run("audit", *lake, "--fail", "-n", "nowhere").exit_code == 0
+
+
+def test_a_manifest_is_priced_before_it_is_applied(demo: Path) -> None:
+    pod = "kind: Pod\nmetadata: {name: p}\nspec: {containers: [{resources: {requests: {cpu: 2}}}]}\n"
+    args = ("predict", "-f", "-", "--lake", demo / "lake", "-o", "json")
+    told = json.loads(run(*args, stdin=f"{pod}---\nkind: RayCluster\n").stdout)
+    assert (told["schema"], told["currency"]) == ("costlab.predict/1", "USD")
+    assert [row["monthly_cost"] for row in told["rows"]] == [
+        "146.000000",
+        "146.000000",
+    ]  # 2 cores, 730 h, 0.1
+    assert (
+        told["notes"][0] == "stdin:5 RayCluster/(no name) is not priced: costlab does not know what it runs"
+    )
+    says(run(*args, stdin="kind: Pod"), 2, "stdin:1: document 1: spec has no containers", "spec.containers")
+    says(run("predict", "-f", demo / "none.yaml"), 2, "none.yaml cannot be read", "- for stdin")
+
+
 def test_sql_takes_text_stdin_and_names(demo: Path) -> None:
     lake = demo / "lake"
     assert run("sql", "select $a as a", "--param", "a=x=y", "--lake", lake, "-o", "csv").stdout == "a\nx=y\n"

@@ -1,0 +1,36 @@
+"""What asks for nothing, belongs to nobody or has no price: what it cost, and the remedy."""
+
+from dataclasses import asdict
+
+import pyarrow as pa
+
+from costlab.domain.dates import Dates
+from costlab.jobs.asked import Filters
+from costlab.render.audit_words import RULES
+from costlab.store.warehouse import Warehouse
+
+
+def audit_table(warehouse: Warehouse, window: Dates, filters: Filters) -> pa.Table:
+    """The rows of queries/marts/audit.sql, dearest first, with `finding` and `remedy` in words behind the subject.
+
+    Amounts do not add up: one cost may be the matter of several rules.
+    """
+    asked = {name: wanted or "" for name, wanted in asdict(filters).items()}
+    rows = warehouse.query("audit", start=window.start, until=window.end, **asked)
+    told = rows.to_pylist()
+    words = {
+        name: pa.array(
+            [getattr(RULES[row["rule"]], part).format(resource=row["resource"]) for row in told], pa.string()
+        )
+        for name, part in (("finding", "what"), ("remedy", "remedy"))
+    }
+    named = ("cluster", "rule", "namespace", "subject", "resource")
+    return pa.table(
+        {name: rows[name] for name in named}
+        | {
+            "finding": words["finding"],
+            "days": rows["days"],
+            "amount": rows["amount"],
+            "remedy": words["remedy"],
+        }
+    )
