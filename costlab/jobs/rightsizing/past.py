@@ -183,6 +183,7 @@ def _daily(days: Sequence[Day], cpu: _Told, memory: _Told) -> Daily:
         np.stack(ranks, axis=-1),
         share(memory),
         share(cpu),
+        np.column_stack([pool.most["max"] for pool in cpu.days]),
         offsets,
         buckets,
         seconds,
