@@ -60,10 +60,12 @@ def backtest(
     if plot and plot.suffix not in (".svg", ".png"):
         raise ConfigError(f"--plot {plot}: not a picture that can be drawn", "name a file.svg or a file.png")
     policies = policies_named([name.strip() for name in policy.split(",")])
-    lake = Lake.open(desk.settings().lake)
+    settings = desk.settings()
+    lake = Lake.open(settings.lake)
     dates = parse_window(window, desk.now, lake.timezone)
     warehouse, filters = Warehouse.over(lake), Filters(cluster, namespace, team)
-    found = scored(warehouse, policies, dates, int(days[1]), filters, lake.timezone, worst)
+    rules = settings.rightsizing
+    found = scored(warehouse, policies, dates, int(days[1]), filters, lake.timezone, rules, worst)
     seen = quality(warehouse, dates, cluster, day_of(desk.now, lake.timezone).date)
     rows = found.rows if output or out else found.rows.select(_BRIEF)
     answer = Answer("costlab.backtest/1", rows, dates, found.currency, seen, beside=found.details())

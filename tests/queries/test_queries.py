@@ -40,7 +40,6 @@ OF_QUERIES = {
     "costs": OF_COSTS,
     "energy_use": OF_ENERGY,
     "requested_days": OF_PAST,
-    "observed_usage": OF_PAST,
 }
 
 

@@ -52,7 +52,9 @@ def _affordable(bills: Floats, plain: Floats) -> Floats:
 
 def _bill(requests: Floats, weight: Floats) -> Floats:
     """Core-seconds a midnight: (midnights,) or (midnights, shares)."""
-    return np.asarray(np.einsum("st...,st->t...", np.nan_to_num(requests), weight))
+    weight = weight.reshape(weight.shape + (1,) * (requests.ndim - weight.ndim))
+    # In the order of size, so that the sum is the same in whatever order the subjects come.
+    return np.asarray(np.sort(np.nan_to_num(requests) * weight, axis=0).sum(axis=0))
 
 
 def _observed_s(daily: Daily) -> Floats:

@@ -51,17 +51,20 @@ class Costlab:
         """Advice from these midnights on: t is the beginning of day t of `daily`, and the last one the end of all."""
         first = int(midnights[0])
         known = known_of(daily)
-        price = np.reshape(self.price, (-1, 1)) * _worth(known.peak, circumstances.daily_cost)
+        price = np.reshape(self.price, (-1, 1)) * _worth(
+            known.peak, _by_midnight(circumstances.daily_cost, midnights, len(daily.start_ms))
+        )
         memory = chosen(
             known, foreseen_of(known), daily.memory_peak, price, steady=self.steady, promised_from=first
         )
         seen_days = np.cumsum(daily.cpu_observed > 0, axis=1, dtype=np.int64)
-        told = (_seen_before(seen_days, midnights) >= FROM_DAYS) & ~circumstances.cpu_autoscaled
-        cpu = np.where(told, cores_of(daily, midnights, told.astype(np.float64)), np.nan)
+        told = _seen_before(seen_days, midnights) >= FROM_DAYS
+        cpu = cores_of(daily, midnights, told.astype(np.float64))
+        cpu = np.where(told & ~circumstances.cpu_autoscaled, cpu, np.nan)
         request = memory.level[:, midnights].T
         killed = _after_kills(daily, circumstances, midnights)
         request = np.where(killed > request, killed, request)
-        request[:, circumstances.memory_autoscaled] = np.nan
+        request = np.where(circumstances.memory_autoscaled, np.nan, request)
         return Advised(
             cpu_request=cpu,
             cpu_limit=np.where(np.isnan(cpu), np.nan, np.inf),
@@ -74,16 +77,23 @@ class Costlab:
         )
 
 
+def _by_midnight(daily_cost: Floats | None, midnights: Ints, days: int) -> Floats | None:
+    """(subjects, 1) or (subjects, days + 1): before the first midnight that is asked for as on it."""
+    if daily_cost is None or daily_cost.ndim == 1:
+        return None if daily_cost is None else daily_cost[:, None]
+    row = np.searchsorted(midnights, np.arange(days + 1), side="right") - 1
+    return daily_cost[np.maximum(row, 0)].T
+
+
 def _worth(peak: Floats, daily_cost: Floats | None) -> Floats:
     """What a violation costs of each subject against the others: by what it is charged for now, where that is known.
 
-    float64 (subjects, days + 1), 1 in the geometric mean. Where nobody's cost is known it is by the memory in use; where
+    daily_cost: as `_by_midnight` has it. float64 (subjects, days + 1), 1 in the geometric mean. Where nobody's cost is known it is by the memory in use; where
     some are, whoever has none is taken for the middle.
     """
-    if daily_cost is None or not np.any(daily_cost > 0):
-        cost = peak**_MEMORY_POWER
-    else:
-        cost = np.broadcast_to(daily_cost[:, None] ** _COST_POWER, peak.shape)
+    cost = peak**_MEMORY_POWER
+    if daily_cost is not None:
+        cost = np.where(np.any(daily_cost > 0, axis=0), daily_cost**_COST_POWER, cost)
     told = cost > 0
     log = np.log(cost, out=np.zeros(peak.shape), where=told)
     return np.asarray(np.where(told, np.exp(log - log.sum(axis=0) / np.maximum(told.sum(axis=0), 1)), 1.0))
