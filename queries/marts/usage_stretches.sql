@@ -19,7 +19,7 @@ with wanted as (
 select
     container_usage.container_key,
     epoch_ms(container_usage.ts) as at_ms,
-    cast(round(container_usage.dt_s * 1000) as bigint) as lasted_ms,
+    cast(round(container_usage.dt_s * 1000) as integer) as lasted_ms,
     container_usage.cpu_cores,
     container_usage.memory_bytes
 from container_usage
@@ -28,4 +28,4 @@ where container_usage.cluster = $cluster
     and container_usage.date >= cast($start as date)
     and container_usage.date < cast($until as date)
     and container_usage.dt_s > 0
-order by container_usage.container_key, container_usage.ts
+order by container_usage.container_key, at_ms
