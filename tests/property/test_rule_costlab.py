@@ -150,6 +150,23 @@ def test_autoscaled_and_killed(samples: Samples, advice: Advised) -> None:
     np.testing.assert_array_equal(found.memory_request[:, others], advice.memory_request[:, others])
 
 
+@pytest.mark.parametrize("price", [1e-3, 30.0])
+def test_after_a_rise_of_its_level_memory_is_that_of_since(samples: Samples, price: float) -> None:
+    """However little a violation costs; and one peak, or a fall, is no rise of the level."""
+    memory = samples.memory_bytes.reshape(SUBJECTS, DAYS, A_DAY).copy()
+    quiet = memory[0].max() * np.ones((DAYS, A_DAY), np.float32)
+    memory[:3] = quiet
+    memory[0, 25:] *= 3
+    memory[1, 25, 3] *= 3
+    memory[2, 25:] /= 3
+    found = advised(changed(samples, memory=memory.ravel()), price=price).memory_request / quiet[0, 0]
+    since = ASKED > 25
+    assert np.all(found[since & (ASKED <= 32), 0] >= 3)
+    if price < 1:  # the risk is worth nothing: elsewhere the rule takes it
+        assert np.all(found[ASKED <= 25, 0] < 1)
+        assert np.all(found[since, 1:3] < 3)
+
+
 def test_no_samples_no_advice() -> None:
     none = np.empty(0, np.int64)
     nothing = Samples(

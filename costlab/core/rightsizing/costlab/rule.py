@@ -12,6 +12,7 @@ from costlab.core.rightsizing.costlab.choice import chosen
 from costlab.core.rightsizing.costlab.cores import cores_of
 from costlab.core.rightsizing.costlab.features import known_of
 from costlab.core.rightsizing.costlab.foresight import FROM_DAYS, foreseen_of
+from costlab.core.rightsizing.costlab.guards import since_shift
 from costlab.core.rightsizing.daily import Daily, daily_of
 from costlab.core.rightsizing.policy import REASONS, Advised
 from costlab.core.rightsizing.samples import Circumstances, Samples
@@ -62,8 +63,8 @@ class Costlab:
         cpu = cores_of(daily, midnights, told.astype(np.float64))
         cpu = np.where(told & ~circumstances.cpu_autoscaled, cpu, np.nan)
         request = memory.level[:, midnights].T
-        killed = _after_kills(daily, circumstances, midnights)
-        request = np.where(killed > request, killed, request)
+        for least in (_after_kills(daily, circumstances, midnights), since_shift(daily)[:, midnights].T):
+            request = np.where(least > request, least, request)
         request = np.where(circumstances.memory_autoscaled, np.nan, request)
         return Advised(
             cpu_request=cpu,
