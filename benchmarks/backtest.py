@@ -3,7 +3,6 @@
 It runs `costlab backtest` as people do, in a fresh process, after one that warms nothing but the kernels on disk.
 """
 
-import os
 import resource
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+from keeping.lakes import kept
 
 from costlab.domain.tables import TABLES
 from costlab.domain.time import MINUTE_MS, Day
@@ -27,7 +27,7 @@ CLUSTER, SAMPLES = "made-up", 1440
 
 def main() -> None:
     """Make the lake once, run the backtest, print seconds and memory."""
-    folder = Path(os.environ.get("COSTLAB_BENCH_DIR", ".bench")) / "backtest"
+    folder = kept("backtest", Path(__file__).resolve().parents[1] / ".tools" / "bench", Path(__file__))
     lake = make(folder / "lake")
     first = LAST - timedelta(days=DAYS - 1)
     window = f"{first}..{LAST + timedelta(days=1)}"

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from charging.world import DAY
+from keeping.lakes import kept
 
 ROUNDS = 3
 MAIN, SCALES = 5_000, (1_000, 5_000, 20_000)
@@ -29,24 +30,24 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 def main() -> None:
     """Print the table, and what must be reached."""
     with tempfile.TemporaryDirectory() as scratch:
-        kept = Path(os.environ.get("COSTLAB_BENCH_DIR", scratch)) / "charging"
-        samples = {alive: _made(kept / str(alive), alive) for alive in SCALES}
+        days = kept("charging", Path(scratch), CHECKOUT / "benchmarks" / "charging" / "world.py")
+        samples = {alive: _made(days / str(alive), alive) for alive in SCALES}
         print(
             f"{samples[MAIN]:,} container samples of a day, {MAIN:,} containers at a time; medians of {ROUNDS} rounds"
         )
-        rounds = [_round(kept / str(MAIN), Path(scratch)) for _ in range(ROUNDS)]
+        rounds = [_round(days / str(MAIN), Path(scratch)) for _ in range(ROUNDS)]
         taken = {name: statistics.median(each[name][0] for each in rounds) for name in rounds[0]}
         peak = {name: statistics.median(each[name][1] for each in rounds) for name in rounds[0]}
         print(f"{'':30}{'seconds':>9}{'M samples/s':>13}{'× costlab':>11}{'peak MiB':>10}")
         for name, seconds in taken.items():
             rate, ratio = samples[MAIN] / seconds / 1e6, seconds / taken[LOADED]
             print(f"{name:30}{seconds:9.2f}{rate:13.2f}{ratio:11.2f}{peak[name]:10.0f}")
-        alone = _run("kernel_times", str(kept / str(MAIN)))
+        alone = _run("kernel_times", str(days / str(MAIN)))
         _print_kernels(alone)
         print("\ncostlab by size")
         cost = {}
         for alive in SCALES:
-            seconds, mib = _costlab(kept / str(alive), Path(scratch))[LOADED]
+            seconds, mib = _costlab(days / str(alive), Path(scratch))[LOADED]
             cost[alive] = 1e9 * seconds / samples[alive]
             print(f"  {alive:6,} containers{seconds:9.2f} s{cost[alive]:9.0f} ns a sample{mib:9.0f} MiB")
     print("\nmust reach")

@@ -14,6 +14,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from keeping.lakes import kept
+
 ROUNDS = 3
 DAYS, MAIN, SCALES = 14, 50_000, (10_000, 50_000)
 CHECKOUT = Path(__file__).resolve().parents[1]
@@ -22,16 +24,16 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 def main() -> None:
     """Print the table, and what must be reached."""
     with tempfile.TemporaryDirectory() as scratch:
-        kept = Path(os.environ.get("COSTLAB_BENCH_DIR", scratch)) / "advising"
+        lakes = kept("advising", Path(scratch), CHECKOUT / "benchmarks" / "advising" / "world.py")
         for containers in SCALES:
-            lake = kept / str(containers)
+            lake = lakes / str(containers)
             if not (lake / "runs").exists():
                 shutil.rmtree(lake, ignore_errors=True)
                 lake.mkdir(parents=True)
                 _run("world", str(lake), str(containers), str(DAYS))
         print(f"{'containers':>10}{'round':>7}{'seconds':>9}{'peak MiB':>10}{'rows':>9}{'advised':>9}")
         taken = {
-            containers: [_night(kept / str(containers), Path(scratch) / "lake") for _ in range(ROUNDS)]
+            containers: [_night(lakes / str(containers), Path(scratch) / "lake") for _ in range(ROUNDS)]
             for containers in SCALES
         }
         for containers, rounds in taken.items():

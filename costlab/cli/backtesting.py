@@ -66,7 +66,8 @@ def backtest(
     demand_known(cluster, lake, settings)
     dates = parse_window(window, desk.now, lake.timezone)
     warehouse, filters = Warehouse.over(lake), Filters(cluster, namespace, team)
-    found = scored(warehouse, policies, dates, int(days[1]), filters, lake.timezone, worst)
+    rules = settings.rightsizing
+    found = scored(warehouse, policies, dates, int(days[1]), filters, lake.timezone, rules, worst)
     seen = quality(warehouse, dates, cluster, day_of(desk.now, lake.timezone).date)
     rows = found.rows if output or out else found.rows.select(_BRIEF)
     answer = Answer("costlab.backtest/1", rows, dates, found.currency, seen, beside=found.details())

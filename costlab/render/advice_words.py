@@ -49,6 +49,37 @@ REASONS: Mapping[Reason, str] = {
     Reason.SEVERAL_GPUS: "it holds several GPUs, which the figures do not tell apart",
     Reason.NO_FULL_RUN: "no run was seen from its beginning to its end",
 }
+# The same beside other words, in a table's cell or before a number.
+BRIEF_ACTIONS: Mapping[str, str] = {
+    Action.REQUEST: "",
+    Action.IDLE: "release: idle",
+    Action.PART_TIME: "idle part of the week",
+    Action.MEMORY_ONLY: "only its memory is used",
+    Action.MIG: "a MIG slice is enough",
+    Action.FEWER: "fewer are enough",
+    Action.IMBALANCE: "ranks wait for each other",
+    Action.STARVED: "waits for CPU or input",
+    Action.UNUSED_SLICES: "slices nobody took",
+    Action.TIME_SLICING: "could be shared",
+    Action.SMALLER: "a smaller size is usual",
+    Action.SCHEDULE: "scale down when idle",
+    Action.SPOT: "fit for spot nodes",
+}
+BRIEF_REASONS: Mapping[str, str] = {
+    Reason.NEAR_ENOUGH: "near enough as they are",
+    Reason.TOO_LITTLE_DATA: "too little data yet",
+    Reason.NOT_OBSERVED: "not observed",
+    Reason.HPA_MANAGED: "scaled by an autoscaler",
+    Reason.USAGE_WAS_CAPPED: "held down by their limit",
+    Reason.RISK_TOO_HIGH: "no proposal keeps the risk",
+    Reason.IGNORED: "ignored by configuration or label",
+    Reason.MUTED: "muted for now",
+    Reason.MISSING_METRIC: "a metric is missing",
+    Reason.NEED_UNKNOWN: "need not known",
+    Reason.SHARED_GPU: "GPU is shared",
+    Reason.SEVERAL_GPUS: "several GPUs",
+    Reason.NO_FULL_RUN: "no full run yet",
+}
 
 Row = Mapping[str, Any]
 
@@ -119,3 +150,13 @@ def evidence(row: Row) -> str:
 def reason(row: Row) -> str:
     """Why it is proposed, or why nothing is; a reason of a newer version is told as it stands."""
     return REASONS[Reason(row["reason"])] if row["reason"] in set(Reason) else named(row["reason"])
+
+
+def brief_action(row: Row) -> str:
+    """What is to be done, beside what stands there already; empty for another request, whose figures say it."""
+    return BRIEF_ACTIONS.get(row["action"], str(row["action"]))
+
+
+def brief_reason(row: Row) -> str:
+    """Why nothing is advised in so many cases."""
+    return BRIEF_REASONS.get(row["reason"], named(row["reason"]))

@@ -1,44 +1,13 @@
 """The changes worth making: their table, and the tile that sums them up."""
 
 from costlab.domain.units import format_bytes, format_cores
-from costlab.render import figures
+from costlab.render import advice_words, figures
 from costlab.render.cells import RESOURCES, ZERO, Row, blank, total_of
 from costlab.render.context import Cell, Column, Part, Section, Split, Table, Tile
 from costlab.render.names import named
 
 CUTS_SHOWN = 8
 RAISES_SHOWN = 4
-
-_ACTIONS = {
-    "request": "",
-    "idle": "release: idle",
-    "part_time": "idle part of the week",
-    "memory_only": "only its memory is used",
-    "mig": "a MIG slice is enough",
-    "fewer": "fewer are enough",
-    "imbalance": "ranks wait for each other",
-    "starved": "waits for CPU or input",
-    "unused_slices": "slices nobody took",
-    "time_slicing": "could be shared",
-    "smaller": "a smaller size is usual",
-    "schedule": "scale down when idle",
-    "spot": "fit for spot nodes",
-}
-_REASONS = {
-    "near_enough": "near enough as they are",
-    "too_little_data": "too little data yet",
-    "not_observed": "not observed",
-    "hpa_managed": "scaled by an autoscaler",
-    "usage_was_capped": "held down by their limit",
-    "risk_too_high": "no proposal keeps the risk",
-    "ignored": "ignored by configuration or label",
-    "muted": "muted for now",
-    "missing_metric": "a metric is missing",
-    "need_unknown": "need not known",
-    "shared_gpu": "GPU is shared",
-    "several_gpus": "several GPUs",
-    "no_full_run": "no full run yet",
-}
 
 
 def section(rows: list[Row], refused: list[Row], currency: str) -> Section:
@@ -133,7 +102,7 @@ def _name(row: Row) -> Cell:
 def _change(row: Row) -> Cell:
     """32Gi → 11469Mi, over the resource and what becomes of the limit."""
     resource = RESOURCES.get(row["resource"], str(row["resource"]))
-    action = _ACTIONS.get(row["action"], str(row["action"]))
+    action = advice_words.brief_action(row)
     if row["proposed_request"] is None:
         return Cell(resource, action)
     before = "none" if row["current_request"] is None else _quantity(row["current_request"], row["resource"])
@@ -171,9 +140,7 @@ def _tone(row: Row) -> str:
 def _without_advice(refused: list[Row]) -> str:
     if not refused:
         return ""
-    told = ", ".join(
-        f"{_REASONS.get(row['reason'], named(row['reason']))} ({row['times']:,})" for row in refused[:4]
-    )
+    told = ", ".join(f"{advice_words.brief_reason(row)} ({row['times']:,})" for row in refused[:4])
     times = sum(row["times"] for row in refused)
     return f" Nothing is advised in {figures.counted(times, 'case')}: {told}."
 

@@ -49,7 +49,6 @@ OF_QUERIES = {
     "cost_history": {**OF_PAST, "by": "team"},
     "energy_use": OF_ENERGY,
     "requested_days": OF_PAST,
-    "observed_usage": OF_PAST,
     "what_if": {
         **{name: OF_COSTS[name] for name in ("cluster", "start", "until", "by")},
         **dict.fromkeys(("cpu_core_hour", "memory_gib_hour", "storage_gib_hour", "gpu_hour"), ""),

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 from test_cli import demo, run, says
 
+from costlab.config.settings import Rightsizing
 from costlab.domain.dates import Dates
 from costlab.domain.errors import ConfigError
 from costlab.domain.tables import TABLES
@@ -57,7 +58,7 @@ def table(name: str, rows: list[dict[str, Any]]) -> pa.Table:
 def result_of(tables: dict[str, pa.Table], *policies: str, train: int = 2, **filters: str) -> Backtest:
     warehouse = Warehouse.over_tables(tables)
     named = policies_named(policies)
-    return backtest(warehouse, named, WINDOW, train, Filters(**filters), "UTC", worst=1)
+    return backtest(warehouse, named, WINDOW, train, Filters(**filters), "UTC", Rightsizing(), worst=1)
 
 
 def test_a_day_that_nobody_could_foresee_is_told_by_name() -> None:

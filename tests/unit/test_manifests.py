@@ -281,7 +281,7 @@ def test_clusters_are_folders_and_a_stream_is_one_document_a_workload() -> None:
 
 
 def test_every_word_of_advice_has_words() -> None:
-    assert set(advice_words.ACTIONS) == set(Action)
+    assert set(advice_words.ACTIONS) == set(advice_words.BRIEF_ACTIONS) == set(Action)
     assert set(advice_words.EVIDENCE) == set(Evidence)
     assert set(advice_words.REASONS) == set(Reason)
     for words in (advice_words.ACTIONS, advice_words.EVIDENCE, advice_words.REASONS):

@@ -22,6 +22,7 @@ class Daily:
     memory_peak: float64 (subjects, days), bytes, the highest sample. memory_ranks: float64 (subjects, days, RANKS),
     bytes, the highest replica's nearest ranks. NaN = not observed on that day.
     memory_observed, cpu_observed: float64 (subjects, days), the observed part of the day, 0 to 1.
+    cpu_peak: float64 (subjects, days), cores, the highest of any replica; NaN = not observed.
     cpu_offsets: int64 (subjects × days + 1,); subject s on day d owns the entries cpu_offsets[s × days + d] up to the
     next: cpu_buckets, int32, rising, as docs/methods.md ("Usage profiles") has them, and cpu_seconds, float32, in each.
     """
@@ -31,6 +32,7 @@ class Daily:
     memory_ranks: Floats
     memory_observed: Floats
     cpu_observed: Floats
+    cpu_peak: Floats
     cpu_offsets: Ints
     cpu_buckets: Brief
     cpu_seconds: Singles
@@ -48,7 +50,7 @@ def daily_of(samples: Samples, days_ms: Ints) -> Daily:
     """
     subjects, days = samples.subjects, len(days_ms) - 1
     within = _stretches_of(samples, days_ms)
-    peak = np.full(subjects * days, np.nan)
+    peak, cpu_peak = np.full(subjects * days, np.nan), np.full(subjects * days, np.nan)
     ranks = np.full((subjects * days, len(RANKS)), np.nan)
     memory_ms, cpu_ms = np.zeros(subjects * days), np.zeros(subjects * days)
     cells: list[Ints] = []
@@ -67,10 +69,11 @@ def daily_of(samples: Samples, days_ms: Ints) -> Daily:
         np.add.at(memory_ms, cell, observed_ms)
         np.fmax.at(peak, cell, levels[:, -1])
         np.fmax.at(ranks, cell, levels[:, :-1])
-        observed_ms, _, _, offsets, bucket, weight_ms = kernels.profile(
+        observed_ms, _, levels, offsets, bucket, weight_ms = kernels.profile(
             *span, samples.cpu_cores, _ALL_RANKS[-1:]
         )
         np.add.at(cpu_ms, cell, observed_ms)
+        np.fmax.at(cpu_peak, cell, levels[:, -1])
         cells.append(np.repeat(cell, np.diff(offsets)))
         buckets.append(bucket)
         weights_ms.append(weight_ms)
@@ -85,6 +88,7 @@ def daily_of(samples: Samples, days_ms: Ints) -> Daily:
         ranks.reshape(*shape, len(RANKS)),
         np.minimum(memory_ms.reshape(shape) / lasted_ms, 1),
         np.minimum(cpu_ms.reshape(shape) / lasted_ms, 1),
+        cpu_peak.reshape(shape),
         *entries,
     )
 

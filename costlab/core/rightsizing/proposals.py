@@ -34,10 +34,10 @@ def proposed(
     """The figures where there were points enough and no autoscaler, else the reason.
 
     limit: None = the rule has no say in limits. points: int64 (days, subjects), how many were observed.
-    autoscaled: bool (subjects,).
+    autoscaled: bool (subjects,), or by day as well.
     """
     reason = np.zeros(points.shape, np.int8)
-    reason[:, autoscaled & (not allow_hpa)] = REASONS.index(Reason.HPA_MANAGED)
+    reason[np.broadcast_to(autoscaled & (not allow_hpa), reason.shape)] = REASONS.index(Reason.HPA_MANAGED)
     reason[points < points_required] = REASONS.index(Reason.TOO_LITTLE_DATA)
     reason[points == 0] = REASONS.index(Reason.NOT_OBSERVED)
     said = reason == 0

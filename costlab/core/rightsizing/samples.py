@@ -1,5 +1,6 @@
 """What the containers of workloads used, stretch by stretch: what every rule is asked with, and scored against."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,11 +36,12 @@ class Samples:
 class Circumstances:
     """What is known of each subject beside its usage; every array in the order of its subjects.
 
-    containers_in_pod: int64 (subjects,). cpu_autoscaled, memory_autoscaled: bool (subjects,), a HorizontalPodAutoscaler
-    scales the workload by that resource. killed_subject: int64 (k,), killed_at_ms: int64 (k,), killed_limit_bytes:
-    float64 (k,): each out-of-memory kill, with the limit in force (NaN = none known). daily_cost: float64 (subjects,),
-    what a day of its requests costs, at prices of any currency, before the first of the days that advice is for: how much
-    a violation matters beside others; NaN = not known, None = of nobody.
+    containers_in_pod: int64. cpu_autoscaled, memory_autoscaled: bool, a HorizontalPodAutoscaler scales the workload by
+    that resource. daily_cost: float64, what a day of it costs, at prices of any currency, before the day that advice is
+    for: how much a violation matters beside others; NaN = not known, None = of nobody. All of these (subjects,), or
+    (days, subjects), as it stood before each day that advice is for.
+    killed_subject: int64 (k,), killed_at_ms: int64 (k,), killed_limit_bytes: float64 (k,): each out-of-memory kill, with
+    the limit in force (NaN = none known); those after the beginning of a day are not known on it.
     """
 
     containers_in_pod: Ints
@@ -56,3 +58,16 @@ class Circumstances:
         none = np.zeros(subjects, bool)
         no_kill = np.empty(0, np.int64)
         return cls(np.ones(subjects, np.int64), none, none, no_kill, no_kill, np.empty(0))
+
+
+def joined(parts: Sequence[Samples]) -> Samples:
+    """One after the other; their subjects are numbered through already."""
+    if len(parts) == 1:
+        return parts[0]
+    ends = np.append(0, np.cumsum([part.offsets[-1] for part in parts]))
+    each = list(zip(parts, ends, strict=False))
+    return Samples(
+        np.concatenate([part.subject for part in parts]),
+        np.append(0, np.concatenate([part.offsets[1:] + before for part, before in each])),
+        *(np.concatenate([getattr(part, name) for part in parts]) for name in Samples.__slots__[2:]),
+    )

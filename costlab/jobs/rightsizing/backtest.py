@@ -1,17 +1,17 @@
 """Rules side by side on the lake's own past: each advises for every day from the days before it, and is scored on it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from costlab.config.settings import Rightsizing
 from costlab.core.kernels import Floats
 from costlab.core.rightsizing.policies import POLICIES, NoPolicy, policy_of
 from costlab.core.rightsizing.policy import REASONS, Advised, Policy
-from costlab.core.rightsizing.samples import Circumstances
 from costlab.core.rightsizing.score import ContainerDays, Exceeded, Use, used
 from costlab.core.rightsizing.summary import (
     Band,
@@ -26,6 +26,7 @@ from costlab.core.rightsizing.summary import (
 from costlab.domain.dates import Dates
 from costlab.domain.errors import ConfigError
 from costlab.jobs.asked import Filters
+from costlab.jobs.rightsizing.proposals import at_risk
 from costlab.jobs.rightsizing.samples import IDENTITY, Past, edges_ms, past_of
 from costlab.store.warehouse import Warehouse
 
@@ -94,10 +95,12 @@ def backtest(
     train_days: int,
     filters: Filters,
     timezone: str,
+    rules: Rightsizing,
     worst: int,
 ) -> Backtest:
     """Score the rules on each day of the window but the first `train_days`, which they only learn from.
 
+    rules: the risk of each class, and how many days tell what a container costs, as where advice is made.
     Raises ConfigError when the window is not longer than that, and what `past_of` raises.
     """
     scored = Dates(min(window.start + timedelta(days=train_days), window.end), window.end)
@@ -106,20 +109,24 @@ def backtest(
             f"the window of {len(window)} days leaves none to be scored after {train_days} to learn from",
             "widen --window, or shorten --train",
         )
-    past = past_of(warehouse, filters, window, scored, timezone)
+    past = past_of(warehouse, filters, window, scored, timezone, rules.days)
     if not len(past.days):
         raise ConfigError(
             f"no container ran from {scored.start} to {scored.end}", "widen --window, or shorten --train"
         )
     use = used(past.samples, past.days)
-    days_ms = edges_ms(scored, timezone)[:-1]
-    known = replace(Circumstances.nothing_known(past.samples.subjects), daily_cost=past.daily_cost)
     found = _Found(past, use, scored, worst)
     found.add(AS_REQUESTED, in_force(past.days, use))
     for name, policy in policies.items():
-        advised = policy.advise(past.samples, known, days_ms)
+        advised = advised_of(policy, past, scored, timezone, rules)
         found.add(name, requests_of(advised, past.days, use), advised)
     return found.backtest()
+
+
+def advised_of(policy: Policy, past: Past, scored: Dates, timezone: str, rules: Rightsizing) -> Advised:
+    """What a rule proposes for each scored day, as `recommend` would have had it at the end of the day before."""
+    days_ms = edges_ms(scored, timezone)[:-1]
+    return at_risk(policy, past.classes, rules).advise(past.samples, past.circumstances, days_ms)
 
 
 class _Found:

@@ -49,12 +49,11 @@ class Past:
     """All days that are looked at, and the window: the last of them.
 
     daily: usage by day. cpu_p90: float64 (subjects, days), cores, that of the highest replica; NaN = not observed.
-    oom_kills: int64 (subjects, days). used: in the window, by resource. last_day_ms: how long the last day is.
+    used: in the window, by resource. last_day_ms: how long the last day is.
     """
 
     daily: Daily
     cpu_p90: Floats
-    oom_kills: Ints
     used: Mapping[Resource, Used]
     last_day_ms: int
 
@@ -76,7 +75,6 @@ def past_of(warehouse: Warehouse, cluster: str, days: Sequence[Day], window: int
     return Past(
         daily,
         np.column_stack([each.most["p90"] for each in cpu.days]),
-        np.column_stack([each.sums["oom_kills"] for each in memory.days]).astype(np.int64),
         {
             Resource.CPU: _used(cpu.days[-window:], cores),
             Resource.MEMORY: _used(memory.days[-window:], sizes),
@@ -183,6 +181,7 @@ def _daily(days: Sequence[Day], cpu: _Told, memory: _Told) -> Daily:
         np.stack(ranks, axis=-1),
         share(memory),
         share(cpu),
+        np.column_stack([pool.most["max"] for pool in cpu.days]),
         offsets,
         buckets,
         seconds,

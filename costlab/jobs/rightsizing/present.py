@@ -11,6 +11,7 @@ from costlab.core.kernels import Floats
 from costlab.core.rightsizing.decisions import CODE, Bounds, Flags, Present
 from costlab.domain.time import Day
 from costlab.domain.units import Resource
+from costlab.jobs.rightsizing.circumstances import SCALED, only, scalings
 from costlab.jobs.rightsizing.past import ADVISED, KEYS
 from costlab.jobs.rightsizing.silences import Silenced, silenced
 from costlab.jobs.rightsizing.subjects import Subjects
@@ -21,7 +22,6 @@ _NEAR_LIMIT = 0.95
 _CPU_AT_LIMIT = 0.01
 _THROTTLED = 0.01
 _MIN_COVERAGE = 0.5
-_SCALED = ("namespace", "workload_kind", "workload")
 
 
 def bounds_of(rules: Rightsizing, resource: Resource) -> Bounds:
@@ -74,15 +74,12 @@ class Scaled:
 
 def scaled_of(warehouse: Warehouse, cluster: str, day: Day, subjects: Subjects) -> Mapping[Resource, Scaled]:
     """Who is scaled by which resource, as autoscalers stood on the day."""
-    targets = {
-        tuple(row[name] for name in (*_SCALED, "resource")): row["target"]
-        for row in warehouse.query("advisable_autoscalers", cluster=cluster, day=str(day)).to_pylist()
-    }
-    keys = list(zip(*(subjects.rows[name].to_pylist() for name in _SCALED), strict=True))
+    targets = scalings(warehouse, cluster, only(day))
+    keys = list(zip(*(subjects.rows[name].to_pylist() for name in SCALED), strict=True))
     return {
         resource: Scaled(
-            np.array([(*key, resource.value) in targets for key in keys], np.bool_),
-            np.array([targets.get((*key, resource.value)) for key in keys], np.float64),
+            np.array([(day.date, *key, resource) in targets for key in keys], np.bool_),
+            np.array([targets.get((day.date, *key, resource)) for key in keys], np.float64),
         )
         for resource in ADVISED
     }

@@ -1,6 +1,6 @@
 """What the rules propose for the containers of workloads, by the rules' names."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -11,9 +11,11 @@ from costlab.core.kernels import Floats
 from costlab.core.rightsizing.costlab.rule import PRICES, Costlab
 from costlab.core.rightsizing.decisions import Codes, Proposals
 from costlab.core.rightsizing.policies import POLICIES
+from costlab.core.rightsizing.policy import Policy
 from costlab.core.rightsizing.samples import Circumstances, Samples
 from costlab.domain.errors import ConfigError
 from costlab.domain.units import Resource
+from costlab.jobs.rightsizing.circumstances import Kills
 from costlab.jobs.rightsizing.subjects import Subjects
 
 # On how many of the days before a rule's own advice is tried.
@@ -23,27 +25,31 @@ SamplesOf = Callable[[], Samples]
 
 
 def proposals_of(
-    policy: str, subjects: Subjects, rules: Rightsizing, daily_cost: Floats, samples_of: SamplesOf
+    policy: str,
+    subjects: Subjects,
+    rules: Rightsizing,
+    daily_cost: Floats,
+    kills: Kills,
+    samples_of: SamplesOf,
 ) -> Mapping[Resource, Proposals]:
     """What the rule of that name proposes, and how often its own advice of the last days was exceeded.
 
-    daily_cost: float64 (subjects,), money, NaN = not known. samples_of: every stretch of usage, which the rules of others
+    daily_cost: float64 (subjects,), money, NaN = not known. kills: up to the last day. samples_of: every stretch of usage, which the rules of others
     need; the default rule goes by the day. Raises ConfigError when there is no such rule.
     """
     if policy not in POLICIES:
         raise ConfigError(
             f"there is no policy {policy!r}{meant(policy, POLICIES)}", f"one of {', '.join(sorted(POLICIES))}"
         )
-    rule, daily = POLICIES[policy](), subjects.past.daily
+    classes = subjects.rows["class"].to_pylist()
+    rule, daily = at_risk(POLICIES[policy](), classes, rules), subjects.past.daily
     last = len(daily.start_ms)
     midnights = np.arange(max(1, last - _TRIED_DAYS), last + 1)
     words = ("",) * subjects.count
-    circumstances = _circumstances(subjects, daily_cost)
+    circumstances = _circumstances(subjects, daily_cost, kills)
     if isinstance(rule, Costlab):
-        risks = [rules.risk_of(name) for name in subjects.rows["class"].to_pylist()]
-        words = tuple(f"risk {risk}" for risk in risks)
-        price = np.array([PRICES[risk] for risk in risks]).reshape(-1, 1)
-        advised = replace(rule, price=price).advise_daily(daily, circumstances, midnights)
+        words = tuple(f"risk {rules.risk_of(name)}" for name in classes)
+        advised = rule.advise_daily(daily, circumstances, midnights)
     else:
         ends_ms = np.append(daily.start_ms, _end_ms(subjects))
         advised = rule.advise(samples_of(), circumstances, ends_ms[midnights])
@@ -58,6 +64,14 @@ def proposals_of(
             daily.memory_peak[:, tried], words,
         ),
     }  # fmt: skip
+
+
+def at_risk(rule: Policy, classes: Sequence[str], rules: Rightsizing) -> Policy:
+    """The rule, at the risk that each subject's class may take, if it asks for one."""
+    if not isinstance(rule, Costlab):
+        return rule
+    price = np.array([PRICES[rules.risk_of(name)] for name in classes], np.float64)
+    return replace(rule, price=price)
 
 
 def _last(
@@ -75,18 +89,16 @@ def _last(
     return Proposals(request[-1], limit[-1], risk[-1], share, reason[-1], words)
 
 
-def _circumstances(subjects: Subjects, daily_cost: Floats) -> Circumstances:
-    """What is known beside usage: kills, each at the end of its day, and what the requests cost."""
-    whose, day = np.nonzero(subjects.past.oom_kills)
-    ends_ms = np.append(subjects.past.daily.start_ms[1:], _end_ms(subjects))
+def _circumstances(subjects: Subjects, daily_cost: Floats, kills: Kills) -> Circumstances:
+    """What is known beside usage. Of autoscalers `decide` knows more than a rule does."""
     none = np.zeros(subjects.count, bool)
     return Circumstances(
         subjects.rows["containers_in_pod"].to_numpy(),
         none,
         none,
-        whose.astype(np.int64),
-        ends_ms[day] - 1,
-        subjects.floats("least_memory_limit")[whose],
+        kills.subject,
+        kills.at_ms,
+        kills.limit_bytes,
         daily_cost,
     )
 

@@ -1,24 +1,26 @@
 """A day's advice: what each container of a workload should request, what that is worth, or why nothing is advised."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
 
 from costlab.config.settings import Rightsizing, Settings
-from costlab.core.rightsizing.decisions import decide, without_trifles
+from costlab.core.rightsizing.decisions import Proposals, decide, without_trifles
 from costlab.domain.time import Day
+from costlab.domain.units import Resource
 from costlab.jobs.commit import commit_beside, measured_run
 from costlab.jobs.outcome import Outcome
+from costlab.jobs.rightsizing.circumstances import kills_of
 from costlab.jobs.rightsizing.gpus import gpu_advice
-from costlab.jobs.rightsizing.past import ADVISED
+from costlab.jobs.rightsizing.past import ADVISED, names_of
 from costlab.jobs.rightsizing.present import advised_before, bounds_of, present_of, scaled_of, silences_of
 from costlab.jobs.rightsizing.proposals import proposals_of
 from costlab.jobs.rightsizing.rows import Advice, rows_of
 from costlab.jobs.rightsizing.spot import spot_advice
 from costlab.jobs.rightsizing.stretches import samples_of
-from costlab.jobs.rightsizing.subjects import subjects_of
-from costlab.jobs.rightsizing.worth import costs_of, worth
+from costlab.jobs.rightsizing.subjects import Subjects, subjects_of
+from costlab.jobs.rightsizing.worth import Costs, costs_of, worth
 from costlab.store.lake import Lake
 from costlab.store.schema import empty, ordered
 from costlab.store.warehouse import Warehouse
@@ -87,16 +89,8 @@ def _requests(
     warehouse: Warehouse, rules: Rightsizing, cluster: str, day: Day, days: int, policy: str | None
 ) -> pa.Table:
     name = policy or rules.policy
-    subjects = subjects_of(warehouse, cluster, day, days)
-    costs = costs_of(warehouse, cluster, day, days, subjects)
+    subjects, costs, proposals = proposed(warehouse, rules, cluster, day, days, name)
     hours = 24 * subjects.floats("days")
-    proposals = proposals_of(
-        name,
-        subjects,
-        rules,
-        24 * costs.totals(subjects.count) / hours,
-        lambda: samples_of(warehouse, cluster, day, days, subjects),
-    )
     if not subjects.lately.any():
         return empty("advice")
     silences = silences_of(subjects, day.date, rules)
@@ -132,3 +126,20 @@ def _requests(
         for resource in ADVISED
     ]  # fmt: skip
     return pa.concat_tables(parts)
+
+
+def proposed(
+    warehouse: Warehouse, rules: Rightsizing, cluster: str, day: Day, days: int, policy: str
+) -> tuple[Subjects, Costs, Mapping[Resource, Proposals]]:
+    """What the rule of this name proposes from the end of the day on, for whom, and what they cost."""
+    subjects = subjects_of(warehouse, cluster, day, days)
+    costs = costs_of(warehouse, cluster, day, days, subjects)
+    proposals = proposals_of(
+        policy,
+        subjects,
+        rules,
+        costs.totals(subjects.count) / subjects.floats("days"),
+        kills_of(warehouse, cluster, subjects.looked_at(day), day.timezone, names_of(subjects.rows)),
+        lambda: samples_of(warehouse, cluster, day, days, subjects),
+    )
+    return subjects, costs, proposals

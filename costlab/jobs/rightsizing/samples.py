@@ -1,18 +1,24 @@
 """What a backtest is made of: usage as it was observed, and the containers' days with what they requested."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from costlab.core.kernels import Floats, Ints
-from costlab.core.rightsizing.samples import Samples
+from costlab.core.rightsizing.samples import Circumstances, Samples, joined
 from costlab.core.rightsizing.score import ContainerDays
 from costlab.domain.dates import Dates
 from costlab.domain.errors import ConfigError
 from costlab.domain.time import Day, days_between
+from costlab.domain.units import Resource
 from costlab.jobs.asked import Filters
+from costlab.jobs.rightsizing.circumstances import SCALED, kills_of, scalings
+from costlab.jobs.rightsizing.past import ADVISED, names_of
+from costlab.jobs.rightsizing.stretches import stretches_of
 from costlab.store.warehouse import Warehouse
 
 MOST_STRETCHES = 60_000_000  # 39 M took 4.3 GiB at the most, most of it while they are read
@@ -23,20 +29,23 @@ IDENTITY = ("cluster", "namespace", "workload_kind", "workload", "container")
 class Past:
     """Usage and days of containers. subjects: a row each, with the columns of `IDENTITY`. currency: of all prices.
 
-    daily_cost: float64 (subjects,), what a day of their requests costs before the first scored one; NaN = not known.
+    classes: of each subject, as told first. circumstances: as they stood before each scored day.
     """
 
     samples: Samples
     days: ContainerDays
     subjects: pa.Table
+    classes: tuple[str, ...]
+    circumstances: Circumstances
     currency: str | None
-    daily_cost: Floats
 
 
-def past_of(warehouse: Warehouse, filters: Filters, window: Dates, scored: Dates, timezone: str) -> Past:
+def past_of(
+    warehouse: Warehouse, filters: Filters, window: Dates, scored: Dates, timezone: str, cost_days: int
+) -> Past:
     """The observed usage of a window, and the container-days of the scored part of it.
 
-    Raises ConfigError where there is no usage, too much of it to be held in memory, or prices in several currencies.
+    cost_days: how many days before each scored one tell what a subject costs. Raises ConfigError where there is no usage, too much of it to be held in memory, or prices in several currencies.
     """
     asked = {
         "cluster": filters.cluster or "", "namespace": filters.namespace or "", "team": filters.team or "",
@@ -44,8 +53,8 @@ def past_of(warehouse: Warehouse, filters: Filters, window: Dates, scored: Dates
     }  # fmt: skip
     _refuse_too_much(warehouse, window, filters)
     rows = warehouse.query("requested_days", **asked)
-    usage = warehouse.query("observed_usage", **asked)
-    if not usage.num_rows or not rows.num_rows:
+    samples = _samples(warehouse, filters, window, rows) if rows.num_rows else None
+    if samples is None or not len(samples.at_ms):
         raise ConfigError(
             f"the lake has no usage of such containers from {window.start} to {window.end}",
             "widen --window, or the filters; usage is kept as long as `retention.container_usage` says",
@@ -56,14 +65,14 @@ def past_of(warehouse: Warehouse, filters: Filters, window: Dates, scored: Dates
             f"the window holds {' and '.join(currencies)}, which do not add up",
             "narrow it with --window or --cluster",
         )
-    whose = rows.group_by(["subject", *IDENTITY]).aggregate([]).sort_by("subject")
-    before = Dates(window.start, scored.start)
+    subjects = _first(rows, "subject")
     return Past(
-        _samples(usage, rows),
+        samples,
         _days(rows, scored, timezone),
-        whose.select(IDENTITY),
+        subjects.select(IDENTITY),
+        tuple(subjects["class"].to_pylist()),
+        _circumstances(warehouse, rows, subjects, window, scored, timezone, cost_days),
         currencies[0] if currencies else None,
-        _daily_cost(_days(rows, before, timezone), whose.num_rows),
     )
 
 
@@ -90,21 +99,23 @@ def _refuse_too_much(warehouse: Warehouse, window: Dates, filters: Filters) -> N
         )
 
 
-def _samples(usage: pa.Table, rows: pa.Table) -> Samples:
-    replicas = int(pc.max(rows["replica"]).as_py()) + 1
-    subject = np.zeros(replicas, np.int64)
-    subject[rows["replica"].to_numpy()] = rows["subject"].to_numpy()
-    replica = usage["replica"].to_numpy()
-    at_ms = usage["ts"].cast(pa.timestamp("ms", "UTC")).cast(pa.int64()).to_numpy()
-    lasted_ms = np.rint(usage["dt_s"].to_numpy() * 1000.0).astype(np.int64)
-    return Samples(
-        subject,
-        np.searchsorted(replica, np.arange(replicas + 1)).astype(np.int64),
-        at_ms,
-        lasted_ms,
-        usage["cpu_cores"].to_numpy(),
-        usage["memory_bytes"].to_numpy(),
-    )
+def _first(rows: pa.Table, number: str) -> pa.Table:
+    """The first row of each replica or subject, in their order."""
+    rows = rows.sort_by([(number, "ascending"), ("date", "ascending"), ("replica", "ascending")])
+    numbers = rows[number].to_numpy()
+    return rows.filter(pa.array(np.diff(numbers, prepend=-1) > 0))
+
+
+def _samples(warehouse: Warehouse, filters: Filters, window: Dates, rows: pa.Table) -> Samples:
+    """What every replica used: a question a cluster, for keys are of their clusters."""
+    replicas = _first(rows, "replica")
+    parts = []
+    for cluster in replicas["cluster"].unique().to_pylist():
+        own = replicas.filter(pc.equal(replicas["cluster"], cluster))
+        only = replace(filters, cluster=cluster)
+        keys = (own[name].to_numpy() for name in ("container_key", "subject"))
+        parts.append(stretches_of(warehouse, only, window, *keys))
+    return joined(parts)
 
 
 def _days(rows: pa.Table, scored: Dates, timezone: str) -> ContainerDays:
@@ -114,39 +125,92 @@ def _days(rows: pa.Table, scored: Dates, timezone: str) -> ContainerDays:
             pc.less(rows["date"], pa.scalar(scored.end)),
         )
     )
-    edges = edges_ms(scored, timezone)
-    day: Ints = (
-        rows["date"].cast(pa.int32()).to_numpy().astype(np.int64)
-        - pa.scalar(scored.start).cast(pa.int32()).as_py()
-    )
-
-    def floats(name: str) -> Floats:
-        return np.asarray(rows[name].cast(pa.float64()).fill_null(float("nan")).to_numpy(), np.float64)
-
+    edges, day = edges_ms(scored, timezone), _day_of(rows, scored)
     return ContainerDays(
         replica=rows["replica"].to_numpy(),
         subject=rows["subject"].to_numpy(),
         day=day,
         begin_ms=edges[day],
         end_ms=edges[day + 1],
-        hours=floats("hours"),
-        cpu_request=floats("cpu_request"),
-        memory_request=floats("memory_request"),
-        cpu_limit=floats("cpu_limit"),
-        memory_limit=floats("memory_limit"),
-        cpu_price=floats("cpu_price"),
-        memory_price=floats("memory_price"),
+        hours=_floats(rows, "hours"),
+        cpu_request=_floats(rows, "cpu_request"),
+        memory_request=_floats(rows, "memory_request"),
+        cpu_limit=_floats(rows, "cpu_limit"),
+        memory_limit=_floats(rows, "memory_limit"),
+        cpu_price=_floats(rows, "cpu_price"),
+        memory_price=_floats(rows, "memory_price"),
     )
 
 
-def _daily_cost(days: ContainerDays, subjects: int) -> Floats:
-    cost = days.cost(days.cpu_request, days.memory_request)
-    known = np.isfinite(cost)
-    total = np.bincount(days.subject[known], cost[known], subjects)
-    pairs = np.unique(np.column_stack([days.subject[known], days.day[known]]), axis=0)
-    count = np.bincount(pairs[:, 0], minlength=subjects)
-    daily: Floats = np.divide(total, count, out=np.full(subjects, np.nan), where=count > 0)
-    return daily
+def _circumstances(
+    warehouse: Warehouse,
+    rows: pa.Table,
+    subjects: pa.Table,
+    window: Dates,
+    scored: Dates,
+    timezone: str,
+    cost_days: int,
+) -> Circumstances:
+    """What was known before each scored day; what is scaled counts as such whatever its autoscaler aims at."""
+    kills, scaled = [], {resource: np.zeros((len(scored), subjects.num_rows), bool) for resource in ADVISED}
+    eves = Dates(scored.start - timedelta(days=1), scored.end - timedelta(days=1))
+    for cluster in subjects["cluster"].unique().to_pylist():
+        own = np.flatnonzero(pc.equal(subjects["cluster"], cluster).to_numpy())
+        some = subjects.take(pa.array(own))
+        killed = kills_of(warehouse, cluster, window, timezone, names_of(some))
+        kills.append((own[killed.subject], killed.at_ms, killed.limit_bytes))
+        names = list(zip(*(some[name].to_pylist() for name in SCALED), strict=True))
+        for on, *name, resource in scalings(warehouse, cluster, eves):
+            whose = [place for place, other in zip(own, names, strict=True) if other == tuple(name)]
+            scaled[resource][(on - eves.start).days, whose] = True
+    containers, cost = _known_before(rows, subjects.num_rows, window, scored, cost_days)
+    killed_subject, killed_at_ms, killed_limit_bytes = map(np.concatenate, zip(*kills, strict=True))
+    return Circumstances(
+        containers,
+        scaled[Resource.CPU],
+        scaled[Resource.MEMORY],
+        killed_subject,
+        killed_at_ms,
+        killed_limit_bytes,
+        cost,
+    )
+
+
+def _known_before(
+    rows: pa.Table, subjects: int, window: Dates, scored: Dates, cost_days: int
+) -> tuple[Ints, Floats]:
+    """Containers in the pod, as last seen, and what a day cost of the last ones; (days, subjects).
+
+    Money is NaN where none is known. A day counts from a subject's first on, if anything was measured on it.
+    """
+    place = rows["subject"].to_numpy(), _day_of(rows, window)
+    in_pod = np.zeros((subjects, len(window)), np.int64)
+    np.maximum.at(in_pod, place, rows["containers_in_pod"].to_numpy())
+    paid = np.zeros((subjects, len(window)))
+    np.add.at(paid, place, np.nan_to_num(_floats(rows, "cost")))
+    measured: NDArray[np.bool_] = np.any(in_pod, axis=0, keepdims=True)
+    containers, cost = np.ones((len(scored), subjects), np.int64), np.full((len(scored), subjects), np.nan)
+    for day in range(len(scored)):
+        end = (scored.start - window.start).days + day
+        seen = np.maximum.accumulate(np.where(in_pod[:, :end] > 0, np.arange(end), -1), axis=1)
+        if end:
+            last = seen[:, -1]
+            containers[day] = np.where(last >= 0, in_pod[np.arange(subjects), last], 1)
+        lately = slice(max(0, end - cost_days), end)
+        count = ((np.cumsum(in_pod[:, lately], axis=1) > 0) & measured[:, lately]).sum(axis=1)
+        total = paid[:, lately].sum(axis=1)
+        cost[day] = np.divide(total, count, out=np.full(subjects, np.nan), where=total > 0)
+    return containers, cost
+
+
+def _day_of(rows: pa.Table, dates: Dates) -> Ints:
+    """Which of these days each row is of, from 0."""
+    days: Ints = rows["date"].cast(pa.int32()).to_numpy().astype(np.int64)
+    return days - int(np.datetime64(dates.start).astype(np.int64))
+
+
+def _floats(rows: pa.Table, name: str) -> Floats:
+    return np.asarray(rows[name].cast(pa.float64()).fill_null(float("nan")).to_numpy(), np.float64)
 
 
 def edges_ms(dates: Dates, timezone: str) -> Ints:

@@ -1,13 +1,14 @@
 """The containers of workloads that advice is about: how they are set up, and what they used."""
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 import numpy as np
 import pyarrow as pa
 
 from costlab.core.kernels import Floats
 from costlab.core.rightsizing.decisions import Flags
+from costlab.domain.dates import Dates
 from costlab.domain.time import Day
 from costlab.jobs.rightsizing.past import Past, past_of
 from costlab.store.warehouse import Warehouse
@@ -34,6 +35,11 @@ class Subjects:
     def count(self) -> int:
         """How many there are."""
         return int(self.rows.num_rows)
+
+    def looked_at(self, day: Day) -> Dates:
+        """The days of `past`, of which this is the last."""
+        until = day.date + timedelta(days=1)
+        return Dates(until - timedelta(days=len(self.past.daily.start_ms)), until)
 
     def floats(self, column: str) -> Floats:
         """A column of numbers, float64 (subjects,), null as NaN."""

@@ -33,7 +33,7 @@ class Known:
 def known_of(daily: Daily) -> Known:
     """What the days tell, each midnight of those before it alone."""
     peaks = daily.memory_peak
-    before = np.concatenate([np.full((len(peaks), 1), np.nan), np.where(peaks > 0, peaks, np.nan)], axis=1)
+    before = _before(np.where(peaks > 0, peaks, np.nan))
     p99 = np.full(before.shape, np.nan)
     p99[:, 1:] = daily.memory_ranks[:, :, RANKS.index(99)]
     seen = np.cumsum(np.isfinite(before), axis=1)
@@ -51,6 +51,16 @@ def known_of(daily: Daily) -> Known:
         rise = np.log(peaks / peak[:, :-1])
     ratios = np.nan_to_num(np.stack(columns, axis=-1), nan=0.0, posinf=0.0, neginf=0.0)
     return Known(peak, highest, seen, ratios, np.where(np.isfinite(rise), rise, np.nan))
+
+
+def highest_before(daily: Floats, days: int) -> Floats:
+    """The highest of so many days before each midnight, (subjects, days + 1); NaN where none of them has any."""
+    return _highest(_before(daily), days)
+
+
+def _before(daily: Floats) -> Floats:
+    """Each day's value at the midnight after it."""
+    return np.concatenate([np.full((len(daily), 1), np.nan), daily], axis=1)
 
 
 def _highest(before: Floats, days: int) -> Floats:

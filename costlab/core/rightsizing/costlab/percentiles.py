@@ -1,4 +1,4 @@
-"""The CPU that a decayed share of the past days' time lay at or below, day by day, out of their sketches."""
+"""The CPU that shares of the past days' time lay at or below, day by day, out of their sketches."""
 
 import numpy as np
 
@@ -7,46 +7,35 @@ from costlab.core.kernels import Brief, Floats, Ints, Singles
 
 
 @kernel
-def decayed_ranks(
-    offsets: Ints,
-    buckets: Brief,
-    seconds: Singles,
-    days: int,
-    first: int,
-    window: int,
-    half_life: float,
-    share: float,
+def window_ranks(
+    offsets: Ints, buckets: Brief, seconds: Singles, days: int, first: int, window: int, shares: Floats
 ) -> Floats:
-    """Where in the sketches this share of the time lay at or below, of the days before each midnight, older ones counting less.
+    """Where in the sketches these shares (rising) of the time lay at or below, of `window` days before each midnight.
 
     Row r of `offsets`, int64 (subjects × days + 1,), is subject r // days on day r % days. first: the first midnight
-    that is asked for, and window, in days, how far each looks back. A day counts half as much as one that is half_life
-    days later. Returns float64 (subjects, days + 1 - first): the bucket, and as its fraction the part of what is in it that
-    lies below; NaN where nothing was observed.
+    that is asked for. Returns float64 (subjects, days + 1 - first, shares): the bucket, and as its fraction the part of
+    what is in it that lies below; NaN where nothing was observed.
     """
     subjects = (len(offsets) - 1) // days
-    ranks = np.full((subjects, days + 1 - first), np.nan)
+    ranks = np.full((subjects, days + 1 - first, len(shares)), np.nan)
     weight = np.zeros(1 << 15)
     for s in range(subjects):
         for t in range(max(first, 1), days + 1):
-            low, high, total, decay = 1 << 15, -1, 0.0, 1.0
-            begin = max(0, t - window)
-            for d in range(t - 1, begin - 1, -1):
-                for i in range(offsets[s * days + d], offsets[s * days + d + 1]):
-                    weight[buckets[i]] += seconds[i] * decay
-                    total += seconds[i] * decay
-                    low, high = min(low, buckets[i]), max(high, buckets[i])
-                decay *= 0.5 ** (1 / half_life)
+            low, high, total = 1 << 15, -1, 0.0
+            for i in range(offsets[s * days + max(0, t - window)], offsets[s * days + t]):
+                weight[buckets[i]] += seconds[i]
+                total += seconds[i]
+                low, high = min(low, buckets[i]), max(high, buckets[i])
             if total > 0:
                 # From the top: a high share is reached after few buckets.
                 above, bucket = 0.0, high
-                while bucket > low and above + weight[bucket] <= (1 - share) * total:
-                    above += weight[bucket]
-                    bucket -= 1
-                below = weight[bucket] - ((1 - share) * total - above)
-                ranks[s, t - first] = (
-                    bucket + min(max(below / weight[bucket], 0.0), 1.0) if weight[bucket] > 0 else bucket
-                )
+                for j in range(len(shares) - 1, -1, -1):
+                    over = (1 - shares[j]) * total
+                    while bucket > low and above + weight[bucket] <= over:
+                        above += weight[bucket]
+                        bucket -= 1
+                    part = 1 - (over - above) / weight[bucket] if weight[bucket] > 0 else 0.0
+                    ranks[s, t - first, j] = bucket + min(max(part, 0.0), 1.0)
             weight[low : high + 1] = 0.0
     return ranks
 

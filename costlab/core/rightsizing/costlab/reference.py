@@ -5,28 +5,20 @@ import numpy as np
 from costlab.core.kernels import Brief, Floats, Ints, Singles
 
 
-def decayed_ranks(
-    offsets: Ints,
-    buckets: Brief,
-    seconds: Singles,
-    days: int,
-    first: int,
-    window: int,
-    half_life: float,
-    share: float,
+def window_ranks(
+    offsets: Ints, buckets: Brief, seconds: Singles, days: int, first: int, window: int, shares: Floats
 ) -> Floats:
     """As the kernel of this name."""
     subjects = (len(offsets) - 1) // days
-    ranks = np.full((subjects, days + 1 - first), np.nan)
-    day = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+    ranks = np.full((subjects, days + 1 - first, len(shares)), np.nan)
     for s in range(subjects):
         for t in range(first, days + 1):
-            own = (day >= s * days + max(0, t - window)) & (day < s * days + t)
-            age = t - 1 - (day[own] - s * days)
-            weight = np.bincount(buckets[own], seconds[own] * 0.5 ** (age / half_life))
+            own = slice(offsets[s * days + max(0, t - window)], offsets[s * days + t])
+            weight = np.bincount(buckets[own], seconds[own].astype(np.float64))
             if weight.sum() > 0:
                 reached = np.cumsum(weight)
-                bucket = int(np.searchsorted(reached, share * reached[-1]))
-                before = reached[bucket] - weight[bucket]
-                ranks[s, t - first] = bucket + (share * reached[-1] - before) / weight[bucket]
+                bucket = np.searchsorted(reached, shares * reached[-1])
+                ranks[s, t - first] = (
+                    bucket + (shares * reached[-1] - reached[bucket] + weight[bucket]) / weight[bucket]
+                )
     return ranks

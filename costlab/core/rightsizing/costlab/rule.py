@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 from costlab.config.settings import Risk
 from costlab.core.kernels import Floats, Ints
 from costlab.core.rightsizing.costlab.choice import chosen
+from costlab.core.rightsizing.costlab.cores import cores_of
 from costlab.core.rightsizing.costlab.features import known_of
 from costlab.core.rightsizing.costlab.foresight import FROM_DAYS, foreseen_of
-from costlab.core.rightsizing.costlab.percentiles import cores_at, decayed_ranks
+from costlab.core.rightsizing.costlab.guards import since_shift
 from costlab.core.rightsizing.daily import Daily, daily_of
 from costlab.core.rightsizing.policy import REASONS, Advised
 from costlab.core.rightsizing.samples import Circumstances, Samples
@@ -21,7 +22,6 @@ from costlab.domain.time import HOUR_MS
 # What a container-day with a violation of memory costs, in days of the memory of the fleet's middle subject. On 50 real
 # machines these left one on 0.9 %, 2.0 % and 4.5 % of the container-days: docs/methods.md.
 PRICES: Final = {Risk.LOW: 400.0, Risk.MEDIUM: 30.0, Risk.HIGH: 7.0}
-_CPU_SHARE, _CPU_DAYS, _CPU_HALF_LIFE = 0.955, 28, 10.0
 _KILLED_DAYS, _KILLED_MARGIN = 14, 1.25
 # What a violation costs is as this power of what a subject is charged for, which keeps violations by container-days
 # and by cost alike; where the cost of nobody is known, as this one of its memory.
@@ -52,17 +52,20 @@ class Costlab:
         """Advice from these midnights on: t is the beginning of day t of `daily`, and the last one the end of all."""
         first = int(midnights[0])
         known = known_of(daily)
-        price = np.reshape(self.price, (-1, 1)) * _worth(known.peak, circumstances.daily_cost)
+        price = np.reshape(self.price, (-1, 1)) * _worth(
+            known.peak, _by_midnight(circumstances.daily_cost, midnights, len(daily.start_ms))
+        )
         memory = chosen(
             known, foreseen_of(known), daily.memory_peak, price, steady=self.steady, promised_from=first
         )
         seen_days = np.cumsum(daily.cpu_observed > 0, axis=1, dtype=np.int64)
-        cpu = np.where(_seen_before(seen_days, midnights) >= FROM_DAYS, _cpu(daily, midnights), np.nan)
-        cpu[:, circumstances.cpu_autoscaled] = np.nan
+        told = _seen_before(seen_days, midnights) >= FROM_DAYS
+        cpu = cores_of(daily, midnights, told.astype(np.float64))
+        cpu = np.where(told & ~circumstances.cpu_autoscaled, cpu, np.nan)
         request = memory.level[:, midnights].T
-        killed = _after_kills(daily, circumstances, midnights)
-        request = np.where(killed > request, killed, request)
-        request[:, circumstances.memory_autoscaled] = np.nan
+        for least in (_after_kills(daily, circumstances, midnights), since_shift(daily)[:, midnights].T):
+            request = np.where(least > request, least, request)
+        request = np.where(circumstances.memory_autoscaled, np.nan, request)
         return Advised(
             cpu_request=cpu,
             cpu_limit=np.where(np.isnan(cpu), np.nan, np.inf),
@@ -75,28 +78,26 @@ class Costlab:
         )
 
 
+def _by_midnight(daily_cost: Floats | None, midnights: Ints, days: int) -> Floats | None:
+    """(subjects, 1) or (subjects, days + 1): before the first midnight that is asked for as on it."""
+    if daily_cost is None or daily_cost.ndim == 1:
+        return None if daily_cost is None else daily_cost[:, None]
+    row = np.searchsorted(midnights, np.arange(days + 1), side="right") - 1
+    return daily_cost[np.maximum(row, 0)].T
+
+
 def _worth(peak: Floats, daily_cost: Floats | None) -> Floats:
     """What a violation costs of each subject against the others: by what it is charged for now, where that is known.
 
-    float64 (subjects, days + 1), 1 in the geometric mean. Where nobody's cost is known it is by the memory in use; where
+    daily_cost: as `_by_midnight` has it. float64 (subjects, days + 1), 1 in the geometric mean. Where nobody's cost is known it is by the memory in use; where
     some are, whoever has none is taken for the middle.
     """
-    if daily_cost is None or not np.any(daily_cost > 0):
-        cost = peak**_MEMORY_POWER
-    else:
-        cost = np.broadcast_to(daily_cost[:, None] ** _COST_POWER, peak.shape)
+    cost = peak**_MEMORY_POWER
+    if daily_cost is not None:
+        cost = np.where(np.any(daily_cost > 0, axis=0), daily_cost**_COST_POWER, cost)
     told = cost > 0
     log = np.log(cost, out=np.zeros(peak.shape), where=told)
     return np.asarray(np.where(told, np.exp(log - log.sum(axis=0) / np.maximum(told.sum(axis=0), 1)), 1.0))
-
-
-def _cpu(daily: Daily, midnights: Ints) -> Floats:
-    """Cores: a high share of the decayed time of 28 days, or that of yesterday, if it was more; (midnights, subjects)."""
-    first, days = int(midnights[0]), len(daily.start_ms)
-    sketches = daily.cpu_offsets, daily.cpu_buckets, daily.cpu_seconds, days, first
-    lately = decayed_ranks(*sketches, _CPU_DAYS, _CPU_HALF_LIFE, _CPU_SHARE)
-    yesterday = decayed_ranks(*sketches, 1, _CPU_HALF_LIFE, _CPU_SHARE)
-    return cores_at(np.fmax(lately, yesterday)[:, midnights - first].T)
 
 
 def _after_kills(daily: Daily, circumstances: Circumstances, midnights: Ints) -> Floats:

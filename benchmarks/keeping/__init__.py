@@ -1,0 +1,1 @@
+"""Where benchmarks keep the lakes that they make up."""

@@ -1,0 +1,66 @@
+"""The CPU to request: what a fleet's budget, a little above that of a plain percentile, buys."""
+
+import numpy as np
+
+from costlab.core.kernels import Floats, Ints
+from costlab.core.rightsizing.costlab.features import RECENT, highest_before
+from costlab.core.rightsizing.costlab.percentiles import cores_at, window_ranks
+from costlab.core.rightsizing.daily import Daily
+
+_SHARES = np.array(
+    [0.8, 0.9, 0.93, 0.95, 0.96, 0.97, 0.98, 0.99, 0.995]
+)  # of the time, at or below what is requested
+_PLAIN = 3  # of the shares: the percentile that other rules request, and that the budget is set against
+_BUDGET = 1.04  # of what that costs
+_MARGIN = 1.05  # costs nothing where usage is at a ceiling, and elsewhere leaves half as many samples above
+_CEILING_DAYS = (
+    7  # nothing above the highest of a whole week is requested: it would pay for nothing ever used there
+)
+
+
+def cores_of(daily: Daily, midnights: Ints, told: Floats) -> Floats:
+    """Cores to request from these midnights on: (midnights, subjects), NaN where nothing was observed lately.
+
+    Everybody gets the level that the same share of its time lay at or below, of 14 days or of yesterday: where unserved
+    time per core is the same for all, no core would serve more elsewhere. The share is the one at which all of them
+    cost the budget. told: float64 (midnights, subjects), 1 who gets advice, 0 who does not and is not paid for.
+    """
+    first, days = int(midnights[0]), len(daily.start_ms)
+    sketches = daily.cpu_offsets, daily.cpu_buckets, daily.cpu_seconds, days, first
+    lately, yesterday = (
+        cores_at(window_ranks(*sketches, window, _SHARES))[:, midnights - first] for window in (RECENT, 1)
+    )
+    peak, ceiling = (highest_before(daily.cpu_peak, span)[:, midnights] for span in (RECENT, _CEILING_DAYS))
+    plain = np.fmin(lately[..., _PLAIN], peak)
+    requests = np.fmin(_MARGIN * np.fmax(lately, yesterday), ceiling[..., None])
+    weight = _observed_s(daily)[:, midnights] * told.T
+    place = _affordable(_bill(requests, weight), _bill(plain, weight))
+    below = np.minimum(place.astype(np.int64), len(_SHARES) - 2)
+    column = np.arange(len(midnights))
+    low, high = requests[:, column, below], requests[:, column, below + 1]
+    return np.asarray((low + (place - below) * (high - low)).T)
+
+
+def _affordable(bills: Floats, plain: Floats) -> Floats:
+    """Where among the shares the bill of each midnight is the budget; the plain one where nothing was used."""
+    place = np.full(len(plain), float(_PLAIN))
+    for midnight in np.flatnonzero(plain > 0):
+        ratio = bills[midnight] / plain[midnight]
+        place[midnight] = np.interp(_BUDGET, ratio, np.arange(len(_SHARES)))
+    return place
+
+
+def _bill(requests: Floats, weight: Floats) -> Floats:
+    """Core-seconds a midnight: (midnights,) or (midnights, shares)."""
+    weight = weight.reshape(weight.shape + (1,) * (requests.ndim - weight.ndim))
+    # In the order of size, so that the sum is the same in whatever order the subjects come.
+    return np.asarray(np.sort(np.nan_to_num(requests) * weight, axis=0).sum(axis=0))
+
+
+def _observed_s(daily: Daily) -> Floats:
+    """For how long all replicas of each subject were observed in the week before each midnight: (subjects, days + 1)."""
+    reached = np.append(0.0, np.cumsum(daily.cpu_seconds, dtype=np.float64))[daily.cpu_offsets]
+    days = len(daily.start_ms)
+    upto = reached[np.arange(daily.subjects)[:, None] * days + np.arange(days + 1)]
+    before = np.maximum(np.arange(days + 1) - _CEILING_DAYS, 0)
+    return np.asarray(upto - upto[:, before])
