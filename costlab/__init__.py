@@ -6,10 +6,13 @@ __version__ = "0.1.0"
 __all__ = ["__version__", "open"]
 
 
-def __getattr__(name: str) -> Any:
-    """`costlab.open`, loaded when it is first used: the command line must not pay for pandas and DuckDB."""
-    if name == "open":
-        from costlab.lab import open as open_lab  # noqa: PLC0415
+_OF_THE_LAB = ("load_ipython_extension", "open")
 
-        return open_lab
+
+def __getattr__(name: str) -> Any:
+    """`costlab.open` and `%load_ext costlab`, loaded when first used: the command line must not pay for pandas."""
+    if name in _OF_THE_LAB:
+        from costlab import lab  # noqa: PLC0415
+
+        return getattr(lab, name)
     raise AttributeError(f"module 'costlab' has no attribute {name!r}")

@@ -10,9 +10,11 @@ import hypothesis
 import prometheus_server as prometheus
 import pytest
 import victoria_server as victoria
+from filelock import FileLock
 from loopback import NotThere
 
 from costlab.domain.time import HOUR_MS
+from costlab.lab.demo import demo_lake
 from costlab.sources.synthetic import SyntheticCluster
 from costlab.sources.synthetic.openmetrics import write_openmetrics
 
@@ -37,6 +39,18 @@ def pytest_unconfigure() -> None:
 def synthetic_cluster() -> SyntheticCluster:
     """The cluster of the demo; pure, so tests may share it."""
     return SyntheticCluster()
+
+
+@pytest.fixture(scope="session")
+def demo_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of caches, $XDG_CACHE_HOME, that holds the demo's lake; one for all processes of a session."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "caches"
+    folder.mkdir(exist_ok=True)
+    with pytest.MonkeyPatch.context() as patch, FileLock(folder / "demo.lock"):
+        patch.setenv("XDG_CACHE_HOME", str(folder))
+        demo_lake()
+    return folder
 
 
 @pytest.fixture(scope="session")

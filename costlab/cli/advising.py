@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from costlab.cli.filters import demand_known, say_unmatched
 from costlab.cli.frame import Desk
 from costlab.cli.options import ClusterId, DateText, Namespace, Out, Output, Team, WindowText
 from costlab.domain.errors import ConfigError, ExitCode
@@ -55,15 +56,16 @@ def recommend(
     out: Out = None,
 ) -> None:
     """What containers should request, from the days up to one; written into the lake for the report."""
-    from costlab.cli.dates import parse_day, parse_window
     from costlab.cli.formats import Answer
     from costlab.cli.show import show
+    from costlab.domain.dates import parse_day, parse_window
     from costlab.domain.time import Day
     from costlab.jobs.asked import Filters
     from costlab.jobs.rightsizing.answers import chosen, currency_of, difference_table, ending
     from costlab.jobs.rightsizing.gate import SCHEMA, FailOn, differences
     from costlab.jobs.rightsizing.recommend import recommended
     from costlab.store.lake import Lake
+    from costlab.store.warehouse import Warehouse
 
     desk: Desk = ctx.obj
     settings, bounds = desk.settings(), [FailOn.parse(text) for text in fail_on or ()]
@@ -71,6 +73,7 @@ def recommend(
         raise ConfigError("--date and --window exclude each other", "a window names its own last day")
     earlier = _baseline(baseline) if baseline else None
     lake = Lake.open(settings.lake)
+    demand_known(cluster, lake, settings)
     if window:
         dates = parse_window(window, desk.now, lake.timezone)
     else:
@@ -82,12 +85,14 @@ def recommend(
     rows = recommended(
         lake, settings, _clusters(lake, settings, cluster), day, len(dates), policy=policy, keep=keep
     )
-    rows = chosen(rows, Filters(None, namespace, team))
+    filters = Filters(cluster, namespace, team)
+    rows = chosen(rows, filters)
     currency, advice = currency_of(rows), rows.to_pylist()
     if earlier is not None:
         advice = differences(advice, earlier)
         rows = difference_table(advice)
     show(Answer(SCHEMA, rows, dates, currency), output, out)
+    say_unmatched(Warehouse.over(lake), filters)
     _hold(bounds, [row for row in advice if row.get("difference") != "gone"])
 
 
@@ -101,9 +106,9 @@ def savings(
     out: Out = None,
 ) -> None:
     """The changes worth making, as the night left them: money, risk and evidence; the last row is the total."""
-    from costlab.cli.dates import parse_day
     from costlab.cli.formats import Answer
     from costlab.cli.show import show
+    from costlab.domain.dates import parse_day
     from costlab.jobs.asked import Filters
     from costlab.jobs.rightsizing.answers import advised_days, savings_table
     from costlab.store.lake import Lake
@@ -112,10 +117,12 @@ def savings(
     desk: Desk = ctx.obj
     settings = desk.settings()
     lake = Lake.open(settings.lake)
+    demand_known(cluster, lake, settings)
     day = parse_day(date, desk.now, lake.timezone)
     warehouse = Warehouse.over(lake)
     days = advised_days(warehouse, str(day), cluster)
-    rows, currency = savings_table(warehouse, days, Filters(None, namespace, team))
+    filters = Filters(cluster, namespace, team)
+    rows, currency = savings_table(warehouse, days, filters)
     show(
         Answer("costlab.savings/1", rows, currency=currency or settings.prices.currency, total=True),
         output,
@@ -123,6 +130,7 @@ def savings(
     )
     if not days:
         typer.echo(f"warning: the lake holds no advice up to {day}: costlab recommend makes it", err=True)
+    say_unmatched(warehouse, filters)
 
 
 def idle(
@@ -138,9 +146,9 @@ def idle(
     out: Out = None,
 ) -> None:
     """What was paid for and did nothing: nodes' idle capacity, unused reservations, idle GPUs; a total in the last row."""
-    from costlab.cli.dates import parse_window
     from costlab.cli.formats import Answer
     from costlab.cli.show import show
+    from costlab.domain.dates import parse_window
     from costlab.domain.time import day_of
     from costlab.jobs.asked import Filters
     from costlab.jobs.cost import quality
@@ -153,12 +161,15 @@ def idle(
     desk: Desk = ctx.obj
     settings = desk.settings()
     lake = Lake.open(settings.lake)
+    demand_known(cluster, lake, settings)
     dates = parse_window(window, desk.now, lake.timezone)
     warehouse = Warehouse.over(lake)
-    rows, currency = idle_table(warehouse, dates, Filters(cluster, namespace, team), gpus=gpus)
+    filters = Filters(cluster, namespace, team)
+    rows, currency = idle_table(warehouse, dates, filters, gpus=gpus)
     seen = quality(warehouse, dates, cluster, day_of(desk.now, lake.timezone).date)
     answer = Answer("costlab.idle/1", rows, dates, currency or settings.prices.currency, seen, total=True)
     show(answer, output, out)
+    say_unmatched(warehouse, filters, dates)
 
 
 def _clusters(lake: "Lake", settings: "Settings", cluster: str | None) -> list[str]:

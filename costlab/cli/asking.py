@@ -1,14 +1,30 @@
 """Commands that ask the lake: cost, energy, sql, queries, tables."""
 
 import sys
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
+from costlab.cli.filters import demand_known, say_unmatched
 from costlab.cli.frame import Desk
 from costlab.cli.options import ClusterId, Namespace, Out, Output, Team, WindowText
 from costlab.domain.errors import ConfigError
 from costlab.domain.sharing import ShareIdle
+
+
+def _queries(incomplete: str) -> list[str]:
+    """What the shell may complete: names of queries, with the @ that `costlab sql` takes where one is begun."""
+    from costlab.store.warehouse import queries as named
+
+    sign = "@" if incomplete.startswith("@") else ""
+    return [f"{sign}{name}" for name in named() if f"{sign}{name}".startswith(incomplete)]
+
+
+def _tables(incomplete: str) -> list[str]:
+    from costlab.domain.tables import TABLES
+
+    return [name for name in TABLES if name.startswith(incomplete)]
 
 
 def cost(
@@ -34,18 +50,19 @@ def cost(
     out: Out = None,
 ) -> None:
     """What it cost: used, paid for and not used, unobserved; the last row is the total."""
-    from costlab.cli.dates import parse_window
     from costlab.cli.formats import Answer
     from costlab.cli.show import show
+    from costlab.domain.dates import parse_window
     from costlab.domain.time import day_of
     from costlab.jobs.asked import Filters
-    from costlab.jobs.cost import cost_table, currency_of, quality
+    from costlab.jobs.cost import cost_table, currency_of, quality, unknown_labels
     from costlab.store.lake import Lake
     from costlab.store.warehouse import Warehouse
 
     desk: Desk = ctx.obj
     settings = desk.settings()
     lake = Lake.open(settings.lake)
+    demand_known(cluster, lake, settings)
     dates = parse_window(window, desk.now, lake.timezone)
     warehouse, filters = Warehouse.over(lake), Filters(cluster, namespace, team)
     asked = [part.strip() for part in by.split(",")]
@@ -54,7 +71,13 @@ def cost(
     currency = currency_of(warehouse, dates, filters) or settings.prices.currency
     show(Answer("costlab.cost/1", rows, dates, currency, seen, total=True), output, out)
     _warn(f"{seen.complete_days} of {seen.days} days are complete", when=seen.complete_days < seen.days)
-    _warn("no charge of the window fits what was asked for", when=rows.num_rows == 1)
+    if not say_unmatched(warehouse, filters, dates):
+        _warn("no charge of the window fits what was asked for", when=rows.num_rows == 1)
+    for label in unknown_labels(rows):
+        _warn(
+            f"no pod shows the label {label!r}; kube-state-metrics shows those of --metric-labels-allowlist",
+            when=rows.num_rows > 1,
+        )
     unpriced = rows["unpriced_charges"][-1].as_py()
     _warn(f"{unpriced} charges have no price and are in no sum", when=unpriced > 0)
 
@@ -78,9 +101,9 @@ def energy(
     out: Out = None,
 ) -> None:
     """What electricity it used, as far as that was measured, and the CO2 of it; the last row is the total."""
-    from costlab.cli.dates import parse_window
     from costlab.cli.formats import Answer
     from costlab.cli.show import show
+    from costlab.domain.dates import parse_window
     from costlab.domain.time import day_of
     from costlab.jobs.asked import Filters
     from costlab.jobs.consumption import energy_used
@@ -91,20 +114,25 @@ def energy(
     desk: Desk = ctx.obj
     settings = desk.settings()
     lake = Lake.open(settings.lake)
+    demand_known(cluster, lake, settings)
     dates = parse_window(window, desk.now, lake.timezone)
     warehouse, filters = Warehouse.over(lake), Filters(cluster, namespace, team)
     rows = energy_used(warehouse, settings, [part.strip() for part in by.split(",")], dates, filters)
     seen = quality(warehouse, dates, cluster, day_of(desk.now, lake.timezone).date)
     show(Answer("costlab.energy/1", rows, dates, quality=seen), output, out)
     _warn(f"{seen.complete_days} of {seen.days} days are complete", when=seen.complete_days < seen.days)
-    unmeasured = rows["energy_kwh"][-1].as_py() is None
-    _warn("nothing tells of energy: no GPU's power or energy, and no Kepler", when=unmeasured)
+    if not say_unmatched(warehouse, filters, dates):
+        unmeasured = rows["energy_kwh"][-1].as_py() is None
+        _warn("nothing tells of energy: no GPU's power or energy, and no Kepler", when=unmeasured)
 
 
 def sql(
     ctx: typer.Context,
     query: Annotated[
-        str, typer.Argument(metavar="QUERY|-|@NAME", help="SQL, - for stdin, @ for a named query.")
+        str,
+        typer.Argument(
+            metavar="QUERY|-|@NAME", help="SQL, - for stdin, @ for a named query.", autocompletion=_queries
+        ),
     ],
     param: Annotated[
         list[str] | None, typer.Option("--param", metavar="K=V", help="Value of $K in the query, as text.")
@@ -128,30 +156,40 @@ def sql(
     show(Answer("costlab.sql/1", rows), output, out)
 
 
-def queries(output: Output = None, out: Out = None) -> None:
-    """List the named queries: run one with `costlab sql @NAME --param …`."""
+def queries(
+    query: Annotated[
+        str | None, typer.Argument(help="A query, for its text.", autocompletion=_queries)
+    ] = None,
+    output: Output = None,
+    out: Out = None,
+) -> None:
+    """List the named queries, or show the text of one: run it with `costlab sql @NAME --param …`."""
     import pyarrow as pa
 
     from costlab.cli.formats import Answer
     from costlab.cli.show import show
+    from costlab.store.warehouse import find_query
     from costlab.store.warehouse import queries as named
 
-    rows = [
-        {
-            "query": query.name,
-            "kind": query.folder,
-            "answers": query.about,
-            "one_row_is": query.grain,
-            "params": " ".join(sorted(query.params)),
-            "units": query.units,
-        }
-        for query in named().values()
-    ]
+    if query is not None:
+        one = find_query(query.removeprefix("@"))
+        if output is None and out is None:
+            typer.echo(one.text, nl=False)
+            return
+        inputs, params = ", ".join(one.inputs), " ".join(sorted(one.params))
+        rows = [{**asdict(one), "inputs": inputs, "params": params}]
+    else:
+        rows = [
+            {"query": q.name, "kind": q.folder, "answers": q.about, "params": " ".join(sorted(q.params))}
+            for q in named().values()
+        ]
     show(Answer("costlab.queries/1", pa.Table.from_pylist(rows)), output, out)
 
 
 def tables(
-    table: Annotated[str | None, typer.Argument(help="A table, for its columns.")] = None,
+    table: Annotated[
+        str | None, typer.Argument(help="A table, for its columns.", autocompletion=_tables)
+    ] = None,
     output: Output = None,
     out: Out = None,
 ) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from costlab.cli.filters import demand_known, say_unmatched
 from costlab.cli.frame import Desk
 from costlab.cli.options import ClusterId, Namespace, Out, Output, Team, WindowText
 from costlab.domain.errors import ConfigError
@@ -43,9 +44,9 @@ def backtest(
     out: Out = None,
 ) -> None:
     """Rules for requests side by side on the lake's own past: what each would have cost, and what it would have missed."""
-    from costlab.cli.dates import parse_window
     from costlab.cli.formats import Answer
     from costlab.cli.show import show
+    from costlab.domain.dates import parse_window
     from costlab.domain.time import day_of
     from costlab.jobs.asked import Filters
     from costlab.jobs.cost import quality
@@ -60,7 +61,9 @@ def backtest(
     if plot and plot.suffix not in (".svg", ".png"):
         raise ConfigError(f"--plot {plot}: not a picture that can be drawn", "name a file.svg or a file.png")
     policies = policies_named([name.strip() for name in policy.split(",")])
-    lake = Lake.open(desk.settings().lake)
+    settings = desk.settings()
+    lake = Lake.open(settings.lake)
+    demand_known(cluster, lake, settings)
     dates = parse_window(window, desk.now, lake.timezone)
     warehouse, filters = Warehouse.over(lake), Filters(cluster, namespace, team)
     found = scored(warehouse, policies, dates, int(days[1]), filters, lake.timezone, worst)
@@ -70,6 +73,7 @@ def backtest(
     show(answer, output, out)
     if plot:
         _draw(found, f"{dates.start} to {dates.end}", plot)
+    say_unmatched(warehouse, filters, dates)
     if seen.complete_days < seen.days:
         typer.echo(f"warning: {seen.complete_days} of {seen.days} days are complete", err=True)
 

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from costlab.cli.filters import demand_known
 from costlab.cli.frame import Desk
 from costlab.cli.options import ClusterId, Out, Output, WindowText
 from costlab.domain.bills import CostKind
@@ -30,6 +31,7 @@ def import_(
     """Import a bill in the FOCUS format; `costlab compute` then prices the nodes of its days by it."""
     from costlab.cli.formats import Answer
     from costlab.cli.show import show
+    from costlab.domain.dates import windows_of
     from costlab.jobs.billing import import_bill
     from costlab.store.lake import Lake
 
@@ -45,8 +47,8 @@ def import_(
     show(Answer("costlab.bill/1", done.rows, currency=settings.prices.currency, total=True), output, out)
     if dry_run:
         typer.echo("nothing was written: --dry-run", err=True)
-    for day in done.stale:
-        typer.echo(f"next: costlab compute --cluster {chosen[0].id} --date {day}", err=True)
+    for days in windows_of(done.stale):
+        typer.echo(f"next: costlab compute --cluster {chosen[0].id} --window {days}", err=True)
 
 
 @app.command()
@@ -58,16 +60,20 @@ def reconcile(
     out: Out = None,
 ) -> None:
     """Show the bill beside the charges, node by node and day, with the reason of each difference; the last row is the total."""
-    from costlab.cli.dates import parse_window
     from costlab.cli.formats import Answer
     from costlab.cli.show import show
-    from costlab.jobs.billing import reconciliation
+    from costlab.domain.dates import parse_window
+    from costlab.jobs.billing import reconciliation, unmeasured
     from costlab.store.lake import Lake
     from costlab.store.warehouse import Warehouse
 
     desk: Desk = ctx.obj
     settings = desk.settings()
     lake = Lake.open(settings.lake)
+    demand_known(cluster, lake, settings)
     dates = parse_window(window, desk.now, lake.timezone)
-    rows = reconciliation(Warehouse.over(lake), dates, cluster)
+    warehouse = Warehouse.over(lake)
+    rows = reconciliation(warehouse, dates, cluster)
     show(Answer("costlab.bill-reconcile/1", rows, dates, settings.prices.currency, total=True), output, out)
+    for what, days in unmeasured(warehouse, dates, cluster).items():
+        typer.echo(f"warning: billed days of {what}: {', '.join(days)}", err=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from costlab.cli.filters import demand_known
 from costlab.cli.frame import Desk
 from costlab.cli.options import ClusterId, Namespace, Out, Team
 from costlab.domain.errors import ConfigError
@@ -46,7 +47,7 @@ def explain(
     out: Out = None,
 ) -> None:
     """Every number behind a workload's advice, in words: usage, rule, risk, evidence, saving step by step."""
-    from costlab.cli.dates import parse_day
+    from costlab.domain.dates import parse_day
     from costlab.domain.time import HOUR_MS
     from costlab.jobs.asked import Filters
     from costlab.jobs.rightsizing.explain import explained
@@ -60,6 +61,7 @@ def explain(
     desk: Desk = ctx.obj
     wanted, settings = Wanted.parse(workload), desk.settings()
     lake = Lake.open(settings.lake)
+    demand_known(cluster, lake, settings)
     day = parse_day(date, desk.now, lake.timezone).date if date else None
     warehouse = Warehouse.over(lake)
     rows = advice_named(warehouse, Filters(cluster, namespace, team), [wanted], day)

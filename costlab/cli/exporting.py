@@ -9,6 +9,7 @@ from typing import Annotated, BinaryIO
 
 import typer
 
+from costlab.cli.filters import demand_known
 from costlab.cli.frame import Desk
 from costlab.cli.options import ClusterId, Out, WindowText
 from costlab.domain.errors import ConfigError
@@ -43,7 +44,7 @@ def focus(
 ) -> None:
     """Write charges as FOCUS 1.3 rows: each node's cost split over its pods, idle and system."""
     from costlab import __version__
-    from costlab.cli.dates import parse_window
+    from costlab.domain.dates import parse_window
     from costlab.domain.time import day_of
     from costlab.jobs.cost import quality
     from costlab.jobs.focus_export import VERSION, focus_rows, unpriced
@@ -53,7 +54,9 @@ def focus(
 
     desk: Desk = ctx.obj
     form = output or (Form.PARQUET if out and out.suffix == ".parquet" else Form.CSV)
-    lake = Lake.open(desk.settings().lake)
+    settings = desk.settings()
+    lake = Lake.open(settings.lake)
+    demand_known(cluster, lake, settings)
     dates, warehouse = parse_window(window, desk.now, lake.timezone), Warehouse.over(lake)
     rows = focus_rows(warehouse, dates, cluster, lake.timezone, provider)
     with _opened(out, form) as file:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from costlab.cli.filters import demand_known, say_unmatched
 from costlab.cli.frame import Desk
 from costlab.cli.options import ClusterId, Namespace, Team
 from costlab.domain.errors import ConfigError
@@ -59,7 +60,7 @@ def patch(
     ] = None,
 ) -> None:
     """Advice as kubectl patches, Kustomize, VPA objects or Helm values, with money and risk; applies nothing."""
-    from costlab.cli.dates import parse_day
+    from costlab.domain.dates import parse_day
     from costlab.jobs.asked import Filters
     from costlab.jobs.rightsizing.named import Wanted, advice_named
     from costlab.jobs.rightsizing.patches import Choice, Shape, manifests, worth_a_patch
@@ -75,16 +76,20 @@ def patch(
     one_file = out is None or out.suffix in {".yaml", ".yml"}
     if one_file and form is ManifestForm.KUSTOMIZE:
         raise ConfigError("a Kustomize overlay is several files", "name a folder with --out")
-    lake = Lake.open(desk.settings().lake)
+    settings = desk.settings()
+    lake = Lake.open(settings.lake)
+    demand_known(cluster, lake, settings)
     day = parse_day(date, desk.now, lake.timezone).date if date else None
     wanted = [Wanted.parse(text) for text in workload or ()]
-    rows = advice_named(Warehouse.over(lake), Filters(cluster, namespace, team), wanted, day)
+    warehouse, filters = Warehouse.over(lake), Filters(cluster, namespace, team)
+    rows = advice_named(warehouse, filters, wanted, day)
     found = worth_a_patch(rows, choice)
     folder = "." if out is None else (out.parent if one_file else out).as_posix()
     file = out.name if out is not None and one_file else ""
     files = manifests(found, Shape(form, steps, folder, file, base, values_path))
     if not found:
         typer.echo("no advice to write: nothing that was asked for has a proposal", err=True)
+        say_unmatched(warehouse, filters)
         return
     _put(files, out, one_file=one_file)
 

@@ -8,10 +8,10 @@ import typer
 
 from costlab.cli.frame import Desk
 from costlab.cli.options import ClusterId, DateText, Out, Reason
-from costlab.domain.errors import ConfigError
+from costlab.domain.errors import ConfigError, ExitCode
 
 if TYPE_CHECKING:  # requests and DuckDB wait until a job runs
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from costlab.config.settings import Cluster, Settings
     from costlab.domain.time import Day
@@ -84,21 +84,42 @@ def extract(
     _end(outcomes)
 
 
-def compute(ctx: typer.Context, date: DateText = "yesterday", cluster: ClusterId = None) -> None:
-    """Charge a day that was extracted, with today's prices and owners."""
-    from costlab.jobs.measure import compute_day
+def compute(
+    ctx: typer.Context,
+    date: Annotated[
+        str | None,
+        typer.Option(
+            "--date", metavar="DATE", help="yesterday, today, -2d or 2026-11-22.", show_default="yesterday"
+        ),
+    ] = None,
+    window: Annotated[
+        str | None,
+        typer.Option(
+            "--window", metavar="W", help="Every day of it that is in the lake: 7d, 2026-11, FROM..TO."
+        ),
+    ] = None,
+    cluster: ClusterId = None,
+) -> None:
+    """Charge a day that was extracted, or those of a window, with today's prices, bills and owners."""
+    from costlab.domain.dates import parse_window
+    from costlab.jobs.recompute import compute_days, days_held
 
-    settings, day, lake = _work(ctx.obj, date)
+    desk: Desk = ctx.obj
+    if date and window:
+        raise ConfigError("--date and --window exclude each other", "--window takes a date too")
+    settings, day, lake = _work(desk, date or "yesterday")
+    chosen = [each.id for each in settings.chosen(cluster)]
+    dates = parse_window(window, desk.now, lake.timezone) if window else None
     with lake.locked():
-        outcomes = [compute_day(lake, settings, chosen.id, day) for chosen in settings.chosen(cluster)]
-    _end(outcomes)
+        days = days_held(lake, chosen, dates) if dates else [(each, day) for each in chosen]
+        _end(compute_days(lake, settings, days))
 
 
 def report(
     ctx: typer.Context, date: DateText = "yesterday", cluster: ClusterId = None, out: Out = None
 ) -> None:
     """Write the day's report: HTML, Markdown and CSV, into a folder a cluster and day."""
-    from costlab.cli.dates import parse_day
+    from costlab.domain.dates import parse_day
     from costlab.jobs.report import write_report
     from costlab.store.lake import Lake
 
@@ -126,7 +147,7 @@ def _work(desk: Desk, date: str) -> "tuple[Settings, Day, Lake]":
 
 def _day(text: str, desk: Desk, settings: "Settings") -> "Day":
     """The day that a text names; raises ConfigError, also for one that the calendar left out."""
-    from costlab.cli.dates import parse_day
+    from costlab.domain.dates import parse_day
 
     day = parse_day(text, desk.now, settings.timezone)
     if not day.window.duration_ms:  # Samoa had no 30 December 2011
@@ -181,10 +202,11 @@ def _say_due(settings: "Settings", asked: "Asked", desk: Desk) -> None:
             typer.echo(f"{cluster.id}: {', '.join(sorted(days)) or 'nothing is due'}")
 
 
-def _end(outcomes: "list[Outcome]") -> None:
-    """Say every outcome, and end with the gravest code."""
+def _end(outcomes: "Iterable[Outcome]") -> None:
+    """Say every outcome as soon as it is there, and end with the gravest code."""
+    code = ExitCode.DONE
     for outcome in outcomes:
         typer.echo(outcome.line)
-    code = max(outcome.exit_code for outcome in outcomes)
+        code = max(code, outcome.exit_code)
     if code:
         raise typer.Exit(code)

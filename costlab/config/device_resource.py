@@ -9,22 +9,38 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
 
 from costlab.config.document import read_document
 from costlab.config.section import Count, Section
 
 _SLICES = re.compile(r"_mig_(?:(\d+)c_)?(\d+)g_")
 
+# https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/#extended-resources; * is ours.
+_EXTENDED = re.compile(r"(?!requests\.|limits\.)[a-z0-9*.-]+/[A-Za-z0-9*._-]+")
+
+
+def _extended(name: str) -> str:
+    """The name of a resource that a container can ask for beside cpu and memory: it has its vendor's domain."""
+    if _EXTENDED.fullmatch(name):
+        return name
+    raise PydanticCustomError(
+        "resource", "must be as containers ask for it: domain/name, such as huawei.com/Ascend910"
+    )
+
+
+ResourceName = Annotated[str, AfterValidator(_extended)]
+
 
 class DeviceResource(Section):
     """A resource, as Kubernetes writes it with * for anything, and how many pieces of it are a physical device."""
 
-    name: str
+    name: ResourceName
     pieces: Annotated[Count, Field(ge=1)] = 1
     models: Mapping[str, Annotated[Count, Field(ge=1)]] = {}
     slices: bool = False
-    same_as: str | None = None
+    same_as: ResourceName | None = None
 
 
 @dataclass(frozen=True, slots=True)

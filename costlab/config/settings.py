@@ -1,7 +1,7 @@
 """The configuration's shape: pydantic models with the defaults that `costlab init` writes out."""
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, timedelta
 from enum import StrEnum
 from hashlib import sha256
 from pathlib import Path
@@ -15,6 +15,7 @@ from pydantic_core import PydanticCustomError
 
 from costlab.config.accelerator import Accelerator, Texts, without_contradictions
 from costlab.config.book import PriceBook, Validity
+from costlab.config.device_resource import ResourceName
 from costlab.config.faults import meant
 from costlab.config.section import (
     Cores,
@@ -352,10 +353,14 @@ class Budget(Section):
 
 
 class Report(Section):
-    """Where reports are written, and how long they are kept."""
+    """Where reports are written, and of how many past days the nightly keeps them."""
 
     out: Annotated[Where, Field(validate_default=True)] = Path("reports/out")
     keep_ms: Annotated[Duration, Field(alias="keep")] = 90 * DAY_MS
+
+    def kept_since(self, today: date) -> date:
+        """The first day whose report is kept."""
+        return today - timedelta(days=max(1, self.keep_ms // DAY_MS))
 
 
 class Destination(Section):
@@ -373,7 +378,7 @@ class Configuration(Section):
     timezone: str = "UTC"
     clusters: tuple[Cluster, ...] = ()
     accelerators: Annotated[tuple[Accelerator, ...], AfterValidator(without_contradictions)] = ()
-    device_resources: Mapping[str, Annotated[Count, Field(ge=0, le=1000)]] = {}
+    device_resources: Mapping[ResourceName, Annotated[Count, Field(ge=0, le=1000)]] = {}
     prices: Prices = Prices()
     billing: Billing = Billing()
     energy: Energy = Energy()

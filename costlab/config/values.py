@@ -10,7 +10,7 @@ from costlab.config.faults import Place, dotted
 from costlab.config.settings import Configuration, Settings
 
 # What later versions read; a configuration may hold them already.
-_LATER = ("quota", "budgets", "notify", "report.keep")
+_LATER = ("quota", "budgets", "notify")
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,6 +126,7 @@ class Bill:
 
     parts_quantity, parts_amount: float64 (containers, 3): used, unused, unobserved. The scalars are what none owes.
     occupied_s, observed_s, requested, used: float64 (containers,); `used` is NaN where nothing was observed.
+    scaled_away: what was asked for beyond the capacity, at its price.
     """
 
     parts_quantity: Floats
@@ -139,6 +140,7 @@ class Bill:
     system_quantity: float
     system_amount: float
     contended_cells: int
+    scaled_away: float
 
 
 def bill_node(grid: Grid, levels: Levels, claims: Claims, rule: Rule, there: Ints = ALWAYS) -> Bill:
@@ -163,6 +165,7 @@ def bill_node(grid: Grid, levels: Levels, claims: Claims, rule: Rule, there: Int
         system_quantity=float(quantity[-1, 1]),
         system_amount=float(amount[-1, 1]),
         contended_cells=int(quantity[-1, 2]),
+        scaled_away=float(amount[-1, 2]),
     )
 
 

@@ -19,6 +19,10 @@ Singles = NDArray[np.float32]
 _BUCKETS, _FINE = 1 << 15, 1 << 9
 _FEW = 24  # samples are sorted by hand
 _ONE = np.int64(1) << 40
+_INFINITE, _MINUS_ZERO = 0x7F800000, -0x80000000  # as bits of a float32; above the first are no numbers
+
+# Indices into grids and buckets are unsigned: of others it is asked each time whether they count from the end.
+_NEXT = np.uint64(1)
 
 
 @kernel
@@ -212,6 +216,15 @@ def align(
 
 
 @bare_kernel
+def lay(at_us: Ints, lasted_s: Singles, zero_ms: int, start_ms: Brief, end_ms: Brief) -> None:
+    """Fills start_ms and end_ms, milliseconds since zero_ms, of stretches that began at microseconds and lasted seconds."""
+    for i in range(len(at_us)):
+        begin_ms = at_us[i] // 1000 - zero_ms
+        start_ms[i] = begin_ms
+        end_ms[i] = begin_ms + np.int64(np.rint(np.float64(lasted_s[i]) * 1000))
+
+
+@bare_kernel
 def spread(
     zero_ms: int,
     start_ms: Ints | Brief,
@@ -226,42 +239,52 @@ def spread(
     cell_ms: int,
     covered_ms: Floats,
     weighted: Floats,
-) -> None:
+) -> int:
     """Adds the time that intervals first:last cover within [begin_ms, until_ms), and value × time, to each cell.
 
     start_ms, end_ms: int64 or int32 since zero_ms. values: float64 or float32, in 1 / `unit`; NaN covers nothing.
     covered_ms, weighted: float64 (cells,), milliseconds, of a grid that begin_ms and until_ms lie within.
+    Returns all that they cover, in milliseconds.
     """
-    cell, edge_ms = 0, grid_start_ms
-    for i in range(first, last):
-        begin, until = max(zero_ms + start_ms[i], begin_ms), min(zero_ms + end_ms[i], until_ms)
-        if begin >= until or np.isnan(values[i]):
+    starts, ends, levels = start_ms[first:last], end_ms[first:last], values[first:last]
+    begin_ms, until_ms, grid_start_ms = begin_ms - zero_ms, until_ms - zero_ms, grid_start_ms - zero_ms
+    cell, edge_ms = np.uint64(0), grid_start_ms + cell_ms
+    all_ms = 0
+    for i in range(len(starts)):
+        begin, until = max(int(starts[i]), begin_ms), min(int(ends[i]), until_ms)
+        value = np.float64(levels[i]) * unit
+        if begin >= until or np.isnan(value):
             continue
-        value = np.float64(values[i]) * unit
-        # Mostly in the cell that the one before ended in, or in the next: to divide takes longer than all the rest.
-        if begin >= edge_ms + cell_ms and begin < edge_ms + 2 * cell_ms:
-            cell, edge_ms = cell + 1, edge_ms + cell_ms
-        elif begin < edge_ms or begin >= edge_ms + cell_ms:
-            cell = (begin - grid_start_ms) // cell_ms
-            edge_ms = grid_start_ms + cell * cell_ms
-        if until > edge_ms + cell_ms:
-            part_ms = np.float64(edge_ms + cell_ms - begin)
+        all_ms += until - begin
+        # Mostly in the cell that the one before ended in: to divide takes longer than all the rest.
+        if begin >= edge_ms or begin < edge_ms - cell_ms:
+            before = (begin - grid_start_ms) // cell_ms
+            cell, edge_ms = np.uint64(before), grid_start_ms + (before + 1) * cell_ms
+        if until > edge_ms:
+            part_ms = np.float64(edge_ms - begin)
             covered_ms[cell] += part_ms
             weighted[cell] += value * part_ms
-            cell, edge_ms = cell + 1, edge_ms + cell_ms
-            if until > edge_ms + cell_ms:
-                # Whole cells by themselves: then several are added to at once.
-                whole_cells = (until - 1 - edge_ms) // cell_ms
-                whole_ms = np.float64(cell_ms)
-                whole = value * whole_ms
-                for k in range(cell, cell + whole_cells):
-                    covered_ms[k] += whole_ms
-                    weighted[k] += whole
-                cell, edge_ms = cell + whole_cells, edge_ms + whole_cells * cell_ms
-            begin = edge_ms
+            cell, edge_ms = cell + _NEXT, edge_ms + cell_ms
+            if until > edge_ms:
+                whole_cells = (until - 1 - edge_ms) // cell_ms + 1
+                _fill(cell, whole_cells, np.float64(cell_ms), value, covered_ms, weighted)
+                cell, edge_ms = cell + np.uint64(whole_cells), edge_ms + whole_cells * cell_ms
+            begin = edge_ms - cell_ms
         part_ms = np.float64(until - begin)
         covered_ms[cell] += part_ms
         weighted[cell] += value * part_ms
+    return all_ms
+
+
+@bare_kernel
+def _fill(
+    cell: np.uint64, whole_cells: int, cell_ms: float, value: float, covered_ms: Floats, weighted: Floats
+) -> None:
+    """Adds whole cells by themselves: then several are added to at once."""
+    covered_ms, weighted, whole = covered_ms[cell:], weighted[cell:], value * cell_ms
+    for k in range(whole_cells):
+        covered_ms[k] += cell_ms
+        weighted[k] += whole
 
 
 @bare_kernel
@@ -338,8 +361,8 @@ def bill(
     mode: bill by request, bill by usage (both: the larger), usage is a share of the request (GPUs),
         capacity is known.
     Returns two float64 (rows + 1, 3) arrays, value-hours and money: a row's used, unused and unobserved part;
-    the last row is idle, system and (in the first array alone) the number of contended cells. Then float64 (rows, 4):
-    time occupied, value × time requested, time observed, value × time used, in milliseconds.
+    the last row is idle, system, and the number of contended cells and what was asked beyond the capacity in them. Then
+    float64 (rows, 4): time occupied, value × time requested, time observed, value × time used, in milliseconds.
     """
     by_request, by_usage, is_share, bounded = mode
     rows, cells = len(asked_offsets) - 1, len(capacity)
@@ -375,43 +398,27 @@ def bill(
         low, high = first[r], first[r] + place[r + 1] - place[r]
         for span in range(len(there)):
             begin_ms, until_ms = max(there[span, 0], life[r, 0]), min(there[span, 1], life[r, 1])
-            spread(
+            sums[r, 0] += spread(
                 0, asked_start_ms, asked_end_ms, asked, 1.0, asked_offsets[r], asked_offsets[r + 1],
                 begin_ms, until_ms, grid_start_ms, cell_ms, occupied_ms, requested,
             )  # fmt: skip
             if seen[r, 0] < 0:
-                spread(
+                sums[r, 2] += spread(
                     0, life[r, :1], life[r, 1:], nothing, 1.0, 0, 1,
                     begin_ms, until_ms, grid_start_ms, cell_ms, observed_ms, worked,
                 )  # fmt: skip
             else:
-                spread(
+                sums[r, 2] += spread(
                     used_zero_ms, used_start_ms, used_end_ms, used, unit, seen[r, 0], seen[r, 1],
                     begin_ms, until_ms, grid_start_ms, cell_ms, observed_ms, worked,
                 )  # fmt: skip
         sums[r, 1] = pairwise(requested, low, high, steps, partial)
         if not is_share:
             sums[r, 3] = pairwise(worked, low, high, steps, partial)
-        shift = place[r] - low
-        occupied, observed = 0.0, 0.0  # of whole milliseconds, so exact in any order
-        for cell in range(low, high):
-            wanted, level = 0.0, np.nan
-            occupied += occupied_ms[cell]
-            observed += observed_ms[cell]
-            if observed_ms[cell] > 0.0:
-                level = worked[cell] / observed_ms[cell]
-                worked[cell] = level * requested[cell]
-            if occupied_ms[cell] > 0.0:
-                wanted = requested[cell]
-                if not is_share:
-                    level *= occupied_ms[cell]
-                    if by_usage and not np.isnan(level):
-                        wanted = max(wanted, level) if by_request else level
-            else:
-                level = np.nan
-            demand[shift + cell], use[shift + cell] = wanted, level
-            total[cell] += wanted
-        sums[r, 0], sums[r, 2] = occupied, observed
+        _demand(
+            low, high, place[r], occupied_ms, requested, observed_ms, worked, by_request, by_usage, is_share,
+            demand, use, total,
+        )  # fmt: skip
         if is_share:
             sums[r, 3] = pairwise(worked, low, high, steps, partial)
         occupied_ms[low:high], requested[low:high], observed_ms[low:high], worked[low:high] = (
@@ -430,6 +437,7 @@ def bill(
             # Summing the same float parts in another order may exceed the capacity by rounding alone.
             if total[cell] > room * (1.0 + 1e-12):
                 quantity[rows, 2] += 1.0
+                amount[rows, 2] += (total[cell] - room) * to_money[cell]
             scale[cell] = room / total[cell]
         if room > 0.0:
             idle = max(0.0, allocatable[cell] - total[cell])
@@ -439,30 +447,88 @@ def bill(
             amount[rows, 0] += idle * to_money[cell]
             amount[rows, 1] += system * to_money[cell]
     for r in range(rows):
-        # In registers: nothing tells the compiler that these arrays and the others do not overlap.
-        used_part, unused_part, unseen_part = 0.0, 0.0, 0.0
-        used_money, unused_money, unseen_money = 0.0, 0.0, 0.0
-        shift = first[r] - place[r]
-        for i in range(place[r], place[r + 1]):
-            billed = demand[i] * scale[shift + i]
-            if billed <= 0.0:
-                continue
-            rate = to_money[shift + i]
-            if np.isnan(use[i]):
-                unseen_part += billed
-                unseen_money += billed * rate
-                continue
-            spent = billed * min(use[i], 1.0) if is_share else min(billed, use[i])
-            used_part += spent
-            unused_part += billed - spent
-            used_money += spent * rate
-            unused_money += (billed - spent) * rate
-        quantity[r, 0], quantity[r, 1], quantity[r, 2] = used_part, unused_part, unseen_part
-        amount[r, 0], amount[r, 1], amount[r, 2] = used_money, unused_money, unseen_money
+        _split(first[r], place[r], place[r + 1], demand, use, scale, to_money, is_share, quantity, amount, r)
     contended = quantity[rows, 2]
     quantity /= HOUR_MS
     quantity[rows, 2] = contended
     return quantity, amount, sums
+
+
+@bare_kernel
+def _demand(
+    low: int,
+    high: int,
+    place: int,
+    occupied_ms: Floats,
+    requested: Floats,
+    observed_ms: Floats,
+    worked: Floats,
+    by_request: bool,
+    by_usage: bool,
+    is_share: bool,
+    demand: Floats,
+    use: Floats,
+    total: Floats,
+) -> None:
+    """What a row wants of each of the cells low:high, and how much of it it uses, NaN where that was not observed.
+
+    Both go into demand and use from `place` on, and what it wants is added to total; worked becomes what is used of a
+    request where that is a share. A loop a line: of few arrays the compiler makes one that takes several cells at once.
+    """
+    occupied_ms, requested, observed_ms = occupied_ms[low:high], requested[low:high], observed_ms[low:high]
+    worked, total = worked[low:high], total[low:high]
+    demand, use = demand[place : place + high - low], use[place : place + high - low]
+    for k in range(len(use)):
+        use[k] = worked[k] / observed_ms[k] if observed_ms[k] > 0.0 else np.nan
+    if is_share:
+        for k in range(len(use)):
+            worked[k] = use[k] * requested[k] if observed_ms[k] > 0.0 else 0.0
+    else:
+        for k in range(len(use)):
+            use[k] *= occupied_ms[k]
+    for k in range(len(use)):
+        demand[k] = requested[k]
+    if by_usage and not is_share:
+        for k in range(len(use)):
+            demand[k] = use[k] if use[k] > demand[k] or not (by_request or np.isnan(use[k])) else demand[k]
+    for k in range(len(use)):
+        total[k] += demand[k]
+
+
+@bare_kernel
+def _split(
+    cell: int,
+    low: int,
+    high: int,
+    demand: Floats,
+    use: Floats,
+    scale: Floats,
+    to_money: Floats,
+    is_share: bool,
+    quantity: Floats,
+    amount: Floats,
+    row: int,
+) -> None:
+    """What a row is billed for what it wants of its cells, demand[low:high], the first of which is `cell`."""
+    demand, use = demand[low:high], use[low:high]
+    scale, to_money = scale[cell : cell + high - low], to_money[cell : cell + high - low]
+    used_part, unused_part, unseen_part = 0.0, 0.0, 0.0
+    used_money, unused_money, unseen_money = 0.0, 0.0, 0.0
+    for k in range(len(demand)):
+        billed, rate = demand[k] * scale[k], to_money[k]
+        if billed <= 0.0:
+            continue
+        if np.isnan(use[k]):
+            unseen_part += billed
+            unseen_money += billed * rate
+            continue
+        spent = billed * min(use[k], 1.0) if is_share else min(billed, use[k])
+        used_part += spent
+        unused_part += billed - spent
+        used_money += spent * rate
+        unused_money += (billed - spent) * rate
+    quantity[row, 0], quantity[row, 1], quantity[row, 2] = used_part, unused_part, unseen_part
+    amount[row, 0], amount[row, 1], amount[row, 2] = used_money, unused_money, unseen_money
 
 
 @kernel
@@ -489,94 +555,140 @@ def profile(
     mean = np.full(rows, np.nan)
     ranks = np.full((rows, len(percents)), np.nan)
     offsets = np.zeros(rows + 1, np.int64)
-    count = 0
+    count, most = 0, 0
     for r in range(rows):
         count += seen[r, 1] - seen[r, 0]
-    buckets = np.empty(count, np.int32)
-    weights_ms = np.empty(count, np.int32)
+        most = max(most, seen[r, 1] - seen[r, 0])
+    # One place more, for what is not kept: to write it takes less time than to ask whether to.
+    buckets = np.empty(count + 1, np.int32)
+    weights_ms = np.empty(count + 1, np.int32)
+    samples = np.empty(most, np.int64)
+    parted = np.empty(most + 1, np.int64)
     bits = values.view(np.int32)
     word = np.zeros(1, np.int32)
     number = word.view(np.float32)
     # Of each bucket how many samples there are, above 2^40, and their milliseconds, below it.
     told = np.zeros(_BUCKETS, np.int64)
-    place = np.full(_BUCKETS, -1, np.int64)
+    place = np.full(_BUCKETS, most, np.int64)
     fine = np.zeros(_FINE, np.int64)
     entry = 0
-    samples = np.empty(0, np.int64)
-    parted = np.empty(0, np.int64)
     begin = np.zeros(len(percents) + 1, np.int64)
     short_ms = np.zeros(len(percents), np.int64)
     found = np.zeros(len(percents), np.int64)
     for r in range(rows):
-        if seen[r, 1] - seen[r, 0] > len(samples):
-            samples = np.empty(seen[r, 1] - seen[r, 0], np.int64)
-            parted = np.empty(seen[r, 1] - seen[r, 0], np.int64)
-        n, work, all_ms, none_ms = 0, 0.0, np.int64(0), np.int64(0)
-        low, high = _BUCKETS, 0
+        low, high = seen[r, 0], seen[r, 1]
         born_ms, died_ms = life[r, 0] - zero_ms, life[r, 1] - zero_ms
-        for i in range(seen[r, 0], seen[r, 1]):
-            lasted_ms = min(np.int64(end_ms[i]), died_ms) - max(np.int64(start_ms[i]), born_ms)
-            if lasted_ms > 0 and values[i] >= 0 and values[i] < np.inf:
-                # Floats that are not negative are in the order of their bits; -0 loses its sign here.
-                key = np.int64(bits[i]) & 0x7FFFFFFF
-                samples[n] = key << 32 | lasted_ms
-                n += 1
-                all_ms += lasted_ms
-                work += np.float64(values[i]) * lasted_ms
-                if key == 0:
-                    none_ms += lasted_ms
-                    continue
-                bucket = max(int(key >> 17), 1)
-                told[bucket] += _ONE | lasted_ms
-                low, high = min(low, bucket), max(high, bucket)
-        if n:
-            mean[r] = work / all_ms
+        all_ms, least, largest = _weigh(low, high, born_ms, died_ms, start_ms, end_ms, bits, samples)
+        if all_ms > 0:
+            mean[r] = _tell(low, high, values, samples, told) / all_ms
         observed_ms[r] = all_ms
         # The sketch; which bucket each rank is in, and how much of the time lies before that.
-        reached_ms, rank = none_ms, 0
-        if none_ms > 0:
-            buckets[entry], weights_ms[entry] = 0, none_ms
+        reached_ms, rank, several = told[0] & (_ONE - 1), 0, 0
+        told[0] = 0
+        if reached_ms > 0:
+            buckets[entry], weights_ms[entry] = 0, reached_ms
             entry += 1
-            while rank < len(percents) and 100 * none_ms >= percents[rank] * all_ms:
+            while rank < len(percents) and 100 * reached_ms >= percents[rank] * all_ms:
                 ranks[r, rank] = 0.0
                 rank += 1
-        first, several = rank, 0
-        begin[0] = 0
-        for bucket in range(low, high + 1):
-            if told[bucket] == 0:
-                continue
-            lasted_ms = told[bucket] & (_ONE - 1)
+        first = rank
+        wanted_ms = _part_of(all_ms, percents, rank)
+        for bucket in range(_bucket_of(least), _bucket_of(largest) + 1 if largest else 0):
+            samples_ms = told[bucket]
+            lasted_ms = samples_ms & (_ONE - 1)
+            told[bucket] = 0
             buckets[entry], weights_ms[entry] = bucket, lasted_ms
-            entry += 1
+            entry += lasted_ms > 0
             reached_ms += lasted_ms
-            holds = False
-            while rank < len(percents) and 100 * reached_ms >= percents[rank] * all_ms:
+            if reached_ms < wanted_ms:
+                continue
+            while reached_ms >= wanted_ms:
                 found[rank] = several
                 # The smallest whole time, and some, that is this part of all.
-                short_ms[rank] = max((percents[rank] * all_ms + 99) // 100 - (reached_ms - lasted_ms), 1)
+                short_ms[rank] = max(wanted_ms - (reached_ms - lasted_ms), 1)
                 rank += 1
-                holds = True
-            if holds:
-                place[bucket] = begin[several]
-                begin[several + 1] = begin[several] + (told[bucket] >> 40)
-                several += 1
-            told[bucket] = 0
-        if first == len(percents):
-            offsets[r + 1] = entry
+                wanted_ms = _part_of(all_ms, percents, rank)
+            place[bucket] = begin[several]
+            begin[several + 1] = begin[several] + (samples_ms >> 40)
+            several += 1
+        offsets[r + 1] = entry
+        if not several:
             continue
         # Only the samples of the buckets that hold a rank are looked at once more.
-        for i in range(n):
-            bucket = max(int(samples[i] >> 49), 1)
-            if place[bucket] >= 0 and samples[i] >> 32 > 0:
-                parted[place[bucket]] = samples[i]
-                place[bucket] += 1
+        _part(high - low, samples, place, parted)
         for k in range(several):
-            place[max(int(parted[begin[k]] >> 49), 1)] = -1
+            place[_bucket_of(parted[begin[k]] >> 32)] = most
         for k in range(first, rank):
             word[0] = _at(parted, begin[found[k]], begin[found[k] + 1], short_ms[k], fine)
             ranks[r, k] = number[0]
-        offsets[r + 1] = entry
     return observed_ms, mean, ranks, offsets, buckets[:entry].copy(), weights_ms[:entry].copy()
+
+
+@bare_kernel
+def _weigh(
+    low: int,
+    high: int,
+    born_ms: int,
+    died_ms: int,
+    start_ms: Brief,
+    end_ms: Brief,
+    bits: Brief,
+    samples: Ints,
+) -> tuple[int, int, int]:
+    """Fills samples with bits << 32 | ms for each of low:high, 0 for what was not observed: time, least and largest bits.
+
+    Floats that are not negative are in the order of their bits. The least are those above 0.
+    """
+    starts, ends, keys = start_ms[low:high], end_ms[low:high], bits[low:high]
+    samples = samples[: high - low]
+    all_ms, least, largest = 0, _INFINITE, 0
+    for i in range(len(samples)):
+        lasted_ms = min(int(ends[i]), died_ms) - max(int(starts[i]), born_ms)
+        key = int(np.int64(keys[i]))
+        known = lasted_ms > 0 and (0 <= key < _INFINITE or key == _MINUS_ZERO)
+        key = key & 0x7FFFFFFF if known else 0
+        lasted_ms = lasted_ms if known else 0
+        samples[i] = key << 32 | lasted_ms
+        all_ms += lasted_ms
+        least = min(least, key if key > 0 else _INFINITE)
+        largest = max(largest, key)
+    return all_ms, least, largest
+
+
+@bare_kernel
+def _tell(low: int, high: int, values: Singles, samples: Ints, told: Ints) -> float:
+    """Adds the samples to their buckets; the sum of value × time."""
+    values, samples = values[low:high], samples[: high - low]
+    work = 0.0
+    for i in range(len(samples)):
+        lasted_ms = samples[i] & 0xFFFFFFFF
+        if lasted_ms > 0:
+            work += np.float64(values[i]) * lasted_ms
+            told[np.uint64(_bucket_of(samples[i] >> 32))] += _ONE | lasted_ms
+    return work
+
+
+@bare_kernel
+def _part(count: int, samples: Ints, place: Ints, parted: Ints) -> None:
+    """Puts the samples where the place of their bucket says, and moves it on; all others into the last place."""
+    samples, none = samples[:count], len(parted) - 1
+    for i in range(len(samples)):
+        bucket = np.uint64(_bucket_of(samples[i] >> 32))
+        at = place[bucket]
+        parted[np.uint64(at)] = samples[i]
+        place[bucket] = at + (at != none)
+
+
+@bare_kernel
+def _bucket_of(key: int) -> int:
+    """The bucket of a float32 by its bits: only 0 is in that of 0."""
+    return max(key >> 17, min(key, 1))
+
+
+@bare_kernel
+def _part_of(all_ms: int, percents: Ints, rank: int) -> int:
+    """The smallest whole time that is this part of all; behind the last rank more than there is."""
+    return (percents[rank] * all_ms + 99) // 100 if rank < len(percents) else all_ms + 1
 
 
 @bare_kernel

@@ -123,6 +123,12 @@ def align(
     )
 
 
+def lay(at_us: Ints, lasted_s: Singles, zero_ms: int, start_ms: Brief, end_ms: Brief) -> None:
+    """Fills start_ms and end_ms, milliseconds since zero_ms, of stretches that began at microseconds and lasted seconds."""
+    start_ms[:] = at_us // 1000 - zero_ms
+    end_ms[:] = start_ms + np.rint(lasted_s.astype(np.float64) * 1000)
+
+
 def spread(
     zero_ms: int,
     start_ms: Ints | Brief,
@@ -137,7 +143,7 @@ def spread(
     cell_ms: int,
     covered_ms: Floats,
     weighted: Floats,
-) -> None:
+) -> int:
     """Adds the time that intervals first:last cover within [begin_ms, until_ms), and value × time, to each cell."""
     level = values[first:last].astype(np.float64) * unit
     start = np.maximum(zero_ms + start_ms[first:last].astype(np.int64), begin_ms)
@@ -147,6 +153,7 @@ def spread(
     part_ms = np.where(np.isnan(level)[:, None], 0.0, np.maximum(overlap_ms, 0))
     covered_ms += part_ms.sum(axis=0)
     weighted += (np.nan_to_num(level)[:, None] * part_ms).sum(axis=0)
+    return int(part_ms.sum())
 
 
 def pairwise(values: Floats, low: int, high: int, steps: Ints, partial: Floats) -> float:  # noqa: ARG001 - as the kernel
@@ -224,12 +231,13 @@ def bill(
         alive = capacity > 0
         rest[0] = np.where(alive, np.maximum(0.0, allocatable - total), 0.0)
         rest[1] = np.where(alive, capacity - np.minimum(total, capacity) - rest[0], 0.0)
-    contended = float(np.sum(total > capacity * (1.0 + 1e-12))) if bounded else 0.0
+    contended = (total > capacity * (1.0 + 1e-12)) & bounded
     quantity, amount = np.zeros((rows + 1, 3)), np.zeros((rows + 1, 3))
     quantity[:rows] = parts.sum(axis=2).T / HOUR_MS
-    quantity[rows] = [rest[0].sum() / HOUR_MS, rest[1].sum() / HOUR_MS, contended]
+    quantity[rows] = [rest[0].sum() / HOUR_MS, rest[1].sum() / HOUR_MS, contended.sum()]
     touched = (billed > 0) & np.stack([seen_here, seen_here, ~seen_here])
     amount[:rows] = np.where(touched, parts * price, 0.0).sum(axis=2).T / HOUR_MS
+    amount[rows, 2] = np.where(contended, (total - capacity) * price, 0.0).sum() / HOUR_MS
     amount[rows, :2] = np.where(bounded & (capacity > 0), rest * price, 0.0).sum(axis=1) / HOUR_MS
     return quantity, amount, sums
 

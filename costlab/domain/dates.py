@@ -1,7 +1,18 @@
-"""A run of calendar days, as questions name them."""
+"""Runs of calendar days, and dates and windows as people type them: yesterday, -2d, 7d, 2026-11."""
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, timedelta
+
+from costlab.domain.errors import ConfigError
+from costlab.domain.time import Day, day_of
+
+_DAYS_AGO = re.compile(r"-([0-9]{1,5})d")
+_LAST_DAYS = re.compile(r"([1-9][0-9]{0,4})d")
+_MONTH = re.compile(r"([0-9]{4})-([0-9]{2})")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_ONE_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -17,3 +28,75 @@ class Dates:
 
     def __len__(self) -> int:
         return (self.end - self.start).days
+
+
+def parse_day(text: str, now: datetime, timezone: str) -> Day:
+    """The day that a text names at an aware instant, in the lake's time zone; raises ConfigError.
+
+    >>> from datetime import UTC
+    >>> str(parse_day("-2d", datetime(2026, 11, 22, 23, 30, tzinfo=UTC), "Europe/Berlin"))
+    '2026-11-21'
+    """
+    today = day_of(now, timezone).date
+    word = text.strip()
+    try:
+        if word in ("today", "yesterday"):
+            return Day(today - timedelta(days=word == "yesterday"), timezone)
+        if ago := _DAYS_AGO.fullmatch(word):
+            return Day(today - timedelta(days=int(ago[1])), timezone)
+        if _DATE.fullmatch(word):
+            return Day(date.fromisoformat(word), timezone)
+    except (ValueError, OverflowError):  # the 31st of November; before the year 1
+        pass
+    raise ConfigError(f"{text!r} is not a date", "write yesterday, today, -2d or 2026-11-22")
+
+
+def parse_window(text: str, now: datetime, timezone: str) -> Dates:
+    """The days that a text names: the last whole ones, a month, from..to (end exclusive), or a single day.
+
+    >>> from datetime import UTC
+    >>> parse_window("7d", datetime(2026, 11, 22, tzinfo=UTC), "UTC")
+    Dates(start=datetime.date(2026, 11, 15), end=datetime.date(2026, 11, 22))
+
+    Raises ConfigError for anything else, and for a window without a day.
+    """
+    today = day_of(now, timezone).date
+    word = text.strip()
+    try:
+        if last := _LAST_DAYS.fullmatch(word):
+            return Dates(today - timedelta(days=int(last[1])), today)
+        if month := _MONTH.fullmatch(word):
+            first = date(int(month[1]), int(month[2]), 1)
+            return Dates(first, (first + timedelta(days=31)).replace(day=1))
+    except (ValueError, OverflowError):
+        raise _no_window(text) from None
+    first_text, dots, end_text = word.partition("..")
+    try:
+        start = parse_day(first_text, now, timezone)
+        end = parse_day(end_text, now, timezone).date if dots else start.date + timedelta(days=1)
+    except (ConfigError, OverflowError):
+        raise _no_window(text) from None
+    if end <= start.date:
+        raise ConfigError(
+            f"the window {text!r} holds no day", "its end is exclusive: 2026-11-01..2026-11-08 are 7 days"
+        )
+    return Dates(start.date, end)
+
+
+def windows_of(days: Iterable[date]) -> list[str]:
+    """Rising days as the fewest windows without a day between: what `parse_window` reads.
+
+    >>> windows_of([date(2026, 11, 3), date(2026, 11, 7), date(2026, 11, 8)])
+    ['2026-11-03', '2026-11-07..2026-11-09']
+    """
+    runs: list[list[date]] = []
+    for day in days:
+        if runs and day - runs[-1][-1] == _ONE_DAY:
+            runs[-1].append(day)
+        else:
+            runs.append([day])
+    return [f"{run[0]}..{run[-1] + _ONE_DAY}" if len(run) > 1 else f"{run[0]}" for run in runs]
+
+
+def _no_window(text: str) -> ConfigError:
+    return ConfigError(f"{text!r} is not a window", "write 7d, 2026-11, 2026-11-01..2026-11-08 or yesterday")

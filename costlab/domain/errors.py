@@ -42,6 +42,10 @@ class CostlabError(Exception):
         self.message = message
         self.hint = hint
 
+    def _render_traceback_(self) -> list[str]:
+        """What a notebook shows of it: the two lines of the command line, in the place of a traceback."""
+        return [f"error: {self.message}", *([f"hint: {self.hint}"] if self.hint else [])]
+
 
 class ConfigError(CostlabError):
     """The command line, the configuration or the price book is wrong."""

@@ -19,7 +19,7 @@ from costlab.domain.time import Day, milliseconds
 from costlab.store.content import content_hash
 from costlab.store.focus_bill import Bill, Scope, read_bill
 from costlab.store.lake import READABLE, Lake
-from costlab.store.schema import conform, empty, ordered
+from costlab.store.schema import arrow_schema, conform, empty, ordered
 from costlab.store.warehouse import Warehouse
 
 # A node and its name at the provider: under one node name there may be several machines on a day.
@@ -92,6 +92,25 @@ def reconciliation(warehouse: Warehouse, window: Dates, cluster: str | None) -> 
         "bill_reconciliation", cluster=cluster, day=date.fromordinal(last).isoformat(), days=len(window)
     )
     return _with_total(rows, {"cluster": "(total)"})
+
+
+def unmeasured(warehouse: Warehouse, window: Dates, cluster: str | None) -> dict[str, list[str]]:
+    """The days of the window that a bill is of and the lake has not, or not as a whole, by cluster and what they are."""
+    text = """
+        select distinct bills.cluster, bills.date, coalesce(runs.status, 'missing') as status
+        from bills
+        left join runs on bills.cluster = runs.cluster and bills.date = runs.date
+        where bills.date >= $start
+            and bills.date < $until
+            and ($cluster is null or bills.cluster = $cluster)
+            and runs.status is distinct from 'complete'
+        order by bills.cluster, status, bills.date
+    """
+    asked = {"start": window.start, "until": window.end, "cluster": cluster}
+    found: dict[str, list[str]] = {}
+    for row in warehouse.sql(text, asked).to_pylist():
+        found.setdefault(f"{row['cluster']}, {row['status']}", []).append(str(row["date"]))
+    return found
 
 
 def _days(lake: Lake, cluster: str, bill: Bill) -> dict[Day, pa.Table]:
@@ -189,6 +208,11 @@ def _report(told: Sequence[tuple[date, pa.Table, str, bool]], matched: Mapping[d
 def _with_total(rows: pa.Table, named: Mapping[str, str]) -> pa.Table:
     """The rows, and one that adds up their money and their counts."""
     total: dict[str, Any] = dict(named)
+    # Inferred types have room for the rows alone, and a sum may have a digit more.
+    money = arrow_schema("charges").field("cost").type
+    rows = rows.cast(
+        pa.schema([f.with_type(money) if pa.types.is_decimal(f.type) else f for f in rows.schema])
+    )
     for field in rows.schema:
         if pa.types.is_decimal(field.type):
             total[field.name] = sum(filter(None, rows[field.name].to_pylist()), Decimal(0))

@@ -31,7 +31,6 @@ class NodeBill:
     rows: the first row in `containers` of each container that is charged. devices: how many each has.
     beyond: what containers would have been billed, at the nearest price known, for the time in which their node had
     none of the resource; None where there was no such time.
-    scaled_away: money that was asked for beyond the node's price, NaN without one.
     """
 
     node: str
@@ -42,7 +41,6 @@ class NodeBill:
     bill: Bill
     micros: Ints | None
     beyond: Bill | None
-    scaled_away: float
 
     @property
     def usual_price(self) -> float:
@@ -142,11 +140,8 @@ def bill_resource(
         rows, devices = rows[charged], devices[charged]
         claims, spans = claims.of(charged), levels.there
     bill = bill_node(grid, levels, claims, rule, spans)
-    micros, more = _micros(bill, levels, lives, name, resource), 0.0
-    if bill.contended_cells:
-        asked = bill_node(grid, levels.unbounded, claims, rule, spans)
-        more = float(asked.parts_amount.sum() - bill.parts_amount.sum())
-    return NodeBill(name, resource, levels, rows, devices, bill, micros, beyond, more)
+    micros = _micros(bill, levels, lives, name, resource)
+    return NodeBill(name, resource, levels, rows, devices, bill, micros, beyond)
 
 
 def lives_of(nodes: pa.Table) -> dict[str, list[dict[str, Any]]]:

@@ -212,7 +212,7 @@ def _remarks(split: NodeBill, max_gap_ms: int) -> Iterator[Finding]:
         yield Finding(
             "contention", Severity.INFO, subject,
             f"in {bill.contended_cells} cells more was asked or used than the node has; bills are scaled to its price",
-            None if np.isnan(split.scaled_away) else Decimal(to_micros(split.scaled_away)).scaleb(-6),
+            None if np.isnan(bill.scaled_away) else Decimal(to_micros(bill.scaled_away)).scaleb(-6),
         )  # fmt: skip
     if split.beyond is not None and bool(np.any(split.beyond.occupied_s > max_gap_ms / 1000)):
         amount = float(split.beyond.parts_amount.sum())

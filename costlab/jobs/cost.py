@@ -73,11 +73,21 @@ def cost_table(
         method=share.method,
         across=share.across,
     )
-    _refuse_mixed(rows)
+    refuse_mixed(rows)
     shared = {"cost_idle": idle is not ShareIdle.NONE, "cost_shared": share != _UNSHARED}
     figures = [name for name in rows.column_names[2:] if shared.get(name, True)]
     ends = keyed(rows["key"], [*dimensions, *labels], names)
     return pa.table(ends | {name: rows[name] for name in figures})
+
+
+def unknown_labels(rows: pa.Table) -> list[str]:
+    """The labels among the columns of a cost table that no pod in it has."""
+    return [
+        name.removeprefix(LABEL)
+        for name in rows.column_names
+        if name.startswith(LABEL)
+        and all(value is None or value.startswith("(") for value in rows[name].to_pylist())
+    ]
 
 
 def currency_of(warehouse: Warehouse, window: Dates, filters: Filters) -> str | None:
@@ -116,7 +126,8 @@ def _exposed(label: str) -> str:
     return "label_" + plain_label(label.removeprefix(LABEL))
 
 
-def _refuse_mixed(rows: pa.Table) -> None:
+def refuse_mixed(rows: pa.Table) -> None:
+    """Raise ConfigError when an answer's `currency` names several."""
     found = sorted(set(rows["currency"].to_pylist()) - {None})
     if len(found) > 1:
         raise ConfigError(

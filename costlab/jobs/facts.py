@@ -13,7 +13,7 @@ from costlab.domain.errors import NoDay
 from costlab.domain.findings import Finding
 from costlab.domain.identity import PodKey, container_key
 from costlab.domain.signals import SIGNALS, Signal
-from costlab.domain.time import Day
+from costlab.domain.time import Day, Window
 from costlab.jobs import devices, usage
 from costlab.jobs.autoscalers import autoscalers_table
 from costlab.jobs.claims import Claim, claims_of
@@ -22,9 +22,9 @@ from costlab.jobs.coverage import coverage_of
 from costlab.jobs.energy import energy_of
 from costlab.jobs.energy_table import energy_table
 from costlab.jobs.gpu_profiles import profile_gpus
-from costlab.jobs.heard import hearing
+from costlab.jobs.heard import Hearing, hearing
 from costlab.jobs.lives import Life, pod_lives
-from costlab.jobs.machines import machines_of
+from costlab.jobs.machines import Machine, machines_of
 from costlab.jobs.network import networks, traffic_of
 from costlab.jobs.owners import Ownership, Registry, registry_of
 from costlab.jobs.pipelines import pipeline_run
@@ -91,70 +91,31 @@ def observe_day(
 
     Raises SourceError when the source fails, or gives nothing of a signal that a day cannot do without.
     """
+    window, gap_ms = day.window, settings.billing.max_gap_ms
     # With the margin that counters and holds need at the day's edges.
-    margin_ms = settings.billing.max_gap_ms
-    unread = unpriced_signals(settings)
-    signals = Reading(
-        source, day.window.widen(margin_ms, margin_ms), step, margin_ms, block_samples, unread=unread
-    )
+    span, unread = window.widen(gap_ms, gap_ms), unpriced_signals(settings)
+    signals = Reading(source, span, step, gap_ms, block_samples, unread=unread)
     heard = hearing(signals)
     _demand_needed(signals, day)
     _demand_ratios(signals, day)
     step("observe")
-    gap_ms, window = settings.billing.max_gap_ms, day.window
-    lives = pod_lives(signals, window, cluster, heard)
-    if not lives:
-        raise NoDay(
-            f"no pod occupied a node on {day}, although pods were told of around it",
-            "look at the day's kube_pod_info and kube_pod_status_phase; one at the edge of Prometheus' retention is lost",
-        )
-    stays = stays_of(signals, window, lives, heard, gap_ms)
-    sharing = sharing_of(signals, stays, charged(settings.device_resources))
-    machines = machines_of(signals, window, stays, sharing, gap_ms)
-    measured = usage.Measured(signals, lives, window)
-    claims = claims_of(signals, lives, measured.seen, sharing, gap_ms)
-    in_parts = tuple(asked_in_parts(signals, sharing))
-    restarts = restarts_of(signals, gap_ms)
-    container_usage, gpu_usage = room_of("container_usage"), room_of("gpu_usage")
-
-    used = usage.total(
-        _stored(measured.observed(gap_ms), container_usage, lambda some: _container_usage(some, cluster, day))
-    )
-    watched = devices.Watched(signals, lives, claims, window, cluster)
-    gpu_profiles = InMemory("gpu_profiles")
-    used_gpus = _stored(watched.usage(gap_ms), gpu_usage, lambda some: _gpu_usage(some, cluster, day))
-    gpus = devices.total(_stored(used_gpus, gpu_profiles, lambda some: profile_gpus(some, cluster, day)))
-    metered, gpu_kwh = energy_of(signals, lives, claims, sharing.resources, window, cluster, gap_ms)
-    registry = registry_of(signals, window)
-    ownership = Ownership(settings.owner.labels, settings.owner.namespaces)
-    whose = _whose(lives, claims, registry, ownership, settings)
-    mounted, traffic = claims_mounted(signals), None if unread else traffic_of(signals, lives, window, gap_ms)
-    volumes = volumes_of(signals, window, heard, gap_ms)
-    tables = {
-        "containers": _containers(claims, registry, whose, restarts, cluster, day),
-        "pods": pods_table(lives, _columns(whose, lives), mounted, networks(signals), traffic, cluster, day),
-        "volumes": observed_volumes(
-            volumes,
-            lives,
-            mounted,
-            lambda namespace: registry.team_of(namespace, ownership),
-            settings,
-            cluster,
-            day,
+    there = _there(signals, heard, settings, cluster, day)
+    used, gpus, tables = _used(signals, there, room_of, gap_ms, cluster, day)
+    volumes, mounted = volumes_of(signals, window, heard, gap_ms), claims_mounted(signals)
+    traffic = None if unread else traffic_of(signals, there.lives, window, gap_ms)
+    owned = _owned(signals, there, settings, window)
+    tables |= _inventory(signals, there, owned, gpus, settings, cluster, day)
+    tables |= {
+        "pods": pods_table(
+            there.lives, _columns(owned.whose, there.lives), mounted, networks(signals), traffic, cluster, day
         ),
-        "nodes": nodes_table(machines, settings, cluster, day),
-        "autoscalers": autoscalers_table(signals, cluster, day),
-        "container_usage": container_usage.rows(),
-        "gpu_usage": gpu_usage.rows(),
-        "gpu_profiles": ordered("gpu_profiles", gpu_profiles.rows()),
-        "gpus": _gpus(gpus.days, sharing, gpu_kwh, cluster, day),
+        "volumes": observed_volumes(volumes, there.lives, mounted, owned.team_of, settings, cluster, day),
     }
-    tables["energy"] = energy_table(metered, claims, tables["containers"], cluster, day)
-    shares = coverage_of(claims, used, gpus)
+    shares = coverage_of(there.claims, used, gpus)
     occupied = sum(whole for _, whole in shares.values())
     signals.read_rest()
-    findings = [*in_parts, *findings_of(signals, claims, used, sharing, heard, day, gap_ms)]
-    findings += findings_beside(signals, lives, mounted, volumes, traffic, window)
+    findings = [*there.in_parts, *findings_of(signals, there.claims, used, there.sharing, heard, day, gap_ms)]
+    findings += findings_beside(signals, there.lives, mounted, volumes, traffic, window)
     info = source.info()
     return Facts(
         tables=tables,
@@ -170,6 +131,96 @@ def observe_day(
         limits=info.limits,
         warnings=tuple(sorted(set(source.warnings))),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _There:
+    """Who was where and when, on which machines, and what they asked for.
+
+    measured: what tells of their usage. in_parts: findings of GPUs that were asked for in parts.
+    """
+
+    lives: list[Life]
+    machines: list[Machine]
+    sharing: Sharing
+    claims: list[Claim]
+    restarts: Restarts
+    measured: usage.Measured
+    in_parts: tuple[Finding, ...]
+
+
+def _there(signals: Reading, heard: Hearing, settings: Settings, cluster: str, day: Day) -> _There:
+    window, gap_ms = day.window, settings.billing.max_gap_ms
+    lives = pod_lives(signals, window, cluster, heard)
+    if not lives:
+        raise NoDay(
+            f"no pod occupied a node on {day}, although pods were told of around it",
+            "look at the day's kube_pod_info and kube_pod_status_phase; one at the edge of Prometheus' retention is lost",
+        )
+    stays = stays_of(signals, window, lives, heard, gap_ms)
+    sharing = sharing_of(signals, stays, charged(settings.device_resources))
+    machines = machines_of(signals, window, stays, sharing, gap_ms)
+    measured = usage.Measured(signals, lives, window)
+    claims = claims_of(signals, lives, measured.seen, sharing, gap_ms)
+    in_parts = tuple(asked_in_parts(signals, sharing))
+    return _There(lives, machines, sharing, claims, restarts_of(signals, gap_ms), measured, in_parts)
+
+
+def _used(
+    signals: Reading, there: _There, room_of: Callable[[str], RowRoom], gap_ms: int, cluster: str, day: Day
+) -> tuple[usage.Usage, devices.Devices, dict[str, DayRows]]:
+    """What containers and GPUs were seen to use: its sums, and its rows by table, put into their rooms on the way."""
+    container_usage, gpu_usage = room_of("container_usage"), room_of("gpu_usage")
+    gpu_profiles = InMemory("gpu_profiles")
+    observed = there.measured.observed(gap_ms)
+    used = usage.total(_stored(observed, container_usage, lambda some: _container_usage(some, cluster, day)))
+    watched = devices.Watched(signals, there.lives, there.claims, day.window, cluster)
+    used_gpus = _stored(watched.usage(gap_ms), gpu_usage, lambda some: _gpu_usage(some, cluster, day))
+    gpus = devices.total(_stored(used_gpus, gpu_profiles, lambda some: profile_gpus(some, cluster, day)))
+    rows = {"container_usage": container_usage.rows(), "gpu_usage": gpu_usage.rows()}
+    return used, gpus, rows | {"gpu_profiles": ordered("gpu_profiles", gpu_profiles.rows())}
+
+
+@dataclass(frozen=True, slots=True)
+class _Owned:
+    """Whose everything is: workload and owners of each pod by column, and the team of a namespace."""
+
+    registry: Registry
+    ownership: Ownership
+    whose: Mapping[PodKey, dict[str, str | None]]
+
+    def team_of(self, namespace: str) -> str:
+        return self.registry.team_of(namespace, self.ownership)
+
+
+def _owned(signals: Reading, there: _There, settings: Settings, window: Window) -> _Owned:
+    registry = registry_of(signals, window)
+    ownership = Ownership(settings.owner.labels, settings.owner.namespaces)
+    return _Owned(registry, ownership, _whose(there.lives, there.claims, registry, ownership, settings))
+
+
+def _inventory(
+    signals: Reading,
+    there: _There,
+    owned: _Owned,
+    gpus: devices.Devices,
+    settings: Settings,
+    cluster: str,
+    day: Day,
+) -> dict[str, DayRows]:
+    """Containers, nodes, GPUs and what they used of electricity, and autoscalers."""
+    gap_ms = settings.billing.max_gap_ms
+    metered, gpu_kwh = energy_of(
+        signals, there.lives, there.claims, there.sharing.resources, day.window, cluster, gap_ms
+    )
+    containers = _containers(there.claims, owned.registry, owned.whose, there.restarts, cluster, day)
+    return {
+        "containers": containers,
+        "nodes": nodes_table(there.machines, settings, cluster, day),
+        "autoscalers": autoscalers_table(signals, cluster, day),
+        "gpus": _gpus(gpus.days, there.sharing, gpu_kwh, cluster, day),
+        "energy": energy_table(metered, there.claims, containers, cluster, day),
+    }
 
 
 def _stored(several: Iterable[_Some], room: RowRoom, rows_of: Callable[[_Some], pa.Table]) -> Iterator[_Some]:

@@ -1,6 +1,7 @@
 """One day of one cluster: extract, compute, or both at once."""
 
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -118,10 +119,13 @@ def price(facts: Facts, settings: Settings, cluster: str, day: Day, bills: pa.Ta
     tables["nodes"] = nodes_table(machines_in(tables["nodes"]), settings, cluster, day, billed)
     tables["volumes"] = priced_volumes(tables["volumes"], settings)
     usage = usage_in(facts.tables, day)
-    charges, remarks = charge_day(tables, facts.tables["gpu_usage"], usage, settings, cluster, day)
+    # At the same time: each has parts in which the other would leave processors idle.
+    with ThreadPoolExecutor(1) as beside:
+        profiles = beside.submit(profile_day, tables["containers"], usage, cluster, day)
+        charges, remarks = charge_day(tables, facts.tables["gpu_usage"], usage, settings, cluster, day)
     tables |= {
         "charges": charges,
-        "profiles": profile_day(tables["containers"], usage, cluster, day),
+        "profiles": profiles.result(),
         "findings": findings_table([*facts.findings, *remarks], cluster, day),
     }
     check(tables)

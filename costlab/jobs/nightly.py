@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from costlab.config.settings import Cluster, Settings
-from costlab.domain.errors import CostlabError, ReconcileError, SourceError
+from costlab.domain.errors import ConfigError, CostlabError, ReconcileError, SourceError
 from costlab.domain.time import Day, day_of, days_between, milliseconds
 from costlab.jobs.measure import measure_day, refuse_open
 from costlab.jobs.outcome import Outcome
-from costlab.jobs.report import reported, write_report
+from costlab.jobs.report import clear_reports, reported, write_report
 from costlab.jobs.rightsizing.recommend import recommend_day
 from costlab.publish.files import make_room
 from costlab.sources import Source
@@ -51,11 +51,13 @@ def nightly(
     lake = Lake.create(settings.lake, settings.timezone)
     with lake.locked():
         sweep(settings.lake, milliseconds(now))
+        today = day_of(now, settings.timezone).date
         night = _Night(settings, asked, lake, milliseconds(now), source_of, say, step)
         clusters = settings.chosen()
         tasks = {cluster.id: _tasks(lake, settings, cluster.id, asked, now) for cluster in clusters}
         night.count = sum(map(len, tasks.values()))
         for cluster in clusters:
+            night.clear(cluster, settings.report.kept_since(today))
             night.spend(cluster, tasks[cluster.id])
         return night.outcome()
 
@@ -76,12 +78,19 @@ def due(lake: Lake, settings: Settings, cluster: str, asked: Asked, now: datetim
 
 
 def unreported(lake: Lake, settings: Settings, cluster: str, asked: Asked, now: datetime) -> tuple[Day, ...]:
-    """The days within the same reach that are whole and have no report, oldest first: a night broke off before it."""
+    """The days within the same reach that are whole and have no report, oldest first: a night broke off before it.
+
+    Those whose reports are not kept any more are none of them.
+    """
     if asked.date or asked.force:
         return ()
     held, out = lake.days(cluster), settings.report.out
     whole = {day for day, state in held.items() if state in READABLE}
-    days = _within_reach(held, settings, asked, now)
+    days, kept = (
+        _within_reach(held, settings, asked, now),
+        settings.report.kept_since(day_of(now, settings.timezone).date),
+    )
+    whole = {day for day in whole if day >= kept}
     return tuple(day for day in days if day.date in whole and not reported(out, cluster, day))
 
 
@@ -142,6 +151,16 @@ class _Night:
                 return
             self.days["in the lake"].append(name)
             self.worst = outcome if outcome.exit_code >= self.worst.exit_code else self.worst
+
+    def clear(self, cluster: Cluster, before: date) -> None:
+        """Remove old reports first, so that those of old days which this night makes are there until the next."""
+        try:
+            gone = clear_reports(self.settings.report.out, cluster.id, before)
+        except ConfigError as fault:  # what is too much there is no reason to measure nothing
+            self.say(f"{cluster.id}: {fault.message}")
+            return
+        if gone:
+            self.say(f"{cluster.id}: removed the reports of {_listed(gone)}, as report.keep says")
 
     def outcome(self) -> Outcome:
         """The gravest outcome. Raises what `nightly` does."""

@@ -7,10 +7,10 @@ from typing import TypeAlias
 import numpy as np
 import pyarrow as pa
 
+from costlab.core import kernels
 from costlab.core.kernels import Brief, Ints, Singles
 from costlab.domain.time import Day
 from costlab.domain.units import Resource
-from costlab.jobs.columns import milliseconds_of
 from costlab.store.rows import DayRows, batches
 
 _SPAN = ("container_key", "ts", "dt_s")
@@ -68,9 +68,8 @@ def _observed(rows: DayRows, columns: Mapping[Resource, str], zero_ms: int) -> O
     keys, offsets, filled = [np.empty(0, np.int64)], [np.empty(0, np.int64)], 0
     for batch in batches(rows, (*_SPAN, *columns.values())):
         here = slice(filled, filled + batch.num_rows)
-        begin_ms = milliseconds_of(batch.column("ts")) - zero_ms
-        start_ms[here] = begin_ms
-        end_ms[here] = begin_ms + np.rint(batch.column("dt_s").to_numpy().astype(np.float64) * 1000)
+        at_us = batch.column("ts").cast(pa.int64()).to_numpy()
+        kernels.lay(at_us, batch.column("dt_s").to_numpy(), zero_ms, start_ms[here], end_ms[here])
         for resource, column in columns.items():
             usage[resource][here] = batch.column(column).to_numpy()
         key = batch.column("container_key").to_numpy()

@@ -1,13 +1,19 @@
 """Write the daily report of one cluster: HTML, Markdown and CSV, from named queries over the lake."""
 
 import re
+from datetime import date
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from costlab.config.settings import Settings
+from costlab.domain.dates import Dates
 from costlab.domain.errors import ConfigError
 from costlab.domain.time import Day
-from costlab.publish.files import put
+from costlab.jobs.asked import Filters
+from costlab.jobs.consumption import energy_used
+from costlab.publish.files import put, take_away
 from costlab.render.html import report_html
 from costlab.render.page import build
 from costlab.render.text import report_markdown, rows_csv
@@ -45,6 +51,7 @@ DOWNLOADS = {
     "savings": ("changes worth making", "changes.csv"),
     "unused_workloads": ("paid for and not used", "unused.csv"),
     "idle_gpus": ("idle GPUs", "idle-gpus.csv"),
+    "energy_use": ("energy", "energy.csv"),
     "day_findings": ("findings", "findings.csv"),
     "daily_costs": (f"{DAYS} days", "days.csv"),
 }
@@ -60,7 +67,7 @@ def write_report(lake: Lake, settings: Settings, cluster_id: str, day: Day, out:
     Each file is replaced as a whole; a second run on the same lake changes no byte. Raises ConfigError when the day
     is not in the lake or the folder cannot be written.
     """
-    files = render_report(Warehouse.over(lake), settings.prices.currency, cluster_id, day)
+    files = render_report(Warehouse.over(lake), settings, cluster_id, day)
     home = out / cluster_id
     others = home.iterdir() if home.exists() else ()
     latest = not any(_DATE.fullmatch(other.name) and other.name > str(day) for other in others)
@@ -75,20 +82,41 @@ def reported(out: Path, cluster_id: str, day: Day) -> bool:
     return all((out / cluster_id / str(day) / name).is_file() for name in FILES)
 
 
-def render_report(warehouse: Warehouse, currency: str, cluster_id: str, day: Day) -> dict[str, bytes]:
-    """The report's files by name; `currency` is that of a day without any charge."""
-    answers: dict[str, list[dict[str, Any]]] = {}
-    columns: dict[str, list[str]] = {}
-    for name, extra in QUESTIONS.items():
-        table = warehouse.query(name, cluster=cluster_id, day=str(day), **extra)
-        answers[name], columns[name] = table.to_pylist(), table.column_names
+def clear_reports(out: Path, cluster_id: str, before: date) -> list[str]:
+    """Remove the files of the reports of earlier days, and nothing else; those days, oldest first.
+
+    Raises ConfigError when one cannot be removed.
+    """
+    home = out / cluster_id
+    days = (
+        sorted(entry.name for entry in home.iterdir() if _DATE.fullmatch(entry.name)) if home.is_dir() else ()
+    )
+    return [day for day in days if day < before.isoformat() and take_away(home / day, FILES)]
+
+
+def asked(warehouse: Warehouse, settings: Settings, cluster_id: str, day: Day) -> dict[str, pa.Table]:
+    """What the report is made of, by query."""
+    answers = {
+        name: warehouse.query(name, cluster=cluster_id, day=str(day), **extra)
+        for name, extra in QUESTIONS.items()
+    }
+    whole = Dates(day.date, day.next.date)
+    answers["energy_use"] = energy_used(warehouse, settings, ["team"], whole, Filters(cluster_id))
+    return answers
+
+
+def render_report(warehouse: Warehouse, settings: Settings, cluster_id: str, day: Day) -> dict[str, bytes]:
+    """The report's files by name. Raises ConfigError when the day is not in the lake."""
+    tables = asked(warehouse, settings, cluster_id, day)
+    answers: dict[str, list[dict[str, Any]]] = {name: table.to_pylist() for name, table in tables.items()}
     if not answers["headline"]:
         raise ConfigError(
             f"{day} of cluster {cluster_id} is not in the lake",
             f"measure it first: costlab nightly --date {day}",
         )
-    report = build(answers, currency, (("Markdown", "report.md"), *DOWNLOADS.values()))
+    currency, electricity = settings.prices.currency, settings.electricity(cluster_id)
+    report = build(answers, currency, (("Markdown", "report.md"), *DOWNLOADS.values()), electricity)
     files = {"index.html": report_html(report), "report.md": report_markdown(report)}
     for name, (_, file) in DOWNLOADS.items():
-        files[file] = rows_csv(columns[name], answers[name])
+        files[file] = rows_csv(tables[name].column_names, answers[name])
     return files

@@ -1,6 +1,6 @@
 """Files that people read: each is replaced as a whole, and left alone when nothing in it changed."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -28,6 +28,25 @@ def make_room(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         with TemporaryFile(dir=folder):
             pass
+
+
+def take_away(folder: Path, names: Iterable[str]) -> bool:
+    """Remove the files of these names, and the folder once it is empty; whether there was any. Links stay, and what is behind.
+
+    Raises ConfigError when one cannot be removed.
+    """
+    there = [] if folder.is_symlink() else [folder / name for name in names if (folder / name).is_file()]
+    try:
+        for path in there:
+            path.unlink()
+        if there and not any(folder.iterdir()):
+            folder.rmdir()
+    except OSError as error:
+        raise ConfigError(
+            f"the old report in {folder} cannot be removed: {error.strerror}",
+            "remove it by hand, or keep it: report.keep",
+        ) from error
+    return bool(there)
 
 
 @contextmanager

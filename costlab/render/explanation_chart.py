@@ -3,7 +3,6 @@
 import io
 from collections.abc import Sequence
 from datetime import date
-from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -12,18 +11,9 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from costlab.domain.units import GIB, Resource
 from costlab.render import advice_words, figures
-from costlab.render.charts import COLOUR, STYLE
 from costlab.render.explanation import Explanation
+from costlab.render.paper import LIGHT, ON_PAPER
 
-# The page's light colours (reports/templates/report.css): a file of its own has no page to follow.
-_LIGHT = {
-    "used": "#2f5d8c", "unused": "#e08a1e", "idle": "#b9c7d6", "text": "#1b2430", "muted": "#5d6875", "rule": "#e2e6eb",
-    "paper": "#ffffff",
-}  # fmt: skip
-_SHOWN = {COLOUR[name]: colour for name, colour in _LIGHT.items()}
-_STYLE: dict[Any, Any] = {
-    name: _SHOWN.get(value, value) if isinstance(value, str) else value for name, value in STYLE.items()
-}
 _VIOLATION = "#b3261e"
 _WIDTH, _HEIGHT = 8.4, 3.1  # inches, of one container's resource
 _GAP = 0.055  # of the height, between labels at the right edge
@@ -31,14 +21,14 @@ _GAP = 0.055  # of the height, between labels at the right edge
 
 def drawn(explanations: Sequence[Explanation], form: str) -> bytes:
     """The figure as svg or png, a panel for each container and resource; the same bytes every time."""
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(ON_PAPER):
         figure = Figure(figsize=(_WIDTH, _HEIGHT * len(explanations)), layout="constrained")
         panels = figure.subplots(len(explanations), squeeze=False)[:, 0]
         for axes, explained in zip(panels, explanations, strict=True):
             _panel(axes, explained)
         out = io.BytesIO()
         metadata = {"Date": None, "Creator": None} if form == "svg" else {"Software": None}
-        figure.savefig(out, format=form, dpi=150, metadata=metadata, facecolor=_LIGHT["paper"])
+        figure.savefig(out, format=form, dpi=150, metadata=metadata, facecolor=LIGHT["paper"])
     return out.getvalue()
 
 
@@ -56,7 +46,7 @@ def _panel(axes: Axes, explained: Explanation) -> None:
     _label(axes, lines, top, explained.row["resource"], scale)
     if not explained.days:
         axes.text(
-            0.5, 0.5, "no usage was observed", transform=axes.transAxes, ha="center", color=_LIGHT["muted"]
+            0.5, 0.5, "no usage was observed", transform=axes.transAxes, ha="center", color=LIGHT["muted"]
         )
         axes.set_xticks([])
     axes.yaxis.set_major_locator(MaxNLocator(nbins=4, steps=[1, 2, 2.5, 5, 10]))
@@ -85,14 +75,14 @@ def _usage(axes: Axes, explained: Explanation, scale: int) -> None:
         heights = [max(0.0, (getattr(day, high) - getattr(day, low)) / scale) for day in days]
         axes.bar(
             [day.date.toordinal() for day in days], heights, bottom=bottoms, width=0.8,
-            color=_LIGHT[colour], alpha=alpha, linewidth=0, label=name,
+            color=LIGHT[colour], alpha=alpha, linewidth=0, label=name,
         )  # fmt: skip
     if explained.peaks:
         # A day stands at its noon, an hour at its half.
         at = [when.toordinal() + (when.hour + 0.5) / 24 - 0.5 for when, _ in explained.peaks]
         axes.plot(
             at, [value / scale for _, value in explained.peaks],
-            color=_LIGHT["text"], linewidth=0.8, label="hourly maximum",
+            color=LIGHT["text"], linewidth=0.8, label="hourly maximum",
         )  # fmt: skip
     if explained.days:
         first, last = explained.days[0].date.toordinal(), explained.days[-1].date.toordinal()
@@ -120,12 +110,12 @@ def _label(axes: Axes, lines: list[tuple[str, float, str]], top: float, resource
         if value <= top:
             style = (0, (5, 3)) if name == "limit" else "solid"
             axes.axhline(
-                value, color=_LIGHT[colour], linewidth=2 if name == "proposal" else 1.4, linestyle=style
+                value, color=LIGHT[colour], linewidth=2 if name == "proposal" else 1.4, linestyle=style
             )
         place = max(min(value, top) / top, free)
         free = place + _GAP * 1.5
         words = advice_words.amount(value * scale, resource)
         axes.text(
             1.01, place, f"{name} {words}{'' if value <= top else ' ↑'}", transform=axes.transAxes, va="center",
-            fontsize=9.5, color=_LIGHT[colour], fontweight="bold" if name == "proposal" else "normal",
+            fontsize=9.5, color=LIGHT[colour], fontweight="bold" if name == "proposal" else "normal",
         )  # fmt: skip

@@ -5,18 +5,27 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from costlab.render import changes, devices, evidence, figures, owners, quality, trends, wording
+from costlab.config.settings import Energy
+from costlab.render import changes, devices, energy, evidence, figures, owners, quality, trends, wording
 from costlab.render.context import Part, Report, Split, Tile
 from costlab.render.names import named, visible
 
 Row = dict[str, Any]
 Answers = Mapping[str, list[Row]]
 
+_OF_THE_WORLD = Energy()
 
-def build(answers: Answers, currency: str, downloads: tuple[tuple[str, str], ...] = ()) -> Report:
+
+def build(
+    answers: Answers,
+    currency: str,
+    downloads: tuple[tuple[str, str], ...] = (),
+    electricity: Energy = _OF_THE_WORLD,
+) -> Report:
     """The page for the rows that the named queries gave: headline, daily_costs, teams and so on, by query name.
 
-    currency: of a day without any charge. downloads: (title, file name) of what lies beside the report.
+    currency: of a day without any charge. downloads: (title, file name) of what lies beside the report. electricity: the
+    cluster's.
     `headline` and `day_run` have one row each.
     """
     day = _day_cost(answers["headline"][0], currency, capacity_known=quality.capacity_known(answers))
@@ -40,6 +49,7 @@ def build(answers: Answers, currency: str, downloads: tuple[tuple[str, str], ...
             owners.unused(answers["unused_workloads"], day.currency),
             devices.models(answers["gpu_models"], day),
             devices.idle(answers["idle_gpus"], day.currency),
+            energy.energy(answers["energy_use"], electricity),
             evidence.findings(answers["day_findings"], day.currency),
             evidence.reconciliation(answers["reconciliation"], day.currency),
             evidence.signals(answers["day_signals"]),

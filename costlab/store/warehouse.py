@@ -20,12 +20,14 @@ from costlab.store.reading import connect, interruptible, name, readable, select
 from costlab.store.schema import empty
 
 _ROWS_AT_ONCE = 65_536
+# A line of a header, and what of it stands indented on the next ones.
+_SAID = re.compile(r"^(grain|inputs|units): (.+(?:\n +.+)*)$", re.MULTILINE)
 FOLDERS = ("staging", "marts", "exports", "checks")
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A named query: its folder, its text, and what its header says. params: the names after $."""
+    """A named query: its folder, its text, and what its header says. params: the names after $; notes: may be empty."""
 
     name: str
     folder: str
@@ -35,6 +37,7 @@ class Query:
     inputs: tuple[str, ...]
     params: frozenset[str]
     units: str
+    notes: str
 
 
 class Warehouse:
@@ -85,13 +88,24 @@ class Warehouse:
             return self._connection.sql(query.text, params=params).to_arrow_reader(_ROWS_AT_ONCE)
 
     def sql(self, statement: str, params: Mapping[str, Any] | None = None) -> pa.Table:
-        """The rows of a SELECT; of a statement without rows, an empty table.
+        """The rows of a SELECT, or of what tells about one: EXPLAIN, DESCRIBE, SHOW, SUMMARIZE.
 
-        Raises ConfigError, with what DuckDB says, when it cannot be run.
+        Raises ConfigError, with what DuckDB says, when it cannot be run, and for a statement that does anything else.
         """
         with _told():
+            _refuse_changes(statement)
             relation: Any = self._connection.sql(statement, params=dict(params) if params else None)
             return pa.table({}) if relation is None else relation.to_arrow_table()
+
+
+def _refuse_changes(statement: str) -> None:
+    """A view that is gone, or hidden by another, would be missed by the next question."""
+    for each in duckdb.extract_statements(statement):
+        if each.type not in (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN):
+            raise ConfigError(
+                f"SQL: {each.type.name} is no question",
+                "a lake is only read: write a SELECT, with its steps in WITH",
+            )
 
 
 @contextmanager
@@ -140,7 +154,10 @@ def _fitting(wanted: str, params: Mapping[str, Any]) -> Query:
 def _read(file: Path) -> Query:
     sql = file.read_text()
     header = sql.partition("*/")[0]
-    said = dict(re.findall(r"^(grain|inputs|units): (.+)$", header, flags=re.MULTILINE))
+    said = dict(_SAID.findall(header))
+    notes = header.splitlines()[1:]
+    while notes and (_SAID.match(notes[0]) or notes[0].startswith((" ", "params: "))):
+        notes = notes[1:]
     return Query(
         name=file.stem,
         folder=file.parent.name,
@@ -149,5 +166,6 @@ def _read(file: Path) -> Query:
         grain=said["grain"],
         inputs=tuple(part.strip() for part in said["inputs"].split(",")),
         params=frozenset(param for s in duckdb.extract_statements(sql) for param in s.named_parameters),
-        units=said["units"],
+        units=" ".join(said["units"].split()),
+        notes="\n".join(notes).strip(),
     )

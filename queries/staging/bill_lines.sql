@@ -2,7 +2,7 @@
 grain: cluster, date, line of `bills`, node (null: no node of the day)
 inputs: bills, nodes
 params: none
-units: cost in currency, shares of a line add up to it; billed_hours in h
+units: cost in currency, shares of a line add up to it
 A line is a node's when its resource id, the id's last part or the resource's name is the node's provider id, the last
 part of that, the scale set of that, or the node's name. A line of several nodes is shared by their time. Usage,
 purchases and adjustments are what a node costs; tax and credits are no node's. `covered` is the time of the day that
@@ -190,7 +190,6 @@ select
     shared.provider_id,
     shared.covered_start,
     shared.covered_end,
-    cast(shared.billed_ms as double) / 3600000.0 as billed_hours,
     case
         when shared.node is not null then 'node'
         when lines.category = 'Tax' then 'tax'

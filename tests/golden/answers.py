@@ -8,8 +8,9 @@ import pyarrow as pa
 from hostile import HOSTILE
 from world import CLUSTER, FIRST_DAY, LAST_DAY, WORK, Work, world
 
+from costlab.config.settings import Settings
 from costlab.domain.time import Day
-from costlab.jobs.report import QUESTIONS, render_report
+from costlab.jobs.report import asked, render_report
 from costlab.store.warehouse import Warehouse
 
 # Each hostile name is a team, a namespace, a workload and a class of its own; all of them are cheap.
@@ -43,16 +44,14 @@ def tables(*, hostile: bool = False) -> dict[str, pa.Table]:
 @cache
 def files(*, hostile: bool = False) -> dict[str, bytes]:
     """The report of the last day, by file name."""
-    return render_report(Warehouse.over_tables(tables(hostile=hostile)), "USD", CLUSTER, Day(LAST_DAY))
+    return render_report(Warehouse.over_tables(tables(hostile=hostile)), Settings(), CLUSTER, Day(LAST_DAY))
 
 
 def answers(*, hostile: bool = False) -> dict[str, list[dict[str, Any]]]:
     """The rows behind it, by query."""
     warehouse = Warehouse.over_tables(tables(hostile=hostile))
-    return {
-        name: warehouse.query(name, cluster=CLUSTER, day=str(LAST_DAY), **extra).to_pylist()
-        for name, extra in QUESTIONS.items()
-    }
+    tables_of = asked(warehouse, Settings(), CLUSTER, Day(LAST_DAY))
+    return {name: table.to_pylist() for name, table in tables_of.items()}
 
 
 __all__ = ["CLUSTER", "FIRST_DAY", "HOSTILE", "LAST_DAY", "answers", "files", "tables"]

@@ -169,9 +169,25 @@ def _add_day(rows: Rows, day: date, work: tuple[Work, ...]) -> None:
         if node.billed_hours["cpu"] or (node.name == STUCK and day > LAST_DAY - timedelta(days=9)):
             node.close(rows, part, day, rng)
     _beside(rows, part, day)
+    _meter(rows, part)
     if day == LAST_DAY:
         _advise(rows["advice"], part, work)
     _add_run(rows, part, coverage)
+
+
+def _meter(rows: Rows, part: dict[str, Any]) -> None:
+    """What the day's GPUs used: 60 W each, and 300 W more while they are busy; that of idle ones is nobody's."""
+    owner = ("namespace", "workload_kind", "workload", "pod", "pod_uid", "container", "team", "class")
+    for row in rows["charges"]:
+        if row["date"] == part["date"] and row["resource"] == "gpu" and row["kind"] != "system":
+            held = row["kind"] == "workload"
+            busy = float(row["cost_used"] / row["cost"]) if held else 0.0
+            kwh = round((0.06 + 0.3 * busy) * row["billed_quantity"], 3)
+            whose = {name: row[name] for name in owner} if held else {}
+            seen = {"occupied_hours": row["billed_quantity"], "coverage": row["coverage"]} if held else {}
+            rows["energy"].append(
+                {**part, **whose, **seen, "source": "gpu", "node": row["node"], "energy_kwh": kwh}
+            )
 
 
 def _beside(rows: Rows, part: dict[str, Any], day: date) -> None:

@@ -31,7 +31,7 @@ COMMANDS = sorted(
 )
 
 
-@pytest.mark.parametrize("name", ["tables", "exporters"])
+@pytest.mark.parametrize("name", ["tables", "queries", "exporters"])
 def test_a_page_that_is_made_from_the_code_is_as_the_code_makes_it(name: str) -> None:
     made = runpy.run_path(str(ROOT / f"scripts/{name}_page.py"))["page"]()
     assert (ROOT / f"docs/{name}.md").read_text() == made, "scripts/docs writes it"

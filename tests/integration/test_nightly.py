@@ -23,8 +23,9 @@ from costlab.domain.errors import (
 from costlab.domain.signals import Series, Signal, join_series, no_series
 from costlab.domain.time import HOUR_MS, Day, Window, milliseconds
 from costlab.jobs.measure import compute_day, extract_day, measure_day, refuse_open
-from costlab.jobs.nightly import Asked, nightly
+from costlab.jobs.nightly import Asked, nightly, unreported
 from costlab.jobs.outcome import Outcome
+from costlab.jobs.report import FILES
 from costlab.sources import Source
 from costlab.sources.prometheus.source import PrometheusSource
 from costlab.sources.synthetic import SyntheticCluster, SyntheticSource
@@ -406,6 +407,40 @@ def test_a_report_that_failed_is_due_and_the_day_is_not_measured_again(
     page.with_name("teams.csv").unlink()
     assert night(settings, no_source, Asked())[0].line == outcome.line
     assert night(settings, no_source, Asked())[0].line == "nothing was due"
+    page.unlink()
+    kept, later = Lake.open(settings.lake), datetime(2026, 11, 24, 3, tzinfo=UTC)
+    asked = [unreported(kept, keeping_reports(settings, n), CLUSTER, Asked(), later) for n in (4, 3)]
+    assert asked == [(day,), ()]
+
+
+def test_old_reports_go_and_nothing_else(tmp_path: Path) -> None:
+    settings = keeping_reports(settings_in(tmp_path), 3)
+    home = settings.report.out / CLUSTER
+    kept = [home / f"2026-11-{date}" / "index.html" for date in (18, 19)]
+    kept += [home / name / "index.html" for name in ("latest", "2026-11", "2026-11-01.old")]
+    kept += [home / "2026-11-02" / "notes.md", home.parent / "other" / "2026-11-02" / "index.html"]
+    old = [home / f"2026-11-{date}" / name for date in ("02", "17") for name in FILES]
+    for path in (*kept, *old):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("x")
+    (home / "2026-11-03").symlink_to(home / "2026-11-18")
+
+    def clear() -> list[str]:
+        said: list[str] = []
+        with pytest.raises(ConfigError, match="token"):
+            night(settings, no_source, Asked(), said)
+        return said
+
+    assert clear() == [f"{CLUSTER}: removed the reports of 2026-11-02, 2026-11-17, as report.keep says"]
+    assert [path for path in old if path.exists()] == []
+    assert all(path.read_text() == "x" for path in kept)
+    assert not (home / "2026-11-17").exists()
+    assert clear() == []
+
+
+def keeping_reports(settings: Settings, days: int) -> Settings:
+    kept = settings.report.model_copy(update={"keep_ms": days * 24 * HOUR_MS})
+    return settings.model_copy(update={"report": kept})
 
 
 def test_nothing_is_read_for_a_report_that_cannot_be_written(day: Day, tmp_path: Path) -> None:

@@ -154,6 +154,16 @@ def test_align(a: tuple[Ints, Ints, Floats, Ints], b: tuple[Ints, Ints, Floats, 
     same(kernels.align(*arguments), reference.align(*arguments))
 
 
+@given(st.lists(st.tuples(st.integers(-(2**40), 2**40), st.floats(0, 90_000, width=32))))
+def test_lay(stretches: list[tuple[int, float]]) -> None:
+    at_us = np.array([at for at, _ in stretches], np.int64)
+    lasted_s = np.array([lasted for _, lasted in stretches], np.float32)
+    ours, theirs = np.empty((2, len(at_us)), np.int32), np.empty((2, len(at_us)), np.int32)
+    kernels.lay(at_us, lasted_s, -7, *ours)
+    reference.lay(at_us, lasted_s, -7, *theirs)
+    same(ours, theirs)
+
+
 @given(stretches(1, disjoint=False), st.integers(-100, 200), st.integers(-50, 250), st.integers(0, 200))
 def test_spread(
     intervals: tuple[Ints, Ints, Floats, Ints], start_s: int, begin_s: int, length_s: int
@@ -163,8 +173,7 @@ def test_spread(
     within_ms = max(begin_s, start_s) * 1000, min(begin_s + length_s, start_s + 240) * 1000
     arguments = (-7, start_ms, end_ms, values, 0.5, first, last, *within_ms, *grid_ms)
     ours, theirs = (np.zeros(4), np.zeros(4)), (np.zeros(4), np.zeros(4))
-    kernels.spread(*arguments, *ours)
-    reference.spread(*arguments, *theirs)
+    assert kernels.spread(*arguments, *ours) == reference.spread(*arguments, *theirs)
     same(ours, theirs)
 
 

@@ -41,6 +41,13 @@ OF_QUERIES = {
     "energy_use": OF_ENERGY,
     "requested_days": OF_PAST,
     "observed_usage": OF_PAST,
+    "what_if": {
+        **{name: OF_COSTS[name] for name in ("cluster", "start", "until", "by")},
+        **dict.fromkeys(("cpu_core_hour", "memory_gib_hour", "storage_gib_hour", "gpu_hour"), ""),
+        "gpu_models": "{}",
+    },
+    "gpu_hours": OF_PAST,
+    "workload_hours": {**OF_PAST, "workload": ""},
 }
 
 
@@ -93,6 +100,7 @@ def test_a_query_answers_on_an_empty_lake(file: Path, tmp_path: Path) -> None:
         "month_costs": 31 + 22,
         "costs": 1,
         "energy_use": 1,
+        "what_if": 1,
     }  # days of a calendar; a total
     assert answer.num_rows == always.get(file.stem, 0)
 

@@ -123,6 +123,12 @@ def test_a_node_costs_what_its_bill_says_to_the_micro_unit(books: Callable[..., 
     assert total["difference_cost"] == total["billed_cost"] - total["charged_cost"]
 
 
+def test_a_total_may_have_a_digit_more_than_its_lines(books: Callable[..., Books]) -> None:
+    cluster = books({"n1": AWS})
+    told = cluster.imported(line("i-0abc", "999"), line("i-0abc", "999", "2026-11-21T00", "2026-11-22T00"))
+    assert told[-1]["billed_cost"] == Decimal(1998)
+
+
 def test_a_bill_that_is_over_a_part_of_the_day_prices_that_part(books: Callable[..., Books]) -> None:
     # Of the lake's 20 November, from 23:00 UTC on the 19th, the bill has what is after midnight UTC.
     cluster = books({"n1": AWS}, timezone="Europe/Berlin")

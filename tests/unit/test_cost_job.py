@@ -132,6 +132,22 @@ def changed(**columns: Callable[[int], Sequence[str | None]]) -> Warehouse:
     return Warehouse.over_tables({"charges": conform("charges", arrays)})
 
 
+@pytest.mark.parametrize("by", ["node", "pod"])
+def test_namesakes_of_several_clusters_are_not_added_up(by: str) -> None:
+    twins = changed(cluster=lambda count: ["a", "b"] * (count // 2) + ["a"] * (count % 2))
+    rows = cost_table(twins, [by], WEEK, EVERYTHING).to_pylist()[:-1]
+    key = ["cluster", *(["namespace"] if by == "pod" else []), by]
+    truth: dict[tuple[str, ...], Decimal] = {}
+    for row in twins.sql("select cluster, namespace, pod, node, cost from charges").to_pylist():
+        named = tuple(row[name] for name in key)
+        if row[by] is not None:
+            truth[named] = truth.get(named, Decimal(0)) + row["cost"]
+    assert truth == {
+        tuple(row[name] for name in key): row["cost"] for row in rows if not row[by].startswith("(")
+    }
+    assert len({named[1:] for named in truth}) < len(truth)
+
+
 def test_two_currencies_do_not_add_up() -> None:
     mixed = changed(currency=lambda count: ["EUR"] + ["USD"] * (count - 1))
     with pytest.raises(ConfigError, match="holds EUR and USD, which do not add up"):

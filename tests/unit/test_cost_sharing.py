@@ -179,8 +179,8 @@ def test_opencost_by_controller(opencost: Warehouse) -> None:  # case 4
 
 def test_opencost_idle_by_node(opencost: Warehouse) -> None:  # case 21
     found = {key: cost for key, cost in costs(opencost, "node,kind").items() if key.endswith("/idle")}
-    expected = {"c1nodes/idle": 20, "node1/idle": 10 / 3, "node2/idle": 10 / 3, "node3/idle": 10 / 3}
-    assert_costs(found, expected)
+    of_two = {f"cluster2/node{n}/idle": 10 / 3 for n in (1, 2, 3)}
+    assert_costs(found, {"cluster1/c1nodes/idle": 20, **of_two})
 
 
 IDLE = ShareIdle.COST
@@ -273,10 +273,20 @@ def test_idle_that_nobody_can_bear_stays(idle: ShareIdle) -> None:
     assert_costs(found, {"ns": 11 - stays, "(idle)": stays})
 
 
-def test_koku_unallocated_by_slice_hours() -> None:  # cases 46 and 47
+@pytest.mark.parametrize(
+    ("unallocated", "parts"),
+    [
+        pytest.param("1000", (444.4444, 333.3333, 222.2222), id="46"),
+        pytest.param("29.761905", (13.2275, 9.9206, 6.6138), id="44"),
+    ],
+)
+def test_koku_unallocated_by_slice_hours(unallocated: str, parts: tuple[float, ...]) -> None:
     rows = [charge(str(hours), namespace=f"p{hours}", resource="gpu") for hours in (8, 6, 4)]
-    shared = costs(lake([*rows, charge("1000", kind="idle", resource="gpu")]), "namespace", idle=IDLE)
-    assert_costs(shared, {"p8": 8 + 444.4444, "p6": 6 + 333.3333, "p4": 4 + 222.2222})
+    shared = costs(lake([*rows, charge(unallocated, kind="idle", resource="gpu")]), "namespace", idle=IDLE)
+    assert_costs(shared, {f"p{hours}": hours + part for hours, part in zip((8, 6, 4), parts, strict=True)})
+
+
+def test_koku_a_workers_unallocated_cost() -> None:  # case 47
     projects = [charge("25", namespace="a"), charge("75", namespace="b"), charge("100", namespace="worker")]
     table = cost_table(
         lake(projects), ["namespace"], WINDOW, Filters(), share=Share(namespaces=("worker",))

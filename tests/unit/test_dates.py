@@ -1,14 +1,14 @@
 """Dates and windows as people type them, in the lake's time zone."""
 
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from costlab.cli.dates import parse_day, parse_window
-from costlab.domain.dates import Dates
+from costlab.domain.dates import Dates, parse_day, parse_window, windows_of
 from costlab.domain.errors import ConfigError
 
 NOW = datetime(2026, 11, 22, 23, 30, tzinfo=UTC)  # the 23rd in Berlin
@@ -53,6 +53,13 @@ def test_a_month_holds_its_own_days_and_no_other(year: int, month: int) -> None:
         (day.year, day.month) == (year, month) for day in (window.start, window.end - timedelta(days=1))
     )
     assert (window.start.day, window.end.day) == (1, 1)
+
+
+@given(st.sets(st.dates(date(2026, 10, 25), date(2026, 12, 5))).map(sorted))
+def test_windows_of_days_hold_these_days_and_no_others(days: list[date]) -> None:
+    windows = [parse_window(text, NOW, "UTC") for text in windows_of(days)]
+    assert [window.start + timedelta(days=n) for window in windows for n in range(len(window))] == days
+    assert all(ours.end < theirs.start for ours, theirs in pairwise(windows)), "neighbours are one window"
 
 
 def test_the_zone_decides_what_today_is() -> None:

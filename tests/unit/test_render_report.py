@@ -275,7 +275,7 @@ def test_an_empty_day_is_a_page_too(rows: dict[str, list[dict[str, Any]]]) -> No
         for key, value in rows["headline"][0].items()
     }
     head |= {"total_cost": Decimal(0), **{f"{part}_cost": Decimal(0) for part in Part}}
-    few = {"headline", "daily_costs", "month_costs", "day_run"}
+    few = {"headline", "daily_costs", "month_costs", "day_run", "energy_use"}
     bare = {name: rows[name] if name in few else [] for name in rows} | {"headline": [head]}
     report = build(bare, "EUR")
     assert report.tiles[0].value == "€0.00"

@@ -131,6 +131,16 @@ def test_kubecost_divides_by_the_utilisation_that_is_wanted(
     assert np.isnan(advised.cpu_limit).all()
 
 
+@pytest.mark.parametrize(
+    ("cores", "advised_cores"), [((0.8, 1.2), 1.5), ((0.05, 0.1), 0.125)], ids=["1.2 cores", "100m"]
+)
+def test_kubecost_published_figures_of_a_target_of_80_percent(
+    cores: tuple[float, ...], advised_cores: float
+) -> None:
+    advised = advice(Kubecost(target_cpu_utilisation=0.8), pod([*cores] * 50, [100] * 100))
+    assert advised.cpu_request[0, 0] == pytest.approx(advised_cores)
+
+
 def test_kubecost_has_least_sizes() -> None:
     advised = advice(Kubecost(), pod([0.001] * 9, [1] * 9))
     assert (advised.cpu_request[0, 0], advised.memory_request[0, 0]) == (0.010, 20 * MIB)
