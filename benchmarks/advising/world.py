@@ -74,7 +74,7 @@ class _Fleet:
             "node": self.node, "labels": [[]] * self.count, "cpu_request": self.cpu_request,
             "memory_request": self.memory_request, "gpu_request": None, "cpu_limit": None,
             "memory_limit": self.memory_request * 1.5, "gpu_resource": None, "gpu_share": None,
-            "restarts": None, "oom_kills": None,
+            "restarts": None, "oom_kills": None, "cpu_periods": None, "cpu_throttled_periods": None,
         })  # fmt: skip
         cpu = _profiles(rng, self.cpu_mean, 0.6, (40, 160))
         memory = _profiles(rng, self.memory_mean, 0.05, (4, 18))

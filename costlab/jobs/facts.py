@@ -36,6 +36,7 @@ from costlab.jobs.restarts import Restarts, restarts_of
 from costlab.jobs.scrapes import too_seldom
 from costlab.jobs.sharing import Sharing, sharing_of
 from costlab.jobs.stays import stays_of
+from costlab.jobs.throttling import Throttling, throttling_of
 from costlab.jobs.volumes import claims_mounted, observed_volumes, volumes_of
 from costlab.sources import Source
 from costlab.store.rows import DayRows, InMemory, RowRoom
@@ -115,6 +116,7 @@ def observe_day(
     claims = claims_of(signals, lives, measured.seen, sharing, gap_ms)
     in_parts = tuple(asked_in_parts(signals, sharing))
     restarts = restarts_of(signals, gap_ms)
+    throttling = throttling_of(signals, lives, claims, window, gap_ms)
     container_usage, gpu_usage = room_of("container_usage"), room_of("gpu_usage")
 
     used = usage.total(
@@ -131,7 +133,7 @@ def observe_day(
     mounted, traffic = claims_mounted(signals), None if unread else traffic_of(signals, lives, window, gap_ms)
     volumes = volumes_of(signals, window, heard, gap_ms)
     tables = {
-        "containers": _containers(claims, registry, whose, restarts, cluster, day),
+        "containers": _containers(claims, registry, whose, restarts, throttling, cluster, day),
         "pods": pods_table(lives, _columns(whose, lives), mounted, networks(signals), traffic, cluster, day),
         "volumes": observed_volumes(
             volumes,
@@ -243,6 +245,7 @@ def _containers(
     registry: Registry,
     whose: Mapping[PodKey, dict[str, str | None]],
     restarts: Restarts,
+    throttling: Throttling,
     cluster: str,
     day: Day,
 ) -> pa.Table:
@@ -260,6 +263,8 @@ def _containers(
         "gpu_resource": pa.array([c.gpu_resource for c in claims], pa.string()),
         "restarts": pa.array([count for count, _ in began_anew], pa.int64()),
         "oom_kills": pa.array([kills for _, kills in began_anew], pa.int64()),
+        "cpu_periods": pa.array(throttling.periods, pa.float64()),
+        "cpu_throttled_periods": pa.array(throttling.throttled, pa.float64()),
     }
     for name in ("cpu_request", "memory_request", "gpu_request", "cpu_limit", "memory_limit", "gpu_share"):
         columns[name] = pa.array([getattr(c, name) for c in claims], pa.float64())

@@ -43,7 +43,7 @@ def profile_day(containers: pa.Table, usage: Usage, cluster: str, day: Day) -> p
             "resource": np.repeat([resource.value for resource in PROFILED], len(first)),
             "occupied_s": np.tile(occupied_s, len(PROFILED)),
             **{name: pa.concat_arrays([columns[name] for columns in observed]) for name in observed[0]},
-            "throttled_ratio": None,
+            "throttled_ratio": pa.concat_arrays([_throttled(rows, first), pa.nulls(len(first), pa.float64())]),
             **{name: _told(rows.column(name), first, len(PROFILED)) for name in ("oom_kills", "restarts")},
         },
     )  # fmt: skip
@@ -55,6 +55,17 @@ def _told(counts: pa.ChunkedArray, first: NDArray[np.int64], times: int) -> pa.A
     total = np.add.reduceat(counts.fill_null(0).to_numpy(), first)
     unknown = np.logical_or.reduceat(~known, first)
     return pa.array(np.tile(total, times), pa.int64(), mask=np.tile(unknown, times))
+
+
+def _throttled(rows: pa.Table, first: NDArray[np.int64]) -> pa.Array:
+    """Throttled periods of each container / all of its periods; null without a CPU limit, NaN where none was observed."""
+    periods, throttled = (rows.column(name) for name in ("cpu_periods", "cpu_throttled_periods"))
+    limited = np.logical_or.reduceat(pc.is_valid(periods).to_numpy(), first)
+    with np.errstate(invalid="ignore"):
+        ratio = np.divide(*(
+            np.add.reduceat(np.nan_to_num(counts.fill_null(0).to_numpy()), first) for counts in (throttled, periods)
+        ))  # fmt: skip
+    return pa.array(ratio, pa.float64(), mask=~limited)
 
 
 def _observed(key: Ints, life: Ints, observed: Observed, resource: Resource) -> dict[str, pa.Array]:
