@@ -371,6 +371,8 @@ _PROFILES = _table(
     *(Column(f"{name}", _F, "cores or bytes", f"{doc} over observed time. NaN: never observed.")
       for name, doc in (("mean", "Mean"), ("p50", "Median"), ("p90", "90th percentile"), ("p95", "95th percentile"),
                         ("p99", "99th percentile"), ("max", "Maximum"))),
+    Column("hourly_max", Type.FLOATS, "cores or bytes",
+           "Maximum in each hour of the local clock, 0 to 23. NaN: not observed."),
     Column("throttled_ratio", _F, "ratio", "Throttled CPU periods / all periods. NaN: no period was observed.",
            null="no CPU limit, or memory"),
     Column("oom_kills", _I, "", "Out-of-memory kills.", null="not exposed"),
