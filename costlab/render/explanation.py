@@ -7,7 +7,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from costlab.domain.advice import Action
+from costlab.domain.advice import Action, Reason
 from costlab.domain.units import Resource
 from costlab.render import advice_words, figures
 from costlab.render.names import markdown, named
@@ -52,7 +52,8 @@ class Explanation:
     def title(self) -> str:
         """web, CPU."""
         words = {"cpu": "CPU", "memory": "memory", "gpu": "GPU"}
-        return f"{named(self.row['container'])}, {words.get(self.row['resource'], self.row['resource'])}"
+        container = named(self.row["container"]) if self.row["container"] else "all containers"
+        return f"{container}, {words.get(self.row['resource'], self.row['resource'])}"
 
     @property
     def subject(self) -> str:
@@ -90,6 +91,8 @@ def steps(explained: Explanation) -> list[tuple[str, str]]:
         told.append(("Saving", _saving(explained)))
     elif row["monthly_cost"] is not None:
         told.append(("Cost", f"It costs {figures.money(row['monthly_cost'], row['currency'])} a month."))
+    if "monthly_saving" in row["facts"]:
+        told.append(("Saving", _beside(row)))
     if row["facts"]:
         facts = ", ".join(
             f"{named(name).replace('_', ' ')}: {named(value)}" for name, value in row["facts"].items()
@@ -165,9 +168,21 @@ def _advice(row: Mapping[str, Any]) -> str:
             if row["current_request"] is not None
             else "None; no request is set."
         )
+    if row["action"] == Action.SCHEDULE:
+        facts = row["facts"]
+        hours = named(f"{facts.get('down', '')}, by the clock of {facts.get('timezone', 'the lake')}")
+        if row["reason"] == Reason.ADVISED:
+            return _sentence(f"scale down at these hours: {hours}")
+        return _sentence(f"none; it looks idle at these hours: {hours}")
     words = {action.value: said for action, said in advice_words.ACTIONS.items()}
     said = words.get(row["action"], named(row["action"]))
     return _sentence(f"{said}: {advice_words.change(row)}" if row["proposed_request"] is not None else said)
+
+
+def _beside(row: Mapping[str, Any]) -> str:
+    """Money that may not be added to the savings of requests, which save some of the same."""
+    money = figures.money(Decimal(row["facts"]["monthly_saving"]), row["currency"])
+    return f"{money} a month at its own prices, not to be added to what other requests save."
 
 
 def _usage(explained: Explanation) -> str:

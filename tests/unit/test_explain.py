@@ -137,6 +137,30 @@ def test_hours_are_told_by_the_clock_of_the_lake(warehouse: Warehouse) -> None:
     assert [(when.hour, value) for when, value in found.peaks] == [(8, 0.75), (9, 0.5)]
 
 
+@pytest.mark.parametrize(
+    ("reason", "advised", "why"),
+    [
+        (
+            "advised",
+            "Scale down at these hours: 19:00 to 08:00, by the clock of Europe/Berlin.",
+            "did next to nothing",
+        ),
+        ("hpa_managed", "None; it looks idle at these hours: 19:00 to 08:00", "would scale it up again"),
+        ("ignored", "None; it looks idle", "It is ignored"),
+    ],
+)
+def test_a_schedule_is_told_in_hours_with_its_money_beside(reason: str, advised: str, why: str) -> None:
+    facts = {"down": "19:00 to 08:00", "timezone": "Europe/Berlin"}
+    facts |= {"monthly_saving": "12.50"} if reason == "advised" else {}
+    row = advice(action="schedule", container="", reason=reason, facts=facts, policy="schedule", currency="USD",
+                 proposed_request=None, monthly_saving_gross=None, monthly_saving_net=None)  # fmt: skip
+    told = text([Explanation(row, [])])
+    assert "all containers, CPU" in told
+    assert advised in told
+    assert why in told
+    assert ("12.50 a month at its own prices, not to be added" in told) == (reason == "advised")
+
+
 def test_throttling_is_pooled_by_time_and_said() -> None:
     ratios = {1: 0.5, 2: 0.125, 3: None, 4: float("nan")}
     profiles = [profile(0, key, 1.0) | {"throttled_ratio": ratio} for key, ratio in ratios.items()]

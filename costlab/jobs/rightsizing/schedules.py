@@ -100,7 +100,7 @@ def schedule_advice(
 
     Their money is a fact (`monthly_saving`) and no saving to be added to the others: a smaller request saves some of it too.
     """
-    rows = [row for one in worked if (row := _row(one, silence, day.date)) is not None]
+    rows = [row for one in worked if (row := _row(one, silence, day)) is not None]
     if not rows:
         return empty("advice")
     nothing = (
@@ -205,7 +205,7 @@ def _edges(night: Flags) -> tuple[int | None, int | None]:
     return int(begins[0]), (int(ends[0]) + 1) % HOURS
 
 
-def _row(one: Worked, silence: Sequence[Silence], today: date) -> dict[str, Any] | None:
+def _row(one: Worked, silence: Sequence[Silence], on: Day) -> dict[str, Any] | None:
     if one.workload_class in RUN_TO_THEIR_END:
         return None
     whole = whole_days(one.hourly_max)
@@ -216,8 +216,8 @@ def _row(one: Worked, silence: Sequence[Silence], today: date) -> dict[str, Any]
         schedule, reason = schedule_of(idle | one.gaps[whole], weekday), Reason.NOT_OBSERVED
     if schedule is None:
         return None
-    told = _silenced(one, silence, today)
-    facts: dict[str, str] = dict(schedule.facts)
+    told = _silenced(one, silence, on.date)
+    facts: dict[str, str] = {**schedule.facts, "timezone": on.timezone}
     if told:
         reason, facts = told.reason, facts | told.facts
     elif one.autoscaled:
