@@ -27,6 +27,7 @@ QUESTIONS: dict[str, dict[str, int]] = {
     "workloads": {},
     "savings": {},
     "advice_refused": {},
+    "schedules": {},
     "unused_workloads": {},
     "gpu_models": {},
     "idle_gpus": {},

@@ -37,6 +37,7 @@ def build(answers: Answers, currency: str, downloads: tuple[tuple[str, str], ...
             owners.teams(answers, day),
             owners.workloads(answers["workloads"], day.currency),
             changes.section(answers["savings"], answers["advice_refused"], day.currency),
+            *changes.schedules(answers["schedules"], day.currency),
             owners.unused(answers["unused_workloads"], day.currency),
             devices.models(answers["gpu_models"], day),
             devices.idle(answers["idle_gpus"], day.currency),
