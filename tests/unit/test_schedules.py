@@ -11,7 +11,15 @@ from hypothesis.extra.numpy import arrays
 from small_world import DAY
 
 from costlab.config.settings import Silence
-from costlab.jobs.rightsizing.schedules import Worked, idle_hours, saved, schedule_advice, schedule_of
+from costlab.jobs.rightsizing.schedules import (
+    Worked,
+    ever_idle,
+    idle_hours,
+    saved,
+    schedule_advice,
+    schedule_of,
+    whole_days,
+)
 
 HOUR = np.arange(24)
 AT_WORK = (HOUR >= 8) & (HOUR < 19)
@@ -157,6 +165,18 @@ def test_an_hour_that_was_ever_at_work_is_never_off_and_more_work_is_never_more_
     if busier is not None and not idle.all():
         assert schedule is not None
         assert busier.off[:5].sum() <= schedule.off[:5].sum()
+
+
+@given(
+    arrays(np.float32, (14, 24), elements=st.sampled_from([0.0, 0.0625, 1.0, np.nan])),
+    st.sampled_from([None, 0.5, 8.0]),
+)
+def test_what_has_a_schedule_is_never_passed_over(cores: np.ndarray, request: float | None) -> None:
+    gaps, weekday = np.isnan(cores), np.arange(14) % 7
+    idle = idle_hours(cores.astype(np.float64), request)
+    whole = whole_days(cores)
+    chosen = ever_idle(cores[None], np.ones((1, 14), bool), weekday, np.array([request or np.nan]))
+    assert chosen or schedule_of((idle | gaps)[whole], weekday[whole]) is None
 
 
 @given(st.integers(0, 23), st.integers(6, 23))

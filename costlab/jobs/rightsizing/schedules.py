@@ -170,6 +170,23 @@ def idle_hours(hourly_max: Floats, request: float | None = None) -> Flags:
     return idle
 
 
+def ever_idle(hourly_max: NDArray[np.float32], there: Flags, weekday: Ints, request: Floats) -> Flags:
+    """Which of many workloads may have a schedule, bool (workloads,): those without need not be looked at one by one.
+
+    hourly_max: (workloads, days, 24), NaN = not observed, and may have been idle. there: bool (workloads, days).
+    weekday: int64 (days,). request: float64 (workloads,), cores, NaN = none set.
+    """
+    most = np.fmax.reduce(hourly_max, axis=(1, 2), initial=0.0).astype(np.float64)
+    below = np.fmin(_QUIET * most, np.where(request > 0, _NEXT_TO_NOTHING * request, np.inf))
+    # A day that is not whole may not count.
+    seen = there & ~np.isnan(hourly_max).any(axis=2)
+    busy = (hourly_max > below[:, None, None]) & seen[:, :, None]
+    working = weekday < SATURDAY
+    nights = (~busy[:, working].any(axis=1)).sum(axis=1) >= _LEAST_HOURS
+    found: Flags = nights | ~busy[:, ~working].any(axis=(1, 2))
+    return found
+
+
 def saved(schedule: Schedule, weekday: Ints, cost: Floats, unused: Floats) -> float:
     """What the schedule would have saved on past days: their cost by the hour, never more than what was not used.
 
