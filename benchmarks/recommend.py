@@ -30,7 +30,7 @@ def main() -> None:
             if not (lake / "runs").exists():
                 shutil.rmtree(lake, ignore_errors=True)
                 lake.mkdir(parents=True)
-                _run("world", str(lake), str(containers), str(DAYS))
+                run("world", str(lake), str(containers), str(DAYS))
         print(f"{'containers':>10}{'round':>7}{'seconds':>9}{'peak MiB':>10}{'rows':>9}{'advised':>9}")
         taken = {
             containers: [_night(lakes / str(containers), Path(scratch) / "lake") for _ in range(ROUNDS)]
@@ -55,10 +55,11 @@ def _night(lake: Path, copy: Path) -> dict[str, Any]:
     """What `recommend_day` took in a copy of the lake, which has no advice yet."""
     shutil.rmtree(copy, ignore_errors=True)
     shutil.copytree(lake, copy)
-    return _run("night", str(copy))
+    return run("night", str(copy))
 
 
-def _run(module: str, *arguments: str) -> dict[str, Any]:
+def run(module: str, *arguments: str) -> dict[str, Any]:
+    """What a module of `advising` tells, run in a process of its own."""
     paths = os.pathsep.join(map(str, (CHECKOUT, CHECKOUT / "benchmarks")))
     command = [sys.executable, "-m", f"advising.{module}", *arguments]
     done = subprocess.run(

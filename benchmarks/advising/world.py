@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from costlab import __version__
 from costlab.domain.time import Day, days_between
+from costlab.jobs.columns import lists
 from costlab.store.lake import DayState, Lake
 from costlab.store.schema import conform
 
@@ -18,6 +19,7 @@ LAST = Day(date(2026, 11, 22))
 PER_WORKLOAD, PER_NODE = 1.0, 50
 _DAY_MS = 86_400_000
 _MIB = 2.0**20
+_LISTS = ("hourly_max", "sketch_buckets", "sketch_ms")
 
 
 def main() -> None:
@@ -74,7 +76,7 @@ class _Fleet:
             "node": self.node, "labels": [[]] * self.count, "cpu_request": self.cpu_request,
             "memory_request": self.memory_request, "gpu_request": None, "cpu_limit": None,
             "memory_limit": self.memory_request * 1.5, "gpu_resource": None, "gpu_share": None,
-            "restarts": None, "oom_kills": None,
+            "restarts": None, "oom_kills": None, "cpu_periods": None, "cpu_throttled_periods": None,
         })  # fmt: skip
         cpu = _profiles(rng, self.cpu_mean, 0.6, (40, 160))
         memory = _profiles(rng, self.memory_mean, 0.05, (4, 18))
@@ -84,7 +86,7 @@ class _Fleet:
             "resource": ["cpu"] * self.count + ["memory"] * self.count, "occupied_s": 86400.0, "observed_s": 86370.0,
             **{name: np.concatenate([cpu[name], memory[name]]) for name in ("mean", "p50", "p90", "p95", "p99", "max")},
             "throttled_ratio": None, "oom_kills": None, "restarts": None,
-            **{name: pa.concat_arrays([cpu[name], memory[name]]) for name in ("sketch_buckets", "sketch_ms")},
+            **{name: pa.concat_arrays([cpu[name], memory[name]]) for name in _LISTS},
         })  # fmt: skip
         return {"containers": containers, "profiles": profiles, **self._money(part, whole)}
 
@@ -155,9 +157,12 @@ def _profiles(
     offsets = pa.array(np.append(0, np.cumsum(length)).astype(np.int32))
     sigma = spread * np.exp(rng.normal(0, 0.2, count))
     ranks = {"p50": 0.0, "p90": 1.28, "p95": 1.64, "p99": 2.33, "max": 3.3}
+    swing = np.cos((np.arange(24) - 14) * 2 * np.pi / 24)
+    hourly_max = mean[:, None] * np.exp(sigma[:, None] * ranks["max"] / 2 * (1 + swing))
     return {
         "mean": mean,
         **{name: mean * np.exp(sigma * z) for name, z in ranks.items()},
+        "hourly_max": lists(hourly_max.astype(np.float32)),
         "sketch_buckets": pa.ListArray.from_arrays(offsets, pa.array(found)),
         "sketch_ms": pa.ListArray.from_arrays(offsets, pa.array(ms)),
     }

@@ -143,7 +143,7 @@ def _containers(random: np.random.Generator, pods: Pods) -> pa.Table:
         "start": pods.start_ms, "end": pods.end_ms, "gpu_resource": None,
         "cpu_request": request(-0.7, 1.0, 1.0), "memory_request": request(0.8, 0.8, GIB),
         "gpu_request": None, "cpu_limit": None, "memory_limit": None, "gpu_share": None,
-        "restarts": None, "oom_kills": None,
+        "restarts": None, "oom_kills": None, "cpu_periods": None, "cpu_throttled_periods": None,
     }  # fmt: skip
     return conform("containers", columns)
 

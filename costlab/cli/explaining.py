@@ -65,7 +65,8 @@ def explain(
     day = parse_day(date, desk.now, lake.timezone).date if date else None
     warehouse = Warehouse.over(lake)
     rows = advice_named(warehouse, Filters(cluster, namespace, team), [wanted], day)
-    told = explained(warehouse, rows, max(1, settings.rightsizing.window_ms // (24 * HOUR_MS)))
+    days = max(1, settings.rightsizing.window_ms // (24 * HOUR_MS))
+    told = explained(warehouse, rows, days, lake.timezone)
     content = _written(told, output)
     if out is not None:
         put(out, content)

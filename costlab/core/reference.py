@@ -275,3 +275,26 @@ def profile(
         np.concatenate([buckets for buckets, _ in sketches]),
         np.concatenate([weights for _, weights in sketches]).astype(np.int32),
     )  # fmt: skip
+
+
+def hourly_max(
+    seen: Ints,
+    life: Ints,
+    zero_ms: int,
+    edges_ms: Ints,
+    hour: Ints,
+    start_ms: Brief,
+    end_ms: Brief,
+    values: Singles,
+) -> Singles:
+    """The largest usage of each row in each hour of a clock; NaN where nothing was observed."""
+    most = np.full((len(seen), 24), np.nan, np.float32)
+    for r, (first, last) in enumerate(seen):
+        begin = np.maximum(start_ms[first:last], life[r, 0] - zero_ms)
+        until = np.minimum(end_ms[first:last], life[r, 1] - zero_ms)
+        known = (values[first:last] >= 0) & (values[first:last] < np.inf)
+        there = np.minimum(until, edges_ms[1:, None]) > np.maximum(begin, edges_ms[:-1, None])
+        for part, at in enumerate(hour):
+            some = values[first:last][there[part] & known]
+            most[r, at] = np.fmax(most[r, at], some.max() if len(some) else np.nan)
+    return most

@@ -58,6 +58,8 @@ class Signal(StrEnum):
     NODE_CAPACITY = "node_capacity"
     NODE_ALLOCATABLE = "node_allocatable"
     CPU_SECONDS = "cpu_seconds"
+    CPU_PERIODS = "cpu_periods"
+    CPU_THROTTLED_PERIODS = "cpu_throttled_periods"
     MEMORY_BYTES = "memory_bytes"
     CONTAINER_START_TIME = "container_start_time"
     CLAIM_INFO = "claim_info"
@@ -158,6 +160,10 @@ SIGNALS: dict[Signal, SignalSpec] = {
         SignalSpec(Signal.NODE_ALLOCATABLE, _KSM, _GAUGE, "cores, bytes or pieces", ("node", "resource"),
                    "What the node can give to pods."),
         SignalSpec(Signal.CPU_SECONDS, _CAD, _COUNTER, "core seconds", _CGROUP, "CPU time the container has used."),
+        SignalSpec(Signal.CPU_PERIODS, _CAD, _COUNTER, "periods", _CGROUP,
+                   "Periods of the CPU limit's enforcement in which the container ran."),
+        SignalSpec(Signal.CPU_THROTTLED_PERIODS, _CAD, _COUNTER, "periods", _CGROUP,
+                   "Those of them in which it was throttled."),
         SignalSpec(Signal.MEMORY_BYTES, _CAD, _GAUGE, "bytes", _CGROUP, "The container's working set."),
         SignalSpec(Signal.CONTAINER_START_TIME, _CAD, _GAUGE, "epoch s", _CGROUP, "When the container started."),
         SignalSpec(Signal.CLAIM_INFO, _KSM, _GAUGE, "1", (*_CLAIM, "storageclass", "volumename"),

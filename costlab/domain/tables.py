@@ -148,6 +148,20 @@ _CONTAINERS = _table(
     Column("gpu_share", _F, "physical GPUs", "What the request occupies in physical GPUs.", null="no GPU"),
     Column("restarts", _I, "", "How often it was started anew in that time.", null="not exposed"),
     Column("oom_kills", _I, "", "How often because it was killed for want of memory.", null="not exposed"),
+    Column(
+        "cpu_periods",
+        _F,
+        "periods",
+        "Periods of its CPU limit in which it ran. NaN: not observed.",
+        null="no CPU limit",
+    ),
+    Column(
+        "cpu_throttled_periods",
+        _F,
+        "periods",
+        "Those of them in which it was throttled. NaN: not observed.",
+        null="no CPU limit",
+    ),
 )
 _NODES = _table(
     "nodes",
@@ -357,7 +371,10 @@ _PROFILES = _table(
     *(Column(f"{name}", _F, "cores or bytes", f"{doc} over observed time. NaN: never observed.")
       for name, doc in (("mean", "Mean"), ("p50", "Median"), ("p90", "90th percentile"), ("p95", "95th percentile"),
                         ("p99", "99th percentile"), ("max", "Maximum"))),
-    Column("throttled_ratio", _F, "ratio", "Throttled CPU periods / all periods.", null="no CPU limit, or not exposed"),
+    Column("hourly_max", Type.FLOATS, "cores or bytes",
+           "Maximum in each hour of the local clock, 0 to 23. NaN: not observed."),
+    Column("throttled_ratio", _F, "ratio", "Throttled CPU periods / all periods. NaN: no period was observed.",
+           null="no CPU limit, or memory"),
     Column("oom_kills", _I, "", "Out-of-memory kills.", null="not exposed"),
     Column("restarts", _I, "", "Container restarts.", null="not exposed"),
     Column("sketch_buckets", Type.INTEGERS, "", "Levels of usage that were seen, rising, 64 to an octave: docs/methods.md."),

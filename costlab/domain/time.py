@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 SECOND_MS = 1000
 MINUTE_MS = 60 * SECOND_MS
 HOUR_MS = 60 * MINUTE_MS
+_QUARTER_MS = HOUR_MS // 4  # every zone's offset from UTC is a whole number of them
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -62,6 +63,20 @@ class Day:
     def window(self) -> Window:
         """From local midnight to the next local midnight."""
         return Window(self._midnight(self.date), self._midnight(self.date + timedelta(days=1)))
+
+    @property
+    def hours(self) -> tuple[tuple[int, int], ...]:
+        """When the local clock begins to show another hour, in milliseconds since midnight, and which, 0 to 23.
+
+        An hour that is there twice, where clocks go back, is one of two hours; where they go forward one is missing.
+        """
+        zone, window = ZoneInfo(self.timezone), self.window
+        found: list[tuple[int, int]] = []
+        for quarter in window.split(_QUARTER_MS):
+            hour = quarter.start.astimezone(zone).hour
+            if not found or hour != found[-1][1]:
+                found.append((quarter.start_ms - window.start_ms, hour))
+        return tuple(found)
 
     @property
     def previous(self) -> "Day":

@@ -37,6 +37,7 @@ from costlab.jobs.restarts import Restarts, restarts_of
 from costlab.jobs.scrapes import too_seldom
 from costlab.jobs.sharing import Sharing, sharing_of
 from costlab.jobs.stays import stays_of
+from costlab.jobs.throttling import Throttling, throttling_of
 from costlab.jobs.volumes import claims_mounted, observed_volumes, volumes_of
 from costlab.sources import Source
 from costlab.store.rows import DayRows, InMemory, RowRoom
@@ -148,6 +149,7 @@ class _There:
     sharing: Sharing
     claims: list[Claim]
     restarts: Restarts
+    throttling: Throttling
     measured: usage.Measured
     in_parts: tuple[Finding, ...]
 
@@ -166,7 +168,8 @@ def _there(signals: Reading, heard: Hearing, settings: Settings, cluster: str, d
     measured = usage.Measured(signals, lives, window)
     claims = claims_of(signals, lives, measured.seen, sharing, gap_ms)
     in_parts = tuple(asked_in_parts(signals, sharing))
-    return _There(lives, machines, sharing, claims, restarts_of(signals, gap_ms), measured, in_parts)
+    restarts, throttling = restarts_of(signals, gap_ms), throttling_of(signals, lives, claims, window, gap_ms)
+    return _There(lives, machines, sharing, claims, restarts, throttling, measured, in_parts)
 
 
 def _used(
@@ -216,7 +219,9 @@ def _inventory(
     metered, gpu_kwh = energy_of(
         signals, there.lives, there.claims, there.sharing.resources, day.window, cluster, gap_ms
     )
-    containers = _containers(there.claims, owned.registry, owned.whose, there.restarts, cluster, day)
+    containers = _containers(
+        there.claims, owned.registry, owned.whose, there.restarts, there.throttling, cluster, day
+    )
     return {
         "containers": containers,
         "nodes": nodes_table(there.machines, settings, cluster, day),
@@ -297,6 +302,7 @@ def _containers(
     registry: Registry,
     whose: Mapping[PodKey, dict[str, str | None]],
     restarts: Restarts,
+    throttling: Throttling,
     cluster: str,
     day: Day,
 ) -> pa.Table:
@@ -314,6 +320,8 @@ def _containers(
         "gpu_resource": pa.array([c.gpu_resource for c in claims], pa.string()),
         "restarts": pa.array([count for count, _ in began_anew], pa.int64()),
         "oom_kills": pa.array([kills for _, kills in began_anew], pa.int64()),
+        "cpu_periods": pa.array(throttling.periods, pa.float64()),
+        "cpu_throttled_periods": pa.array(throttling.throttled, pa.float64()),
     }
     for name in ("cpu_request", "memory_request", "gpu_request", "cpu_limit", "memory_limit", "gpu_share"):
         columns[name] = pa.array([getattr(c, name) for c in claims], pa.float64())

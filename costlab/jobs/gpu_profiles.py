@@ -1,23 +1,21 @@
 """The profiles of a day's GPUs: how busy each was for each user, hour by hour, and what else its exporter showed."""
 
-from datetime import UTC, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from costlab.core import kernels
+from costlab.core.hours import hourly_max
 from costlab.core.kernels import Floats, Ints
 from costlab.core.observe import Stretches, nearest_rank
 from costlab.domain.time import HOUR_MS, Day
+from costlab.jobs.columns import lists
 from costlab.jobs.devices import NOBODY, DeviceUsage
+from costlab.jobs.profiles import clock_of
 from costlab.store.schema import conform, empty
 
-HOURS = 24
 _RANKS = {"busy_p50": 50, "busy_p95": 95, "busy_p99": 99, "busy_max": 100}
-_QUARTER_MS = HOUR_MS // 4  # every zone's offset from UTC is a whole number of them
 
 
 def profile_gpus(usage: DeviceUsage, cluster: str, day: Day) -> pa.Table:
@@ -42,8 +40,6 @@ def profile_gpus(usage: DeviceUsage, cluster: str, day: Day) -> pa.Table:
             "told_s": summed(lasted_s), "observed_s": summed(lasted_s * busy),
             "engine_s": summed(lasted_s * usage.by_engine), "busy_samples": summed(busy).astype(np.int64),
             **_busy(usage, day),
-            "busy_hourly_max": pa.FixedSizeListArray.from_arrays(
-                pa.array(hourly_max(usage, day).ravel()), HOURS).cast(pa.list_(pa.float32())),
             "sm_active_p95": _ranked(sm_active, 0.95), "sm_active_max": _ranked(sm_active, 1.0),
             "tensor_active_mean": _means(tensor), "dram_active_mean": _means(dram),
             **_memory(usage, parts),
@@ -52,42 +48,24 @@ def profile_gpus(usage: DeviceUsage, cluster: str, day: Day) -> pa.Table:
     )  # fmt: skip
 
 
-def hourly_max(usage: DeviceUsage, day: Day) -> NDArray[np.float32]:
-    """The largest busy ratio of each pair in each hour of the local clock: float32 (pairs, 24), NaN = not observed.
-
-    Where clocks go back an hour is there twice and has the larger; where they go forward one is missing.
-    """
-    zone, zero_ms = ZoneInfo(day.timezone), day.window.start_ms
-    quarters = -(-day.window.duration_ms // _QUARTER_MS)
-    at = [datetime.fromtimestamp((zero_ms + q * _QUARTER_MS) / 1000, UTC) for q in range(quarters)]
-    hour = np.array([instant.astimezone(zone).hour for instant in at])
-    pair = np.repeat(np.arange(len(usage.pairs)), np.diff(usage.offsets))
-    first = np.clip((usage.start_ms - zero_ms) // _QUARTER_MS, 0, quarters - 1)
-    last = np.clip((usage.end_ms - 1 - zero_ms) // _QUARTER_MS, first, quarters - 1)
-    found = np.full((len(usage.pairs), HOURS), np.nan, np.float32)
-    for further in range(int((last - first).max(initial=0)) + 1):
-        reaches = first + further <= last
-        np.fmax.at(
-            found, (pair[reaches], hour[first[reaches] + further]), usage.busy[reaches].astype(np.float32)
-        )
-    return found
-
-
 def _busy(usage: DeviceUsage, day: Day) -> dict[str, Any]:
-    """Mean, ranks and sketch of the busy ratio, by the kernel that profiles containers."""
+    """Mean, ranks, sketch and hours of the busy ratio, by the kernels that profile containers."""
     zero_ms = day.window.start_ms
     seen = np.column_stack([usage.offsets[:-1], usage.offsets[1:]])
     life = np.tile(np.array([zero_ms, day.window.end_ms], np.int64), (len(seen), 1))
     start_ms, end_ms = ((edge - zero_ms).astype(np.int32) for edge in (usage.start_ms, usage.end_ms))
+    busy = usage.busy.astype(np.float32)
     _, mean, ranks, offsets, buckets, weights_ms = kernels.profile(
-        seen, life, zero_ms, start_ms, end_ms, usage.busy.astype(np.float32), np.array(list(_RANKS.values()))
+        seen, life, zero_ms, start_ms, end_ms, busy, np.array(list(_RANKS.values()))
     )
+    hours = hourly_max(seen, life, zero_ms, *clock_of(day), start_ms, end_ms, busy)
     starts = pa.array(offsets.astype(np.int32))
     return {
         "busy_mean": mean,
         **{name: ranks[:, i].copy() for i, name in enumerate(_RANKS)},
         "busy_sketch_buckets": pa.ListArray.from_arrays(starts, pa.array(buckets)),
         "busy_sketch_ms": pa.ListArray.from_arrays(starts, pa.array(weights_ms)),
+        "busy_hourly_max": lists(hours),
     }
 
 

@@ -9,10 +9,11 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from costlab.core import kernels
+from costlab.core.hours import hourly_max
 from costlab.core.kernels import Ints
 from costlab.domain.time import Day
 from costlab.domain.units import Resource
-from costlab.jobs.columns import milliseconds_of
+from costlab.jobs.columns import lists, milliseconds_of
 from costlab.jobs.observed import Observed, Usage
 from costlab.jobs.processors import processors
 from costlab.store.schema import conform, empty
@@ -34,7 +35,8 @@ def profile_day(containers: pa.Table, usage: Usage, cluster: str, day: Day) -> p
     life = np.column_stack([np.minimum.reduceat(start_ms, first), np.maximum.reduceat(end_ms, first)])
     occupied_s = np.add.reduceat(end_ms - start_ms, first) / 1000
     whose = rows.select(_IDENTITY).take(pa.array(first))
-    observed = [_observed(key[first], life, usage[resource], resource) for resource in PROFILED]
+    clock = clock_of(day)
+    observed = [_observed(key[first], life, usage[resource], resource, clock) for resource in PROFILED]
     return conform(
         "profiles",
         {
@@ -43,10 +45,16 @@ def profile_day(containers: pa.Table, usage: Usage, cluster: str, day: Day) -> p
             "resource": np.repeat([resource.value for resource in PROFILED], len(first)),
             "occupied_s": np.tile(occupied_s, len(PROFILED)),
             **{name: pa.concat_arrays([columns[name] for columns in observed]) for name in observed[0]},
-            "throttled_ratio": None,
+            "throttled_ratio": pa.concat_arrays([_throttled(rows, first), pa.nulls(len(first), pa.float64())]),
             **{name: _told(rows.column(name), first, len(PROFILED)) for name in ("oom_kills", "restarts")},
         },
     )  # fmt: skip
+
+
+def clock_of(day: Day) -> tuple[Ints, Ints]:
+    """What the local clock shows on a day, as the kernel `hourly_max` wants it: the edges of its hours, and which they are."""
+    since_ms, hour = zip(*day.hours, strict=True)
+    return np.array([*since_ms, day.window.duration_ms], np.int64), np.array(hour, np.int64)
 
 
 def _told(counts: pa.ChunkedArray, first: NDArray[np.int64], times: int) -> pa.Array:
@@ -57,26 +65,41 @@ def _told(counts: pa.ChunkedArray, first: NDArray[np.int64], times: int) -> pa.A
     return pa.array(np.tile(total, times), pa.int64(), mask=np.tile(unknown, times))
 
 
-def _observed(key: Ints, life: Ints, observed: Observed, resource: Resource) -> dict[str, pa.Array]:
+def _throttled(rows: pa.Table, first: NDArray[np.int64]) -> pa.Array:
+    """Throttled periods of each container / all of its periods; null without a CPU limit, NaN where none was observed."""
+    periods, throttled = (rows.column(name) for name in ("cpu_periods", "cpu_throttled_periods"))
+    limited = np.logical_or.reduceat(pc.is_valid(periods).to_numpy(), first)
+    with np.errstate(invalid="ignore"):
+        ratio = np.divide(*(
+            np.add.reduceat(np.nan_to_num(counts.fill_null(0).to_numpy()), first) for counts in (throttled, periods)
+        ))  # fmt: skip
+    return pa.array(ratio, pa.float64(), mask=~limited)
+
+
+def _observed(
+    key: Ints, life: Ints, observed: Observed, resource: Resource, clock: tuple[Ints, Ints]
+) -> dict[str, pa.Array]:
     """What was observed of one resource of each container."""
     seen, percents = observed.of(key), np.array(list(RANKS.values()))
 
     def profile(begin: int) -> tuple[NDArray[Any], ...]:
         some = slice(begin, begin + _AT_A_TIME)
-        span = observed.zero_ms, observed.start_ms, observed.end_ms
-        return kernels.profile(seen[some], life[some], *span, observed.usage[resource], percents)
+        span, used = (observed.start_ms, observed.end_ms), observed.usage[resource]
+        profiled = kernels.profile(seen[some], life[some], observed.zero_ms, *span, used, percents)
+        return *profiled, hourly_max(seen[some], life[some], observed.zero_ms, *clock, *span, used)
 
     with ThreadPoolExecutor(processors()) as pool:
         parts = list(zip(*pool.map(profile, range(0, len(key), _AT_A_TIME)), strict=True))
     observed_ms, mean, ranks = (np.concatenate(part) for part in parts[:3])
     lengths, buckets, weights_ms = (
-        np.concatenate(part) for part in ([np.diff(offsets) for offsets in parts[3]], *parts[4:])
+        np.concatenate(part) for part in ([np.diff(offsets) for offsets in parts[3]], *parts[4:6])
     )
     offsets = pa.array(np.append(0, np.cumsum(lengths)).astype(np.int32))
     return {
         "observed_s": pa.array(observed_ms / 1000),
         "mean": pa.array(mean),
         **{name: pa.array(ranks[:, i]) for i, name in enumerate(RANKS)},
+        "hourly_max": lists(np.concatenate(parts[6])),
         "sketch_buckets": pa.ListArray.from_arrays(offsets, pa.array(buckets)),
         "sketch_ms": pa.ListArray.from_arrays(offsets, pa.array(weights_ms)),
     }

@@ -36,6 +36,7 @@ QUESTIONS: dict[str, dict[str, int | str]] = {
     "workloads": {},
     "savings": {},
     "advice_refused": {},
+    "schedules": {},
     "unused_workloads": {},
     "gpu_models": {},
     "idle_gpus": {},

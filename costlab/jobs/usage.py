@@ -1,8 +1,9 @@
 """What containers were seen to use: cAdvisor's series of every cgroup, as one truth a container."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
@@ -15,8 +16,8 @@ from costlab.jobs.lives import Life, PodId
 from costlab.jobs.reading import Reading, in_blocks
 from costlab.jobs.residents import Attributed, Part, Residents, cut, taken
 
-_HOLDER = ("namespace", "pod", "container")
-_Cgroup = tuple[tuple[str, ...], str]  # whose, and its path
+HOLDER = ("namespace", "pod", "container")
+Cgroup = tuple[tuple[str, ...], str]  # whose, and its path
 _Keyed = tuple[Part, int | None]  # None: nobody's
 
 
@@ -93,7 +94,7 @@ class Measured:
         self._cpu = residents.of(signals, Signal.CPU_SECONDS)
         self._memory = residents.of(signals, Signal.MEMORY_BYTES)
         self._keyed_cpu, self._keyed_memory = _keyed(self._cpu), _keyed(self._memory)
-        self._cgroups = dict(zip(self._cpu.labels, _outermost(self._cpu.labels), strict=True))
+        self._cgroups = dict(zip(self._cpu.labels, outermost(self._cpu.labels), strict=True))
 
     @property
     def seen(self) -> dict[PodId, set[str]]:
@@ -110,7 +111,7 @@ class Measured:
 
         Some containers at a time, as many as are about a block of samples, in the order of their keys.
         """
-        began = _began(self._signals[Signal.CONTAINER_START_TIME])
+        began = began_at(self._signals[Signal.CONTAINER_START_TIME])
         for block in self._blocks():
             yield self._observe(block, began, max_gap_ms)
 
@@ -121,11 +122,11 @@ class Measured:
         containers = in_blocks(np.array([weight[key] for key in order], np.int64), most)
         number = {order[place]: n for n, block in enumerate(containers) for place in block.tolist()}
         # Time of nobody's is looked at with its cgroup's container, else after all containers.
-        home: dict[_Cgroup, int] = {}
+        home: dict[Cgroup, int] = {}
         for part, key in self._keyed_cpu:
             if key is not None:
                 home.setdefault(self._cgroups[part.series], number[key])
-        lost: dict[_Cgroup, int] = defaultdict(int)
+        lost: dict[Cgroup, int] = defaultdict(int)
         for place, size in self._cpu.sizes.items():
             if self._cgroups[place] not in home:
                 lost[self._cgroups[place]] += size
@@ -170,22 +171,34 @@ class Measured:
     ) -> tuple[Stretches, float]:
         """CPU in cores by container, and the core-seconds of no known container.
 
-        A cgroup that two jobs scrape is one cgroup, and so are cgroups within it: the maximum of their series, before
-        cgroups are added.
+        Cgroups are each one truth before they are added.
         """
         parts = [part for part, _ in keyed]
         places, cpu = taken(self._signals.shelf(Signal.CPU_SECONDS), parts)
         step_ms = self._signals.intervals_ms.get(Signal.CPU_SECONDS, MINUTE_MS)
-        since = np.array([began.get(_cgroup(labels), -1) for labels in cpu.labels], np.int64)
+        since = np.array([began.get(cgroup_of(labels), -1) for labels in cpu.labels], np.int64)
         rising = cut(rates(cpu.at_ms, cpu.values, cpu.offsets, since, max_gap_ms, step_ms), places, parts)
-        cgroups: dict[tuple[int | None, _Cgroup], int] = {}
-        own = [cgroups.setdefault((key, self._cgroups[part.series]), len(cgroups)) for part, key in keyed]
-        once = combine(rising, np.array(own, np.int64), len(cgroups), add=False)
+        once, cgroups = by_cgroup(rising, [(key, self._cgroups[part.series]) for part, key in keyed])
         homeless = (
             np.array([key is None for key, _ in cgroups], bool)[once.group] if cgroups else np.zeros(0, bool)
         )
         lost = float(np.sum((once.values * (once.end_ms - once.start_ms))[homeless]) / 1000)
         return combine(once, _ranks([key for key, _ in cgroups], order), len(order), add=True), lost
+
+
+_Owner = TypeVar("_Owner", int, int | None)
+
+
+def by_cgroup(
+    stretches: Stretches, owners: Sequence[tuple[_Owner, Cgroup]]
+) -> tuple[Stretches, list[tuple[_Owner, Cgroup]]]:
+    """The stretches of each owner's cgroup, the maximum of its series, and which cgroups these are.
+
+    A cgroup that two jobs scrape is one cgroup, and so are cgroups within it.
+    """
+    groups: dict[tuple[_Owner, Cgroup], int] = {}
+    own = [groups.setdefault(owner, len(groups)) for owner in owners]
+    return combine(stretches, np.array(own, np.int64), len(groups), add=False), list(groups)
 
 
 def _keyed(side: Attributed) -> list[_Keyed]:
@@ -200,13 +213,13 @@ def _container(side: Attributed, part: Part) -> str:
     return side.labels[part.series].get("container", "")
 
 
-def _outermost(named: Mapping[int, Labels]) -> list[_Cgroup]:
+def outermost(named: Mapping[int, Labels]) -> list[Cgroup]:
     """The cgroup that each series counts in; of a series that names none, the series itself.
 
     A container that runs an init system or a kubelet of its own shows cgroups within its cgroup, and a node that is
     itself a container shows each twice, by its path and by the path that the host has for it.
     """
-    holders = [tuple(labels.get(name, "") for name in _HOLDER) for labels in named.values()]
+    holders = [tuple(labels.get(name, "") for name in HOLDER) for labels in named.values()]
     paths = [labels.get("id") or str(place) for place, labels in named.items()]
     known: dict[tuple[str, ...], set[str]] = defaultdict(set)
     for holder, path in zip(holders, paths, strict=True):
@@ -231,7 +244,7 @@ def _ranks(keys: list[int | None], order: dict[int, int]) -> Ints:
     return np.array([-1 if key is None else order[key] for key in keys], np.int64)
 
 
-def _began(start_times: Series) -> dict[tuple[str, ...], int]:
+def began_at(start_times: Series) -> dict[tuple[str, ...], int]:
     """When each cgroup's container started, epoch ms."""
     began = {}
     for labels, low, high in zip(
@@ -240,9 +253,10 @@ def _began(start_times: Series) -> dict[tuple[str, ...], int]:
         told = start_times.values[low:high]
         told = told[~np.isnan(told)]
         if len(told):
-            began[_cgroup(labels)] = round(float(told[0]) * 1000)
+            began[cgroup_of(labels)] = round(float(told[0]) * 1000)
     return began
 
 
-def _cgroup(labels: Labels) -> tuple[str, ...]:
+def cgroup_of(labels: Labels) -> tuple[str, ...]:
+    """A container's cgroup as one scrape target shows it: what its series have in common, of whatever metric."""
     return tuple(labels.get(name, "") for name in ("instance", "id", "namespace", "pod", "container"))

@@ -81,6 +81,14 @@ BRIEF_REASONS: Mapping[str, str] = {
     Reason.NO_FULL_RUN: "no full run yet",
 }
 
+# Of replicas that go and come again some reasons are others than of their requests.
+_OF_SCHEDULES: Mapping[Reason, str] = {
+    Reason.ADVISED: "in these hours it did next to nothing on any of the days",
+    Reason.HPA_MANAGED: "a HorizontalPodAutoscaler sets its replicas, and would scale it up again",
+    Reason.TOO_LITTLE_DATA: "it takes two weeks of its past to say so",
+    Reason.NOT_OBSERVED: "some of these hours were not observed, and may not have been idle",
+}
+
 Row = Mapping[str, Any]
 
 
@@ -149,7 +157,10 @@ def evidence(row: Row) -> str:
 
 def reason(row: Row) -> str:
     """Why it is proposed, or why nothing is; a reason of a newer version is told as it stands."""
-    return REASONS[Reason(row["reason"])] if row["reason"] in set(Reason) else named(row["reason"])
+    if row["reason"] not in set(Reason):
+        return named(row["reason"])
+    why = Reason(row["reason"])
+    return (_OF_SCHEDULES if row["action"] == Action.SCHEDULE else REASONS).get(why) or REASONS[why]
 
 
 def brief_action(row: Row) -> str:

@@ -66,6 +66,44 @@ def section(rows: list[Row], refused: list[Row], currency: str) -> Section:
     )
 
 
+def schedules(rows: list[Row], currency: str) -> tuple[Section, ...]:
+    """When workloads could be scaled down, those that save most; no section where there are none."""
+    if not rows:
+        return ()
+    shown, rest = rows[:CUTS_SHOWN], rows[CUTS_SHOWN:]
+    saves, _ = figures.column(
+        [*(row["monthly_saving"] for row in shown), *([total_of(rest, "monthly_saving")] if rest else [])]
+    )
+    table = Table(
+        "When nobody works",
+        (
+            Column("Workload"),
+            Column("Team", minor=True),
+            Column("Scale down"),
+            Column("Evidence", minor=True),
+            Column("Saves", f"{currency} a month", numeric=True),
+        ),
+        tuple(
+            (
+                _name(row | {"container": ""}),
+                Cell(named(row["team"])),
+                Cell(
+                    named(row["down"]), f"{row['weekly_hours_down']} of 168 hours, {named(row['timezone'])}"
+                ),
+                _evidence(row),
+                Cell(saves[i]),
+            )
+            for i, row in enumerate(shown)
+        ),
+        ((Cell(figures.counted(len(rest), "other workload")), *blank(3), Cell(saves[-1])),) if rest else (),
+    )
+    lead = (
+        "In these hours they did next to nothing on any day of two weeks or more. Smaller requests save some of the "
+        "same money, so it is not among the savings above."
+    )
+    return (Section("schedules", "When nobody works", lead, table),)
+
+
 def tile(rows: list[Row], currency: str) -> Tile:
     """What the cuts save in a month, against what the raises cost."""
     cuts, raises, _ = _parted(rows)

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from costlab.domain.advice import Action
+from costlab.domain.advice import Action, Reason
 from costlab.domain.units import Resource
 from costlab.render import advice_words, figures
 from costlab.render.names import markdown, named
@@ -18,7 +18,10 @@ _EXAMPLES = 3  # days of violation that are named; the table has all
 
 @dataclass(frozen=True, slots=True)
 class UsageDay:
-    """What all replicas together used on a day: percentiles of cores or bytes, NaN where nothing was observed."""
+    """What all replicas together used on a day: percentiles of cores or bytes, NaN where nothing was observed.
+
+    throttled_ratio: throttled periods of the CPU limit / all periods; None without a limit, NaN where none was observed.
+    """
 
     date: date
     p50: float
@@ -28,13 +31,15 @@ class UsageDay:
     max: float
     occupied_hours: float
     observed_hours: float
+    throttled_ratio: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
     """A row of advice with what it was made of. unit_price: of a core-hour or GiB-hour, None where none is known.
 
-    whole: all days as one, None without a day. peaks: the largest raw usage in each hour that the lake still holds.
+    whole: all days as one, None without a day. peaks: the largest raw usage in each hour, by the lake's clock, that the
+    lake still holds.
     """
 
     row: Mapping[str, Any]
@@ -47,7 +52,8 @@ class Explanation:
     def title(self) -> str:
         """web, CPU."""
         words = {"cpu": "CPU", "memory": "memory", "gpu": "GPU"}
-        return f"{named(self.row['container'])}, {words.get(self.row['resource'], self.row['resource'])}"
+        container = named(self.row["container"]) if self.row["container"] else "all containers"
+        return f"{container}, {words.get(self.row['resource'], self.row['resource'])}"
 
     @property
     def subject(self) -> str:
@@ -76,6 +82,8 @@ def steps(explained: Explanation) -> list[tuple[str, str]]:
     told = [("Advice", _advice(row)), ("Why", _sentence(advice_words.reason(row)))]
     if of_request:  # what else is advised rests on what is known beside
         told.append(("Usage", _usage(explained)))
+        if explained.whole and explained.whole.throttled_ratio is not None:
+            told.append(("Throttling", _throttling(explained.whole.throttled_ratio, explained.days)))
     told += [("Rule", _rule(row)), ("Evidence", _evidence(row))]
     if of_request and row["proposed_request"] is not None:
         told += [("Risk", _sentence(advice_words.risk(row))), ("Past days", _past(explained))]
@@ -83,6 +91,8 @@ def steps(explained: Explanation) -> list[tuple[str, str]]:
         told.append(("Saving", _saving(explained)))
     elif row["monthly_cost"] is not None:
         told.append(("Cost", f"It costs {figures.money(row['monthly_cost'], row['currency'])} a month."))
+    if "monthly_saving" in row["facts"]:
+        told.append(("Saving", _beside(row)))
     if row["facts"]:
         facts = ", ".join(
             f"{named(name).replace('_', ' ')}: {named(value)}" for name, value in row["facts"].items()
@@ -158,9 +168,21 @@ def _advice(row: Mapping[str, Any]) -> str:
             if row["current_request"] is not None
             else "None; no request is set."
         )
+    if row["action"] == Action.SCHEDULE:
+        facts = row["facts"]
+        hours = named(f"{facts.get('down', '')}, by the clock of {facts.get('timezone', 'the lake')}")
+        if row["reason"] == Reason.ADVISED:
+            return _sentence(f"scale down at these hours: {hours}")
+        return _sentence(f"none; it looks idle at these hours: {hours}")
     words = {action.value: said for action, said in advice_words.ACTIONS.items()}
     said = words.get(row["action"], named(row["action"]))
     return _sentence(f"{said}: {advice_words.change(row)}" if row["proposed_request"] is not None else said)
+
+
+def _beside(row: Mapping[str, Any]) -> str:
+    """Money that may not be added to the savings of requests, which save some of the same."""
+    money = figures.money(Decimal(row["facts"]["monthly_saving"]), row["currency"])
+    return f"{money} a month at its own prices, not to be added to what other requests save."
 
 
 def _usage(explained: Explanation) -> str:
@@ -178,6 +200,19 @@ def _usage(explained: Explanation) -> str:
     ]
     days = figures.counted(len(explained.days), "day")
     return _sentence(f"{', '.join(parts)}, of all replicas over {days}")
+
+
+def _throttling(ratio: float, days: Sequence[UsageDay]) -> str:
+    """What is above the limit waits: with less of it, usage is what the container was given, not what it needs."""
+    if math.isnan(ratio):
+        return "Not observed, though it has a CPU limit."
+    if not ratio:
+        return "Its CPU limit never throttled it."
+    worst = max((day for day in days if day.throttled_ratio), key=lambda day: day.throttled_ratio or 0.0)
+    return (
+        f"Its CPU limit throttled it in {advice_words.rate(ratio)} of its periods, at most in "
+        f"{advice_words.rate(worst.throttled_ratio or 0.0)} on {figures.short_date(worst.date)}."
+    )
 
 
 def _rule(row: Mapping[str, Any]) -> str:

@@ -61,6 +61,7 @@ def build(
             *([budgets.section(ahead.budgets, day.currency)] if ahead.budgets else []),
             owners.workloads(answers["workloads"], day.currency),
             changes.section(answers["savings"], answers["advice_refused"], day.currency),
+            *changes.schedules(answers["schedules"], day.currency),
             owners.unused(answers["unused_workloads"], day.currency),
             devices.models(answers["gpu_models"], day),
             devices.idle(answers["idle_gpus"], day.currency),

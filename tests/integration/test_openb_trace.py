@@ -92,5 +92,6 @@ def containers(pods: pd.DataFrame, origin_ms: int, window: Window, day: Day) -> 
             "gpu_request": pa.array(mine["num_gpu"].to_numpy().astype(float), mask=none),
             "gpu_share": pa.array(share, mask=none),
             **{name: pa.nulls(len(mine), pa.int64()) for name in ("restarts", "oom_kills")},
+            **{name: pa.nulls(len(mine), pa.float64()) for name in ("cpu_periods", "cpu_throttled_periods")},
         },
     )  # fmt: skip

@@ -325,7 +325,7 @@ def _containers(world: World, day: Day, keys: dict[str, int]) -> pa.Table:
         "labels": [[]] * len(rows), "start": _at(day, (row[2] for row in rows)), "end": _at(day, (row[3] for row in rows)),
         "cpu_request": pa.array(asked, pa.float64()),
         "memory_request": pa.array([None if q is None else q * GIB for q in asked], pa.float64()),
-        **dict.fromkeys(("gpu_request", "cpu_limit", "memory_limit", "gpu_resource", "gpu_share", "restarts", "oom_kills")),
+        **dict.fromkeys(("gpu_request", "cpu_limit", "memory_limit", "gpu_resource", "gpu_share", "restarts", "oom_kills", "cpu_periods", "cpu_throttled_periods")),
     })  # fmt: skip
 
 

@@ -116,6 +116,8 @@ def test_all_is_well(examined: Examined) -> None:
     [
         (("kube_pod_info{",), "pod_info", Status.FAIL, "no series of kube_pod_info", "scrape kube-state-metrics"),
         (("container_cpu_usage",), "cpu_seconds", Status.WARN, "use unobserved", "cAdvisor"),
+        (("cfs_throttled",), "cpu_throttled_periods", Status.WARN, "which CPU limits throttle", "keep container_cpu_cfs"),
+        (("cfs_periods", 'resource="cpu"'), "cpu_periods", Status.OK, "no container has a CPU limit", ""),
         (GPU_NAMES, "gpu_utilization", Status.WARN, "nobody knows how busy", "DCGM"),
         ((*GPU_NAMES, "sum by (resource)"), "gpu_utilization", Status.WARN, "nobody knows how busy", "DCGM"),
         (("kube_pod_labels{",), "pod_labels", Status.WARN, "no team", "--metric-labels-allowlist"),

@@ -82,7 +82,7 @@ def warehouse() -> Warehouse:
 
 @pytest.fixture(scope="module")
 def told(warehouse: Warehouse) -> Explanation:
-    [found] = explained(warehouse, advice_named(warehouse, Filters(), [Wanted.parse("api")]), 5)
+    [found] = explained(warehouse, advice_named(warehouse, Filters(), [Wanted.parse("api")]), 5, "UTC")
     return found
 
 
@@ -131,6 +131,48 @@ def test_replicas_are_pooled_and_nothing_outside_the_window_counts(told: Explana
     assert [(when.hour, value) for when, value in told.peaks] == [(3, 0.75), (4, 0.5)]
 
 
+def test_hours_are_told_by_the_clock_of_the_lake(warehouse: Warehouse) -> None:
+    rows = advice_named(warehouse, Filters(), [Wanted.parse("api")])
+    [found] = explained(warehouse, rows, 5, "Asia/Kolkata")  # five hours and a half ahead
+    assert [(when.hour, value) for when, value in found.peaks] == [(8, 0.75), (9, 0.5)]
+
+
+@pytest.mark.parametrize(
+    ("reason", "advised", "why"),
+    [
+        (
+            "advised",
+            "Scale down at these hours: 19:00 to 08:00, by the clock of Europe/Berlin.",
+            "did next to nothing",
+        ),
+        ("hpa_managed", "None; it looks idle at these hours: 19:00 to 08:00", "would scale it up again"),
+        ("ignored", "None; it looks idle", "It is ignored"),
+    ],
+)
+def test_a_schedule_is_told_in_hours_with_its_money_beside(reason: str, advised: str, why: str) -> None:
+    facts = {"down": "19:00 to 08:00", "timezone": "Europe/Berlin"}
+    facts |= {"monthly_saving": "12.50"} if reason == "advised" else {}
+    row = advice(action="schedule", container="", reason=reason, facts=facts, policy="schedule", currency="USD",
+                 proposed_request=None, monthly_saving_gross=None, monthly_saving_net=None)  # fmt: skip
+    told = text([Explanation(row, [])])
+    assert "all containers, CPU" in told
+    assert advised in told
+    assert why in told
+    assert ("12.50 a month at its own prices, not to be added" in told) == (reason == "advised")
+
+
+def test_throttling_is_pooled_by_time_and_said() -> None:
+    ratios = {1: 0.5, 2: 0.125, 3: None, 4: float("nan")}
+    profiles = [profile(0, key, 1.0) | {"throttled_ratio": ratio} for key, ratio in ratios.items()]
+    profiles[0]["observed_s"] = 3 * profiles[1]["observed_s"]
+    names = ("charges", "container_usage")
+    tables = {"profiles": table("profiles", profiles), **{name: table(name, []) for name in names}}
+    [found] = explained(Warehouse.over_tables(tables), [advice(workload="api")], 5, "UTC")
+    assert found.whole is not None
+    assert found.whole.throttled_ratio == (3 * 0.5 + 0.125) / 4
+    assert "Its CPU limit throttled it in 41% of its periods, at most in 41% on 20 Nov." in text([found])
+
+
 def test_the_words_hold_every_number(told: Explanation) -> None:
     said = text([told])
     for words in (
@@ -152,7 +194,7 @@ def test_the_words_hold_every_number(told: Explanation) -> None:
 
 
 def test_a_refusal_is_explained_too(warehouse: Warehouse) -> None:
-    [refused] = explained(warehouse, advice_named(warehouse, Filters(), [Wanted.parse("ray")]), 5)
+    [refused] = explained(warehouse, advice_named(warehouse, Filters(), [Wanted.parse("ray")]), 5, "UTC")
     said = text([refused])
     assert "None: the request of 2 cores stays." in said
     assert "HorizontalPodAutoscaler" in said

@@ -422,3 +422,28 @@ def test_quotas_that_run_out_come_before_those_that_are_too_large() -> None:
     assert section.table.rows[0][-1].text == "2026-12-01"
     assert [line[0].text for line in section.table.rest] == ["1 that fits", "1 namespace without a quota"]
     assert quota_headroom.sections([], []) == ()
+
+
+def test_schedules_are_told_with_their_hours_and_only_where_there_are_some(
+    rows: dict[str, list[dict[str, Any]]],
+) -> None:
+    def schedule(place: int, saving: Decimal | None) -> dict[str, Any]:
+        return {
+            "team": "nlp", "namespace": "ns", "workload_kind": "Deployment", "workload": f"w{place}", "down": "19:00 to 08:00",
+            "timezone": "Europe/Berlin", "weekly_hours_down": 65, "evidence_days": 14, "coverage": 1.0, "currency": "USD",
+            "monthly_cost": None, "monthly_saving": saving,
+        }  # fmt: skip
+
+    several = [schedule(place, Decimal(20 - place)) for place in range(9)] + [schedule(9, None)]
+    report = build({**rows, "schedules": several}, "USD")
+    table = section(report, "schedules").table
+    assert [row[4].text.removesuffix(".00") for row in table.rows] == [
+        f"{amount}" for amount in range(20, 12, -1)
+    ]
+    assert {(row[2].text, row[2].note) for row in table.rows} == {
+        ("19:00 to 08:00", "65 of 168 hours, Europe/Berlin")
+    }
+    assert [row[0].text for row in table.rest] == ["2 other workloads"]
+    assert "When nobody works" in Page(report_html(report).decode()).texts
+    assert "19:00 to 08:00" in report_markdown(report).decode()
+    assert "schedules" not in [each.key for each in build({**rows, "schedules": []}, "USD").sections]

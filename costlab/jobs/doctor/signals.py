@@ -23,6 +23,14 @@ _LOST = {
         "memory is charged by request, its use unobserved",
         "let Prometheus scrape the kubelet's cAdvisor",
     ),
+    Signal.CPU_PERIODS: (
+        "nobody knows which CPU limits throttle",
+        "keep container_cpu_cfs_.*periods_total, should your scrape configuration drop them",
+    ),
+    Signal.CPU_THROTTLED_PERIODS: (
+        "nobody knows which CPU limits throttle",
+        "keep container_cpu_cfs_.*periods_total, should your scrape configuration drop them",
+    ),
     Signal.POD_LABELS: (
         "no team, class or pipeline by a pod's labels",
         "start kube-state-metrics with --metric-labels-allowlist=pods=[team,owner]",
@@ -73,6 +81,7 @@ _LOST = {
 _NAMED = 3  # so many names are told, of those that there are
 _OF_GPUS = "(?i).*(gpu|dcgm|cuda|accelerator).*"
 _OF_VOLUMES = (Signal.CLAIM_INFO, Signal.CLAIM_REQUEST, Signal.POD_CLAIMS, Signal.VOLUME_USED)
+_OF_CPU_LIMITS = (Signal.CPU_PERIODS, Signal.CPU_THROTTLED_PERIODS)
 _BUILD = Metric("kube_state_metrics_build_info")
 _CADVISOR = Metric("cadvisor_version_info")
 
@@ -164,6 +173,8 @@ def _missing(inquiry: Inquiry, spec: SignalSpec) -> Check:
         return inquiry.fine(spec.signal, f"{text}; no node has a GPU")
     if spec.signal in _OF_VOLUMES and not any(_carriers(inquiry, signal) for signal in _OF_VOLUMES):
         return inquiry.fine(spec.signal, f"{text}; no pod mounts a claim")
+    if spec.signal in _OF_CPU_LIMITS and _without_cpu_limits(inquiry):
+        return inquiry.fine(spec.signal, f"{text}; no container has a CPU limit")
     if spec.signal in _LOST:
         lost, mend = _LOST[spec.signal]
         if spec.exporter is Exporter.GPU and (others := _unknown_gpu_metrics(inquiry)):
@@ -199,6 +210,12 @@ def _without_gpus(inquiry: Inquiry) -> bool:
     found = inquiry.vector(f"sum by (resource) ({capacity})")
     devices = charged(inquiry.settings.device_resources)
     return bool(found) and not any(n > 0 and labels.get("resource", "") in devices for labels, n in found)
+
+
+def _without_cpu_limits(inquiry: Inquiry) -> bool:
+    of_cpu = Matcher("resource", Operator.EQUAL, "cpu")
+    limits = inquiry.catalogue.metrics(Signal.CONTAINER_LIMIT)[0]
+    return not inquiry.count(limits.selector((*inquiry.matchers, of_cpu)))
 
 
 def _matcher(inquiry: Inquiry, pods: Metric, total: int, label: str, value: str) -> Check | None:

@@ -17,9 +17,11 @@ from costlab.jobs.rightsizing.past import ADVISED, names_of
 from costlab.jobs.rightsizing.present import advised_before, bounds_of, present_of, scaled_of, silences_of
 from costlab.jobs.rightsizing.proposals import proposals_of
 from costlab.jobs.rightsizing.rows import Advice, rows_of
+from costlab.jobs.rightsizing.schedules import LEAST_DAYS, schedule_advice
 from costlab.jobs.rightsizing.spot import spot_advice
 from costlab.jobs.rightsizing.stretches import samples_of
 from costlab.jobs.rightsizing.subjects import Subjects, subjects_of
+from costlab.jobs.rightsizing.worked import worked_of
 from costlab.jobs.rightsizing.worth import Costs, costs_of, worth
 from costlab.store.lake import Lake
 from costlab.store.schema import empty, ordered
@@ -81,8 +83,14 @@ def advice_of(
         _requests(warehouse, settings.rightsizing, cluster, day, days, policy),
         gpu_advice(warehouse, cluster, day, days),
         spot_advice(warehouse, settings, cluster, day, days),
+        _schedules(warehouse, settings.rightsizing, cluster, day, max(days, LEAST_DAYS)),
     )
     return ordered("advice", pa.concat_tables(parts))
+
+
+def _schedules(warehouse: Warehouse, rules: Rightsizing, cluster: str, day: Day, days: int) -> pa.Table:
+    worked, currency = worked_of(warehouse, cluster, day, days)
+    return schedule_advice(worked, rules.silence, cluster, day, currency)
 
 
 def _requests(

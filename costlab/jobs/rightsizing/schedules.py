@@ -1,6 +1,6 @@
 """When workloads could be scaled down: at night and over the weekend, by every hour of their past days."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -9,16 +9,19 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from costlab.config.settings import Silence
 from costlab.core.kernels import Floats, Ints
 from costlab.domain.advice import Action, Evidence, Reason
 from costlab.domain.time import Day
 from costlab.domain.units import Resource
 from costlab.jobs.rightsizing.held import KEYS, MONTH_HOURS, beside
+from costlab.jobs.rightsizing.silences import Silenced, silenced
 from costlab.store.schema import conform, empty
 
 HOURS, WEEK = 24, 7
 SATURDAY = 5
 RUN_TO_THEIR_END = frozenset({"training", "batch"})
+LEAST_DAYS = 14
 _NIGHTS = 5  # observed working days before nights are told of
 _WEEKENDS = 2  # whole weekends before weekends are
 _LEAST_HOURS = 6  # of a night: below, starting again costs more than it gives
@@ -66,12 +69,13 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True)
 class Worked:
-    """A container of a workload that holds no GPU, over the days that it ran on.
+    """A workload that holds no GPU, over the days that it ran on; the container of its key is empty.
 
     key: namespace, kind and name of the workload, container. day: int64 (days,), ordinals. hourly_max: (days, 24), cores
-    of the busiest of its replicas by hour of the local clock, NaN = not observed. cpu_request: cores; None = none set.
-    cost, unused: float64 (days,), of its CPU and memory; NaN = no price known. pods: how many there were at a time, on
-    average over the window. coverage: observed / occupied time.
+    of the busiest of its replicas by hour of the local clock, NaN = not observed. gaps: bool (days, 24), where it was
+    there and not observed. cpu_request: cores of a replica; None = none set. cost, unused: float64 (days,), of its CPU
+    and memory; NaN = no price known. pods: how many there were at a time, on average. coverage: observed / occupied time.
+    autoscaled: a HorizontalPodAutoscaler sets its replicas. labels: of its pods, those that silence advice, by column.
     """
 
     key: tuple[str, str, str, str]
@@ -79,21 +83,24 @@ class Worked:
     workload_class: str
     day: Ints
     hourly_max: Floats
+    gaps: Flags
     cpu_request: float | None
     cost: Floats
     unused: Floats
     pods: float
     coverage: float
+    autoscaled: bool
+    labels: Mapping[str, Any]
 
 
 def schedule_advice(
-    worked: Sequence[Worked], cluster: str, day: Day, hours: float, currency: str
+    worked: Iterable[Worked], silence: Sequence[Silence], cluster: str, day: Day, currency: str
 ) -> pa.Table:
-    """Rows of `advice` for those that could be down at night or over the weekend, out of a window of so many hours.
+    """Rows of `advice` for those that could be down at night or over the weekend, and why it is not advised to some.
 
     Their money is a fact (`monthly_saving`) and no saving to be added to the others: a smaller request saves some of it too.
     """
-    rows = [row for one in worked if (row := _row(one, hours)) is not None]
+    rows = [row for one in worked if (row := _row(one, silence, day)) is not None]
     if not rows:
         return empty("advice")
     nothing = (
@@ -163,6 +170,23 @@ def idle_hours(hourly_max: Floats, request: float | None = None) -> Flags:
     return idle
 
 
+def ever_idle(hourly_max: NDArray[np.float32], there: Flags, weekday: Ints, request: Floats) -> Flags:
+    """Which of many workloads may have a schedule, bool (workloads,): those without need not be looked at one by one.
+
+    hourly_max: (workloads, days, 24), NaN = not observed, and may have been idle. there: bool (workloads, days).
+    weekday: int64 (days,). request: float64 (workloads,), cores, NaN = none set.
+    """
+    most = np.fmax.reduce(hourly_max, axis=(1, 2), initial=0.0).astype(np.float64)
+    below = np.fmin(_QUIET * most, np.where(request > 0, _NEXT_TO_NOTHING * request, np.inf))
+    # A day that is not whole may not count.
+    seen = there & ~np.isnan(hourly_max).any(axis=2)
+    busy = (hourly_max > below[:, None, None]) & seen[:, :, None]
+    working = weekday < SATURDAY
+    nights = (~busy[:, working].any(axis=1)).sum(axis=1) >= _LEAST_HOURS
+    found: Flags = nights | ~busy[:, ~working].any(axis=(1, 2))
+    return found
+
+
 def saved(schedule: Schedule, weekday: Ints, cost: Floats, unused: Floats) -> float:
     """What the schedule would have saved on past days: their cost by the hour, never more than what was not used.
 
@@ -198,15 +222,29 @@ def _edges(night: Flags) -> tuple[int | None, int | None]:
     return int(begins[0]), (int(ends[0]) + 1) % HOURS
 
 
-def _row(one: Worked, hours: float) -> dict[str, Any] | None:
+def _row(one: Worked, silence: Sequence[Silence], on: Day) -> dict[str, Any] | None:
     if one.workload_class in RUN_TO_THEIR_END:
         return None
     whole = whole_days(one.hourly_max)
     weekday = np.array([date.fromordinal(day).weekday() for day in one.day[whole].tolist()], np.int64)
-    schedule = schedule_of(idle_hours(one.hourly_max, one.cpu_request)[whole], weekday)
+    idle = idle_hours(one.hourly_max, one.cpu_request)[whole]
+    schedule, reason = schedule_of(idle, weekday), Reason.ADVISED
+    if schedule is None:  # were what was not observed idle, would there be one?
+        schedule, reason = schedule_of(idle | one.gaps[whole], weekday), Reason.NOT_OBSERVED
     if schedule is None:
         return None
+    told = _silenced(one, silence, on.date)
+    facts: dict[str, str] = {**schedule.facts, "timezone": on.timezone}
+    if told:
+        reason, facts = told.reason, facts | told.facts
+    elif one.autoscaled:
+        reason = Reason.HPA_MANAGED
+    elif schedule.days < LEAST_DAYS:
+        reason, facts = Reason.TOO_LITTLE_DATA, facts | {"days_needed": str(LEAST_DAYS)}
+    elif reason is Reason.NOT_OBSERVED:
+        facts["hours_not_observed"] = str(int(one.gaps[whole].sum()))
 
+    advised, hours = reason is Reason.ADVISED, float(HOURS * len(one.day))
     cost, money = float(one.cost.sum()), saved(schedule, weekday, one.cost[whole], one.unused[whole])
     return {
         **dict(zip(KEYS, one.key, strict=True)),
@@ -214,10 +252,15 @@ def _row(one: Worked, hours: float) -> dict[str, Any] | None:
         "class": one.workload_class,
         "replicas": one.pods,
         "current_request": one.cpu_request,
-        "reason": Reason.ADVISED.value,
-        "evidence": Evidence.MEASURED.value,
+        "reason": reason.value,
+        "evidence": (Evidence.MEASURED if advised else Evidence.REFUSED).value,
         "evidence_days": len(one.day),
         "coverage": one.coverage,
         "monthly_cost": None if np.isnan(cost) else int(np.floor(cost * MONTH_HOURS / hours * 1e6)),
-        "facts": {**schedule.facts, **beside(money, hours)},
+        "facts": facts | (beside(money, hours) if advised else {}),
     }
+
+
+def _silenced(one: Worked, silence: Sequence[Silence], today: date) -> Silenced | None:
+    """Whether somebody said that nothing is to be advised of its CPU."""
+    return silenced({**one.labels, **dict(zip(KEYS, one.key, strict=True))}, Resource.CPU, today, silence)

@@ -174,6 +174,8 @@ _FIXED: dict[Signal, Metric] = {
     Signal.NODE_CAPACITY: Metric("kube_node_status_capacity"),
     Signal.NODE_ALLOCATABLE: Metric("kube_node_status_allocatable"),
     Signal.CPU_SECONDS: _cgroup("container_cpu_usage_seconds_total", *_TOTAL),
+    Signal.CPU_PERIODS: _cgroup("container_cpu_cfs_periods_total"),
+    Signal.CPU_THROTTLED_PERIODS: _cgroup("container_cpu_cfs_throttled_periods_total"),
     Signal.MEMORY_BYTES: _cgroup("container_memory_working_set_bytes"),
     Signal.CONTAINER_START_TIME: _cgroup("container_start_time_seconds"),
     Signal.CLAIM_INFO: Metric("kube_persistentvolumeclaim_info"),

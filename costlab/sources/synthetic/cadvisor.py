@@ -4,7 +4,7 @@ Beside the containers there are each pod's own cgroup (no container label), paus
 the root and the slice of all pods. Interfaces are on each pod's cgroup, and on the root. Samples carry the exporter's own, jittered timestamps.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,7 +23,9 @@ CPU = "container_cpu_usage_seconds_total"
 MEMORY = "container_memory_working_set_bytes"
 START = "container_start_time_seconds"
 SENT = "container_network_transmit_bytes_total"
-CADVISOR = (CPU, MEMORY, START, SENT)
+PERIODS = "container_cpu_cfs_periods_total"
+THROTTLED = "container_cpu_cfs_throttled_periods_total"
+CADVISOR = (CPU, PERIODS, THROTTLED, MEMORY, START, SENT)
 
 # Bytes that are sent for a microsecond of CPU: 10 GB a day and core over the network, less over the loopback.
 _BYTES_PER_US = {"eth0": 1 / 8, "lo": 1 / 128}
@@ -48,7 +50,7 @@ def raw_cadvisor(
         target = _target(node)
         offset_ms = stable_key(node.name) % interval_ms
         outages = [outage for outage in story.outages if outage.node == node.name]
-        for cgroup in (_interfaces if metric == SENT else _cgroups)(story, node):
+        for cgroup in _shown(metric)(story, node):
             if cgroup.start_s >= end_s or cgroup.gone_s <= start_s:
                 continue
             at_ms = jittered(window, interval_ms, offset_ms, stable_key(cgroup.labels["id"]))
@@ -60,14 +62,24 @@ def raw_cadvisor(
                 yield RawSeries(labels, at_ms, _values(metric, cgroup, meters, at_ms))
 
 
+def _shown(metric: str) -> Callable[[Story, Node], Iterator[Cgroup]]:
+    if metric == SENT:
+        return _interfaces
+    return _limited if metric in (PERIODS, THROTTLED) else _cgroups
+
+
 def _values(metric: str, cgroup: Cgroup, meters: Meters, at_ms: Instants) -> NDArray[np.float64]:
-    """Core seconds, bytes held, epoch seconds or bytes sent, float64 (n,)."""
+    """Core seconds, periods, bytes held, epoch seconds or bytes sent, float64 (n,)."""
     if metric == START:
         return np.full(len(at_ms), float(cgroup.start_s))
     total = np.zeros(len(at_ms), np.int64)
     for run in cgroup.runs:
         if metric in (CPU, SENT):
             total += meters[run].cpu_us(at_ms)
+        elif metric == PERIODS:
+            total += meters[run].periods(at_ms)
+        elif metric == THROTTLED:
+            total += meters[run].throttled_periods(at_ms)
         else:
             shown = (at_ms >= run.start_s * 1000) & (at_ms < run.gone_s * 1000)
             total += np.where(shown, meters[run].memory_bytes(at_ms), 0)
@@ -102,6 +114,13 @@ def _cgroups(story: Story, node: Node) -> Iterator[Cgroup]:
     for pod in story.pods:
         if pod.node is node and pod.runs:
             yield from _pod_cgroups(pod, node)
+
+
+def _limited(story: Story, node: Node) -> Iterator[Cgroup]:
+    """Those with a CPU limit: containers that have one, and pods all of whose containers do."""
+    for cgroup in _cgroups(story, node):
+        if "pod" in cgroup.labels and all(run.container.cpu_limit is not None for run in cgroup.runs):
+            yield cgroup
 
 
 def _interfaces(story: Story, node: Node) -> Iterator[Cgroup]:
