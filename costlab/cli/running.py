@@ -148,8 +148,11 @@ def report(
     else:
         day = parse_day(date or "yesterday", desk.now, lake.timezone)
         days = [(name, day) for name in ids]
-    for page in write_reports(lake, settings, days, out or settings.report.out):
+    folder = out or settings.report.out
+    for page in write_reports(lake, settings, days, folder):
         typer.echo(page)
+    if every:
+        typer.echo(folder / "index.html")
 
 
 def _work(desk: Desk, date: str) -> "tuple[Settings, Day, Lake]":

@@ -47,7 +47,7 @@ _FOLDERS = ("team", "workload")
 def write_reports(
     lake: Lake, settings: Settings, days: Sequence[tuple[str, Day]], out: Path
 ) -> Iterator[Path]:
-    """Write the reports of these days of clusters, one by one, and then what leads to them; each one's page, the front last.
+    """Write the reports of these days of clusters, one by one, and then what leads to them; the page of each day.
 
     Raises what `write_report` does; what was written by then is led to all the same.
     """
@@ -56,14 +56,15 @@ def write_reports(
         for cluster, day in days:
             yield write_report(warehouse, settings, cluster, day, out)[0]
     finally:
-        front = write_site(lake, settings, out)[:1]
-    yield from front
+        write_site(lake, settings, out)
 
 
 def days_kept(
     lake: Lake, settings: Settings, clusters: Sequence[str], now: datetime
 ) -> list[tuple[str, Day]]:
-    """The days of these clusters that can be reported and whose reports are kept, the oldest first.
+    """The days of these clusters that can be reported and whose reports are kept, the latest first.
+
+    In this order `latest/` is written once.
 
     Raises ConfigError for a cluster that the lake does not know, and when there is no such day.
     """
@@ -73,7 +74,7 @@ def days_kept(
         refuse_unknown(cluster, {name for name, _ in states})
     days = [
         (cluster, Day(day, lake.timezone))
-        for (cluster, day), state in states.items()
+        for (cluster, day), state in reversed(states.items())
         if cluster in clusters and state in READABLE and day >= since
     ]
     if not days:
@@ -124,7 +125,10 @@ def write_site(lake: Lake, settings: Settings, out: Path) -> list[Path]:
 def asked(warehouse: Warehouse, cluster: str, day: Day, reports: Collection[date]) -> Answers:
     """What the cluster's pages are made of, by query; the calendar reaches back to the first of the reports."""
     first = min([*reports, day.date - timedelta(days=CALENDAR_DAYS - 1)])
-    questions: dict[str, dict[str, int | str]] = {**QUESTIONS, "daily_costs": {"days": (day.date - first).days + 1}}
+    questions: dict[str, dict[str, int | str]] = {
+        **QUESTIONS,
+        "daily_costs": {"days": (day.date - first).days + 1},
+    }
     return {
         name: warehouse.query(name, cluster=cluster, day=str(day), **extra).to_pylist()
         for name, extra in questions.items()

@@ -549,6 +549,10 @@ def test_the_main_job_runs_step_by_step_and_twice(config: Path, monkeypatch: pyt
     assert {row["resource"] for row in advised} == {"gpu"}, "a day is enough for a GPU, not for a request"
     written = run("report", "--date", "2026-11-20", "--cluster", "prod")
     assert Path(written.stdout.strip()).is_file(), written.output
+    front = Path(written.stdout.strip()).parents[2] / "index.html"
+    assert 'href="prod/index.html"' in front.read_text()
+    every = run("report", "--all", "--cluster", "prod", "--date", "2026-11-20")
+    says(every, 2, "--date and --all exclude each other")
     again = run("nightly", "--date", "2026-11-20")
     assert (again.exit_code, "nothing committed" in again.stdout) == (0, True), again.output
     assert run("nightly").stdout == "nothing was due\n"

@@ -8,7 +8,7 @@ from answers import BUDGETS, CLUSTER, LAST_DAY, files, tables
 from costlab.config.settings import Prices, Settings
 from costlab.domain.errors import ConfigError
 from costlab.domain.time import Day
-from costlab.jobs.report import DOWNLOADS, write_report
+from costlab.jobs.report import FILES, write_report
 from costlab.store.warehouse import Warehouse
 
 DAY = Day(LAST_DAY)
@@ -34,7 +34,7 @@ def content(folder: Path) -> dict[str, bytes]:
 def test_the_report_lies_under_its_day_and_under_latest(write: Write, out: Path) -> None:
     written = write(DAY)
     assert content(out / CLUSTER / str(DAY)) == content(out / CLUSTER / "latest") == files()
-    assert set(files()) == {"index.html", "report.md", *(file for _, file in DOWNLOADS.values())}
+    assert set(files()) == set(FILES)
     assert {path.name for path in written} == set(files())
 
 
