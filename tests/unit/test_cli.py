@@ -340,11 +340,6 @@ def test_init_then_check_then_show(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert schema["additionalProperties"] is False
 
 
-def test_settings_without_effect_are_warned_of(config: Path) -> None:
-    (config / "costlab.yaml").write_text(CONFIG + "retention: {charges: 400d}\n")
-    assert "costlab.yaml:6: retention: has no effect in this version" in run("config", "check").stderr
-
-
 def test_faults_of_the_configuration_come_all_at_once(config: Path) -> None:
     (config / "costlab.yaml").write_text(CONFIG + "prices: {gpu_hour: -1}\nlakes: x\n")
     done = run("config", "check")
