@@ -59,8 +59,7 @@ def notify(
         if post.payload
     ]
     show(Answer("costlab.notify/1", _rows(made), beside={"messages": payloads}), output, out)
-    for post in made:
-        _complain(post)
+    _complain(made)
     if code := max((post.exit_code for post in made), default=ExitCode.DONE):
         raise typer.Exit(code)
 
@@ -86,20 +85,22 @@ def _rows(made: "Sequence[Post]") -> "pa.Table":
             "team": post.slot.team,
             "destination": post.slot.destination,
             "state": post.state.value,
+            "address": post.address or None,
             "title": post.message.title if post.message else None,
             "note": post.note or None,
         }
         for post in made
     ]
-    names = ("team", "destination", "state", "title", "note")
+    names = ("team", "destination", "state", "address", "title", "note")
     kinds = [("cluster", pa.string()), ("date", pa.date32()), *((name, pa.string()) for name in names)]
     return pa.Table.from_pylist(rows, schema=pa.schema(kinds))
 
 
-def _complain(post: "Post") -> None:
+def _complain(made: "Sequence[Post]") -> None:
     from costlab.jobs.posts import State
 
-    if post.state in (State.FAILED, State.NO_SUCH_TEAM):
-        typer.echo(f"warning: {post.line}", err=True)
-    if post.hint:
-        typer.echo(f"hint: {post.hint}", err=True)
+    for post in made:
+        if post.state in (State.FAILED, State.NO_SUCH_TEAM):
+            typer.echo(f"warning: {post.line}", err=True)
+    for hint in dict.fromkeys(post.hint for post in made if post.hint):
+        typer.echo(f"hint: {hint}", err=True)

@@ -141,8 +141,9 @@ class Postman:
         """The post once it was delivered and is remembered; a dry run stops before that."""
         try:
             address = address_of(destination, self.environ, setting)
+            post = replace(post, address=address.shown)
             if self.deliver is None:
-                return replace(post, address=address.shown)
+                return post
             body, headers = orjson.dumps(post.payload), {"Idempotency-Key": post.slot.key}
             if address.key:
                 headers |= signature(body, address.key, milliseconds(self.now) // 1000)
@@ -153,7 +154,7 @@ class Postman:
                 ledger.record(post.slot, self._record(post, sure=False))
             return _failed(post, fault)
         ledger.record(post.slot, self._record(post, sure=True))
-        return replace(post, state=State.POSTED, address=address.shown)
+        return replace(post, state=State.POSTED)
 
     def _record(self, post: Post, *, sure: bool) -> Record:
         keys = post.message.keys if post.message else ()

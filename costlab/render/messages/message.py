@@ -151,9 +151,6 @@ def _alert_key(told: Told, finding: Finding) -> str:
 def _action(told: Told, row: Row, age: Row | None) -> Action:
     kind, workload, namespace = (row[name] for name in ("workload_kind", "workload", "namespace"))
     container = f", container {named(row['container'])}" if row["container"] not in ("", workload) else ""
-    patch = ""
-    if row["proposed_request"] is not None:
-        patch = f"costlab patch {quote(f'{namespace}/{kind}/{workload}')} --cluster {told.cluster}"
     days = age["open_days"] if age else 1
     lost = age["lost_cost"] if age else None
     return Action(
@@ -164,9 +161,18 @@ def _action(told: Told, row: Row, age: Row | None) -> Action:
         risk=advice_words.risk(row),
         evidence=f"{advice_words.evidence(row)}; {advice_words.reason(row)}",
         age=_age(days, lost, row["currency"]),
-        patch=patch,
+        patch=_patch(told.cluster, f"{namespace}/{kind}/{workload}")
+        if row["proposed_request"] is not None
+        else "",
         facts={name: _plain(row[name]) for name in _FACTS} | {"open_days": days, "lost_cost": _plain(lost)},
     )
+
+
+def _patch(cluster: str, workload: str) -> str:
+    """The line to copy; none for what is no name of Kubernetes, which nobody should paste into a shell."""
+    if named(workload) != workload:
+        return ""
+    return f"costlab patch {quote(workload)} --cluster {cluster}"
 
 
 _FACTS = (
