@@ -413,7 +413,7 @@ def test_the_hash_follows_what_shapes_figures_and_nothing_else(tmp_path: Path) -
         ("{channel: slack}", "one of url_env and url_file"),
         ("{channel: slack, url_env: A, url_file: b}", "one of url_env and url_file"),
         ("{channel: slack, url: 'https://hooks.example/T0KEN'}", "notify[0].url: is unknown"),
-        ("{channel: slack, url_env: COSTLAB_SLACK}", "which would be a setting"),
+        ("{channel: slack, url_env: COSTLAB_CONFIG}", "which would be a setting"),
         ("{channel: slack, url_env: 'https://hooks.example/T0KEN'}", "must look like"),
         ("{channel: slack, url_env: A, secret_env: B}", "signs what goes to a webhook"),
         (

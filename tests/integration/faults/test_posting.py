@@ -1,11 +1,14 @@
 """Deliveries to servers of the tests' own: what is tried again, what is not, and what nobody is shown."""
 
 import hmac
+import json
+import shutil
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -14,13 +17,19 @@ from threading import Thread
 
 import pytest
 from authority import Authority
+from typer.testing import CliRunner, Result
 
+from costlab.cli.app import app
+from costlab.cli.frame import Desk
 from costlab.domain.errors import ConfigError, CostlabError, ExitCode, PostError, UnsurePost
+from costlab.jobs.demo import demo
 from costlab.publish.address import Address
 from costlab.publish.posting import TRIES, Patience, post
 from costlab.render.messages.webhook import signature
 
 SECRET = "T0KEN-of-the-webhook"  # noqa: S105 - it leads nowhere
+NOW = datetime(2026, 11, 21, 3, tzinfo=UTC)
+LAST_DAY = date(2026, 11, 20)
 BODY = b'{"title":"nlp"}'
 
 # Status, headers, body; None hangs up without an answer.
@@ -242,3 +251,61 @@ def test_no_fault_shows_the_address(tmp_path: Path) -> None:
         assert fault.hint
     assert SECRET not in repr(gone)
     assert gone.shown == f"http://127.0.0.1:{gone.url.split(':')[2].split('/')[0]}/…"
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The synthetic cluster's last day."""
+    folder = tmp_path_factory.mktemp("posts") / "demo"
+    demo(folder, days=1, say=lambda _: None)
+    return folder / "lake"
+
+
+@pytest.fixture
+def desk(lake: Path, tmp_path: Path) -> Path:
+    """A folder with a lake, a budget that is exceeded, and a webhook at $HOOK."""
+    shutil.copytree(lake, tmp_path / "lake")
+    (tmp_path / "costlab.yaml").write_text(
+        "budgets: [{team: nlp, monthly: 1}]\n"
+        "notify: [{channel: webhook, team: nlp, url_env: HOOK, secret_env: KEY, min_monthly: 1000000}]\n"
+    )
+    return tmp_path
+
+
+def notified(folder: Path, receiver: Receiver, *args: str) -> Result:
+    environ = {"HOOK": receiver.address.url, "KEY": SECRET, "HOME": str(folder)}
+    command = ["notify", "--config", str(folder / "costlab.yaml"), "--date", str(LAST_DAY), *args]
+    return CliRunner().invoke(app, command, obj=Desk(environ, NOW))
+
+
+def test_the_command_posts_once_and_shows_no_secret(desk: Path) -> None:
+    with receiving(OK) as receiver:
+        dry = notified(desk, receiver, "--dry-run", "-o", "json")
+        [message] = json.loads(dry.stdout)["messages"]
+        assert (dry.exit_code, receiver.came) == (0, [])
+        assert "budget of team nlp: exceeded" in message["payload"]["alerts"][0].lower()
+        first, second = notified(desk, receiver, "-o", "json"), notified(desk, receiver, "-o", "json")
+        states = [json.loads(done.stdout)["rows"][0]["state"] for done in (first, second)]
+        assert states == ["posted", "posted_before"]
+        [(headers, body)] = receiver.came
+        assert json.loads(body) == message["payload"]
+        assert headers["Costlab-Signature"].startswith("v1=")
+        assert notified(desk, receiver, "--again").exit_code == 0
+        assert len(receiver.came) == 2
+        assert receiver.came[1][0]["Idempotency-Key"] == headers["Idempotency-Key"]
+    gone = notified(desk, receiver, "--again", "-v")
+    assert gone.exit_code == ExitCode.BUSY
+    for done in (dry, first, second, gone):
+        assert SECRET not in done.output
+    assert "http://127.0.0.1:" in gone.output
+    for record in (desk / "lake" / "_posts").rglob("*.json"):
+        assert SECRET not in record.read_text()
+
+
+def test_the_command_says_what_it_lacks(desk: Path) -> None:
+    with receiving(OK) as receiver:
+        assert "there is no cluster 'x'" in notified(desk, receiver, "--cluster", "x").stderr
+        (desk / "costlab.yaml").write_text("")
+        done = notified(desk, receiver)
+    assert (done.exit_code, done.stderr.count("\n")) == (ExitCode.USAGE, 2)
+    assert "names no destination" in done.stderr
