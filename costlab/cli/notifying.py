@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from costlab.cli.filters import say_unmatched
 from costlab.cli.frame import Desk
 from costlab.cli.options import ClusterId, DateText, Out, Output, Team
 from costlab.domain.errors import ConfigError, ExitCode
@@ -37,8 +38,9 @@ def notify(
     from costlab.cli.formats import Answer
     from costlab.cli.show import show
     from costlab.domain.dates import parse_day
-    from costlab.jobs.asked import refuse_unknown
+    from costlab.jobs.asked import Filters, refuse_unknown
     from costlab.store.lake import Lake
+    from costlab.store.warehouse import Warehouse
 
     desk: Desk = ctx.obj
     settings = desk.settings()
@@ -60,6 +62,8 @@ def notify(
     ]
     show(Answer("costlab.notify/1", _rows(made), beside={"messages": payloads}), output, out)
     _complain(made)
+    if team and not made:
+        say_unmatched(Warehouse.over(lake), Filters(cluster, team=team))
     if code := max((post.exit_code for post in made), default=ExitCode.DONE):
         raise typer.Exit(code)
 

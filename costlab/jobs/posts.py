@@ -21,7 +21,7 @@ from costlab.jobs.anomalies import alarms_of
 from costlab.jobs.budgets import standings
 from costlab.jobs.outlook import PAST_DAYS
 from costlab.publish.address import Address, address_of
-from costlab.render.messages.message import Message, Told, is_news, message
+from costlab.render.messages.message import Message, Told, is_news, key_of, message
 from costlab.render.messages.slack import slack
 from costlab.render.messages.teams import teams
 from costlab.render.messages.webhook import signature, webhook
@@ -181,7 +181,7 @@ def of_teams(warehouse: Warehouse, settings: Settings, cluster: str, day: Day) -
         )
     costs = {row["team"]: row for row in rows("teams")}
     changes = [row for row in rows("cost_changes", against="") if row["team"]]
-    advice, ages = rows("savings"), rows("open_advice", days=OPEN_DAYS)
+    advice, ages = rows("savings"), {key_of(row): row for row in rows("open_advice", days=OPEN_DAYS)}
     alarms = alarms_of(warehouse, cluster, day.date)
     budgets = _budgets(warehouse, settings, day)
     coverage = None if headline[0]["status"] == DayState.COMPLETE else headline[0]["coverage"]
@@ -197,7 +197,7 @@ def of_teams(warehouse: Warehouse, settings: Settings, cluster: str, day: Day) -
             [alarm for alarm in alarms if alarm.subject == team],
             budgets.get(team, ()),
             [row for row in advice if row["team"] == team],
-            ages,
+            [ages[key] for row in advice if row["team"] == team and (key := key_of(row)) in ages],
             coverage,
         )
         for team in sorted({*costs, *(row["team"] for row in advice)})

@@ -108,8 +108,8 @@ def message(told: Told, least_monthly: Decimal) -> Message | None:
     alerts = [*told.alarms, *told.budgets]
     if not actions and not alerts:
         return None
-    ages = {_key(row): row for row in told.ages}
-    shown = tuple(_action(told, row, ages.get(_key(row))) for row in actions[:MOST_ACTIONS])
+    ages = {key_of(row): row for row in told.ages}
+    shown = tuple(_action(told, row, ages.get(key_of(row))) for row in actions[:MOST_ACTIONS])
     return Message(
         told.cluster,
         told.team,
@@ -129,17 +129,18 @@ def is_news(found: Message, told_before: set[str]) -> bool:
     return not told_before.issuperset(found.keys)
 
 
+def key_of(row: Row) -> Key:
+    """What tells a row of savings or open_advice apart within a day."""
+    return tuple(row[name] for name in KEY)
+
+
 def _worth_telling(advice: Sequence[Row], least_monthly: Decimal) -> list[Row]:
     priced = [row for row in advice if row["monthly_saving_gross"] is not None]
     killed = [row for row in priced if row["monthly_saving_gross"] < 0 and row["reason"] == Reason.OOM_KILLED]
     cuts = [row for row in priced if row["monthly_saving_gross"] >= max(least_monthly, Decimal("0.000001"))]
-    cuts.sort(key=lambda row: (-row["monthly_saving_gross"], _key(row)))
-    killed.sort(key=_key)
+    cuts.sort(key=lambda row: (-row["monthly_saving_gross"], key_of(row)))
+    killed.sort(key=key_of)
     return [*killed[:_RAISES], *cuts]
-
-
-def _key(row: Row) -> Key:
-    return tuple(row[name] for name in KEY)
 
 
 def _alert_key(told: Told, finding: Finding) -> str:
@@ -154,7 +155,7 @@ def _action(told: Told, row: Row, age: Row | None) -> Action:
     days = age["open_days"] if age else 1
     lost = age["lost_cost"] if age else None
     return Action(
-        key="/".join((told.cluster, *_key(row))),
+        key="/".join((told.cluster, *key_of(row))),
         subject=f"{named(kind)} {named(workload)} in {named(namespace)}{container}",
         change=_change(row),
         saving=_capital(advice_words.saving(row)),

@@ -305,6 +305,7 @@ def test_the_command_posts_once_and_shows_no_secret(desk: Path) -> None:
 def test_the_command_says_what_it_lacks(desk: Path) -> None:
     with receiving(OK) as receiver:
         assert "there is no cluster 'x'" in notified(desk, receiver, "--cluster", "x").stderr
+        assert "did you mean 'nlp'?" in notified(desk, receiver, "--dry-run", "--team", "nlpp").stderr
         (desk / "costlab.yaml").write_text("")
         done = notified(desk, receiver)
     assert (done.exit_code, done.stderr.count("\n")) == (ExitCode.USAGE, 2)
