@@ -499,6 +499,7 @@ def test_an_interruption_ends_with_130(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_jobs_get_what_was_asked(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
+    posting: list[bool] = []
 
     def listens(
         settings: Settings,
@@ -508,9 +509,11 @@ def test_the_jobs_get_what_was_asked(config: Path, monkeypatch: pytest.MonkeyPat
         source_of: object,
         say: Callable[[str], None],
         step: Callable[[str], None],
+        posts: object,
     ) -> Outcome:
         say("a line\nof two")
         step("a step")
+        posting.append(posts is not None)
         asked.append((str(wanted.date), str(wanted.since), wanted.force, now, settings.lake, source_of))
         return Outcome("done")
 
@@ -521,7 +524,8 @@ def test_the_jobs_get_what_was_asked(config: Path, monkeypatch: pytest.MonkeyPat
     assert asked[0][:5] == ("2026-11-19", "2026-11-01", "it was wrong", NOW, config / "lake")
     [line] = done.stderr.splitlines()
     assert json.loads(line)["event"] == "a line␊of two"
-    assert len(run("nightly", "-v", "--log-format=json").stderr.splitlines()) == 2
+    assert len(run("nightly", "-v", "--no-notify", "--log-format=json").stderr.splitlines()) == 2
+    assert posting == [True, False]
 
 
 def test_the_main_job_runs_step_by_step_and_twice(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
