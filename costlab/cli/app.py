@@ -20,6 +20,7 @@ from costlab.cli import (
     exporting,
     forecasting,
     keeping,
+    notifying,
     patching,
     predicting,
     quotas,
@@ -87,6 +88,7 @@ app.command(rich_help_panel=MAIN_JOB)(running.compute)
 app.command(rich_help_panel=MAIN_JOB)(advising.recommend)
 app.command(rich_help_panel=MAIN_JOB)(quotas.quota)
 app.command(rich_help_panel=MAIN_JOB)(running.report)
+app.command(rich_help_panel=MAIN_JOB)(notifying.notify)
 app.command(rich_help_panel=MAIN_JOB)(keeping.prune)
 app.command(rich_help_panel=MAIN_JOB)(keeping.backup)
 app.command(rich_help_panel=MAIN_JOB)(keeping.restore)

@@ -25,14 +25,8 @@ def show(ctx: typer.Context, output: Output = None, out: Out = None) -> None:
 @app.command()
 def check(ctx: typer.Context) -> None:
     """Find every fault of the configuration and the price book at once."""
-    from costlab.config.values import without_effect
-
     desk: Desk = ctx.obj
     settings = desk.settings()
-    for key in without_effect(settings):
-        typer.echo(
-            f"warning: {settings.origins.get(key, key)}: {key}: has no effect in this version", err=True
-        )
     where = settings.file or f"no file (looked in {', '.join(map(str, settings.looked_in))}), defaults"
     typer.echo(f"OK: {where}: clusters: {', '.join(c.id for c in settings.clusters) or 'none'}")
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from costlab.cli.frame import Desk
+from costlab.cli.notifying import postman_of
 from costlab.cli.options import ClusterId, DateText, Out, Reason
 from costlab.domain.errors import ConfigError, ExitCode
 
@@ -33,10 +34,9 @@ def nightly(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say which days are due; read and write nothing.")
     ] = False,
-    no_notify: Annotated[bool, typer.Option("--no-notify", help="Post nothing.")] = False,  # noqa: ARG001 - see below
+    no_notify: Annotated[bool, typer.Option("--no-notify", help="Post nothing.")] = False,
 ) -> None:
-    """Catch up the days that are missing: extract, compute, report. Made for cron: see the exit codes."""
-    # This version posts nothing at all; the option is there so that a cron line need not change.
+    """Catch up the days that are missing: extract, compute, report, post. Made for cron: see the exit codes."""
     from costlab.cli.logs import voice
     from costlab.jobs.nightly import Asked
     from costlab.jobs.nightly import nightly as job
@@ -57,6 +57,7 @@ def nightly(
             source_of=_sources(settings, told.step),
             say=told.say,
             step=told.step,
+            posts=None if no_notify else postman_of(settings, desk, sends=True).posts,
         )
     _end([outcome])
 

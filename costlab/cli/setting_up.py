@@ -42,7 +42,11 @@ def doctor(
 
     desk: Desk = ctx.obj
     settings = desk.settings()
-    checks = lake_files(settings) if files else examine(settings, now=desk.now, probe_of=_probe_of)
+    checks = (
+        lake_files(settings)
+        if files
+        else examine(settings, now=desk.now, probe_of=_probe_of, environ=desk.environ)
+    )
     rows = [
         {"status": c.status.value, "check": c.subject, "found": c.text, "mend": c.mend or None}
         for c in checks

@@ -69,6 +69,7 @@ def load(
     found = _validated(Configuration, document, anchor, variables, faults)
     faults += _repeated_ids(document)
     faults += _repeated_budgets(document, found)
+    faults += _repeated_destinations(document, found)
     book = _book(document, anchor, variables, found.timezone if found else "UTC", faults)
     refuse(faults)
     assert found is not None  # noqa: S101 - without a fault there is a result; mypy cannot know
@@ -146,6 +147,19 @@ def _repeated_budgets(document: Document, found: Configuration | None) -> list[F
         if first != number:
             place = ("budgets", number, budget.dimension)
             text = f"{budget.subject!r} has a budget in budgets[{first}] already"
+            faults.append(Fault(document.where(place), dotted(place), text))
+    return faults
+
+
+def _repeated_destinations(document: Document, found: Configuration | None) -> list[Fault]:
+    """Destinations of one name, of which each would take the other's posts for its own."""
+    seen: dict[str, int] = {}
+    faults = []
+    for number, destination in enumerate(found.notify if found else ()):
+        first = seen.setdefault(destination.known_as, number)
+        if first != number:
+            place: Place = ("notify", number)
+            text = f"has the name of notify[{first}], {destination.known_as!r}: give it a name of its own"
             faults.append(Fault(document.where(place), dotted(place), text))
     return faults
 

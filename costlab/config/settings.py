@@ -409,12 +409,67 @@ class Report(Section):
         return today - timedelta(days=max(1, self.keep_ms // DAY_MS))
 
 
-class Destination(Section):
-    """Where messages go; the address is a secret and stands in a file."""
+class Channel(StrEnum):
+    """The form of a post: an incoming webhook of Slack, a Workflow of Microsoft Teams, or JSON for a program."""
 
-    kind: Literal["slack", "teams", "email", "webhook"]
-    url_file: Where
-    teams: tuple[str, ...] = ()
+    SLACK = "slack"
+    TEAMS = "teams"
+    WEBHOOK = "webhook"
+
+
+class Mute(Section):
+    """Nothing is posted up to a day (exclusive), and why."""
+
+    until: date
+    reason: Annotated[str, Field(min_length=1)]
+
+
+EVERY_TEAM = "all"
+Variable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+
+
+class Destination(Section):
+    """Where posts go, and whose they are.
+
+    team: one, or all: then each team's post goes there. url_env, url_file: where the address is, which is a secret.
+    secret_env, secret_file: where the key is that signs what goes to a webhook. report_url: where report.out can be seen.
+    min_monthly: what a change saves in a month at least. cooldown: how long what was told is no reason to post again.
+    """
+
+    channel: Channel
+    team: Annotated[str, Field(min_length=1)] = EVERY_TEAM
+    name: Annotated[str, Field(min_length=1)] | None = None
+    url_env: Variable | None = None
+    url_file: Where | None = None
+    secret_env: Variable | None = None
+    secret_file: Where | None = None
+    ca_file: Where | None = None
+    report_url: Annotated[str, Field(pattern=r"^https?://[^\s?#]+$")] | None = None
+    min_monthly: Price = 10.0
+    cooldown_ms: Annotated[Duration, Field(alias="cooldown")] = 7 * DAY_MS
+    mute: Mute | None = None
+
+    @model_validator(mode="after")
+    def _keeps_its_secrets(self) -> Self:
+        if (self.url_env is None) == (self.url_file is None):
+            raise PydanticCustomError("notify", "takes its address from one of url_env and url_file")
+        if self.secret_env and self.secret_file:
+            raise PydanticCustomError("notify", "takes its key from one of secret_env and secret_file")
+        if (self.secret_env or self.secret_file) and self.channel is not Channel.WEBHOOK:
+            raise PydanticCustomError("notify", "signs what goes to a webhook, and nothing else")
+        if any((name or "").startswith("COSTLAB_") for name in (self.url_env, self.secret_env)):
+            raise PydanticCustomError("notify", "names a variable COSTLAB_…, which would be a setting")
+        return self
+
+    @property
+    def known_as(self) -> str:
+        """Its name: what was posted is remembered by it."""
+        return self.name or f"{self.channel} {self.team}"
+
+    @property
+    def cooldown_days(self) -> int:
+        """How many days what was told is no news, at least one."""
+        return max(1, self.cooldown_ms // DAY_MS)
 
 
 class Configuration(Section):

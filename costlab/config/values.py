@@ -9,9 +9,6 @@ import orjson
 from costlab.config.faults import Place, dotted
 from costlab.config.settings import Configuration, Settings
 
-# What later versions read; a configuration may hold them already.
-_LATER = ("notify",)
-
 
 @dataclass(frozen=True, slots=True)
 class Value:
@@ -30,11 +27,6 @@ def values(settings: Settings) -> Iterator[Value]:
     for place, found in _leaves(told, ()):
         text = found if isinstance(found, str) else orjson.dumps(found).decode()
         yield Value(dotted(place), text, _origin(settings, place))
-
-
-def without_effect(settings: Settings) -> list[str]:
-    """Settings that were given, and that this version does not read."""
-    return [key for key in _LATER if key in settings.origins]
 
 
 def _leaves(found: Any, place: Place) -> Iterator[tuple[Place, Any]]:

@@ -7,6 +7,8 @@ CostlabError              1  unexpected
 │   ├── SourceRefused     3  it answered, and said no
 │   │   └── NoDay         3  it answered in full, and no day can be made of it
 │   └── WorseDay          3  it now knows less than the lake already holds
+├── PostError             5  a message could not be delivered: try again
+│   └── UnsurePost        5  it was sent, and no answer came
 ├── Busy                  5  a lock is held: try again
 ├── LakeError             6  the lake is damaged, cannot be written, or is not one this version reads
 │   └── LakeFull          5  no space left: as before, and the same run succeeds once there is space
@@ -79,6 +81,16 @@ class Busy(CostlabError):
     """Another run holds the lake; the same command may succeed later."""
 
     exit_code = ExitCode.BUSY
+
+
+class PostError(CostlabError):
+    """A message could not be delivered now; the same command may succeed later."""
+
+    exit_code = ExitCode.BUSY
+
+
+class UnsurePost(PostError):
+    """A message was sent and nobody answered: whether it arrived is not known, so it is not sent again."""
 
 
 class LakeError(CostlabError):

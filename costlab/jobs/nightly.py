@@ -1,17 +1,18 @@
 """The main job: measure every day that is missing, advise, and write its report."""
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from costlab.config.settings import Cluster, Settings
-from costlab.domain.errors import ConfigError, CostlabError, ReconcileError, SourceError
+from costlab.domain.errors import ConfigError, CostlabError, ExitCode, ReconcileError, SourceError
 from costlab.domain.time import Day, day_of, days_between, milliseconds
 from costlab.jobs.anomalies import alarms_of
 from costlab.jobs.commit import clear_beside
 from costlab.jobs.measure import measure_day, refuse_open
 from costlab.jobs.outcome import Outcome
+from costlab.jobs.posts import Post, State
 from costlab.jobs.quotas.suggest import suggest_day
 from costlab.jobs.report import clear_reports, reported, write_report
 from costlab.jobs.rightsizing.recommend import recommend_day
@@ -28,6 +29,13 @@ CATCH_UP_DAYS = 7
 # How the days of a night end, in the order in which its last line tells them, and how many of each it names.
 _ENDS = ("not measured", "in the lake without a report", "not tried", "not written", "in the lake")
 _NAMED = 7
+
+# What of its posts a night tells.
+_SAID = (State.POSTED, State.FAILED, State.NO_SUCH_TEAM)
+
+
+# The posts of a cluster's day, by whoever makes them.
+Posting = Callable[[Lake, str, Day], Iterable[Post]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +55,12 @@ def nightly(
     source_of: Callable[[Cluster, Day], Source],
     say: Callable[[str], None],
     step: Callable[[str], None] = lambda _: None,
+    posts: Posting | None = None,
 ) -> Outcome:
     """Measure the days that are due in every cluster, and report them; one cluster's failure does not stop the others.
 
+    Of each cluster the last day is posted, where it was not before; what cannot be delivered is told, and the code is then
+    that of the fault where the night's own is none that is graver.
     Raises the error of the only day there was; of several days, after all had their turn, an error of the first one's
     kind that says which are in the lake and which are not.
     """
@@ -65,6 +76,9 @@ def nightly(
             night.clear(cluster, settings.report.kept_since(today))
             night.spend(cluster, tasks[cluster.id])
         night.lead()
+        if posts and settings.notify:
+            for cluster in clusters:
+                night.tell(cluster, posts, _back(day_of(now, settings.timezone), CATCH_UP_DAYS).date)
         return night.outcome()
 
 
@@ -129,6 +143,7 @@ class _Night:
     worst: Outcome = field(default=Outcome("nothing was due"))
     faults: list[CostlabError] = field(default_factory=list)
     days: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    posting: ExitCode = ExitCode.DONE
 
     def spend(self, cluster: Cluster, tasks: Sequence[_Task]) -> None:
         """Do one cluster's days; what is not the fault of a day alone ends them."""
@@ -164,6 +179,23 @@ class _Night:
             self.days["in the lake"].append(name)
             self.worst = outcome if outcome.exit_code >= self.worst.exit_code else self.worst
 
+    def tell(self, cluster: Cluster, posts: Posting, since: date) -> None:
+        """Post the cluster's last day; of those that a night catches up only that one is news, and none that is long gone."""
+        days = [
+            day for day, state in self.lake.days(cluster.id).items() if state in READABLE and day >= since
+        ]
+        if not days:
+            return
+        self.step("post")
+        try:
+            for post in posts(self.lake, cluster.id, Day(max(days), self.settings.timezone)):
+                self.posting = max(self.posting, post.exit_code)
+                if post.state in _SAID:
+                    self.say(post.line)
+        except CostlabError as fault:  # the days are in the lake, and their reports are written
+            self.say(f"{cluster.id}: posts: {fault.message}")
+            self.posting = max(self.posting, fault.exit_code)
+
     def clear(self, cluster: Cluster, before: date) -> None:
         """Remove old reports first, so that those of old days which this night makes are there until the next."""
         try:
@@ -185,7 +217,7 @@ class _Night:
     def outcome(self) -> Outcome:
         """The gravest outcome. Raises what `nightly` does."""
         if not self.faults:
-            return self.worst
+            return Outcome(self.worst.line, max(self.worst.exit_code, self.posting))
         first = self.faults[0]
         if self.count <= 1:
             raise first

@@ -95,7 +95,9 @@ def two_replicas(prometheus_server: PrometheusServer, tmp_path_factory: pytest.T
 def checked(url: str, folder: Path, settings: str = "") -> Mapping[str, Check]:
     path = folder / "costlab.yaml"
     path.write_text(f"lake: lake\nclusters:\n  - id: prod\n    prometheus: {{url: '{url}'{settings}}}\n")
-    found = examine(load(path, {}), now=NOW, probe_of=lambda cluster: PrometheusProbe(cluster.prometheus))
+    found = examine(
+        load(path, {}), now=NOW, environ={}, probe_of=lambda cluster: PrometheusProbe(cluster.prometheus)
+    )
     return {check.subject.removeprefix("prod: "): check for check in found}
 
 

@@ -24,7 +24,9 @@ def test_it_is_recognised_and_every_signal_found(
     path = tmp_path / "costlab.yaml"
     path.write_text(f"lake: lake\nclusters:\n  - id: prod\n    prometheus: {{url: '{synthetic_victoria}'}}\n")
     after = synthetic_cluster.days[-1].window.end + timedelta(minutes=30)
-    found = examine(load(path, {}), now=after, probe_of=lambda cluster: PrometheusProbe(cluster.prometheus))
+    found = examine(
+        load(path, {}), now=after, environ={}, probe_of=lambda cluster: PrometheusProbe(cluster.prometheus)
+    )
     checks = {check.subject.removeprefix("prod: "): check for check in found}
     assert checks["Prometheus"].text.startswith("VictoriaMetrics")
     assert checks["engine"].text == "victoria-export: VictoriaMetrics exports series by series"

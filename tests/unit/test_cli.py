@@ -340,11 +340,6 @@ def test_init_then_check_then_show(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert schema["additionalProperties"] is False
 
 
-def test_settings_without_effect_are_warned_of(config: Path) -> None:
-    (config / "costlab.yaml").write_text(CONFIG + "retention: {charges: 400d}\n")
-    assert "costlab.yaml:6: retention: has no effect in this version" in run("config", "check").stderr
-
-
 def test_faults_of_the_configuration_come_all_at_once(config: Path) -> None:
     (config / "costlab.yaml").write_text(CONFIG + "prices: {gpu_hour: -1}\nlakes: x\n")
     done = run("config", "check")
@@ -504,6 +499,7 @@ def test_an_interruption_ends_with_130(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_jobs_get_what_was_asked(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
+    posting: list[bool] = []
 
     def listens(
         settings: Settings,
@@ -513,9 +509,11 @@ def test_the_jobs_get_what_was_asked(config: Path, monkeypatch: pytest.MonkeyPat
         source_of: object,
         say: Callable[[str], None],
         step: Callable[[str], None],
+        posts: object,
     ) -> Outcome:
         say("a line\nof two")
         step("a step")
+        posting.append(posts is not None)
         asked.append((str(wanted.date), str(wanted.since), wanted.force, now, settings.lake, source_of))
         return Outcome("done")
 
@@ -526,7 +524,8 @@ def test_the_jobs_get_what_was_asked(config: Path, monkeypatch: pytest.MonkeyPat
     assert asked[0][:5] == ("2026-11-19", "2026-11-01", "it was wrong", NOW, config / "lake")
     [line] = done.stderr.splitlines()
     assert json.loads(line)["event"] == "a line␊of two"
-    assert len(run("nightly", "-v", "--log-format=json").stderr.splitlines()) == 2
+    assert len(run("nightly", "-v", "--no-notify", "--log-format=json").stderr.splitlines()) == 2
+    assert posting == [True, False]
 
 
 def test_the_main_job_runs_step_by_step_and_twice(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from costlab.config.faults import dotted
 from costlab.config.load import load
 from costlab.config.section import Section, format_duration, parse_duration
 from costlab.config.settings import Basis, Configuration, Energy, Engine, Settings
-from costlab.config.values import values, without_effect
+from costlab.config.values import values
 from costlab.domain.errors import ConfigError, ExitCode
 
 SECRET = "s3cret-canary"  # noqa: S105 - it opens nothing
@@ -128,14 +128,12 @@ def test_what_init_leaves_commented_out_is_valid_too(tmp_path: Path, name: str) 
 
 def test_every_setting_is_in_what_init_writes() -> None:
     keys = set(_keys(Configuration, ()))
-    unread = without_effect(Settings.model_construct(origins=dict.fromkeys(map(dotted, keys), "here")))
     text = example("costlab.yaml")
     missing = {
         dotted(place)
         for place in keys
         if not re.search(rf"\b{place[-1]}(: |:$| \()", text, re.MULTILINE)
         and place[:1] != ("accelerators",)  # an exporter's keys are in docs/exporters.md
-        and not any(f"{dotted(place)}.".startswith(f"{key}.") for key in unread)
     }
     assert not missing
 
@@ -409,12 +407,36 @@ def test_the_hash_follows_what_shapes_figures_and_nothing_else(tmp_path: Path) -
     assert len(set(different)) == len(different)
 
 
-def test_sections_for_later_versions_are_named_as_such(tmp_path: Path) -> None:
-    settings = load(
-        written(tmp_path, CLUSTER + "notify: []\n"),
-        {},
-    )
-    assert without_effect(settings) == ["notify"]
+@pytest.mark.parametrize(
+    ("destination", "fault"),
+    [
+        ("{channel: slack}", "one of url_env and url_file"),
+        ("{channel: slack, url_env: A, url_file: b}", "one of url_env and url_file"),
+        ("{channel: slack, url: 'https://hooks.example/T0KEN'}", "notify[0].url: is unknown"),
+        ("{channel: slack, url_env: COSTLAB_CONFIG}", "which would be a setting"),
+        ("{channel: slack, url_env: 'https://hooks.example/T0KEN'}", "must look like"),
+        ("{channel: slack, url_env: A, secret_env: B}", "signs what goes to a webhook"),
+        (
+            "{channel: webhook, url_env: A, secret_env: B, secret_file: c}",
+            "one of secret_env and secret_file",
+        ),
+        ("{channel: mail, url_env: A}", "'slack', 'teams' or 'webhook'"),
+        ("{channel: slack, url_env: A, mute: {until: 2026-12-01}}", "notify[0].mute.reason: is missing"),
+        ("{channel: slack, url_env: A, report_url: 'ftp://x'}", "must look like"),
+        (
+            "{channel: slack, url_env: A}, {channel: slack, url_env: B}",
+            "has the name of notify[0], 'slack all'",
+        ),
+    ],
+)
+def test_a_destination_that_is_no_good_is_told_with_its_line(
+    tmp_path: Path, destination: str, fault: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(written(tmp_path, CLUSTER + f"notify: [{destination}]\n"), {})
+    assert fault in caught.value.message
+    assert "costlab.yaml:5: notify[" in caught.value.message
+    assert "T0KEN" not in caught.value.message + caught.value.hint
 
 
 @given(st.integers(1, 10**6), st.sampled_from("smhd"))

@@ -1,25 +1,24 @@
 """What can be looked at without asking anybody: configuration, prices, destinations, lake."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from shutil import disk_usage
 from tempfile import TemporaryFile
-from urllib.parse import urlsplit
 
 from costlab.config.book import Validity
-from costlab.config.settings import Destination, Settings
-from costlab.config.values import without_effect
+from costlab.config.settings import Settings
 from costlab.domain.errors import ConfigError, CostlabError
 from costlab.domain.time import milliseconds
 from costlab.domain.units import GIB
 from costlab.jobs.doctor.check import Check, Status
+from costlab.publish.address import address_of
 from costlab.store.lake import DayState, Lake
 
 
 def configuration(settings: Settings) -> Iterator[Check]:
-    """Whether there is one, with clusters, and what of it has no effect."""
+    """Whether there is one, with clusters."""
     try:
         clusters = settings.chosen()
     except ConfigError as fault:
@@ -27,10 +26,6 @@ def configuration(settings: Settings) -> Iterator[Check]:
     else:
         named = ", ".join(cluster.id for cluster in clusters)
         yield Check(Status.OK, "configuration", f"{settings.file}, clusters: {named}")
-    for key in without_effect(settings):
-        yield Check(
-            Status.WARN, key, "has no effect in this version", "take it out, or leave it for a later one"
-        )
 
 
 def prices(settings: Settings, now: datetime) -> Iterator[Check]:
@@ -67,22 +62,19 @@ def prices(settings: Settings, now: datetime) -> Iterator[Check]:
             yield Check(Status.WARN, "price book", text, "add the rule that follows it")
 
 
-def destinations(settings: Settings) -> Iterator[Check]:
+def destinations(settings: Settings, environ: Mapping[str, str]) -> Iterator[Check]:
     """Whether each address can be read, and is one; nothing is sent, and the address is not shown."""
     if not settings.notify:
         yield Check(Status.OK, "notify", "no destination is named: nothing is sent")
     for number, destination in enumerate(settings.notify):
         subject = f"notify[{number}]"
-        fault = _fault(destination)
-        if fault:
-            yield Check(
-                Status.WARN, subject, f"{destination.kind}: {destination.url_file} {fault[0]}", fault[1]
-            )
-        else:
-            whom = ", ".join(destination.teams) or "everybody"
-            yield Check(
-                Status.OK, subject, f"{destination.kind}: an address for {whom} is there; nothing was sent"
-            )
+        try:
+            address = address_of(destination, environ, subject)
+        except ConfigError as fault:
+            yield Check(Status.WARN, subject, f"{destination.known_as}: {fault.message}", fault.hint)
+            continue
+        text = f"{destination.known_as}: {address.shown} is named; nothing was sent"
+        yield Check(Status.OK, subject, text)
 
 
 def lake(settings: Settings) -> Check:
@@ -132,30 +124,3 @@ def _unwritable(folder: Path) -> str:
     except OSError as fault:
         return f"{path} cannot be written: {fault.strerror}"
     return ""
-
-
-def _fault(destination: Destination) -> tuple[str, str] | None:
-    """What is wrong with a destination's file, and the mend."""
-    text = _line(destination.url_file)
-    if text is None:
-        return "cannot be read", "name a file that this user may read"
-    if not text or "\n" in text:
-        return "does not hold one address", "put the address into it, on one line"
-    if destination.kind != "email" and not _is_web_address(text):
-        return "holds no https address", "put the webhook's address into it"
-    return None
-
-
-def _line(file: Path) -> str | None:
-    try:
-        return file.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError):
-        return None
-
-
-def _is_web_address(text: str) -> bool:
-    try:
-        parts = urlsplit(text)
-    except ValueError:
-        return False
-    return parts.scheme == "https" and bool(parts.hostname)

@@ -1,6 +1,6 @@
 """The whole examination: what is at home, then every cluster, in the order in which faults would stop a night."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from datetime import datetime
 
@@ -15,12 +15,18 @@ from costlab.jobs.doctor.server import Carried
 from costlab.sources.prometheus.probe import Choice
 
 
-def examine(settings: Settings, *, now: datetime, probe_of: Callable[[Cluster], Probe]) -> list[Check]:
+def examine(
+    settings: Settings,
+    *,
+    now: datetime,
+    probe_of: Callable[[Cluster], Probe],
+    environ: Mapping[str, str],
+) -> list[Check]:
     """All checks; a fault never hides the checks after it."""
     checks = [
         *at_home.configuration(settings),
         *at_home.prices(settings, now),
-        *at_home.destinations(settings),
+        *at_home.destinations(settings, environ),
         at_home.lake(settings),
         at_home.report(settings),
     ]

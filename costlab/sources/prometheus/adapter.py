@@ -7,6 +7,7 @@ from socket import SHUT_RDWR
 from typing import Any
 from weakref import WeakSet
 
+import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -34,6 +35,13 @@ class PromptAdapter(HTTPAdapter):
         """End every request that is under way, from another thread: its reads fail at once."""
         for connection in tuple(self._connections):
             connection.abort()
+
+
+class StayingSession(requests.Session):
+    """Takes a redirect for the answer that it is: followed, it would carry our headers to another host."""
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Nowhere."""
 
 
 class _Prompt(HTTPConnection):

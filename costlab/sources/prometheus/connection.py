@@ -14,7 +14,7 @@ from costlab.config.settings import Prometheus
 from costlab.domain.errors import ConfigError, SourceRefused
 from costlab.domain.signals import Labels
 from costlab.domain.time import Window
-from costlab.sources.prometheus.adapter import PromptAdapter
+from costlab.sources.prometheus.adapter import PromptAdapter, StayingSession
 from costlab.sources.prometheus.credentials import credentials
 from costlab.sources.prometheus.http import HEADERS, Client
 from costlab.sources.prometheus.secret import sendable
@@ -26,7 +26,7 @@ def open_session(settings: Prometheus) -> requests.Session:
 
     Raises ConfigError for a file that cannot be read and for a header that HTTP does not allow.
     """
-    session = _Session()
+    session = StayingSession()
     session.trust_env = False  # neither ~/.netrc nor proxies that were meant for something else
     session.headers.update(HEADERS)
     for name, value in settings.headers.items():
@@ -101,13 +101,6 @@ class _Asking(requests.Session):
         response.status_code = 200
         response.raw = BytesIO(orjson.dumps({"status": "success", "data": answer.data}))
         return response
-
-
-class _Session(requests.Session):
-    """Takes a redirect for the answer that it is: followed, it would carry our headers to another host."""
-
-    def get_redirect_target(self, resp: requests.Response) -> None:
-        """Nowhere."""
 
 
 def _authority(file: Path) -> str:

@@ -150,7 +150,7 @@ def carried_secrets(request: requests.PreparedRequest) -> tuple[str, ...]:
 
 def _refused(response: requests.Response, server: Server) -> SourceError:
     """The error that a status of 400 and above stands for."""
-    asked_s = _asked_s(response.headers.get("Retry-After", ""), response.headers.get("Date", ""))
+    asked_s = waits_s(response.headers.get("Retry-After", ""), response.headers.get("Date", ""))
     return refusal(server, response.status_code, _error_body(response), asked_s)
 
 
@@ -165,7 +165,7 @@ def _error_body(response: requests.Response) -> Any:
         return body.decode(errors="replace")
 
 
-def _asked_s(retry_after: str, date: str) -> float:
+def waits_s(retry_after: str, date: str) -> float:
     """Seconds that a Retry-After asks for, as a number or a date after the server's `date`; 0 for neither.
 
     Never less than 0; infinite for a number of seconds beyond all numbers.

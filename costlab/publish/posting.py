@@ -1,0 +1,157 @@
+"""Deliver a post over HTTP: in time, to the host that was named and no other, again where that may help."""
+
+import random
+import re
+import ssl
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import count
+
+import requests
+import urllib3
+
+from costlab import __version__
+from costlab.domain.errors import ConfigError, PostError, UnsurePost
+from costlab.publish.address import Address
+from costlab.sources.prometheus.adapter import PromptAdapter, StayingSession
+from costlab.sources.prometheus.verdict import waits_s
+
+TRIES = 4
+_CONNECT_S, _ANSWER_S = 10.0, 15.0
+_ALL_S = 60.0  # for all tries of one post, pauses included: a night does not wait for a chat
+_TOO_MANY = 429
+# What Slack says is wrong, such as no_service; longer answers could hold what was sent.
+_WORD = re.compile(rb"[a-z_]{3,40}")
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """The clock that bounds a delivery, how it waits, and the chance (0 to 1) that keeps several senders apart."""
+
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], object] = time.sleep
+    chance: Callable[[], float] = random.random
+    answer_s: float = _ANSWER_S
+
+
+PATIENT = Patience()
+
+
+def post(address: Address, body: bytes, headers: Mapping[str, str], patience: Patience = PATIENT) -> None:
+    """The receiver has taken the post: it answered with 2xx.
+
+    A connection that could not be made, 429 and 5xx are tried again, four times in all within a minute, each time later, or
+    when Retry-After says. Raises PostError when that did not help, UnsurePost when it was sent and no answer came, which is
+    never tried again, and ConfigError for any other answer, and for a certificate that is not trusted.
+    """
+    deadline = patience.clock() + _ALL_S
+    with _session(address) as session:
+        for attempt in count(1):
+            failed, asked_s = _tried(session, address, body, headers, patience)
+            if failed is None:
+                return
+            pause_s = max(0.5 * 2.0 ** (attempt - 1) * (0.5 + patience.chance()), asked_s)
+            if asked_s and patience.clock() + pause_s >= deadline:
+                raise PostError(f"{failed}; it asks to wait {asked_s:,.0f} s", _AGAIN)
+            if attempt == TRIES or patience.clock() + pause_s >= deadline:
+                raise PostError(failed, _AGAIN)
+            patience.sleep(pause_s)
+
+
+_AGAIN = "run costlab notify again: what was delivered is not posted twice"
+
+
+def _session(address: Address) -> requests.Session:
+    session = StayingSession()
+    session.trust_env = False  # neither ~/.netrc nor proxies that were meant for something else
+    if address.authority:
+        try:
+            ssl.create_default_context(cafile=str(address.authority))
+        except (OSError, ssl.SSLError):
+            raise ConfigError(
+                f"{address.setting}.ca_file: {address.authority} cannot be read, or holds no certificate",
+                "it must be PEM: -----BEGIN CERTIFICATE-----",
+            ) from None
+        session.verify = str(address.authority)
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, PromptAdapter())
+    return session
+
+
+def _tried(
+    session: requests.Session, address: Address, body: bytes, headers: Mapping[str, str], patience: Patience
+) -> tuple[str | None, float]:
+    """None, or what failed in a way that may pass; and how many seconds the receiver asks to wait."""
+    sent = {
+        "Content-Type": "application/json",
+        "User-Agent": f"costlab/{__version__}",
+        "Accept-Encoding": "identity",
+        **headers,
+    }
+    try:
+        response = session.post(
+            address.url,
+            data=body,
+            headers=sent,
+            timeout=(_CONNECT_S, patience.answer_s),
+            stream=True,
+            allow_redirects=False,
+            verify=session.verify,
+        )
+    except requests.exceptions.SSLError:
+        raise ConfigError(
+            f"{address.setting}: TLS with {address.shown} failed: its certificate is not trusted, or not its own",
+            f"name the authority's certificate with ca_file beside {address.setting}, or mend the receiver's",
+        ) from None
+    except (requests.ConnectTimeout, requests.exceptions.InvalidURL):
+        return f"{address.shown} is not reachable", 0.0
+    except requests.ConnectionError as fault:
+        if _never_connected(fault):
+            return f"{address.shown} is not reachable", 0.0
+        raise _unsure(address) from None
+    except (requests.RequestException, urllib3.exceptions.HTTPError, OSError):
+        raise _unsure(address) from None
+    with response:
+        return _judged(response, address)
+
+
+def _judged(response: requests.Response, address: Address) -> tuple[str | None, float]:
+    status = response.status_code
+    if requests.codes.ok <= status < requests.codes.multiple_choices:
+        return None, 0.0
+    if status == _TOO_MANY or status >= requests.codes.internal_server_error:
+        told = response.headers
+        return f"{address.shown} is not available ({status})", waits_s(
+            told.get("Retry-After", ""), told.get("Date", "")
+        )
+    if status < requests.codes.bad_request:
+        raise ConfigError(
+            f"{address.setting}: {address.shown} sends on to another address ({status}), which is not followed",
+            "put the address to which it leads into its place",
+        )
+    raise ConfigError(
+        f"{address.setting}: {address.shown} refused the post ({status}{_word(response)})",
+        "look whether the webhook is still there, and put its present address into its place",
+    )
+
+
+def _word(response: requests.Response) -> str:
+    try:
+        said = response.raw.read(64, decode_content=False).strip()
+    except (urllib3.exceptions.HTTPError, OSError):
+        return ""
+    return f": {said.decode()}" if _WORD.fullmatch(said) else ""
+
+
+def _never_connected(fault: requests.ConnectionError) -> bool:
+    """Whether the connection was not even made, so that nothing can have arrived."""
+    reason = getattr(fault.args[0] if fault.args else None, "reason", None)
+    return isinstance(reason, urllib3.exceptions.NewConnectionError)
+
+
+def _unsure(address: Address) -> UnsurePost:
+    return UnsurePost(
+        f"{address.shown} was sent the post, and gave no answer: whether it has it is not known",
+        "look there; where it is missing, post it again with costlab notify --again",
+    )

@@ -1,0 +1,106 @@
+"""What was posted: a file a post under `_posts/` of the lake, written as a whole once the post was delivered."""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from hashlib import sha256
+from pathlib import Path
+from tempfile import TemporaryFile
+
+import orjson
+
+from costlab.domain.errors import LakeError
+from costlab.store.durable import write_atomically
+from costlab.store.faults import translated
+
+_FOLDER = "_posts"
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """The one post that a destination gets of a team's day; what it says does not make it another."""
+
+    cluster: str
+    day: date
+    team: str
+    destination: str
+
+    @property
+    def key(self) -> str:
+        """What tells it apart, as a hash: names of teams may hold anything."""
+        parts = [self.cluster, self.day.isoformat(), self.team, self.destination]
+        return sha256(orjson.dumps(parts)).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What is remembered of a post: what it told, the SHA-256 of what was sent, and whether it was surely delivered."""
+
+    keys: tuple[str, ...]
+    content: str
+    posted_at: str
+    sure: bool
+
+
+class Posts:
+    """The posts of a lake; to be changed only by who holds the lake."""
+
+    def __init__(self, lake: Path) -> None:
+        self._folder = lake / _FOLDER
+
+    def make_room(self) -> None:
+        """A record can be written: looked at before something is sent that could not be remembered. Raises LakeError."""
+        with translated(self._folder):
+            self._folder.mkdir(exist_ok=True)
+            with TemporaryFile(dir=self._folder):
+                pass
+
+    def find(self, slot: Slot) -> Record | None:
+        """What was posted there already; raises LakeError for a record that cannot be read."""
+        path = self._path(slot)
+        if not path.is_file():
+            return None
+        _, record = _read(path)
+        return record
+
+    def told(self, slot: Slot, days: int) -> set[str]:
+        """What the destination was told of the team in so many days up to the slot's, by other posts than that.
+
+        Posts of other clusters count: one budget is over all of them.
+        """
+        keys: set[str] = set()
+        for back in range(days):
+            folder = self._folder / str(slot.day - timedelta(days=back))
+            for path in sorted(folder.glob("*.json")) if folder.is_dir() else ():
+                of, record = _read(path)
+                if (of.team, of.destination) == (slot.team, slot.destination) and of != slot:
+                    keys.update(record.keys)
+        return keys
+
+    def record(self, slot: Slot, record: Record) -> None:
+        """From now on the post counts as made, also after a power cut. Raises LakeError."""
+        path = self._path(slot)
+        written = {
+            "cluster": slot.cluster, "date": slot.day.isoformat(), "team": slot.team,
+            "destination": slot.destination, "keys": list(record.keys), "content": record.content,
+            "posted_at": record.posted_at, "sure": record.sure,
+        }  # fmt: skip
+        with translated(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(path, orjson.dumps(written, option=orjson.OPT_INDENT_2))
+
+    def _path(self, slot: Slot) -> Path:
+        return self._folder / str(slot.day) / f"{slot.key[:32]}.json"
+
+
+def _read(path: Path) -> tuple[Slot, Record]:
+    try:
+        with translated(path, "read"):
+            told = orjson.loads(path.read_bytes())
+        slot = Slot(told["cluster"], date.fromisoformat(told["date"]), told["team"], told["destination"])
+        return slot, Record(
+            tuple(told["keys"]), str(told["content"]), str(told["posted_at"]), bool(told["sure"])
+        )
+    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+        raise LakeError(
+            f"{path} is damaged", "delete it: the post that it remembers may then be made again"
+        ) from error

@@ -1,0 +1,353 @@
+"""When posts are made: never twice, only where there is news, and one that fails stops nobody."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import orjson
+import pytest
+import small_lake
+from hypothesis import given
+from hypothesis import settings as limits
+from hypothesis import strategies as st
+
+from costlab.config.settings import Channel, Destination, Settings
+from costlab.domain.errors import ConfigError, ExitCode, LakeError, PostError, UnsurePost
+from costlab.domain.findings import Finding, Severity
+from costlab.domain.time import Day
+from costlab.jobs import posts as job
+from costlab.jobs.nightly import Asked, nightly
+from costlab.jobs.posts import Post, Postman, State
+from costlab.jobs.report import FILES
+from costlab.publish.address import Address
+from costlab.render.messages.message import Told, message
+from costlab.render.messages.webhook import SIGNATURE
+from costlab.store.lake import Lake
+from costlab.store.posts import Posts, Record, Slot
+from costlab.store.warehouse import Warehouse
+
+DAY = small_lake.DAY
+NOW = datetime(2026, 11, 23, 3, tzinfo=UTC)
+ENVIRON = {"A": "https://a.example/T0KEN", "B": "http://b.example/T0KEN", "KEY": "a key"}
+
+
+def advised(workload: str, saving: str | None = "100", **other: Any) -> dict[str, Any]:
+    money = None if saving is None else Decimal(saving)
+    return {
+        "namespace": "ns", "workload_kind": "Deployment", "workload": workload, "container": "app",
+        "resource": "cpu", "action": "request", "current_request": 2.0, "proposed_request": 1.0,
+        "current_limit": None, "proposed_limit": None, "reason": "usage_below_request", "evidence": "measured",
+        "policy": "costlab: p", "evidence_days": 14, "coverage": 1.0, "violation_rate": 0.0, "promised_rate": 0.01,
+        "currency": "USD", "monthly_saving_gross": money, "monthly_saving_net": money, **other,
+    }  # fmt: skip
+
+
+def told(*workloads: str, team: str = "nlp", day: Day = DAY, **other: Any) -> Told:
+    return Told("prod", team, day.date, "USD", advice=[advised(each) for each in workloads], **other)
+
+
+@dataclass
+class Chat:
+    """Takes posts, or fails as it is told to."""
+
+    fault: Exception | None = None
+    came: list[tuple[str, dict[str, Any], Mapping[str, str]]] = field(default_factory=list)
+
+    def deliver(self, address: Address, body: bytes, headers: Mapping[str, str]) -> None:
+        if self.fault:
+            raise self.fault
+        self.came.append((address.url, orjson.loads(body), headers))
+
+
+@dataclass
+class Desk:
+    """A lake, its destinations, and what the lake tells of teams."""
+
+    lake: Lake
+    chat: Chat
+    teams: dict[str, Told]
+    destinations: list[Destination]
+
+    def post(self, day: Day = DAY, *, dry: bool = False, **other: Any) -> list[Post]:
+        settings = Settings.model_construct(notify=tuple(self.destinations))
+        postman = Postman(settings, ENVIRON, NOW, None if dry else self.chat.deliver, **other)
+        return list(postman.posts(self.lake, "prod", day))
+
+    def states(self, day: Day = DAY, **other: Any) -> list[State]:
+        return [post.state for post in self.post(day, **other)]
+
+
+@contextmanager
+def desk_in(folder: Path) -> Iterator[Desk]:
+    made = Desk(Lake.create(folder / "lake"), Chat(), {"nlp": told("api")}, [])
+    made.destinations = [Destination(channel=Channel.SLACK, url_env="A")]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Warehouse, "over", lambda _: None)
+        patch.setattr(job, "of_teams", lambda *_: made.teams)
+        yield made
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    with desk_in(tmp_path) as made:
+        yield made
+
+
+def test_a_rerun_posts_nothing_twice(desk: Desk) -> None:
+    assert desk.states() == [State.POSTED]
+    assert desk.states() == desk.states() == [State.POSTED_BEFORE]
+    desk.teams = {"nlp": told("api", "other")}  # the day was measured anew, and says something else
+    [post] = desk.post()
+    assert (post.state, "other content now" in post.note) == (State.POSTED_BEFORE, True)
+    assert len(desk.chat.came) == 1
+    assert desk.states(again=True) == [State.POSTED]
+
+
+def test_a_dry_run_sends_and_remembers_nothing(desk: Desk) -> None:
+    [post] = desk.post(dry=True)
+    assert (post.state, post.address) == (State.DUE, "https://a.example/…")
+    assert not (desk.lake.path / "_posts").exists()
+    assert desk.states() == [State.POSTED]
+
+
+def test_what_failed_is_posted_by_the_next_run(desk: Desk) -> None:
+    desk.teams["vision"] = told("web", team="vision")
+    desk.destinations.append(
+        Destination.model_validate(
+            {"channel": "webhook", "team": "vision", "url_env": "B", "secret_env": "KEY"}
+        )
+    )
+    desk.destinations.append(Destination(channel=Channel.SLACK, team="nlp", url_env="NOT_SET"))
+    real = desk.chat.deliver
+
+    def first_down(address: Address, body: bytes, headers: Mapping[str, str]) -> None:
+        if address.url == ENVIRON["A"]:
+            down.append(1)
+            raise PostError("https://a.example/… is not available", "again")
+        real(address, body, headers)
+
+    down: list[int] = []
+    desk.chat.deliver = first_down  # type: ignore[method-assign]
+    made = desk.post()
+    assert [post.state for post in made] == [State.FAILED, State.FAILED, State.POSTED, State.FAILED]
+    assert [post.exit_code for post in made] == [ExitCode.BUSY, ExitCode.BUSY, ExitCode.DONE, ExitCode.USAGE]
+    assert len(down) == 1, "after its first fault nothing more is tried there"
+    assert SIGNATURE in desk.chat.came[0][2]
+    desk.chat.deliver = real  # type: ignore[method-assign]
+    assert desk.states() == [State.POSTED, State.POSTED, State.POSTED_BEFORE, State.FAILED]
+    assert "T0KEN" not in str(made)
+
+
+def test_what_may_have_arrived_is_posted_again_only_where_that_is_asked_for(desk: Desk) -> None:
+    desk.chat.fault = UnsurePost("no answer", "look there")
+    assert desk.states() == [State.FAILED]
+    desk.chat.fault = None
+    [post] = desk.post()
+    assert (post.state, "not known" in post.note) == (State.POSTED_BEFORE, True)
+    assert desk.states(again=True) == [State.POSTED]
+    [post] = desk.post()
+    assert (post.state, post.note) == (State.POSTED_BEFORE, "")
+
+
+def test_nothing_is_sent_that_could_not_be_remembered(desk: Desk) -> None:
+    (desk.lake.path / "_posts").write_text("a file where the folder should be")
+    with pytest.raises(LakeError, match="_posts"):
+        desk.post()
+    assert desk.chat.came == []
+
+
+def test_a_record_that_is_damaged_is_named(desk: Desk) -> None:
+    desk.post()
+    [record] = (desk.lake.path / "_posts").rglob("*.json")
+    record.write_text("{")
+    with pytest.raises(LakeError, match="is damaged"):
+        desk.post()
+
+
+def test_quiet_muted_and_unknown_teams_are_told_apart(desk: Desk) -> None:
+    desk.teams = {"nlp": told(), "vision": told("web", team="vision")}
+    mute = {"until": DAY.next.date, "reason": "being moved"}
+    desk.destinations = [
+        Destination.model_validate({"channel": "slack", "url_env": "A", "team": team, **more})
+        for team, more in (
+            ("nlp", {}),
+            ("vision", {"mute": mute}),
+            ("visoin", {}),
+            ("vision", {"min_monthly": 101.0}),
+        )
+    ]
+    made = desk.post()
+    assert [post.state for post in made] == [State.QUIET, State.MUTED, State.NO_SUCH_TEAM, State.QUIET]
+    assert f"until {DAY.next}: being moved" in made[1].note
+    assert "did you mean 'vision'?" in made[2].note
+    assert [post.state for post in desk.post(team="vision")] == [State.MUTED, State.QUIET]
+    desk.destinations[1] = desk.destinations[1].model_copy(update={"cooldown_ms": 1})
+    assert desk.post(DAY.next)[1].state is State.POSTED, "the day on which the mute ends is posted"
+
+
+def test_an_alarm_and_a_budget_are_news_among_what_was_told(desk: Desk) -> None:
+    budget = Finding(
+        "budget_will_be_exceeded",
+        Severity.WARNING,
+        "budget of team nlp",
+        "will be exceeded on 2026-11-28: $9",
+    )
+    alarm = Finding("cost_anomaly", Severity.INFO, "nlp", "Team nlp cost $9.", Decimal(9))
+    assert desk.states() == [State.POSTED]
+    day = DAY.next
+    desk.teams = {"nlp": told("api", day=day)}
+    assert desk.states(day) == [State.NO_NEWS]
+    desk.teams = {"nlp": told("api", day=day, budgets=[budget])}
+    assert desk.states(day) == [State.POSTED]
+    day = day.next
+    later = Finding(budget.rule, budget.severity, budget.subject, "will be exceeded on 2026-11-27: $10")
+    desk.teams = {"nlp": told("api", day=day, budgets=[later])}
+    assert desk.states(day) == [State.NO_NEWS], "another forecast of the same is no news"
+    desk.teams = {"nlp": told("api", day=day, budgets=[later], alarms=[alarm])}
+    assert desk.states(day) == [State.POSTED]
+    assert desk.chat.came[-1][1]["blocks"][1]["text"]["text"] == alarm.message
+
+
+@limits(max_examples=50)  # each syncs some files
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 12), st.sets(st.sampled_from("abcdef"), min_size=1, max_size=4)),
+        min_size=1,
+        max_size=12,
+    )
+)
+def test_no_day_is_posted_twice_and_every_post_tells_something_new(
+    runs: list[tuple[int, set[str]]],
+) -> None:
+    """Days come in their order with reruns among them; a plain model says which of them have news."""
+    cooldown = 3
+    posted: dict[int, set[str]] = {}
+    with TemporaryDirectory() as folder, desk_in(Path(folder)) as desk:
+        desk.destinations = [
+            Destination.model_validate({"channel": "webhook", "url_env": "B", "cooldown": f"{cooldown}d"})
+        ]
+        for number, workloads in sorted(runs, key=lambda run: run[0]):
+            day = Day(DAY.date + timedelta(days=number))
+            desk.teams = {"nlp": told(*sorted(workloads), day=day)}
+            recent = {each for d, names in posted.items() if number - cooldown < d < number for each in names}
+            [state] = desk.states(day)
+            if number in posted:
+                assert state is State.POSTED_BEFORE
+            elif workloads <= recent:
+                assert state is State.NO_NEWS
+            else:
+                assert state is State.POSTED
+                posted[number] = workloads
+        assert [body["date"] for _, body, _ in desk.chat.came] == [
+            str(DAY.date + timedelta(days=number)) for number in sorted(posted)
+        ]
+
+
+def test_at_most_five_actions_and_those_that_were_killed_come_first() -> None:
+    advice = [advised(f"w{i}", str(10 * i)) for i in range(1, 9)]
+    advice += [advised("killed", "-50", reason="oom_killed", proposed_request=4.0), advised("raised", "-50")]
+    advice += [advised("unpriced", None), advised("$(evil)\n", "85", proposed_request=1.0)]
+    found = message(Told("prod", "nlp", DAY.date, "USD", advice=advice), Decimal(20))
+    assert found
+    assert [action.facts["workload"] for action in found.actions] == ["killed", "$(evil)\n", "w8", "w7", "w6"]
+    assert found.more == "4 more changes would save $140 a month."
+    assert found.actions[1].patch == "", "what is no name of Kubernetes is nothing to paste into a shell"
+    assert found.actions[2].patch == "costlab patch ns/Deployment/w8 --cluster prod"
+    assert found.actions[2].lines == (
+        "CPU: request 2 cores to 1 core; limit none stays",
+        "Saves $80.00 a month, $80.00 net of capacity that stays; new",
+        "Risk: exceeded on at most 1% of days, 0% of past days exceeded it",
+        "Evidence: 14 days, 100% observed, by costlab: p; it uses less than it asks for",
+    )
+
+
+@pytest.mark.parametrize(
+    ("cost", "sentence"),
+    [
+        (None, "Team nlp has no cost that is known on Sunday, 22 November 2026."),
+        (("120", None), ("Team nlp cost $120 on Sunday, 22 November 2026; there is no Sunday of the last four weeks to "
+                        "compare it with.")),
+        (("120", "119"), "Team nlp cost $120 on Sunday, 22 November 2026, much like a usual Sunday."),
+        (("120", "100"), ("Team nlp cost $120 on Sunday, 22 November 2026, $20 more than on a usual Sunday ($100), led by "
+                         "GPU cost of nlp's Job train (+$15.00).")),
+        (("0", "100"), "Team nlp cost nothing on Sunday, 22 November 2026, $100 less than on a usual Sunday ($100)."),
+        (("0", "0"), "Team nlp cost nothing on Sunday, 22 November 2026, much like a usual Sunday."),
+    ],
+)  # fmt: skip
+def test_the_sentence_compares_and_names_the_one_cause(
+    cost: tuple[str, str | None] | None, sentence: str
+) -> None:
+    row, changes = None, []
+    if cost:
+        usual = None if cost[1] is None else Decimal(cost[1])
+        row = {"total_cost": Decimal(cost[0]), "usual_cost": usual, "unpriced_charges": 0}
+        common = {
+            "kind": "workload",
+            "team": "nlp",
+            "workload_kind": "Job",
+            "namespace": "ns",
+            "price_cost": Decimal(0),
+        }
+        changes = [
+            {**common, "workload": "train", "resource": "gpu", "total_cost": Decimal(75), "usual_cost": Decimal(60)},
+            {**common, "workload": "eval", "resource": "cpu", "total_cost": Decimal(45), "usual_cost": Decimal(40)},
+        ] if cost[0] == "120" else []  # fmt: skip
+    found = message(Told("prod", "nlp", DAY.date, "USD", row, changes, advice=[advised("a")]), Decimal(0))
+    assert found
+    assert found.sentence == sentence
+
+
+def test_a_night_posts_its_last_day_and_a_failed_post_does_not_fail_the_day(tmp_path: Path) -> None:
+    lake = Lake.create(tmp_path / "lake")
+    for day in (DAY.previous, DAY):
+        small_lake.commit(lake, small_lake.findings("a", day=day), day)
+        folder = tmp_path / "reports" / "prod" / str(day)
+        folder.mkdir(parents=True)
+        for name in FILES:
+            (folder / name).touch()
+    content = {
+        "lake": "lake", "report": {"out": "reports"}, "notify": [{"channel": "slack", "url_env": "A"}],
+        "clusters": [{"id": "prod", "prometheus": {"url": "http://127.0.0.1:9"}}],
+    }  # fmt: skip
+    settings = Settings.model_validate(content, context={"folder": tmp_path})
+    asked: list[date] = []
+    said: list[str] = []
+
+    def posts(_: Lake, cluster: str, day: Day) -> Iterator[Post]:
+        asked.append(day.date)
+        slot = Slot(cluster, day.date, "nlp", "slack all")
+        yield Post(slot, State.POSTED)
+        yield Post(slot, State.QUIET)
+        yield Post(slot, State.FAILED, note="not reachable", exit_code=ExitCode.BUSY)
+
+    def no_source(*_: object) -> Any:
+        raise AssertionError("nothing is due")
+
+    outcome = nightly(settings, Asked(), now=NOW, source_of=no_source, say=said.append, posts=posts)
+    assert (outcome.exit_code, asked) == (ExitCode.BUSY, [DAY.date])
+    where = f"prod {DAY}: post for nlp to slack all"
+    assert said == [f"{where}: posted", f"{where}: failed: not reachable"]
+
+    def broken(*_: object) -> Iterator[Post]:
+        raise ConfigError("no budget adds up", "mend it")
+
+    outcome = nightly(settings, Asked(), now=NOW, source_of=no_source, say=said.append, posts=broken)
+    assert (outcome.exit_code, said[-1]) == (ExitCode.USAGE, "prod: posts: no budget adds up")
+    long_after = NOW + timedelta(days=60)
+    with pytest.raises(AssertionError, match="nothing is due"):
+        nightly(settings, Asked(), now=long_after, source_of=no_source, say=said.append, posts=posts)
+    assert len(asked) == 1, "a day that is long gone is no news"
+
+
+def test_posts_of_other_clusters_count_as_told_and_not_as_made(desk: Desk) -> None:
+    slots = [Slot(cluster, DAY.date, "nlp", "slack all") for cluster in ("prod", "test")]
+    ledger = Posts(desk.lake.path)
+    ledger.record(slots[0], Record(("budget",), "c", "now", sure=True))
+    assert ledger.find(slots[1]) is None
+    assert ledger.told(slots[1], 1) == {"budget"}
+    assert ledger.told(slots[0], 1) == set()
