@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from costlab.config.settings import Cluster, Settings
-from costlab.domain.errors import ConfigError, CostlabError, ReconcileError, SourceError
+from costlab.domain.errors import ConfigError, CostlabError, ExitCode, ReconcileError, SourceError
 from costlab.domain.time import Day, day_of, days_between, milliseconds
 from costlab.jobs.anomalies import alarms_of
 from costlab.jobs.commit import clear_beside
@@ -38,6 +38,15 @@ class Asked:
     force: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class ClusterEnd:
+    """How the night of one cluster ended: its gravest code, and how many days it brought into the lake."""
+
+    cluster: str
+    exit_code: ExitCode
+    days: int = 0
+
+
 def nightly(
     settings: Settings,
     asked: Asked,
@@ -46,8 +55,11 @@ def nightly(
     source_of: Callable[[Cluster, Day], Source],
     say: Callable[[str], None],
     step: Callable[[str], None] = lambda _: None,
+    ended: Callable[[ClusterEnd], None] = lambda _: None,
 ) -> Outcome:
     """Measure the days that are due in every cluster, and report them; one cluster's failure does not stop the others.
+
+    `ended` is told when a cluster has had its turn.
 
     Raises the error of the only day there was; of several days, after all had their turn, an error of the first one's
     kind that says which are in the lake and which are not.
@@ -62,7 +74,7 @@ def nightly(
         night.count = sum(map(len, tasks.values()))
         for cluster in clusters:
             night.clear(cluster, settings.report.kept_since(today))
-            night.spend(cluster, tasks[cluster.id])
+            ended(night.spend(cluster, tasks[cluster.id]))
         return night.outcome()
 
 
@@ -128,9 +140,9 @@ class _Night:
     faults: list[CostlabError] = field(default_factory=list)
     days: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
 
-    def spend(self, cluster: Cluster, tasks: Sequence[_Task]) -> None:
+    def spend(self, cluster: Cluster, tasks: Sequence[_Task]) -> ClusterEnd:
         """Do one cluster's days; what is not the fault of a day alone ends them."""
-        out = self.settings.report.out
+        out, codes, measured = self.settings.report.out, [ExitCode.DONE], 0
         for place, task in enumerate(tasks):
             name = f"{cluster.id} {task.day}"
             committed = task.measured
@@ -140,6 +152,7 @@ class _Night:
                 if not task.measured:
                     outcome = self._measure(cluster, task.day)
                     committed = True
+                    measured += 1
                 self.say(outcome.line)
                 self.step("advise")
                 if self.asked.force:
@@ -151,15 +164,18 @@ class _Night:
                     self.say(f"{name}: {alarm.message}")
             except CostlabError as fault:
                 self.faults.append(fault)
+                codes.append(fault.exit_code)
                 self.days["in the lake without a report" if committed else "not measured"].append(name)
                 if self.count > 1:  # the only one's fault is said at the end
                     self.say(f"{name}: {fault.message}")
                 if isinstance(fault, SourceError | ReconcileError):
                     continue  # that day's own fault: the next may be sound
                 self.days["not tried"] += [f"{cluster.id} {later.day}" for later in tasks[place + 1 :]]
-                return
+                break
             self.days["in the lake"].append(name)
+            codes.append(outcome.exit_code)
             self.worst = outcome if outcome.exit_code >= self.worst.exit_code else self.worst
+        return ClusterEnd(cluster.id, max(codes), measured)
 
     def clear(self, cluster: Cluster, before: date) -> None:
         """Remove old reports first, so that those of old days which this night makes are there until the next."""
