@@ -1,0 +1,41 @@
+"""`costlab deploy`: the files that run it every night; nothing is applied here."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from costlab.cli.options import Out
+from costlab.domain.deployment import DeployFile
+
+
+def deploy(
+    file: Annotated[DeployFile, typer.Argument(metavar="FILE", help=f"{', '.join(DeployFile)}.")],
+    namespace: Annotated[
+        str | None,
+        typer.Option("--namespace", metavar="NAME", help="Of Kubernetes objects.", show_default="costlab"),
+    ] = None,
+    image: Annotated[
+        str | None,
+        typer.Option("--image", metavar="NAME", help="Of the CronJob.", show_default="costlab:VERSION"),
+    ] = None,
+    schedule: Annotated[
+        str | None,
+        typer.Option(
+            "--schedule",
+            metavar="CRON",
+            help="Of cronjob, airflow and cron, in the lake's time zone.",
+            show_default="30 1 * * *",
+        ),
+    ] = None,
+    out: Out = None,
+) -> None:
+    """Print a file that deploys costlab with the least privileges: docs/deploy.md; applies nothing."""
+    from costlab.publish.files import put
+    from costlab.render.deployment import deployment
+
+    text = deployment(file, {"namespace": namespace, "image": image, "schedule": schedule})
+    if out is None:
+        sys.stdout.write(text)
+    else:
+        put(out, text.encode())
