@@ -10,7 +10,9 @@ from costlab.domain.deployment import DeployFile
 
 
 def deploy(
-    file: Annotated[DeployFile, typer.Argument(metavar="FILE", help=f"{', '.join(DeployFile)}.")],
+    file: Annotated[
+        DeployFile | None, typer.Argument(metavar="[FILE]", help="Without one they are listed.")
+    ] = None,
     namespace: Annotated[
         str | None,
         typer.Option("--namespace", metavar="NAME", help="Of Kubernetes objects.", show_default="costlab"),
@@ -34,6 +36,10 @@ def deploy(
     from costlab.publish.files import put
     from costlab.render.deployment import deployment
 
+    if file is None:
+        for each in DeployFile:
+            typer.echo(f"{each:20}{each.what}")
+        return
     text = deployment(file, {"namespace": namespace, "image": image, "schedule": schedule})
     if out is None:
         sys.stdout.write(text)

@@ -316,3 +316,9 @@ def test_a_place_that_nobody_reads_is_refused(tmp_path: Path, metrics: str, said
         load(tmp_path / "costlab.yaml", {})
     assert f"costlab.yaml:1: {said}" in refusal.value.message
     assert "secret" not in refusal.value.message
+
+
+def test_the_page_lists_every_metric_as_it_is_told() -> None:
+    page = (Path(__file__).parents[2] / "docs/deploy.md").read_text()
+    rows = [line for line in page.splitlines() if line.startswith("| `costlab_")]
+    assert rows == [f"| `{one.name}` | {', '.join(one.labels)} | {one.doc} |" for one in METRICS]
