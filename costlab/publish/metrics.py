@@ -21,7 +21,7 @@ def write_textfile(path: Path, content: bytes) -> None:
             file.write(content)
     except OSError as error:
         raise ConfigError(
-            f"the metrics cannot be written to {path}: {error.strerror}",
+            f"{path} cannot be written: {error.strerror}",
             "name a file in the textfile collector's folder with metrics.textfile",
         ) from error
 

@@ -15,7 +15,7 @@ import sys
 from costlab import shipped
 for name in sys.argv[1:]:
     folder = shipped.folder(name)
-    print(*sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()), sep="\\n")
+    print(*sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file() and path.suffix != ".pyc"), sep="\\n")
     print(folder)
 """
 

@@ -23,6 +23,7 @@ def examine(settings: Settings, *, now: datetime, probe_of: Callable[[Cluster], 
         *at_home.destinations(settings),
         at_home.lake(settings),
         at_home.report(settings),
+        *at_home.metrics(settings),
     ]
     for cluster in settings.clusters:
         checks += _cluster(cluster, settings, now, probe_of)
