@@ -56,7 +56,7 @@ lab.cost(by="team", window="7d", share_idle="cost")
 
 # %%
 last = lab.days().iloc[-1]
-lab.query("cost_changes", cluster=last["cluster"], day=str(last["date"])).head(8)
+lab.query("cost_changes", cluster=last["cluster"], day=str(last["date"]), against="").head(8)
 
 # %% [markdown]
 # ## By pipeline, and by run

@@ -1,9 +1,9 @@
 """An answer as bytes in each format that a program may want; tables for people are in `show`."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from decimal import Decimal
 from io import BytesIO
 from typing import Any
@@ -16,6 +16,7 @@ import yaml
 from costlab.cli.options import Format
 from costlab.domain.dates import Dates
 from costlab.jobs.cost import Quality
+from costlab.render.envelope import envelope, json_bytes, plain, plain_rows, unique
 from costlab.render.names import cell, markdown
 
 Row = dict[str, Any]
@@ -42,43 +43,15 @@ def written(answer: Answer, form: Format) -> bytes:
     return _WRITERS[form](answer)
 
 
-def plain_rows(rows: pa.Table) -> list[Row]:
-    """Rows as JSON can say them: money as a decimal string, NaN and null as None, instants in UTC."""
-    named = rows.rename_columns(unique(rows.column_names))
-    return [{name: _plain(value) for name, value in row.items()} for row in named.to_pylist()]
-
-
-def unique(names: Sequence[str]) -> list[str]:
-    """The names, with a number behind those that were there before: SQL may give two columns one name."""
-    found: list[str] = []
-    for name in names:
-        number, fresh = 2, name
-        while fresh in found:
-            fresh, number = f"{name}_{number}", number + 1
-        found.append(fresh)
-    return found
-
-
 def _envelope(answer: Answer) -> Row:
-    window, quality = answer.window, answer.quality
-    return {
-        "schema": answer.schema,
-        "window": {"start": window.start.isoformat(), "end": window.end.isoformat()} if window else None,
-        "currency": answer.currency,
-        "quality": {
-            "complete_days": quality.complete_days,
-            "days": quality.days,
-            "coverage": _plain(quality.coverage),
-        }
-        if quality
-        else None,
-        "rows": plain_rows(answer.rows),
-        **{name: _plain(value) for name, value in answer.beside.items()},
-    }
+    quality = answer.quality
+    told = (quality.complete_days, quality.days, quality.coverage) if quality else None
+    rows = plain_rows(answer.rows)
+    return envelope(answer.schema, answer.window, answer.currency, told, rows=rows, **answer.beside)
 
 
 def _json(answer: Answer) -> bytes:
-    return orjson.dumps(_envelope(answer), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    return json_bytes(_envelope(answer))
 
 
 def _json_lines(answer: Answer) -> bytes:
@@ -121,12 +94,12 @@ def _joined(values: Iterable[str]) -> str:
 def _csv_value(value: Any) -> str:
     if isinstance(value, float):
         return "NaN" if math.isnan(value) else repr(value)
-    plain = _plain(value)
+    known = plain(value)
     if isinstance(value, (Decimal, date, int)):
-        return str(plain)
-    if isinstance(plain, (dict, list)):
-        return orjson.dumps(plain).decode()
-    return "" if plain is None else cell(str(plain))
+        return str(known)
+    if isinstance(known, (dict, list)):
+        return orjson.dumps(known).decode()
+    return "" if known is None else cell(str(known))
 
 
 def _markdown(answer: Answer) -> bytes:
@@ -142,7 +115,7 @@ def _markdown(answer: Answer) -> bytes:
 
 
 def _markdown_value(value: Any) -> str:
-    text = _csv_value(value) if isinstance(value, float) else _plain(value)
+    text = _csv_value(value) if isinstance(value, float) else plain(value)
     return "" if text is None else markdown(str(text)).replace("\r", " ")
 
 
@@ -156,28 +129,6 @@ def is_number(kind: pa.DataType) -> bool:
     """Whether a column is lined up on the right."""
     kinds = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal)
     return any(is_kind(kind) for is_kind in kinds)
-
-
-def _plain(value: Any) -> Any:  # noqa: PLR0911 - one line a type
-    if isinstance(value, Decimal):
-        return int(value) if value.as_tuple().exponent == 0 and abs(value) < 2**63 else f"{value:f}"
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, datetime):
-        aware = value if value.tzinfo else value.replace(tzinfo=UTC)
-        return aware.astimezone(UTC).isoformat().replace("+00:00", "Z")
-    if isinstance(value, timedelta):
-        return value.total_seconds()
-    if isinstance(value, dict):
-        return {str(key): _plain(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        pairs = value and all(isinstance(item, tuple) for item in value)  # how Arrow gives a map
-        return (
-            {str(key): _plain(inner) for key, inner in value} if pairs else [_plain(item) for item in value]
-        )
-    if value is None or isinstance(value, (bool, int, str)):
-        return value
-    return value.hex() if isinstance(value, bytes) else str(value)
 
 
 _WRITERS = {

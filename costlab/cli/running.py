@@ -128,24 +128,40 @@ def compute(
 
 
 def report(
-    ctx: typer.Context, date: DateText = "yesterday", cluster: ClusterId = None, out: Out = None
+    ctx: typer.Context,
+    date: Annotated[
+        str | None,
+        typer.Option(
+            "--date", metavar="DATE", help="yesterday, today, -2d or 2026-11-22.", show_default="yesterday"
+        ),
+    ] = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="Every day that the lake holds and report.keep keeps.")
+    ] = False,
+    cluster: ClusterId = None,
+    out: Out = None,
 ) -> None:
-    """Write the day's report: HTML, Markdown and CSV, into a folder a cluster and day."""
+    """Write the day's report: HTML, Markdown, JSON and CSV, a folder a cluster and day; and the pages that lead to it."""
     from costlab.domain.dates import parse_day
-    from costlab.jobs.report import write_report
+    from costlab.jobs.site import days_kept, write_reports
     from costlab.store.lake import Lake
 
+    if date and every:
+        raise ConfigError("--date and --all exclude each other", "leave one of them out")
     desk: Desk = ctx.obj
     settings = desk.settings()
     lake = Lake.open(settings.lake)
-    day = parse_day(date, desk.now, lake.timezone)
     known = sorted({name for name, _ in lake.states()})
     ids = [cluster] if cluster else [chosen.id for chosen in settings.clusters] or known
-    for name in ids:
-        files = write_report(lake, settings, name, day, out or settings.report.out)
-        typer.echo(files[0])
     if not ids:
         settings.chosen()
+    if every:
+        days = days_kept(lake, settings, ids, desk.now)
+    else:
+        day = parse_day(date or "yesterday", desk.now, lake.timezone)
+        days = [(name, day) for name in ids]
+    for page in write_reports(lake, settings, days, out or settings.report.out):
+        typer.echo(page)
 
 
 def _work(desk: Desk, date: str) -> "tuple[Settings, Day, Lake]":

@@ -13,10 +13,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from costlab.cli.formats import Answer, is_number, unique, written
+from costlab.cli.formats import Answer, is_number, written
 from costlab.cli.options import Format
 from costlab.domain.errors import ConfigError
 from costlab.render import figures
+from costlab.render.envelope import unique
 from costlab.render.names import visible
 from costlab.store.durable import write_atomically
 

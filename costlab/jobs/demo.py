@@ -8,8 +8,8 @@ from costlab.config.settings import Settings
 from costlab.jobs.facts import observe_day
 from costlab.jobs.measure import settle_day
 from costlab.jobs.quotas.suggest import suggest_day
-from costlab.jobs.report import write_report
 from costlab.jobs.rightsizing.recommend import recommend_day
+from costlab.jobs.site import write_reports
 from costlab.sources.synthetic import SyntheticCluster, SyntheticSource
 from costlab.store.lake import Lake
 
@@ -40,5 +40,5 @@ def demo(folder: Path, *, days: int, say: Callable[[str], None]) -> Path:
             ahead.shutdown(cancel_futures=True)
         recommend_day(lake, settings, CLUSTER, story.days[-1])
         suggest_day(lake, settings, CLUSTER, story.days[-1])
-        write_report(lake, settings, CLUSTER, story.days[-1], settings.report.out)
+        list(write_reports(lake, settings, [(CLUSTER, story.days[-1])], settings.report.out))
     return settings.report.out / CLUSTER / "latest" / "index.html"

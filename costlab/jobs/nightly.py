@@ -15,6 +15,7 @@ from costlab.jobs.outcome import Outcome
 from costlab.jobs.quotas.suggest import suggest_day
 from costlab.jobs.report import clear_reports, reported, write_report
 from costlab.jobs.rightsizing.recommend import recommend_day
+from costlab.jobs.site import write_site
 from costlab.publish.files import make_room
 from costlab.sources import Source
 from costlab.store.lake import READABLE, DayState, Lake
@@ -25,7 +26,7 @@ from costlab.store.warehouse import Warehouse
 CATCH_UP_DAYS = 7
 
 # How the days of a night end, in the order in which its last line tells them, and how many of each it names.
-_ENDS = ("not measured", "in the lake without a report", "not tried", "in the lake")
+_ENDS = ("not measured", "in the lake without a report", "not tried", "not written", "in the lake")
 _NAMED = 7
 
 
@@ -75,6 +76,7 @@ def nightly(
         for cluster in clusters:
             night.clear(cluster, settings.report.kept_since(today))
             ended(night.spend(cluster, tasks[cluster.id]))
+        night.lead()
         return night.outcome()
 
 
@@ -159,8 +161,9 @@ class _Night:
                     clear_beside(self.lake, cluster.id, task.day)
                 recommend_day(self.lake, self.settings, cluster.id, task.day)
                 suggest_day(self.lake, self.settings, cluster.id, task.day)
-                write_report(self.lake, self.settings, cluster.id, task.day, out)
-                for alarm in alarms_of(Warehouse.over(self.lake), cluster.id, task.day.date):
+                warehouse = Warehouse.over(self.lake)
+                write_report(warehouse, self.settings, cluster.id, task.day, out)
+                for alarm in alarms_of(warehouse, cluster.id, task.day.date):
                     self.say(f"{name}: {alarm.message}")
             except CostlabError as fault:
                 self.faults.append(fault)
@@ -187,12 +190,20 @@ class _Night:
         if gone:
             self.say(f"{cluster.id}: removed the reports of {_listed(gone)}, as report.keep says")
 
+    def lead(self) -> None:
+        """Write the pages that lead to the reports, also when no day was due: a night may have been killed before."""
+        try:
+            write_site(self.lake, self.settings, self.settings.report.out)
+        except CostlabError as fault:
+            self.faults.append(fault)
+            self.days["not written"].append("the pages that lead to the reports")
+
     def outcome(self) -> Outcome:
         """The gravest outcome. Raises what `nightly` does."""
         if not self.faults:
             return self.worst
         first = self.faults[0]
-        if self.count == 1:
+        if self.count <= 1:
             raise first
         told = [f"{what}: {_listed(self.days[what])}" for what in _ENDS if self.days[what]]
         raise type(first)("; ".join(told), first.hint) from first

@@ -1,4 +1,4 @@
-"""Write the daily report of one cluster: HTML, Markdown and CSV, from named queries over the lake."""
+"""Write the daily report of one cluster: HTML, Markdown, JSON and CSV, from named queries over the lake."""
 
 import re
 from dataclasses import asdict
@@ -18,10 +18,10 @@ from costlab.jobs.asked import Filters
 from costlab.jobs.audit import audit_table
 from costlab.jobs.consumption import energy_used
 from costlab.publish.files import put, take_away
+from costlab.render.envelope import envelope, json_bytes
 from costlab.render.html import report_html
 from costlab.render.page import build
 from costlab.render.text import report_markdown, rows_csv
-from costlab.store.lake import Lake
 from costlab.store.warehouse import Warehouse
 
 DAYS = 30
@@ -62,18 +62,20 @@ DOWNLOADS = {
     "daily_costs": (f"{DAYS} days", "days.csv"),
 }
 
-FILES = ("index.html", "report.md", *(file for _, file in DOWNLOADS.values()))
+FILES = ("index.html", "report.md", "report.json", *(file for _, file in DOWNLOADS.values()))
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
-def write_report(lake: Lake, settings: Settings, cluster_id: str, day: Day, out: Path) -> list[Path]:
+def write_report(
+    warehouse: Warehouse, settings: Settings, cluster_id: str, day: Day, out: Path
+) -> list[Path]:
     """The files of the day's report, in `out/<cluster>/<date>/`, and in `latest/` when no later day is there.
 
     Each file is replaced as a whole; a second run on the same lake changes no byte. Raises ConfigError when the day
     is not in the lake or the folder cannot be written.
     """
-    files = render_report(Warehouse.over(lake), settings, cluster_id, day)
+    files = render_report(warehouse, settings, cluster_id, day)
     home = out / cluster_id
     others = home.iterdir() if home.exists() else ()
     latest = not any(_DATE.fullmatch(other.name) and other.name > str(day) for other in others)
@@ -86,6 +88,17 @@ def write_report(lake: Lake, settings: Settings, cluster_id: str, day: Day, out:
 def reported(out: Path, cluster_id: str, day: Day) -> bool:
     """Whether every file of the day's report is there."""
     return all((out / cluster_id / str(day) / name).is_file() for name in FILES)
+
+
+def days_of_reports(out: Path, cluster_id: str) -> list[date]:
+    """The days of which there is a report to read, oldest first."""
+    home = out / cluster_id
+    names = sorted(entry.name for entry in home.iterdir()) if home.is_dir() else []
+    return [
+        date.fromisoformat(name)
+        for name in names
+        if _DATE.fullmatch(name) and (home / name / "index.html").is_file()
+    ]
 
 
 def clear_reports(out: Path, cluster_id: str, before: date) -> list[str]:
@@ -127,8 +140,31 @@ def render_report(warehouse: Warehouse, settings: Settings, cluster_id: str, day
     money = answers["headline"][0]["currency"] or currency
     alarms = [asdict(each) | {"currency": money} for each in alarms_of(warehouse, cluster_id, day.date)]
     answers["day_findings"] = with_findings(answers["day_findings"], [*alarms, *findings])
-    report = build(answers, currency, (("Markdown", "report.md"), *DOWNLOADS.values()), electricity, month)
-    files = {"index.html": report_html(report), "report.md": report_markdown(report)}
+    report = build(
+        answers,
+        currency,
+        (("Markdown", "report.md"), ("JSON", "report.json"), *DOWNLOADS.values()),
+        electricity,
+        month,
+    )
+    files = {
+        "index.html": report_html(report),
+        "report.md": report_markdown(report),
+        "report.json": json_bytes(_told(answers, day, money)),
+    }
     for name, (_, file) in DOWNLOADS.items():
         files[file] = rows_csv(tables[name].column_names, answers[name])
     return files
+
+
+def _told(answers: dict[str, list[dict[str, Any]]], day: Day, currency: str) -> dict[str, Any]:
+    """The report's answers by query, in the envelope of the command line's. Every single charge is in charges.csv."""
+    [run] = answers["headline"]
+    return envelope(
+        "costlab.report/1",
+        Dates(day.date, day.next.date),
+        currency,
+        (int(run["status"] == "complete"), 1, run["coverage"]),
+        cluster=run["cluster"],
+        answers={name: rows for name, rows in answers.items() if name != "day_charges"},
+    )

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
@@ -62,7 +62,7 @@ def told(
             for cluster in settings.clusters:
                 if cluster.id not in watch.ends:  # the night ended before its turn was over
                     watch.note(ClusterEnd(cluster.id, code))
-            _leave(settings, watch, say)
+            _leave(settings, watch, code, say)
 
 
 def run_samples(end: ClusterEnd, ended_s: float, took_s: float, success_s: float | None) -> Iterator[Sample]:
@@ -127,7 +127,7 @@ class _Watch:
         self._before_s = now_s
 
 
-def _leave(settings: Settings, watch: _Watch, say: Callable[[str], None]) -> None:
+def _leave(settings: Settings, watch: _Watch, code: ExitCode, say: Callable[[str], None]) -> None:
     """Every part that can be had, where it should be; what cannot is said."""
 
     def tried(what: Callable[[], T]) -> T | None:
@@ -145,6 +145,13 @@ def _leave(settings: Settings, watch: _Watch, say: Callable[[str], None]) -> Non
     }
     tried(lambda: remember(settings.lake, fresh))
     successes = (tried(lambda: last_successes(settings.lake)) or {}) | fresh
+    if (
+        len(fresh) == len(watch.ends) and code not in SUCCESSES
+    ):  # what failed came after all clusters, and is of each
+        watch.ends = {
+            cluster: (replace(end, exit_code=code), ended_s, took_s)
+            for cluster, (end, ended_s, took_s) in watch.ends.items()
+        }
     samples = {
         cluster: [*run_samples(*end, successes.get(cluster)), *(tried(partial(of_day, cluster)) or ())]
         for cluster, end in watch.ends.items()

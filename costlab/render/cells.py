@@ -29,12 +29,17 @@ def parts_of(rows: list[Row]) -> tuple[Part, ...]:
     return tuple(part for part in Part if part is not Part.BESIDE or total_of(rows, "beside_cost"))
 
 
-def workload(row: Row) -> Cell:
+def nowhere(_: Row) -> str:
+    """The address of a row that has no page of its own."""
+    return ""
+
+
+def workload(row: Row, address: str = "") -> Cell:
     """A workload's name over its kind, namespace and class; or the volumes that no pod of a namespace mounts."""
     if not row["workload"]:
         return Cell("Volumes without a pod", f"in {named(row['namespace'])}")
     kind, place, purpose = named(row["workload_kind"]), named(row["namespace"]), named(row["class"])
-    return Cell(named(row["workload"]), f"{kind} in {place}, {purpose}")
+    return Cell(named(row["workload"]), f"{kind} in {place}, {purpose}", address=address)
 
 
 def priced(text: str, row: Row) -> Cell:

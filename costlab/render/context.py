@@ -64,7 +64,7 @@ class Column:
 class Cell:
     """One cell: its text, a quieter note under it, a mark beside it, a tone (good, bad, quiet).
 
-    minor_note: the note gives way on a phone.
+    minor_note: the note gives way on a phone. address: where the text leads, beside the page.
     """
 
     text: str
@@ -72,6 +72,7 @@ class Cell:
     mark: Mark | None = None
     tone: str = ""
     minor_note: bool = False
+    address: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +198,53 @@ class MonthChart:
 
 
 @dataclass(frozen=True, slots=True)
+class Link:
+    """A text that leads to another page; without an address it is where the reader is."""
+
+    text: str
+    address: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CalendarDay:
+    """A day in the calendar; `anchor` is its date. state: complete, incomplete or missing; `address`, where it has a report."""
+
+    anchor: str
+    number: int
+    name: str
+    state: str
+    cost: str = ""
+    change: str = ""
+    tone: str = ""
+    mark: Split | None = None
+    address: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CalendarMonth:
+    """A month as weeks from Monday to Sunday; None is no day of it, or one before the first that is known of."""
+
+    title: str
+    note: str
+    weeks: tuple[tuple[CalendarDay | None, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page beside the daily reports. path: from the site's front to here; links: what to read next."""
+
+    title: str
+    path: tuple[Link, ...]
+    headline: str
+    links: tuple[Link, ...] = ()
+    tiles: tuple[Tile, ...] = ()
+    daily: DailyChart | None = None
+    months: tuple[CalendarMonth, ...] = ()
+    sections: tuple[Section, ...] = ()
+    downloads: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """The whole page."""
 
@@ -212,3 +260,4 @@ class Report:
     sections: tuple[Section, ...]
     provenance: tuple[tuple[str, str], ...]
     downloads: tuple[tuple[str, str], ...]
+    links: tuple[Link, ...] = ()

@@ -109,6 +109,11 @@ def axis_money(amount: float, currency: str) -> str:
     return f"{symbol}{text}" if symbol else f"{text} {currency}".rstrip()
 
 
+def short_money(amount: Decimal, currency: str) -> str:
+    """An amount with three meaningful digits, for where there is little room: $7.66k, $42.10, 1.2M CHF."""
+    return axis_money(float(f"{amount:.3g}"), currency) if abs(amount) >= 1000 else money(amount, currency)
+
+
 def weekday(day: date) -> str:
     """Sunday."""
     return _WEEKDAYS[day.weekday()]

@@ -1,4 +1,4 @@
-"""The report as one HTML file: no script, nothing fetched, readable in light, dark, on a phone and in print."""
+"""The report, and each page beside it, as one HTML file: no script, nothing fetched, readable in light, dark, on a phone and in print."""
 
 import base64
 import hashlib
@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from costlab import shipped
 from costlab.render import charts, marks
-from costlab.render.context import Mark, Part, Report
+from costlab.render.context import Mark, Page, Part, Report
 
 
 def report_html(report: Report) -> bytes:
@@ -31,6 +31,19 @@ def report_html(report: Report) -> bytes:
         },
     )  # fmt: skip
     return page.encode()
+
+
+def page_html(page: Page) -> bytes:
+    """A page beside the daily reports, UTF-8, of the same look and under the same policy."""
+    drawing = tuple(Markup(drawn) for drawn in charts.daily(page.daily)) if page.daily else ()  # noqa: S704 - drawn by us
+    style = _style()
+    text = _environment().get_template("page.html").render(
+        page=page,
+        drawing=drawing,
+        style=Markup(style),  # noqa: S704 - our own file, which the policy below names by its hash
+        policy=_policy(style),
+    )  # fmt: skip
+    return text.encode()
 
 
 def _policy(style: str) -> str:

@@ -1,12 +1,12 @@
 """Who owes what: the tables of teams, of workloads, and of what they paid for and did not use."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 
 from costlab.render import figures
-from costlab.render.cells import RESOURCES, ZERO, Row, bar, blank, priced, total_of, used, workload
+from costlab.render.cells import RESOURCES, ZERO, Row, bar, blank, nowhere, priced, total_of, used, workload
 from costlab.render.context import Cell, Column, Part, Section, Spark, Table
 from costlab.render.names import named
 from costlab.render.wording import FLAT, DayCost
@@ -16,7 +16,7 @@ WORKLOADS_SHOWN = 12
 UNUSED_SHOWN = 8
 SPARK_DAYS = 14
 
-_UNITS = {"gpu_hour": "GPU h", "core_hour": "core h", "gib_hour": "GiB h"}
+UNITS = {"gpu_hour": "GPU h", "core_hour": "core h", "gib_hour": "GiB h"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +39,15 @@ class _Line:
         return "bad" if self.change > 0 else "good"
 
 
-def teams(answers: Mapping[str, list[Row]], day: DayCost) -> Section:
+def teams(
+    answers: Mapping[str, list[Row]],
+    day: DayCost,
+    page_of: Callable[[Row], str] = nowhere,
+    most: int = TEAMS_SHOWN,
+) -> Section:
     """What each team cost against what is usual for it, and what belongs to no team, down to the day's total."""
     rows = answers["teams"]
-    shown, hidden = rows[:TEAMS_SHOWN], rows[TEAMS_SHOWN:]
+    shown, hidden = rows[:most], rows[most:]
     beside = _beside(answers, hidden, day)
     lines = [_Line(row["total_cost"], row["usual_cost"], row["unused_cost"]) for row in shown]
     lines += [line for _, line in beside]
@@ -63,7 +68,7 @@ def teams(answers: Mapping[str, list[Row]], day: DayCost) -> Section:
         ),
         tuple(
             (
-                Cell(named(row["team"]), figures.counted(row["workloads"], "workload")),
+                Cell(named(row["team"]), figures.counted(row["workloads"], "workload"), address=page_of(row)),
                 priced(cost[i], row),
                 changes[i],
                 Cell("", mark=_spark(answers, row["team"], day)),
@@ -94,9 +99,11 @@ def teams(answers: Mapping[str, list[Row]], day: DayCost) -> Section:
     return Section("teams", "Teams", lead, table, "No workload ran on this day.")
 
 
-def workloads(rows: list[Row], currency: str) -> Section:
+def workloads(
+    rows: list[Row], currency: str, page_of: Callable[[Row], str] = nowhere, most: int = WORKLOADS_SHOWN
+) -> Section:
     """The most expensive workloads."""
-    shown, hidden = rows[:WORKLOADS_SHOWN], rows[WORKLOADS_SHOWN:]
+    shown, hidden = rows[:most], rows[most:]
     cost, total = figures.column([row["total_cost"] for row in shown] + [total_of(hidden, "total_cost")])
     unused, all_unused = figures.column(
         [row["unused_cost"] for row in shown] + [total_of(hidden, "unused_cost")]
@@ -113,7 +120,7 @@ def workloads(rows: list[Row], currency: str) -> Section:
         ),
         tuple(
             (
-                workload(row),
+                workload(row, page_of(row)),
                 Cell(named(row["team"])),
                 priced(cost[i], row),
                 used(row),
@@ -147,7 +154,7 @@ def unused(rows: list[Row], currency: str) -> Section:
                 workload(row),
                 Cell(named(row["team"])),
                 Cell(RESOURCES.get(row["resource"], str(row["resource"]))),
-                Cell(f"{figures.quantity(row['requested_quantity'])} {_UNITS.get(row['unit'], row['unit'])}"),
+                Cell(f"{figures.quantity(row['requested_quantity'])} {UNITS.get(row['unit'], row['unit'])}"),
                 bar(row["used_ratio"], Part.USED),
                 Cell(cost[i]),
             )

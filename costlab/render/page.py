@@ -2,6 +2,7 @@
 
 from calendar import monthrange
 from collections.abc import Mapping
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -19,7 +20,7 @@ from costlab.render import (
     trends,
     wording,
 )
-from costlab.render.context import MonthAhead, Part, Report, Split, Tile
+from costlab.render.context import Link, MonthAhead, Part, Report, Split, Tile
 from costlab.render.names import named, visible
 
 Row = dict[str, Any]
@@ -27,6 +28,17 @@ Answers = Mapping[str, list[Row]]
 
 _OF_THE_WORLD = Energy()
 _NOTHING_AHEAD = MonthAhead()
+
+
+def links_of(when: date) -> tuple[Link, ...]:
+    """Where a day's page leads: to days of the cluster's calendar, so that no old page has to be written again."""
+    one = timedelta(days=1)
+    return (
+        Link("Previous day", f"../index.html#{when - one}"),
+        Link("Next day", f"../index.html#{when + one}"),
+        Link("All days", f"../index.html#{when}"),
+        Link("Teams and workloads", "../index.html#teams"),
+    )
 
 
 def build(
@@ -42,7 +54,7 @@ def build(
     cluster's. ahead: the rest of the month.
     `headline` and `day_run` have one row each.
     """
-    day = _day_cost(answers["headline"][0], currency, capacity_known=quality.capacity_known(answers))
+    day = day_cost(answers, currency)
     cause = None
     if day.change is not None:
         cause = wording.find_cause(map(wording.Contribution.of, answers["cost_changes"]), day.change)
@@ -74,10 +86,13 @@ def build(
         ),
         provenance=_provenance(answers["day_run"][0], day),
         downloads=downloads,
+        links=links_of(day.when),
     )
 
 
-def _day_cost(row: Row, currency: str, *, capacity_known: bool) -> wording.DayCost:
+def day_cost(answers: Answers, currency: str) -> wording.DayCost:
+    """What the headline is made of. currency: of a day without any charge."""
+    row = answers["headline"][0]
     return wording.DayCost(
         cluster=row["cluster"],
         when=row["date"],
@@ -89,7 +104,7 @@ def _day_cost(row: Row, currency: str, *, capacity_known: bool) -> wording.DayCo
         complete=row["status"] == "complete",
         coverage=row["coverage"],
         unpriced_nodes=row["unpriced_nodes"],
-        capacity_known=capacity_known,
+        capacity_known=quality.capacity_known(answers),
     )
 
 

@@ -123,7 +123,18 @@ def headline(day: DayCost, cause: Cause | None = None) -> str:
 
     A second sentence follows only where the figure needs a reservation.
     """
-    return " ".join([_sentence(day, cause), *_reservations(day)])
+    if day.total is None:
+        told = f"What cluster {named(day.cluster)} cost on {figures.long_date(day.when)} is not known: none of its nodes has a price."
+    else:
+        told = _sentence(day, cause, f"Cluster {named(day.cluster)}")
+    return " ".join([told, *_reservations(day)])
+
+
+def owed(who: str, day: DayCost) -> str:
+    """What a team or workload of the cluster cost on the day, and the change against the usual same weekday."""
+    if day.total is None:
+        return f"What {named(who)} cost on {figures.long_date(day.when)} is not known: nothing of it has a price."
+    return _sentence(day, None, named(who))
 
 
 def find_cause(contributions: Iterable[Contribution], change: Decimal) -> Cause | None:
@@ -173,16 +184,14 @@ def change_note(day: DayCost) -> str:
         return "first day in the lake" if day.when == day.first else f"no usual {weekday} yet"
     if day.flat:
         return f"as on a usual {weekday} ({figures.money(day.usual, day.currency)})"
-    ratio = f" ({_signed_share(day.change / day.usual)})" if day.usual else ""
+    ratio = f" ({signed_share(day.change / day.usual)})" if day.usual else ""
     return f"{figures.money(day.change, day.currency, signed=True, to=day.step)}{ratio} on a usual {weekday}"
 
 
-def _sentence(day: DayCost, cause: Cause | None) -> str:
-    where, when, weekday = named(day.cluster), figures.long_date(day.when), figures.weekday(day.when)
-    if day.total is None:
-        return f"What cluster {where} cost on {when} is not known: none of its nodes has a price."
+def _sentence(day: DayCost, cause: Cause | None, who: str) -> str:
+    when, weekday = figures.long_date(day.when), figures.weekday(day.when)
     cost = figures.money(day.total, day.currency, to=day.step) if day.total else "nothing"
-    opening = f"Cluster {where} cost {cost} on {when}"
+    opening = f"{who} cost {cost} on {when}"
     if day.change is None or day.usual is None:
         return f"{opening}{_without_usual(day, weekday)}."
     usual = figures.money(day.usual, day.currency, to=day.step)
@@ -271,6 +280,7 @@ def _carries(part: list[Contribution], whole: list[Contribution], way: int) -> b
     return 2 * way * _change(part) >= way * _change(whole)
 
 
-def _signed_share(ratio: Decimal) -> str:
+def signed_share(ratio: Decimal) -> str:
+    """+8%, −3%."""
     text = figures.share(float(ratio))
     return text if ratio < 0 else f"+{text}"

@@ -2,14 +2,17 @@
 grain: team, date (only days on which the team owed something)
 inputs: workload_costs
 params: cluster, day, days
-units: total_cost in currency
+units: *_cost in currency
 Whether a date without a row is a zero or a missing day is told by daily_costs.
 */
 select
     team,
     date,
     min(currency) as currency,
-    cast(sum(total_cost) as decimal(18, 6)) as total_cost
+    cast(sum(total_cost) as decimal(18, 6)) as total_cost,
+    cast(coalesce(sum(used_cost), 0) as decimal(18, 6)) as used_cost,
+    cast(coalesce(sum(unused_cost), 0) as decimal(18, 6)) as unused_cost,
+    cast(coalesce(sum(unobserved_cost), 0) as decimal(18, 6)) as unobserved_cost
 from workload_costs
 where cluster = $cluster
     and date > cast($day as date) - cast($days as integer)

@@ -16,7 +16,7 @@ CASES = Path(__file__).with_name("cases")
 FILES = sorted(shipped.folder("queries").rglob("*.sql"))
 NAMED = [file for file in FILES if file.parent.name != "staging"]
 PARAMETERS: dict[str, Any] = {
-    "cluster": "c", "day": "2026-11-22", "days": 3,
+    "cluster": "c", "day": "2026-11-22", "days": 3, "most": 2,
     "start": "2026-11-22", "until": "2026-11-23", "timezone": "UTC", "provider": "Kubernetes",
     "policy": "costlab", "namespace": "", "team": "", "against": "",
 }  # fmt: skip

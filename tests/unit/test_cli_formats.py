@@ -16,12 +16,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from costlab.cli.formats import Answer, unique, written
+from costlab.cli.formats import Answer, written
 from costlab.cli.options import Format
 from costlab.cli.show import _drawn, _table, show
 from costlab.domain.dates import Dates
 from costlab.domain.errors import ConfigError
 from costlab.jobs.cost import Quality
+from costlab.render.envelope import unique
 
 SCHEMA = pa.schema(
     [

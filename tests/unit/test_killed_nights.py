@@ -15,6 +15,7 @@ from typing import Any
 
 from killed_nights import CLUSTER, DAYS, settings_in
 
+from costlab.jobs.commit import MADE_BESIDE
 from costlab.jobs.doctor import Status, lake_files
 from costlab.store.content import content_hash
 from costlab.store.lake import READABLE, Lake
@@ -81,8 +82,10 @@ def told(folder: Path) -> dict[str, Any]:
 
 
 def without_advice(rows: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
-    """Advice comes in a commit of its own, after the day's."""
-    return {day: {name: said for name, said in of.items() if name != "advice"} for day, of in rows.items()}
+    """Advice, and that on quotas, come in commits of their own, after the day's."""
+    return {
+        day: {name: said for name, said in of.items() if name not in MADE_BESIDE} for day, of in rows.items()
+    }
 
 
 def test_a_night_that_is_killed_at_any_moment_loses_nothing(tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
-from typing import cast
 
 import pytest
 from answers import BUDGETS, CLUSTER, LAST_DAY, files, tables
@@ -10,7 +9,6 @@ from costlab.config.settings import Prices, Settings
 from costlab.domain.errors import ConfigError
 from costlab.domain.time import Day
 from costlab.jobs.report import DOWNLOADS, write_report
-from costlab.store.lake import Lake
 from costlab.store.warehouse import Warehouse
 
 DAY = Day(LAST_DAY)
@@ -23,11 +21,10 @@ def out(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def write(out: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
+def write(out: Path) -> Write:
     warehouse = Warehouse.over_tables(tables())
-    monkeypatch.setattr(Warehouse, "over", lambda _: warehouse)
     settings = Settings.model_construct(prices=Prices(), budgets=BUDGETS)
-    return lambda day: write_report(cast("Lake", None), settings, CLUSTER, day, out)
+    return lambda day: write_report(warehouse, settings, CLUSTER, day, out)
 
 
 def content(folder: Path) -> dict[str, bytes]:

@@ -3,6 +3,7 @@
 import json
 import math
 import re
+import shutil
 import stat
 import subprocess
 from collections.abc import Callable, Iterator
@@ -20,7 +21,7 @@ from small_world import DAY, DEFAULT, World
 
 from costlab.config.load import load
 from costlab.config.settings import Settings
-from costlab.domain.errors import ConfigError, CostlabError, SourceUnavailable
+from costlab.domain.errors import ConfigError, CostlabError, ExitCode, SourceUnavailable
 from costlab.domain.metrics import METRICS, SAVING, TEAM_COST, Sample
 from costlab.domain.signals import Signal
 from costlab.jobs.nightly import Asked, ClusterEnd, nightly
@@ -126,15 +127,34 @@ def test_the_demo_is_told_as_its_charges_say(demo_cache: Path) -> None:
         assert sum(teams) == pytest.approx(of_parts[part], abs=1e-6)
 
 
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
+def settings_in(folder: Path) -> Settings:
     content = {
         "lake": "lake",
         "report": {"out": "reports"},
         "metrics": {"textfile": "costlab.prom"},
         "clusters": [{"id": name, "prometheus": {"url": "http://127.0.0.1:9"}} for name in ("good", "bad")],
     }
-    return Settings.model_validate(content, context={"folder": tmp_path})
+    return Settings.model_validate(content, context={"folder": folder})
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return settings_in(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def whole_night(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder after a night in which all went well."""
+    folder = tmp_path_factory.mktemp("night")
+    settings = settings_in(folder)
+    assert watched(settings, night_of(settings))[1] == []
+    return folder
+
+
+@pytest.fixture
+def after_a_night(whole_night: Path, tmp_path: Path) -> Settings:
+    shutil.copytree(whole_night, tmp_path, dirs_exist_ok=True)
+    return settings_in(tmp_path)
 
 
 def world() -> World:
@@ -208,14 +228,14 @@ def refused(_: object) -> Outcome:
 
 @pytest.mark.parametrize(("failing", "code"), [(stopped, 130), (surprised, 1), (refused, 2)])
 def test_a_night_that_fails_keeps_the_last_success_and_the_last_day(
-    settings: Settings, failing: Callable[..., Outcome], code: int
+    after_a_night: Settings, failing: Callable[..., Outcome], code: int
 ) -> None:
-    well, said = watched(settings, night_of(settings))
-    assert said == []
+    settings = after_a_night
     path = settings.metrics.textfile
     assert path
     assert stat.S_IMODE(path.stat().st_mode) == 0o644
     assert sorted(each.name for each in path.parent.iterdir()) == ["costlab.prom", "lake", "reports"]
+    well = parsed(path.read_text())
     path.unlink()  # what it remembers is in the lake
     later = NOW.replace(hour=9)
     found, said = watched(settings, failing, later)
@@ -227,8 +247,23 @@ def test_a_night_that_fails_keeps_the_last_success_and_the_last_day(
     assert {key: found[key] for key in same} == {key: well[key] for key in same}
 
 
-def test_what_hinders_the_metrics_is_said_and_ends_nothing(settings: Settings) -> None:
-    night_of(settings)(lambda _: None)
+def test_what_fails_after_all_clusters_is_told_of_each_and_their_days_are_a_success(
+    settings: Settings,
+) -> None:
+    def night(ended: Callable[[ClusterEnd], None]) -> Outcome:
+        for name in ("good", "bad"):
+            ended(ClusterEnd(name, ExitCode.DONE))
+        raise ConfigError("the front page cannot be written", "")
+
+    Lake.create(settings.lake)
+    found, _ = watched(settings, night)
+    for cluster in ("good", "bad"):
+        assert value(found, "last_run_exit_code", cluster=cluster) == ExitCode.USAGE
+        assert value(found, "last_success_timestamp_seconds", cluster=cluster)
+
+
+def test_what_hinders_the_metrics_is_said_and_ends_nothing(after_a_night: Settings) -> None:
+    settings = after_a_night
     (settings.lake / "lake.json").write_text("{")
     (settings.lake / "_successes.json").write_text("[]")
     found, said = watched(settings, lambda ended: (ended(ClusterEnd("good", 0)), Outcome("done"))[1])  # type: ignore[arg-type]  # 0 is DONE
@@ -241,7 +276,7 @@ def test_what_hinders_the_metrics_is_said_and_ends_nothing(settings: Settings) -
     nowhere = settings.model_copy(
         update={"metrics": settings.metrics.model_copy(update={"textfile": settings.lake / "no" / "x.prom"})}
     )
-    assert "x.prom: No such file" in watched(nowhere, lambda _: Outcome("done"))[1][-1]
+    assert "x.prom cannot be written: No such file" in watched(nowhere, lambda _: Outcome("done"))[1][-1]
 
 
 def test_without_a_place_nothing_is_left_anywhere(settings: Settings, tmp_path: Path) -> None:

@@ -1,0 +1,213 @@
+"""Write what leads to the daily reports: the front, a calendar a cluster, a page a team and a workload of the last day."""
+
+from collections.abc import Collection, Iterator, Sequence
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from costlab.config.settings import Settings
+from costlab.domain.dates import Dates
+from costlab.domain.errors import ConfigError
+from costlab.domain.time import Day, day_of
+from costlab.jobs.asked import refuse_unknown
+from costlab.jobs.cost import quality
+from costlab.jobs.report import days_of_reports, write_report
+from costlab.publish.files import put, take_away
+from costlab.render import addresses
+from costlab.render.context import Page
+from costlab.render.envelope import envelope, json_bytes
+from costlab.render.html import page_html
+from costlab.render.site import CHART_DAYS, cluster_page, clusters_page, team_page, workload_page
+from costlab.store.lake import READABLE, Lake
+from costlab.store.warehouse import Warehouse
+
+Row = dict[str, Any]
+Answers = dict[str, list[Row]]
+
+CALENDAR_DAYS = 90  # at least; further back as long as there are reports
+WORKLOADS = 50  # of a cluster that have a page, the dearest ones
+FRONT = ("index.html", "index.json")
+
+# What is asked of the lake, with what it needs beside cluster and day; daily_costs depends on the calendar.
+QUESTIONS: dict[str, dict[str, int | str]] = {
+    "headline": {},
+    "cost_changes": {"against": ""},
+    "teams": {},
+    "team_days": {"days": CHART_DAYS},
+    "workloads": {},
+    "workload_days": {"days": CHART_DAYS, "most": WORKLOADS},
+    "savings": {},
+    "schedules": {},
+    "unused_workloads": {},
+    "day_findings": {},
+}
+_FOLDERS = ("team", "workload")
+
+
+def write_reports(
+    lake: Lake, settings: Settings, days: Sequence[tuple[str, Day]], out: Path
+) -> Iterator[Path]:
+    """Write the reports of these days of clusters, one by one, and then what leads to them; each one's page, the front last.
+
+    Raises what `write_report` does; what was written by then is led to all the same.
+    """
+    warehouse = Warehouse.over(lake)
+    try:
+        for cluster, day in days:
+            yield write_report(warehouse, settings, cluster, day, out)[0]
+    finally:
+        front = write_site(lake, settings, out)[:1]
+    yield from front
+
+
+def days_kept(
+    lake: Lake, settings: Settings, clusters: Sequence[str], now: datetime
+) -> list[tuple[str, Day]]:
+    """The days of these clusters that can be reported and whose reports are kept, the oldest first.
+
+    Raises ConfigError for a cluster that the lake does not know, and when there is no such day.
+    """
+    since = settings.report.kept_since(day_of(now, lake.timezone).date)
+    states = lake.states()
+    for cluster in clusters:
+        refuse_unknown(cluster, {name for name, _ in states})
+    days = [
+        (cluster, Day(day, lake.timezone))
+        for (cluster, day), state in states.items()
+        if cluster in clusters and state in READABLE and day >= since
+    ]
+    if not days:
+        raise ConfigError(
+            f"the lake holds no day since {since}",
+            "measure one with costlab nightly, or keep reports longer: report.keep",
+        )
+    return days
+
+
+def write_site(lake: Lake, settings: Settings, out: Path) -> list[Path]:
+    """The pages above and beside the daily reports in `out`, of every cluster that has a folder there; the front first.
+
+    They tell what the lake and the folders hold now: pages of teams and workloads that are no more on the last day go.
+    Each file is replaced as a whole; a second run on the same lake changes no byte. Raises ConfigError when one cannot
+    be written.
+    """
+    folders = sorted(_clusters(out))
+    if not folders:
+        return []
+    held: dict[str, list[date]] = {}
+    for (cluster, day), state in lake.states().items():
+        if state in READABLE:
+            held.setdefault(cluster, []).append(day)
+    warehouse = Warehouse.over(lake)
+    written: list[Path] = []
+    last: list[tuple[str, Row | None]] = []
+    for cluster in folders:
+        if cluster not in held:
+            last.append((cluster, None))
+            continue
+        reports = days_of_reports(out, cluster)
+        shown = max(set(held[cluster]) & set(reports), default=max(held[cluster]))
+        answers = asked(warehouse, cluster, Day(shown, lake.timezone), reports)
+        last.append((cluster, answers["daily_costs"][-1]))
+        files = render_cluster(warehouse, settings, cluster, answers, reports)
+        written += [put(out / cluster / name, content) for name, content in files.items()]
+        for folder in _FOLDERS:
+            take_away(out / cluster / folder, _stale(out / cluster / folder, folder, files))
+    rows = [{"cluster": cluster, "page": f"{cluster}/index.html", **(row or {})} for cluster, row in last]
+    front = {
+        "index.html": page_html(clusters_page(last)),
+        "index.json": json_bytes(envelope("costlab.site/1", None, None, None, rows=rows)),
+    }
+    return [*(put(out / name, content) for name, content in front.items()), *written]
+
+
+def asked(warehouse: Warehouse, cluster: str, day: Day, reports: Collection[date]) -> Answers:
+    """What the cluster's pages are made of, by query; the calendar reaches back to the first of the reports."""
+    first = min([*reports, day.date - timedelta(days=CALENDAR_DAYS - 1)])
+    questions: dict[str, dict[str, int | str]] = {
+        **QUESTIONS,
+        "daily_costs": {"days": (day.date - first).days + 1},
+    }
+    return {
+        name: warehouse.query(name, cluster=cluster, day=str(day), **extra).to_pylist()
+        for name, extra in questions.items()
+    }
+
+
+def render_cluster(
+    warehouse: Warehouse, settings: Settings, cluster: str, answers: Answers, reports: Collection[date]
+) -> dict[str, bytes]:
+    """The files of a cluster's pages by name, each page with its JSON beside it."""
+    currency = answers["headline"][0]["currency"] or settings.prices.currency
+    days = answers["daily_costs"]
+    window = Dates(days[0]["date"], days[-1]["date"] + timedelta(days=1))
+    told = quality(warehouse, window, cluster, window.end)
+    files = {}
+    for name, page, rows, beside in _pages(answers, currency, reports):
+        files[f"{name}.html"] = page_html(page)
+        schema = f"costlab.site.{name.partition('/')[0] if '/' in name else 'cluster'}/1"
+        files[f"{name}.json"] = json_bytes(
+            envelope(schema, window, currency, (told.complete_days, told.days, told.coverage), cluster=cluster,
+                     rows=rows, **beside)
+        )  # fmt: skip
+    return files
+
+
+def _pages(
+    answers: Answers, currency: str, reports: Collection[date]
+) -> Iterator[tuple[str, Page, list[Row], dict[str, Any]]]:
+    """Each page with its address, and what its JSON has: rows, and parts beside them."""
+    days = [
+        {**row, "report": f"{row['date']}/index.html" if row["date"] in reports else None}
+        for row in answers["daily_costs"]
+    ]
+    teams = sorted({row["team"] for row in answers["team_days"]})
+    keys = dict.fromkeys(_key(row) for row in answers["workload_days"])
+    beside = {
+        "teams": [{**row, "page": f"team/{addresses.team(row['team'])}.html"} for row in answers["teams"] if row["team"] in teams],
+        "workloads": [
+            {**row, "page": f"workload/{addresses.workload(*_key(row))}.html" if _key(row) in keys else None}
+            for row in answers["workloads"]
+        ],
+    }  # fmt: skip
+    yield "index", cluster_page(answers, currency, reports), days, beside
+    for team in teams:
+        own = {name: [row for row in answers[name] if row["team"] == team] for name in _OF_TEAMS}
+        page = team_page(team, answers, currency, reports)
+        rows = own.pop("team_days")
+        yield f"team/{addresses.team(team)}", page, rows, {"team": team, **own}
+    for key in keys:
+        own = {name: [row for row in answers[name] if _key(row) == key] for name in _OF_WORKLOADS}
+        page = workload_page(key, answers, currency, reports)
+        rows = own.pop("workload_days")
+        told = dict(zip(("namespace", "workload_kind", "workload"), key, strict=True))
+        yield f"workload/{addresses.workload(*key)}", page, rows, {**told, **own}
+
+
+_OF_TEAMS = ("team_days", "workloads", "savings", "schedules")
+_OF_WORKLOADS = ("workload_days", "savings", "schedules")
+
+
+def _clusters(out: Path) -> Iterator[str]:
+    """The folders in which reports of a cluster lie, or lay."""
+    for home in out.iterdir() if out.is_dir() else ():
+        if home.is_dir() and (
+            days_of_reports(out, home.name) or all((home / name).is_file() for name in FRONT)
+        ):
+            yield home.name  # fmt: skip
+
+
+def _stale(home: Path, folder: str, files: Collection[str]) -> list[str]:
+    """The pages that lie there and are none of these; what no page is called stays."""
+    names = [entry.name for entry in home.iterdir()] if home.is_dir() else []
+    return sorted(
+        name
+        for name in names
+        if name.endswith((".html", ".json"))
+        and addresses.ADDRESS.fullmatch(name[:-5])
+        and f"{folder}/{name}" not in files
+    )
+
+
+def _key(row: Row) -> tuple[str, str, str]:
+    return row["namespace"], row["workload_kind"], row["workload"]
