@@ -7,6 +7,7 @@ import typer
 
 from costlab.cli.options import Out
 from costlab.domain.deployment import DeployFile
+from costlab.domain.errors import ConfigError
 
 
 def deploy(
@@ -36,11 +37,14 @@ def deploy(
     from costlab.publish.files import put
     from costlab.render.deployment import deployment
 
+    chosen = {"namespace": namespace, "image": image, "schedule": schedule}
     if file is None:
+        if any(chosen.values()) or out:
+            raise ConfigError("no file is named", "`costlab deploy` lists them")
         for each in DeployFile:
             typer.echo(f"{each:20}{each.what}")
         return
-    text = deployment(file, {"namespace": namespace, "image": image, "schedule": schedule})
+    text = deployment(file, chosen)
     if out is None:
         sys.stdout.write(text)
     else:

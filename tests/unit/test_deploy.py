@@ -107,6 +107,7 @@ def test_a_namespace_an_image_and_a_schedule_of_ones_own() -> None:
         (("cron", "--schedule", "0 3 * * * root"), "is no schedule"),
         (("rbac", "--image", "x"), "rbac has no image"),
         (("cronjobs",), "cronjobs"),
+        (("--image", "x"), "no file is named"),
     ],
 )
 def test_what_a_file_cannot_hold_is_refused(words: tuple[str, ...], said: str) -> None:
