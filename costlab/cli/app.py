@@ -16,6 +16,7 @@ from costlab.cli import (
     backtesting,
     billing,
     configuring,
+    deploying,
     explaining,
     exporting,
     forecasting,
@@ -108,6 +109,7 @@ app.command(rich_help_panel=ASK)(asking.queries)
 app.command(rich_help_panel=ASK)(asking.tables)
 app.command(rich_help_panel=ACT)(patching.patch)
 app.add_typer(exporting.app, name="export", rich_help_panel=ACT)
+app.command(rich_help_panel=ACT)(deploying.deploy)
 
 
 @app.command(rich_help_panel=SET_UP)

@@ -510,6 +510,7 @@ def test_the_jobs_get_what_was_asked(config: Path, monkeypatch: pytest.MonkeyPat
         say: Callable[[str], None],
         step: Callable[[str], None],
         posts: object,
+        ended: object,  # noqa: ARG001 - passed by its name
     ) -> Outcome:
         say("a line\nof two")
         step("a step")
