@@ -193,14 +193,14 @@ def test_quotas_that_are_used_up_or_run_out_are_named_with_the_day_and_what_woul
         "used_now": 8.0, "suggested_hard": 10.0, "reason": "exhausted", "exhausted_on": None, "exhausted_earliest": None,
     }  # fmt: skip
     soon, sooner = LAST_DAY + timedelta(days=9), LAST_DAY + timedelta(days=2)
-    runs_out = {"reason": "runs_out", "exhausted_on": soon, "exhausted_earliest": sooner}
-    memory = {
+    runs_out: dict[str, Any] = {"reason": "runs_out", "exhausted_on": soon, "exhausted_earliest": sooner}
+    memory: dict[str, Any] = {
         "resource": "requests.memory",
         "hard_now": 64.0 * GIB,
         "used_now": 60.0 * GIB,
         "suggested_hard": 80.0 * GIB,
     }
-    silent = [
+    silent: list[dict[str, Any]] = [
         {"reason": "fits", "used_now": 1.0},
         {"reason": "fits", "exhausted_earliest": soon},  # it only may be
         {"hard_now": 0.0, "used_now": 0.0},  # meant to be used up
