@@ -88,8 +88,8 @@ def _say(found: "Replay") -> None:
     typer.echo(
         f"a node: {node['cores']:g} cores, {node['gib']:g} GiB, {node['gpus']:g} GPUs for "
         f"{node['price_an_hour']:.2f} {found.currency} an hour ({node['price_source']}); it keeps "
-        f"{node['reserved_cores']:.3g} cores and {node['reserved_gib']:.3g} GiB from pods, and {node['daemonsets']} "
-        f"DaemonSets ask for {node['daemonset_cores']:.3g} cores and {node['daemonset_gib']:.3g} GiB of it",
+        f"{node['reserved_cores']:.3g} cores and {node['reserved_gib']:.3g} GiB from pods, and DaemonSets "
+        f"({node['daemonsets']}) ask for {node['daemonset_cores']:.3g} cores and {node['daemonset_gib']:.3g} GiB of it",
         err=True,
     )
     for note in found.notes:

@@ -144,15 +144,16 @@ def replay(
         "reserved_cores": round(reserved[0], 6), "reserved_gib": round(reserved[1], 6), "daemonsets": len(everywhere),
         "daemonset_cores": float(totals[0]) / _MILLI, "daemonset_gib": float(totals[1]) / GIB,
     }  # fmt: skip
-    # Where pods are left out, what costs less also does less.
-    rows = [today, *_ways(found, hourly, None if left_out else today["cost_most"])]
+    homeless = _homeless(nodes, placed)
+    # What holds less, or more, than today's nodes did is no saving.
+    rows = [today, *_ways(found, hourly, None if left_out or homeless else today["cost_most"])]
     return Replay(
         pa.Table.from_pylist(rows, schema=pa.schema(_COLUMNS)),
         pa.Table.from_pylist([_hour(*each) for each in found], schema=pa.schema(_HOURLY)),
         nodes[0]["currency"] or settings.prices.currency,
         node,
         left_out,
-        tuple(_notes(nodes, placed, left_out)),
+        tuple(_notes(nodes, placed, left_out, homeless)),
     )
 
 
@@ -262,7 +263,7 @@ def _room(shape: NodeShape, reserved: tuple[float, float], everywhere: Ints) -> 
     for name, left in zip(_OF, room.tolist(), strict=True):
         if left < 0 or (left == 0 and name != "GPUs"):
             raise ConfigError(
-                f"such a node has no {name} for pods: what it keeps and {len(everywhere)} DaemonSets take them all",
+                f"such a node has no {name} for pods: what it keeps and DaemonSets ({len(everywhere)}) take them all",
                 "describe a larger node, or say what it keeps with --reserved-cores and --reserved-gib",
             )
     found: Ints = room
@@ -342,7 +343,13 @@ def _left_out(pods: _Pods, room: Ints) -> Iterator[Row]:
         }
 
 
-def _notes(nodes: Sequence[Row], pods: _Pods, left_out: Sequence[Row]) -> Iterator[str]:
+def _homeless(nodes: Sequence[Row], pods: _Pods) -> set[str]:
+    """The nodes that pods ran on and of which nothing else is known: they are in nobody's cost."""
+    known = {(node["date"], node["node"]) for node in nodes}
+    return {row["node"] for row in pods.rows if (row["date"], row["node"]) not in known}
+
+
+def _notes(nodes: Sequence[Row], pods: _Pods, left_out: Sequence[Row], homeless: set[str]) -> Iterator[str]:
     for row in left_out[:_NAMED]:
         yield (
             f"{row['workload_kind']} {row['namespace']}/{row['workload']}: {figures.counted(row['pods'], 'pod')} with up to "
@@ -354,6 +361,11 @@ def _notes(nodes: Sequence[Row], pods: _Pods, left_out: Sequence[Row]) -> Iterat
         yield f"{rest} with pods that no such node has room for; -o json lists them"
     if left_out:
         yield "these pods are in today's cost and left out of the others, so there is no difference"
+    if homeless:
+        yield (
+            f"pods ran on {', '.join(sorted(homeless))}, of which nothing is known: they are in the others and not in "
+            "today's cost, so there is no difference"
+        )
     unpriced = {node["node"] for node in nodes if node["cost"] is None}
     if unpriced:
         yield f"what {', '.join(sorted(unpriced))} cost is not known, and so today's cost is not"

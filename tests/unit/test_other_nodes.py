@@ -165,6 +165,9 @@ def test_what_is_not_known_is_refused_or_said() -> None:
     assert unpriced.rows["cost_most"].to_pylist()[0] is None
     assert unpriced.rows["difference_most"].null_count == 3
     assert unpriced.notes == ("what a cost is not known, and so today's cost is not",)
+    elsewhere = asked([*PODS, pod("lost", 1, node="z")])
+    assert elsewhere.rows["difference_most"].to_pylist()[1:] == [None, None]
+    assert "pods ran on z, of which nothing is known" in elsewhere.notes[0]
     with pytest.raises(ConfigError, match="has no cores for pods"):
         asked(shape=NodeShape(1, 32, hourly=1.0))
     with pytest.raises(ConfigError, match="no node of 2026-11-22"):
