@@ -25,6 +25,7 @@ from costlab.cli import (
     patching,
     predicting,
     quotas,
+    replaying,
     running,
     setting_up,
     watching,
@@ -104,6 +105,7 @@ app.command(rich_help_panel=ASK)(watching.audit)
 app.command(rich_help_panel=ASK)(backtesting.backtest)
 app.command(rich_help_panel=ASK)(explaining.explain)
 app.command(rich_help_panel=ASK)(predicting.predict)
+app.command(rich_help_panel=ASK)(replaying.whatif)
 app.command(rich_help_panel=ASK)(asking.sql)
 app.command(rich_help_panel=ASK)(asking.queries)
 app.command(rich_help_panel=ASK)(asking.tables)
