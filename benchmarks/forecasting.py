@@ -1,10 +1,11 @@
 """Forecasts a week ahead, in a rolling backtest: costlab's, the plain mean, last week again, and statsmodels' where it is.
 
-usage: scripts/bench forecasting [--nab FILE] [--every N]
+usage: scripts/bench forecasting [--nab FILE [--held-out]] [--every N]
 
 NAB's server metrics (numenta/NAB as Parquet: folder, series, timestamp, value) last two weeks: a day of them, cut into
 seven, is taken for a week. The synthetic cluster's series are what each namespace requests a day, at the default rates.
-An origin is forecast from what was before it alone. `pip install statsmodels` adds its damped Holt-Winters.
+An origin is forecast from what was before it alone. `--held-out` chooses costlab's settings on one half of NAB's series,
+every other by name, and judges them on the other half, both ways together. `pip install statsmodels` adds its damped Holt-Winters.
 """
 
 import argparse
@@ -12,7 +13,9 @@ import time
 import warnings
 from collections.abc import Callable, Mapping
 from importlib import import_module
+from itertools import product
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -27,6 +30,12 @@ Forecaster = Callable[[Floats], Floats]
 FIRST, AHEAD = 3 * WEEK, WEEK
 DAY_S = 86_400
 SYNTHETIC_DAYS = 90
+LEVELS = {84: 7, 28: 7, 7: 4, 3: 2}  # days that a level may rest on, and how many of them must be known
+WINDOWS, FADES, GAINS = (
+    ((84, 28, 7, 3), (28, 7, 3), (84, 28, 7), (28, 7)),
+    (0.9, 0.98),
+    (0.93, 0.97, 1.0),
+)
 RATES = {"cpu": 0.1, "memory": 0.05, "gpu": 2.5}
 
 
@@ -35,7 +44,11 @@ def main() -> None:
     asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     asked.add_argument("--nab", type=Path)
     asked.add_argument("--every", type=int, default=3, help="days from one origin to the next")
+    asked.add_argument("--held-out", action="store_true")
     options = asked.parse_args()
+    if options.held_out and options.nab:
+        tell_held_out(nab(options.nab, DAY_S // WEEK), options.every)
+        return
     sets = {"synthetic cluster": synthetic()}
     if options.nab:
         sets |= {
@@ -63,6 +76,34 @@ def main() -> None:
         print(
             f"{name:28}intervals for 0.8 held {held[0]:.3f} of days, {held[1]:.3f} of weeks' sums; {len(series)} series"
         )
+
+
+def tell_held_out(series: dict[str, Floats], every: int) -> None:
+    """Print the error with settings that were chosen on the other half, as shipped, and of last week again."""
+    base = {key: backtest(values, plain_mean, every) for key, values in series.items()}
+    found = {}
+    for windows, fade, gain in product(WINDOWS, FADES, GAINS):
+        known = {days: least for days, least in LEVELS.items() if days in windows}
+        with patch.multiple("costlab.core.forecasting", _WINDOWS=known, _FADE=fade, _GAIN=gain):
+            found[windows, fade, gain] = {
+                key: backtest(values, costlab, every) for key, values in series.items()
+            }
+    names = sorted(series)
+    judged: dict[str, tuple[Floats, Floats]] = {}
+    for chosen_on, judged_on in ((names[::2], names[1::2]), (names[1::2], names[::2])):
+        errors = {
+            choice: relative({key: of[key] for key in chosen_on}, base, 1) for choice, of in found.items()
+        }
+        best = min(errors, key=lambda choice: errors[choice])
+        judged |= {key: found[best][key] for key in judged_on}
+        print(f"chosen on {len(chosen_on)} series: windows {best[0]}, fade {best[1]}, gain {best[2]}")
+    ways = {
+        "held out": judged,
+        "as shipped": {key: backtest(values, costlab, every) for key, values in series.items()},
+        "last week": {key: backtest(values, last_week, every) for key, values in series.items()},
+    }
+    for name, of in ways.items():
+        print(f"{name:12}{relative(of, base, 0):8.3f}{relative(of, base, 1):9.3f}")
 
 
 def backtest(values: Floats, forecaster: Forecaster, every: int = 1) -> tuple[Floats, Floats]:

@@ -1,4 +1,4 @@
-"""Finds the folders that ship with the package: SQL queries and report templates."""
+"""Finds the folders that ship with the package: SQL queries, report templates, and what deploys it."""
 
 from importlib.resources import files
 from pathlib import Path

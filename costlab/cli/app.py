@@ -16,6 +16,7 @@ from costlab.cli import (
     backtesting,
     billing,
     configuring,
+    deploying,
     explaining,
     exporting,
     forecasting,
@@ -24,6 +25,7 @@ from costlab.cli import (
     patching,
     predicting,
     quotas,
+    replaying,
     running,
     setting_up,
     watching,
@@ -103,11 +105,13 @@ app.command(rich_help_panel=ASK)(watching.audit)
 app.command(rich_help_panel=ASK)(backtesting.backtest)
 app.command(rich_help_panel=ASK)(explaining.explain)
 app.command(rich_help_panel=ASK)(predicting.predict)
+app.command(rich_help_panel=ASK)(replaying.whatif)
 app.command(rich_help_panel=ASK)(asking.sql)
 app.command(rich_help_panel=ASK)(asking.queries)
 app.command(rich_help_panel=ASK)(asking.tables)
 app.command(rich_help_panel=ACT)(patching.patch)
 app.add_typer(exporting.app, name="export", rich_help_panel=ACT)
+app.command(rich_help_panel=ACT)(deploying.deploy)
 
 
 @app.command(rich_help_panel=SET_UP)

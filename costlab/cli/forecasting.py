@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from costlab.cli.filters import demand_known, say_unmatched
 from costlab.cli.frame import Desk
 from costlab.cli.options import ClusterId, Namespace, Out, Output, Team, WindowText
 from costlab.domain.errors import ConfigError, ExitCode
@@ -77,6 +78,7 @@ def forecast(
     _refuse(plot, fail_on=fail_on if filters != Filters() else None)
     settings = desk.settings()
     lake = Lake.open(settings.lake)
+    demand_known(cluster, lake, settings)
     warehouse, dates = Warehouse.over(lake), parse_window(window, desk.now, lake.timezone)
     found = forecasts(warehouse, [part.strip() for part in by.split(",")], dates, filters, settings, days)
     seen = quality(warehouse, found.looked_at(dates), cluster, day_of(desk.now, lake.timezone).date)
@@ -86,7 +88,8 @@ def forecast(
     if plot:
         _draw(found.outlooks, days, currency, plot)
     _warn(f"{seen.complete_days} of {seen.days} days are complete", when=seen.complete_days < seen.days)
-    _warn("no charge of the window fits what was asked for", when=not found.outlooks)
+    if not say_unmatched(warehouse, filters, dates):
+        _warn("no charge of the window fits what was asked for", when=not found.outlooks)
     _warn(
         f"{found.unpriced_charges} charges have no price and are in no sum", when=found.unpriced_charges > 0
     )

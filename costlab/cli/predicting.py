@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from costlab.cli.filters import demand_known
 from costlab.cli.frame import Desk
 from costlab.cli.options import ClusterId, Out, Output
 from costlab.domain.errors import ConfigError
@@ -49,6 +50,7 @@ def predict(
     desk: Desk = ctx.obj
     settings, plan = desk.settings(), planned(text, path, namespace)
     lake = Lake.open(settings.lake)
+    demand_known(cluster, lake, settings)
     today = day_of(desk.now, lake.timezone).date
     found = predicted(Warehouse.over(lake), settings, plan, today, days, cluster=cluster, hours=hours)
     show(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from costlab.cli.advising import clusters_of
+from costlab.cli.filters import demand_known, say_unmatched
 from costlab.cli.frame import Desk
 from costlab.cli.options import ClusterId, DateText, Format, Namespace, Out, Output
 
@@ -46,6 +47,7 @@ def quota(
     settings = desk.settings()
     filters = Filters(cluster, namespace)
     lake = Lake.open(settings.lake)
+    demand_known(cluster, lake, settings)
     day = parse_day(date, desk.now, lake.timezone)
     clusters = clusters_of(lake, settings, cluster)
     warehouse = suggested(lake, settings, clusters, day, keep=not dry_run)
@@ -54,6 +56,7 @@ def quota(
         _put(found.manifests(Manner(after_rightsizing, all_keys)), out)
     else:
         _show(found, ending(day.date, settings.quota.days), output, out)
+    say_unmatched(warehouse, filters)
 
 
 def _show(found: "Quotas", window: "Dates", output: Format | None, out: Path | None) -> None:

@@ -1,7 +1,9 @@
 """Commands of the main job: nightly, and its steps extract, compute, report."""
 
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from time import monotonic
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -40,6 +42,7 @@ def nightly(
     from costlab.cli.logs import voice
     from costlab.jobs.nightly import Asked
     from costlab.jobs.nightly import nightly as job
+    from costlab.jobs.telling import told as watched
 
     desk: Desk = ctx.obj
     settings = desk.settings()
@@ -49,8 +52,10 @@ def nightly(
     if dry_run:
         _say_due(settings, asked, desk)
         return
+    began_s = monotonic()
     with voice(desk) as told:
-        outcome = job(
+        night = partial(
+            job,
             settings,
             asked,
             now=desk.now,
@@ -58,6 +63,13 @@ def nightly(
             say=told.say,
             step=told.step,
             posts=None if no_notify else postman_of(settings, desk, sends=True).posts,
+        )
+        outcome = watched(
+            lambda ended: night(ended=ended),
+            settings,
+            now=desk.now,
+            elapsed_s=lambda: monotonic() - began_s,
+            say=told.say,
         )
     _end([outcome])
 

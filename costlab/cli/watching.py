@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from costlab.cli.filters import demand_known, say_unmatched
 from costlab.cli.frame import Desk
 from costlab.cli.options import ClusterId, Namespace, Out, Output, Team, WindowText
 from costlab.domain.errors import ExitCode
@@ -34,16 +35,18 @@ def anomalies(
     desk: Desk = ctx.obj
     settings = desk.settings()
     lake = Lake.open(settings.lake)
+    demand_known(cluster, lake, settings)
     dates = parse_window(window, desk.now, lake.timezone)
-    warehouse = Warehouse.over(lake)
-    found = found_in(warehouse, by, dates, Filters(cluster, namespace, team))
+    warehouse, filters = Warehouse.over(lake), Filters(cluster, namespace, team)
+    found = found_in(warehouse, by, dates, filters)
     seen = quality(warehouse, dates, cluster, day_of(desk.now, lake.timezone).date)
     show(
         Answer("costlab.anomalies/1", found.rows, dates, found.currency or settings.prices.currency, seen),
         output,
         out,
     )
-    if found.judged < found.subjects or not found.subjects:
+    unmatched = say_unmatched(warehouse, filters, dates)
+    if not unmatched and (found.judged < found.subjects or not found.subjects):
         typer.echo(
             f"warning: {found.judged} of {found.subjects} could be judged: that takes 18 complete days before, "
             "two of them of the same weekday",
@@ -77,12 +80,14 @@ def audit(
     desk: Desk = ctx.obj
     settings = desk.settings()
     lake = Lake.open(settings.lake)
+    demand_known(cluster, lake, settings)
     dates = parse_window(window, desk.now, lake.timezone)
     warehouse, filters = Warehouse.over(lake), Filters(cluster, namespace, team)
     rows = audit_table(warehouse, dates, filters)
     seen = quality(warehouse, dates, cluster, day_of(desk.now, lake.timezone).date)
     currency = currency_of(warehouse, dates, filters) or settings.prices.currency
     show(Answer("costlab.audit/1", rows, dates, currency, seen), output, out)
+    say_unmatched(warehouse, filters, dates)
     if seen.complete_days < seen.days:
         typer.echo(f"warning: {seen.complete_days} of {seen.days} days are complete", err=True)
     if fail and rows.num_rows:

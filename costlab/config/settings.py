@@ -117,18 +117,12 @@ class Prometheus(Section):
     @field_validator("url")
     @classmethod
     def _is_plain(cls, url: str) -> str:
-        try:
-            parts = urlsplit(url)
-            usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-        except ValueError:  # brackets without an IPv6 address, a port that is no number
-            parts, usable = urlsplit(""), False
-        if not usable:
-            raise PydanticCustomError("url", "must be an address such as http://prometheus:9090")
-        if "@" in parts.netloc:
-            raise PydanticCustomError("url", "must not hold a password: use basic_auth or bearer_token_file")
-        if parts.query or parts.fragment:
-            raise PydanticCustomError("url", "must end before ? and #: use matchers and headers")
-        return url.rstrip("/")
+        return _plain(
+            url,
+            "http://prometheus:9090",
+            ": use basic_auth or bearer_token_file",
+            ": use matchers and headers",
+        )
 
     @field_validator("token_command")
     @classmethod
@@ -409,6 +403,25 @@ class Report(Section):
         return today - timedelta(days=max(1, self.keep_ms // DAY_MS))
 
 
+class Metrics(Section):
+    """Where a night leaves its metrics: a file of the node exporter's textfile collector, a Pushgateway, or both."""
+
+    textfile: Where | None = None
+    pushgateway: str | None = None
+
+    @field_validator("textfile")
+    @classmethod
+    def _is_read(cls, path: Path | None) -> Path | None:
+        if path is not None and path.suffix != ".prom":
+            raise PydanticCustomError("textfile", "must end with .prom: the collector reads no other files")
+        return path
+
+    @field_validator("pushgateway")
+    @classmethod
+    def _is_plain(cls, url: str | None) -> str | None:
+        return url and _plain(url, "http://pushgateway:9091")
+
+
 class Channel(StrEnum):
     """The form of a post: an incoming webhook of Slack, a Workflow of Microsoft Teams, or JSON for a program."""
 
@@ -491,6 +504,7 @@ class Configuration(Section):
     forecast: Forecasting = Forecasting()
     budgets: tuple[Budget, ...] = ()
     report: Report = Report()
+    metrics: Metrics = Metrics()
     notify: tuple[Destination, ...] = ()
     retention: Mapping[str, Duration] = {
         "container_usage": 30 * DAY_MS,
@@ -590,3 +604,20 @@ class Settings(Configuration):
                 f"there is no cluster {cluster_id!r}{meant(cluster_id, ids)}", f"configured: {', '.join(ids)}"
             )
         return tuple(cluster for cluster in self.clusters if cluster_id in (None, cluster.id))
+
+
+def _plain(url: str, example: str, instead_of_password: str = "", instead_of_query: str = "") -> str:
+    """The address without a slash at its end; raises PydanticCustomError, which says what to use instead."""
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # brackets without an IPv6 address, a port that is no number
+        parts, usable = urlsplit(""), False
+    told = {"example": example, "password": instead_of_password, "query": instead_of_query}
+    if not usable:
+        raise PydanticCustomError("url", "must be an address such as {example}", told)
+    if "@" in parts.netloc:
+        raise PydanticCustomError("url", "must not hold a password{password}", told)
+    if parts.query or parts.fragment:
+        raise PydanticCustomError("url", "must end before ? and #{query}", told)
+    return url.rstrip("/")

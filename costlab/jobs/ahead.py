@@ -9,7 +9,7 @@ from costlab.config.settings import Budget, Forecasting
 from costlab.domain.dates import Dates
 from costlab.domain.findings import Finding, Severity
 from costlab.domain.time import Day
-from costlab.jobs.alerts import budget_findings, volume_findings
+from costlab.jobs.alerts import budget_findings, quota_findings, volume_findings
 from costlab.jobs.asked import Filters
 from costlab.jobs.budgets import Standing, standings
 from costlab.jobs.outlook import PAST_DAYS, Outlook, outlooks
@@ -37,7 +37,12 @@ def ahead(
         forecasting,
     )
     volumes = warehouse.query("volume_history", cluster=cluster_id, day=str(day), days=PAST_DAYS).to_pylist()
-    findings = [*budget_findings(standing), *volume_findings(volumes, forecasting)]
+    quotas = warehouse.query("quota_headroom", cluster=cluster_id, day=str(day)).to_pylist()
+    findings = [
+        *budget_findings(standing),
+        *volume_findings(volumes, forecasting),
+        *quota_findings(quotas),
+    ]
     own = next((each.budget.monthly for each in standing if each.budget.cluster), None)
     month = MonthAhead(tuple(_days(found[0])) if found else (), own, tuple(_line(each) for each in standing))
     currency = found[0].currency if found else None

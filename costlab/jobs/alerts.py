@@ -15,7 +15,7 @@ from costlab.core.forecasting import forecast
 from costlab.domain.findings import Finding, Severity
 from costlab.jobs.budgets import BudgetState, Standing, alert_reached, exceeded_on, spent_beyond
 from costlab.jobs.outlook import Outlook
-from costlab.render import figures
+from costlab.render import figures, quota_words
 
 DAYS_AHEAD = 30
 
@@ -105,48 +105,50 @@ def _of_budget(standing: Standing, outlook: Outlook) -> tuple[str, Severity, str
 
 def volume_findings(rows: Iterable[Row], forecasting: Forecasting) -> Iterator[Finding]:
     """Claims that are full, or will be within 30 days: rows of volume_history, one claim's days after another's."""
-    for last, used in _histories(rows, ("cluster", "namespace", "claim"), "used_bytes"):
+    for last, used in _histories(rows):
         found = exhaustion(used, last["date"], last["requested_bytes"], forecasting)
         if found and found.day:
-            words = _when(found, last["date"], "full")
+            words = _when(found, last["date"])
             amounts = f"{figures.gib(last['used_bytes'])} GiB of {figures.gib(last['requested_bytes'])} GiB"
             subject = f"claim {last['namespace']}/{last['claim']} of {last['cluster']}"
             text = f"{words}: {amounts} used on {last['date']}"
             yield Finding("volume_filling", Severity.WARNING, subject, text)
 
 
-def quota_findings(rows: Iterable[Row], forecasting: Forecasting) -> Iterator[Finding]:
-    """ResourceQuota keys that are reached, or will be within 30 days; a quota of nothing is meant to be reached.
+def quota_findings(rows: Iterable[Row]) -> Iterator[Finding]:
+    """ResourceQuota keys that are used up, or are expected to be: rows of quota_headroom.
 
-    rows: cluster, namespace, quota, resource, date, hard and used_max, one key's days after another's, by date.
+    A quota of nothing is meant to be used up. What only may be used up is in the report's table, and no finding.
     """
-    for last, used in _histories(rows, ("cluster", "namespace", "quota", "resource"), "used_max"):
-        found = exhaustion(used, last["date"], last["hard"], forecasting) if last["hard"] else None
-        if found and found.day:
-            words = _when(found, last["date"], "reached")
-            amounts = f"{figures.quantity(last['used_max'])} of {figures.quantity(last['hard'])}"
-            subject = f"quota {last['quota']} of {last['namespace']} in {last['cluster']}: {last['resource']}"
-            text = f"{words}: {amounts} used on {last['date']}"
+    for row in rows:
+        if row["hard_now"] and (row["reason"] == "exhausted" or row["exhausted_on"]):
+            when = quota_words.runs_out(row)
+            words = "is used up" if row["reason"] == "exhausted" else f"runs out on {when}"
+            amounts = [
+                quota_words.amount(row[name], row["resource"])
+                for name in ("used_now", "hard_now", "suggested_hard")
+            ]
+            names = ", ".join(row["quotas"])
+            subject = f"quota {names} of {row['namespace']} in {row['cluster']}: {row['resource']}"
+            text = "{}: {} of {} asked for at a time, {} would do".format(words, *amounts)
             yield Finding("quota_filling", Severity.WARNING, subject, text)
 
 
-def _histories(
-    rows: Iterable[Row], key: tuple[str, ...], used: str
-) -> Iterator[tuple[Row, list[float | None]]]:
-    """Of each key its last row, and what it used on each day from its first to its last."""
-    for _, group in groupby(rows, key=lambda row: tuple(row[name] for name in key)):
+def _histories(rows: Iterable[Row]) -> Iterator[tuple[Row, list[float | None]]]:
+    """Of each claim its last row, and what it used on each day from its first to its last."""
+    for _, group in groupby(rows, key=lambda row: (row["cluster"], row["namespace"], row["claim"])):
         days = list(group)
         first: date = days[0]["date"]
-        by_date = {row["date"]: row[used] for row in days}
+        by_date = {row["date"]: row["used_bytes"] for row in days}
         count = (days[-1]["date"] - first).days + 1
         yield days[-1], [by_date.get(first + timedelta(days=i)) for i in range(count)]
 
 
-def _when(found: Exhaustion, last_day: date, what: str) -> str:
+def _when(found: Exhaustion, last_day: date) -> str:
     if found.day == last_day:
-        return f"is {what}"
+        return "is full"
     early = found.earliest and found.day and found.earliest < found.day
-    return f"will be {what} on {found.day}" + (f", as early as on {found.earliest}" if early else "")
+    return f"will be full on {found.day}" + (f", as early as on {found.earliest}" if early else "")
 
 
 def _first(reached: Any, last_day: date) -> date | None:

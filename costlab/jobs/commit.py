@@ -111,9 +111,15 @@ def measured_run(lake: Lake, cluster: str, day: Day) -> Run:
     if run is None or lake.days(cluster).get(day.date) not in READABLE:
         raise ConfigError(
             f"{day} of cluster {cluster} is not in the lake",
-            f"measure it first: costlab nightly --date {day}",
+            f"measure it first: costlab nightly --date {day}{_newest(lake, cluster)}",
         )
     return run
+
+
+def _newest(lake: Lake, cluster: str) -> str:
+    """Which day could be asked for instead: a lake of the demo, or one whose night failed, has no yesterday."""
+    days = [day for day, state in lake.days(cluster).items() if state in READABLE]
+    return f"; the newest that is there is {max(days)}: --date {max(days)}" if days else ""
 
 
 def _run_of(facts: Facts, settings: Settings) -> dict[str, Any]:

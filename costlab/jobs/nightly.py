@@ -47,6 +47,15 @@ class Asked:
     force: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class ClusterEnd:
+    """How the night of one cluster ended: its gravest code, and how many days it brought into the lake."""
+
+    cluster: str
+    exit_code: ExitCode
+    days: int = 0
+
+
 def nightly(
     settings: Settings,
     asked: Asked,
@@ -55,12 +64,13 @@ def nightly(
     source_of: Callable[[Cluster, Day], Source],
     say: Callable[[str], None],
     step: Callable[[str], None] = lambda _: None,
+    ended: Callable[[ClusterEnd], None] = lambda _: None,
     posts: Posting | None = None,
 ) -> Outcome:
     """Measure the days that are due in every cluster, and report them; one cluster's failure does not stop the others.
 
-    Of each cluster the last day is posted, where it was not before; what cannot be delivered is told, and the code is then
-    that of the fault where the night's own is none that is graver.
+    `ended` is told when a cluster has had its turn. Of each cluster the last day is posted, where it was not before; what
+    cannot be delivered is told, and the code is then that of the fault where the night's own is none that is graver.
     Raises the error of the only day there was; of several days, after all had their turn, an error of the first one's
     kind that says which are in the lake and which are not.
     """
@@ -74,7 +84,7 @@ def nightly(
         night.count = sum(map(len, tasks.values()))
         for cluster in clusters:
             night.clear(cluster, settings.report.kept_since(today))
-            night.spend(cluster, tasks[cluster.id])
+            ended(night.spend(cluster, tasks[cluster.id]))
         night.lead()
         if posts and settings.notify:
             for cluster in clusters:
@@ -145,9 +155,9 @@ class _Night:
     days: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     posting: ExitCode = ExitCode.DONE
 
-    def spend(self, cluster: Cluster, tasks: Sequence[_Task]) -> None:
+    def spend(self, cluster: Cluster, tasks: Sequence[_Task]) -> ClusterEnd:
         """Do one cluster's days; what is not the fault of a day alone ends them."""
-        out = self.settings.report.out
+        out, codes, measured = self.settings.report.out, [ExitCode.DONE], 0
         for place, task in enumerate(tasks):
             name = f"{cluster.id} {task.day}"
             committed = task.measured
@@ -157,6 +167,7 @@ class _Night:
                 if not task.measured:
                     outcome = self._measure(cluster, task.day)
                     committed = True
+                    measured += 1
                 self.say(outcome.line)
                 self.step("advise")
                 if self.asked.force:
@@ -169,15 +180,18 @@ class _Night:
                     self.say(f"{name}: {alarm.message}")
             except CostlabError as fault:
                 self.faults.append(fault)
+                codes.append(fault.exit_code)
                 self.days["in the lake without a report" if committed else "not measured"].append(name)
                 if self.count > 1:  # the only one's fault is said at the end
                     self.say(f"{name}: {fault.message}")
                 if isinstance(fault, SourceError | ReconcileError):
                     continue  # that day's own fault: the next may be sound
                 self.days["not tried"] += [f"{cluster.id} {later.day}" for later in tasks[place + 1 :]]
-                return
+                break
             self.days["in the lake"].append(name)
+            codes.append(outcome.exit_code)
             self.worst = outcome if outcome.exit_code >= self.worst.exit_code else self.worst
+        return ClusterEnd(cluster.id, max(codes), measured)
 
     def tell(self, cluster: Cluster, posts: Posting, since: date) -> None:
         """Post the cluster's last day; of those that a night catches up only that one is news, and none that is long gone."""

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from checkout import ROOT, files
 
-SHIPPED = ("costlab", "queries", "reports/templates")
+SHIPPED = ("costlab", "queries", "reports/templates", "deploy")
 ASK = """
 import sys
 from costlab import shipped
 for name in sys.argv[1:]:
     folder = shipped.folder(name)
-    print(*sorted(str(path.relative_to(folder)) for path in folder.rglob("*.*") if path.is_file()), sep="\\n")
+    print(*sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file() and path.suffix != ".pyc"), sep="\\n")
     print(folder)
 """
 
@@ -62,4 +62,5 @@ def test_an_installed_costlab_finds_what_ships_with_it(wheel: Path, tmp_path: Pa
     # The libraries come from the environment of the tests, costlab does not: what comes first wins.
     (site / "libraries.pth").write_text(sysconfig.get_path("purelib"))
     assert "costlab" in run(fresh / "bin/costlab", "--version", cwd=tmp_path)
+    assert "kind: CronJob" in run(fresh / "bin/costlab", "deploy", "cronjob", cwd=tmp_path)
     assert "headline" in run(fresh / "bin/costlab", "queries", "-o", "csv", cwd=tmp_path)

@@ -55,6 +55,7 @@ OF_QUERIES = {
         "gpu_models": "{}",
     },
     "gpu_hours": OF_PAST,
+    "pod_requests": {**{name: OF_COSTS[name] for name in ("start", "until")}, "cluster": "c", "pools": []},
     "workload_hours": {**OF_PAST, "workload": ""},
 }
 

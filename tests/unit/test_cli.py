@@ -428,7 +428,7 @@ FAULTS = [kind for kind in vars(errors).values() if isinstance(kind, type) and i
     "command",
     [
         "cost", "energy", "recommend --dry-run", "savings", "idle", "explain api", "patch", "backtest", "bill reconcile",
-        "export focus",
+        "export focus", "quota --dry-run", "forecast", "anomalies", "audit --fail", "whatif --cores 4 --gib 8",
     ],
 )  # fmt: skip
 def test_a_cluster_that_nobody_knows_is_refused(demo: Path, command: str) -> None:
@@ -453,6 +453,10 @@ def test_a_cluster_that_nobody_knows_is_refused(demo: Path, command: str) -> Non
             "no pod shows the label 'apq'; kube-state-metrics shows those of --metric-labels-allowlist",
         ),
         ("savings --team visio", "no charge is of team 'visio'; did you mean 'vision'?"),
+        ("audit -n nlpp", "no charge of the window is of namespace 'nlpp'; did you mean 'nlp'?"),
+        ("anomalies -n nlpp", "no charge of the window is of namespace 'nlpp'; did you mean 'nlp'?"),
+        ("forecast -n nlpp", "no charge of the window is of namespace 'nlpp'; did you mean 'nlp'?"),
+        ("quota --dry-run -n nlpp", "no charge is of namespace 'nlpp'; did you mean 'nlp'?"),
         ("recommend --dry-run -n nlpp", "no charge is of namespace 'nlpp'; did you mean 'nlp'?"),
     ],
 )
@@ -510,6 +514,7 @@ def test_the_jobs_get_what_was_asked(config: Path, monkeypatch: pytest.MonkeyPat
         say: Callable[[str], None],
         step: Callable[[str], None],
         posts: object,
+        ended: object,  # noqa: ARG001 - passed by its name
     ) -> Outcome:
         say("a line\nof two")
         step("a step")

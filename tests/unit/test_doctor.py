@@ -421,6 +421,18 @@ def test_a_folder_that_cannot_be_written_is_in_the_way(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["costlab.yaml", "file"]
 
 
+def test_a_folder_of_metrics_that_is_not_there_is_told_and_not_made(
+    examined: Examined, tmp_path: Path
+) -> None:
+    assert "metrics" not in examined(FakeProbe())
+    told = examined(FakeProbe(), "metrics: {textfile: m/costlab.prom}\n")["metrics"]
+    assert (told.status, told.text) == (Status.WARN, f"{tmp_path / 'm'} is no folder")
+    assert "metrics.textfile" in told.mend
+    (tmp_path / "m").mkdir()
+    assert examined(FakeProbe(), "metrics: {textfile: m/costlab.prom}\n")["metrics"].status is Status.OK
+    assert list((tmp_path / "m").iterdir()) == []
+
+
 def test_where_there_are_no_pods_nothing_is_said_of_them(examined: Examined) -> None:
     checks = examined(FakeProbe(missing=("kube_pod_info{",)))
     assert not {"prod: owners", "prod: duplicates", "prod: retention"} & checks.keys()

@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from costlab.cli.frame import Desk
 from costlab.config.settings import Budget, Forecasting
 from costlab.domain.dates import Dates
 from costlab.domain.errors import ConfigError
+from costlab.domain.findings import Severity
 from costlab.domain.units import GIB, money
 from costlab.jobs.alerts import budget_findings, exhaustion, quota_findings, volume_findings
 from costlab.jobs.asked import Filters
@@ -166,7 +168,7 @@ def test_what_does_not_grow_is_never_full_and_what_is_young_is_not_known() -> No
     assert exhaustion([None] * 40, LAST_DAY, 6.0, USUAL) is None
 
 
-def test_volumes_and_quotas_that_run_out_are_named_with_the_day() -> None:
+def test_volumes_that_run_out_are_named_with_the_day() -> None:
     days = [LAST_DAY - timedelta(days=ago) for ago in range(39, -1, -1)]
     claims = [
         {"cluster": "c", "namespace": "a", "claim": claim, "date": day, "requested_bytes": 100.0 * GIB, "used_bytes": used}
@@ -183,15 +185,36 @@ def test_volumes_and_quotas_that_run_out_are_named_with_the_day() -> None:
     ).groups()  # type: ignore[union-attr]  # it matches
     assert 21 <= (date.fromisoformat(full) - LAST_DAY).days <= 30
     assert early is None or early < full
-    quotas = [
-        {"cluster": "c", "namespace": "a", "quota": "q", "resource": name, "date": day, "hard": hard, "used_max": used}
-        for name, hard, growth in (("requests.nvidia.com/gpu", 8.0, 0.0), ("pods", 0.0, 0.0), ("limits.cpu", 100.0, 1.0))
-        for i, day in enumerate(days)
-        for used in [growth * i if growth else hard]
-    ]  # fmt: skip
-    [quota] = quota_findings(quotas, USUAL)
-    assert quota.subject == "quota q of a in c: requests.nvidia.com/gpu"
-    assert quota.message == "is reached: 8.00 of 8.00 used on 2026-11-22"
+
+
+def test_quotas_that_are_used_up_or_run_out_are_named_with_the_day_and_what_would_do() -> None:
+    row: dict[str, Any] = {
+        "cluster": "c", "namespace": "a", "quotas": ["q"], "resource": "requests.nvidia.com/gpu", "hard_now": 8.0,
+        "used_now": 8.0, "suggested_hard": 10.0, "reason": "exhausted", "exhausted_on": None, "exhausted_earliest": None,
+    }  # fmt: skip
+    soon, sooner = LAST_DAY + timedelta(days=9), LAST_DAY + timedelta(days=2)
+    runs_out: dict[str, Any] = {"reason": "runs_out", "exhausted_on": soon, "exhausted_earliest": sooner}
+    memory: dict[str, Any] = {
+        "resource": "requests.memory",
+        "hard_now": 64.0 * GIB,
+        "used_now": 60.0 * GIB,
+        "suggested_hard": 80.0 * GIB,
+    }
+    silent: list[dict[str, Any]] = [
+        {"reason": "fits", "used_now": 1.0},
+        {"reason": "fits", "exhausted_earliest": soon},  # it only may be
+        {"hard_now": 0.0, "used_now": 0.0},  # meant to be used up
+        {"reason": "no_quota", "hard_now": None, "quotas": []},
+    ]
+    used_up, later = quota_findings([row, row | memory | runs_out, *(row | each for each in silent)])
+    assert used_up.subject == "quota q of a in c: requests.nvidia.com/gpu"
+    assert used_up.message == "is used up: 8 of 8 asked for at a time, 10 would do"
+    assert later.subject == "quota q of a in c: requests.memory"
+    assert (
+        later.message
+        == f"runs out on {soon}, perhaps {sooner}: 60Gi of 64Gi asked for at a time, 80Gi would do"
+    )
+    assert {used_up.severity, later.severity} == {Severity.WARNING}
 
 
 @pytest.mark.parametrize(

@@ -112,6 +112,17 @@ def report(settings: Settings) -> Check:
     return Check(Status.OK, "report", str(settings.report.out))
 
 
+def metrics(settings: Settings) -> Iterator[Check]:
+    """Whether the file of metrics can be written; a night that cannot write it goes on without."""
+    file = settings.metrics.textfile
+    if file is None:
+        return
+    # Its folder is the node exporter's: one that is not there is a mistake, and is not made.
+    barred = _unwritable(file.parent) if file.parent.is_dir() else f"{file.parent} is no folder"
+    mend = "name a file in the textfile collector's folder with metrics.textfile" if barred else ""
+    yield Check(Status.WARN if barred else Status.OK, "metrics", barred or str(file), mend)
+
+
 def _unwritable(folder: Path) -> str:
     """Why nothing can be written into a folder or, where it is not there yet, why it cannot be made; else empty."""
     path = folder

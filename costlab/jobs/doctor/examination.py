@@ -29,6 +29,7 @@ def examine(
         *at_home.destinations(settings, environ),
         at_home.lake(settings),
         at_home.report(settings),
+        *at_home.metrics(settings),
     ]
     for cluster in settings.clusters:
         checks += _cluster(cluster, settings, now, probe_of)

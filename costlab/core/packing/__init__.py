@@ -1,0 +1,1 @@
+"""How many nodes some pods need. docs/methods.md, "Other nodes"."""

@@ -1,0 +1,415 @@
+"""What deploys costlab: valid by schema, with the least privileges by policies of our own, and printed as it ships."""
+
+import re
+import runpy
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from datetime import UTC, datetime
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import kubernetes_validate
+import pytest
+import typer.main
+import yaml
+from typer.testing import CliRunner
+
+from costlab import __version__
+from costlab.cli.app import app
+from costlab.config.book import plain_label
+from costlab.config.load import load
+from costlab.config.settings import Settings
+from costlab.domain.deployment import DeployFile
+from costlab.domain.errors import ExitCode
+from costlab.domain.metrics import METRICS
+from costlab.domain.signals import SIGNALS, Exporter, Signal
+from costlab.jobs.pipelines import _ENGINES
+from costlab.render.deployment import PATHS
+from costlab.sources.prometheus.catalogue import built_in
+
+ROOT = Path(__file__).parents[2]
+DEPLOY = ROOT / "deploy"
+# Files that nothing prints: what tests the rules, and what says which files an image is made of.
+BESIDE = {"prometheus/costlab.rules.test.yaml", "Dockerfile.dockerignore"}
+FINAL = {
+    ExitCode.USAGE,
+    ExitCode.INCOMPLETE,
+    ExitCode.LAKE_DAMAGED,
+    ExitCode.NOT_RECONCILED,
+    ExitCode.DOCTOR_FAILED,
+}
+Row = dict[str, Any]
+
+
+def printed(*words: str) -> str:
+    done = CliRunner().invoke(app, ["deploy", *words])
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+def objects() -> Iterator[Row]:
+    for path in sorted((DEPLOY / "kubernetes").glob("*.yaml")):
+        if path.name != "kustomization.yaml":
+            yield from yaml.safe_load_all(path.read_text())
+
+
+def the(kind: str) -> Row:
+    [found] = [each for each in objects() if each["kind"] == kind]
+    return found
+
+
+def pod_of(cronjob: Row) -> Row:
+    pod: Row = cronjob["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    return pod
+
+
+@pytest.mark.parametrize("file", DeployFile)
+def test_what_is_printed_is_what_ships(file: DeployFile, tmp_path: Path) -> None:
+    shipped = (DEPLOY / PATHS[file]).read_text()
+    assert printed(file.value) == shipped
+    assert printed(file.value, "--out", str(tmp_path / "x")) == ""
+    assert (tmp_path / "x").read_text() == shipped
+
+
+def test_every_file_is_printed_by_some_name() -> None:
+    assert [line.split()[0] for line in printed().splitlines()] == [*DeployFile]
+    there = {str(path.relative_to(DEPLOY)) for path in DEPLOY.rglob("*") if path.is_file()}
+    assert there == {*PATHS.values()} | BESIDE
+    assert PATHS.keys() == {*DeployFile}
+
+
+def test_a_namespace_an_image_and_a_schedule_of_ones_own() -> None:
+    mine = printed(
+        "cronjob", "--namespace", "finops", "--image", "r.example.com:5000/x/costlab@sha256:ab", "--schedule", "0 3 * * *"
+    )  # fmt: skip
+    documents = list(yaml.safe_load_all(mine))
+    assert {each["metadata"]["namespace"] for each in documents} == {"finops"}
+    assert documents[-1]["spec"]["schedule"] == "0 3 * * *"
+    assert pod_of(documents[-1])["containers"][0]["image"] == "r.example.com:5000/x/costlab@sha256:ab"
+    for file in ("rbac", "networkpolicy"):
+        assert yaml.safe_load(printed(file, "--namespace", "finops"))["metadata"]["namespace"] == "finops"
+    assert 'schedule="0 3 * * *"' in printed("airflow", "--schedule", "0 3 * * *")
+    assert "\n0 3 * * *  costlab  " in printed("cron", "--schedule", "0 3 * * *")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("cronjob", "--namespace", "Fin_Ops"), "--namespace 'Fin_Ops' is no namespace"),
+        (("cronjob", "--image", "a b"), "--image 'a b' is no image"),
+        (("cronjob", "--image", "x\nprivileged: true"), "is no image"),
+        (("cron", "--schedule", "0 3 * *"), "--schedule '0 3 * *' is no schedule"),
+        (("cron", "--schedule", "0 3 * * * root"), "is no schedule"),
+        (("rbac", "--image", "x"), "rbac has no image"),
+        (("cronjobs",), "cronjobs"),
+        (("--image", "x"), "no file is named"),
+    ],
+)
+def test_what_a_file_cannot_hold_is_refused(words: tuple[str, ...], said: str) -> None:
+    done = CliRunner().invoke(app, ["deploy", *words])
+    assert done.exit_code == ExitCode.USAGE
+    assert said in done.stderr
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize("version", ["1.30", "1.33"])
+def test_every_object_is_valid_by_the_strict_schema(version: str) -> None:
+    kinds = []
+    for each in objects():
+        kubernetes_validate.validate(deepcopy(each), version, strict=True)
+        kinds.append(each["kind"])
+    assert sorted(kinds) == [
+        "ConfigMap",
+        "CronJob",
+        "NetworkPolicy",
+        "PersistentVolumeClaim",
+        "ServiceAccount",
+    ]
+    base = yaml.safe_load((DEPLOY / "kubernetes/kustomization.yaml").read_text())
+    there = {path.name for path in (DEPLOY / "kubernetes").glob("*.yaml")}
+    assert {*base["resources"]} == there - {"kustomization.yaml"}
+    assert {each["metadata"]["namespace"] for each in objects()} == {base["namespace"]}
+
+
+def privileges(pod: Row) -> set[str]:
+    """What a pod has or may do, and does not need: Kubernetes' restricted standard, and more."""
+    held = {
+        "token": pod.get("automountServiceAccountToken") is not False,
+        "environment of Services": pod.get("enableServiceLinks") is not False,
+        "host": any(pod.get(name) for name in ("hostNetwork", "hostPID", "hostIPC")),
+        "root": not pod.get("securityContext", {}).get("runAsNonRoot")
+        or not pod["securityContext"].get("runAsUser"),
+        "seccomp": pod.get("securityContext", {}).get("seccompProfile") != {"type": "RuntimeDefault"},
+        "default account": pod.get("serviceAccountName") in (None, "default"),
+        "volumes": any(
+            not volume.keys() <= {"name", "configMap", "secret", "persistentVolumeClaim", "emptyDir"}
+            for volume in pod["volumes"]
+        ),
+        "boundless scratch": any(volume.get("emptyDir") == {} for volume in pod["volumes"]),
+    }
+    for container in [*pod["containers"], *pod.get("initContainers", [])]:
+        context = container.get("securityContext", {})
+        held |= {
+            "escalation": context.get("allowPrivilegeEscalation") is not False,
+            "privileged": bool(context.get("privileged")),
+            "writable root": not context.get("readOnlyRootFilesystem"),
+            "capabilities": context.get("capabilities") != {"drop": ["ALL"]},
+            "boundless memory": "memory" not in container.get("resources", {}).get("limits", {}),
+            "secrets in the environment": any("valueFrom" in each for each in container.get("env", [])),
+        }
+    return {name for name, has in held.items() if has}
+
+
+def test_the_pod_has_no_privilege_and_the_policy_would_see_each() -> None:
+    pod = pod_of(the("CronJob"))
+    assert privileges(pod) == set()
+    bare = {"containers": [{"name": "x"}], "volumes": [{"name": "h", "hostPath": {}}, {"emptyDir": {}}]}
+    assert len(privileges(bare)) == 11
+    worse = deepcopy(pod) | {"hostPID": True}
+    worse["containers"][0]["securityContext"]["privileged"] = True
+    worse["containers"][0]["env"].append({"name": "T", "valueFrom": {}})
+    assert privileges(worse) == {"host", "privileged", "secrets in the environment"}
+    account = the("ServiceAccount")
+    assert account["automountServiceAccountToken"] is False
+    assert account["metadata"]["name"] == pod["serviceAccountName"]
+
+
+def test_the_job_is_tried_again_only_where_that_can_help() -> None:
+    cronjob = the("CronJob")["spec"]
+    job = cronjob["jobTemplate"]["spec"]
+    assert cronjob["concurrencyPolicy"] == "Forbid"
+    assert job["template"]["spec"]["restartPolicy"] == "Never"
+    fails, ignores = job["podFailurePolicy"]["rules"]
+    assert (fails["action"], fails["onExitCodes"]["operator"]) == ("FailJob", "In")
+    assert fails["onExitCodes"]["containerName"] == job["template"]["spec"]["containers"][0]["name"]
+    assert fails["onExitCodes"]["values"] == sorted(FINAL)
+    assert ignores["onPodConditions"] == [{"type": "DisruptionTarget", "status": "True"}]
+    assert {ExitCode.SOURCE_FAILED, ExitCode.BUSY} & FINAL == set()
+
+
+def test_the_configuration_is_taken_and_writes_only_to_volumes(tmp_path: Path) -> None:
+    text = the("ConfigMap")["data"]["costlab.yaml"]
+    pod = pod_of(the("CronJob"))
+    settings, mounts = Settings(), pod["containers"][0]["volumeMounts"]
+    for shown in (text, re.sub(r"# (?=bearer|metrics)", "", text)):
+        (tmp_path / "costlab.yaml").write_text(shown)
+        settings = load(tmp_path / "costlab.yaml", {})
+        writable = [mount["mountPath"] for mount in mounts if not mount.get("readOnly")]
+        for path in (settings.lake, settings.report.out):
+            assert any(path.is_relative_to(mount) for mount in writable)
+        assert {mount["name"] for mount in mounts} == {volume["name"] for volume in pod["volumes"]}
+    token = settings.clusters[0].prometheus.bearer_token_file
+    secret = next(mount["mountPath"] for mount in mounts if mount["name"] == "secrets")
+    assert token is not None
+    assert token.is_relative_to(secret)
+    assert settings.metrics.pushgateway
+    cronjob = the("CronJob")["spec"]
+    assert cronjob["timeZone"].removeprefix("Etc/") == settings.timezone
+    understood(["costlab", *pod["containers"][0]["args"]])
+
+
+def test_pods_speak_to_dns_and_to_the_prometheus_of_the_configuration_alone() -> None:
+    policy = the("NetworkPolicy")["spec"]
+    assert policy["policyTypes"] == ["Ingress", "Egress"]
+    assert policy["ingress"] == []
+    template = the("CronJob")["spec"]["jobTemplate"]["spec"]["template"]
+    assert policy["podSelector"]["matchLabels"].items() <= template["metadata"]["labels"].items()
+    namespaces = {}
+    for rule in policy["egress"]:
+        [peer] = rule["to"]  # a rule without `to` allows everything
+        place = peer["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"]
+        assert peer["podSelector"]["matchLabels"]
+        namespaces[place] = {(port["protocol"], port["port"]) for port in rule["ports"]}
+    settings = Settings.model_validate(yaml.safe_load(the("ConfigMap")["data"]["costlab.yaml"]))
+    host, port = re.findall(r"//([^:]+):(\d+)", settings.clusters[0].prometheus.url)[0]
+    assert namespaces == {
+        "kube-system": {("UDP", 53), ("TCP", 53)},
+        host.split(".")[1]: {("TCP", int(port))},
+    }
+
+
+def understood(words: list[str]) -> None:
+    """The command line takes them, up to where a job would begin."""
+    assert Path(words.pop(0)).name == "costlab"
+    command: Any = typer.main.get_command(app)
+    place = next(i for i, word in enumerate(words) if word in command.commands)
+    command.make_context("costlab", [*words[:place], words[place]])
+    command.commands[words[place]].make_context(words[place], words[place + 1 :])
+
+
+def test_the_lines_of_crontab_are_understood() -> None:
+    lines = [line for line in printed("cron").splitlines() if re.match(r"[\d*]", line)]
+    assert len(lines) == 2
+    for line in lines:
+        *when, user, command = line.split(maxsplit=6)
+        assert len(when) == 5
+        assert user == "costlab"
+        understood(shlex.split(command))
+
+
+@pytest.fixture
+def dag(monkeypatch: pytest.MonkeyPatch) -> Row:
+    """The DAG's module, run with as much of Airflow as it names; `tasks` has its task, `settings` what it was given."""
+    made: Row = {"tasks": [], "settings": []}
+
+    def decorator(**settings: Any) -> Callable[[Any], Any]:
+        def mark(function: Any) -> Any:
+            made["settings"].append((function.__name__, settings))
+            if function.__name__ == "nightly":
+                made["tasks"].append(function)
+                return lambda: None
+            return function
+
+        return mark
+
+    sdk, faults = ModuleType("airflow.sdk"), ModuleType("airflow.sdk.exceptions")
+    sdk.dag = sdk.task = decorator  # type: ignore[attr-defined]  # a module of our own
+    faults.AirflowException = type("AirflowException", (Exception,), {})  # type: ignore[attr-defined]  # the same
+    faults.AirflowFailException = type("AirflowFailException", (Exception,), {})  # type: ignore[attr-defined]  # the same
+    for module in (ModuleType("airflow"), sdk, faults):
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+    return runpy.run_path(str(DEPLOY / PATHS[DeployFile.AIRFLOW])) | made
+
+
+def test_the_dag_measures_the_day_before_its_logical_date(dag: Row) -> None:
+    late = datetime(2026, 11, 22, 23, 30, tzinfo=UTC)
+    understood(dag["command"](late))
+    assert dag["command"](late)[-3:] == ["nightly", "--date", "2026-11-21"]
+    assert dag["command"](None)[-1] == "nightly"
+    dag["command"].__globals__["TIMEZONE"] = __import__("zoneinfo").ZoneInfo("Europe/Berlin")
+    assert dag["command"](late)[-1] == "2026-11-22"  # half past midnight of the 23rd there
+    [(_, task), (_, whole)] = sorted(dag["settings"], key=lambda each: each[0], reverse=True)
+    assert task["retries"] == 3
+    assert (whole["max_active_runs"], whole["catchup"]) == (1, False)
+
+
+@pytest.mark.parametrize("code", ExitCode)
+def test_the_dag_tries_again_only_where_that_can_help(
+    dag: Row, code: ExitCode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert dag["FINAL_CODES"] == FINAL
+    [task] = dag["tasks"]
+    ended: subprocess.CompletedProcess[str] = subprocess.CompletedProcess([], code)
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: ended)
+    if not code:
+        task(None)
+        return
+    with pytest.raises(Exception, match=f"costlab ended with {code}\\b") as fault:
+        task(None)
+    assert type(fault.value).__name__ == ("AirflowFailException" if code in FINAL else "AirflowException")
+
+
+def test_airflow_itself_takes_the_dag(tmp_path: Path) -> None:
+    airflow = shutil.which("airflow")
+    if airflow is None:
+        pytest.skip("no airflow on the PATH")
+    command = [Path(airflow).resolve().with_name("python"), DEPLOY / PATHS[DeployFile.AIRFLOW]]
+    done = subprocess.run(
+        command, env={"AIRFLOW_HOME": str(tmp_path), "PATH": "/usr/bin"}, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_image_is_pinned_and_runs_as_nobody_in_particular() -> None:
+    text = (DEPLOY / "Dockerfile").read_text()
+    assert f"costlab:{__version__} " in text
+    assert pod_of(the("CronJob"))["containers"][0]["image"] == f"costlab:{__version__}"
+    steps = [line.split(maxsplit=1) for line in re.sub(r"\\\n", " ", text).splitlines() if line[:1].isupper()]
+    bases = {words.split()[0] for step, words in steps if step == "FROM"}
+    assert all(re.fullmatch(r"\w+:\d[\w.-]+", base) for base in bases)
+    assert {step for step, _ in steps} <= {
+        "FROM",
+        "WORKDIR",
+        "COPY",
+        "RUN",
+        "ENV",
+        "USER",
+        "ENTRYPOINT",
+        "CMD",
+    }
+    last = next(i for i in reversed(range(len(steps))) if steps[i][0] == "FROM")
+    runtime = dict(steps[last + 1 :])
+    assert "RUN" not in runtime
+    context = pod_of(the("CronJob"))["securityContext"]
+    assert runtime["USER"] == f"{context['runAsUser']}:{context['runAsGroup']}"
+    installs = [words for step, words in steps if step == "RUN"]
+    assert sum("--require-hashes -r requirements.lock" in words for words in installs) == 1
+    assert all(
+        "--no-deps" in words or "--require-hashes" in words for words in installs if "pip install" in words
+    )
+    copied = {
+        source for step, words in steps if step == "COPY" and "--from" not in words for source in words.split()[:-1]
+    }  # fmt: skip
+    assert all((ROOT / source).exists() for source in copied)
+    ignored = (DEPLOY / "Dockerfile.dockerignore").read_text().splitlines()
+    assert {line[1:] for line in ignored if line.startswith("!")} == copied
+    included = re.findall(r'^"([\w/]+)" = "costlab/', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
+    assert {*included} <= copied  # else the wheel could not be built there
+
+
+def scrape_jobs() -> dict[str, Row]:
+    jobs = yaml.safe_load((DEPLOY / PATHS[DeployFile.SCRAPE]).read_text())["scrape_configs"]
+    return {job["job_name"]: job for job in jobs}
+
+
+def kept(job: Row, metric: str) -> bool:
+    return all(
+        re.fullmatch(rule["regex"], metric)
+        for rule in job["metric_relabel_configs"]
+        if rule["action"] == "keep"
+    )
+
+
+def test_what_is_scraped_is_all_that_costlab_and_its_alerts_read() -> None:
+    jobs = scrape_jobs()
+    of_exporters = {
+        "kube_": "kube-state-metrics", "container_": "cadvisor", "kubelet_": "kubelet", "DCGM_": "dcgm-exporter",
+    }  # fmt: skip
+    read = {metric.name for signal in Signal for metric in built_in().metrics(signal)}
+    rules = (DEPLOY / PATHS[DeployFile.PROMETHEUS]).read_text()
+    read |= set(re.findall(r"\b(?:kube|kubelet)_\w+", rules))
+    seen = set()
+    for metric in read:
+        for start, name in of_exporters.items():
+            if metric.startswith(start):
+                assert kept(jobs[name], metric), metric
+                seen.add(name)
+    assert seen == {*of_exporters.values()}
+    assert not kept(jobs["cadvisor"], "container_fs_reads_total")
+    named = set(re.findall(r"\bcostlab_\w+", rules))
+    assert named
+    assert named <= {metric.name for metric in METRICS}
+    for signal in Signal:  # whatever comes from kube-state-metrics is named as its own
+        if SIGNALS[signal].exporter is Exporter.KUBE_STATE_METRICS:
+            assert all(metric.name.startswith("kube_") for metric in built_in().metrics(signal))
+
+
+def test_promtool_takes_the_scrape_configuration(prometheus_folder: Path, tmp_path: Path) -> None:
+    # Debian's build has no discovery by Kubernetes; the rest of the file is checked.
+    text = (DEPLOY / PATHS[DeployFile.SCRAPE]).read_text()
+    static, count = re.subn(
+        r"kubernetes_sd_configs: \[\{role: (node|pod|endpoints)\}\]", "static_configs: []", text
+    )
+    assert count == len(scrape_jobs())
+    (tmp_path / "scrape.yml").write_text(static)
+    command = [str(prometheus_folder / "promtool"), "check", "config", "--syntax-only", "scrape.yml"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_label_that_costlab_knows_is_let_through() -> None:
+    values = yaml.safe_load((DEPLOY / PATHS[DeployFile.KUBE_STATE_METRICS]).read_text())
+    lists = dict(re.fullmatch(r"(\w+)=\[(.*)\]", one).groups() for one in values["metricLabelsAllowlist"])  # type: ignore[union-attr,misc]  # all match
+    allowed = {plain_label(name) for name in lists["pods"].split(",")}
+    known = {
+        name for engine in _ENGINES for names in (engine.pipeline, engine.task, engine.run) for name in names
+    }
+    known |= {*Settings().owner.labels, "costlab.io/ignore", "costlab.io/mute-until", "costlab.io/reason"}
+    assert allowed == {plain_label(name) for name in known}
+    assert lists["namespaces"].split(",") == list(Settings().owner.labels)
+    assert lists["nodes"] == "*"
