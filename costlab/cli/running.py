@@ -10,7 +10,7 @@ import typer
 
 from costlab.cli.frame import Desk
 from costlab.cli.notifying import postman_of
-from costlab.cli.options import ClusterId, DateText, Out, Reason
+from costlab.cli.options import ClusterId, DateText, Reason
 from costlab.domain.errors import ConfigError, ExitCode
 
 if TYPE_CHECKING:  # requests and DuckDB wait until a job runs
@@ -140,7 +140,10 @@ def report(
         bool, typer.Option("--all", help="Every day that the lake holds and report.keep keeps.")
     ] = False,
     cluster: ClusterId = None,
-    out: Out = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FOLDER", help="Write into this folder in place of report.out."),
+    ] = None,
 ) -> None:
     """Write the day's report: HTML, Markdown, JSON and CSV, a folder a cluster and day; and the pages that lead to it."""
     from costlab.domain.dates import parse_day

@@ -1,7 +1,8 @@
 """Write the daily report of one cluster: HTML, Markdown, JSON and CSV, from named queries over the lake."""
 
 import re
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from costlab.jobs.asked import Filters
 from costlab.jobs.audit import audit_table
 from costlab.jobs.consumption import energy_used
 from costlab.publish.files import put, take_away
+from costlab.render.context import MonthAhead
 from costlab.render.envelope import envelope, json_bytes
 from costlab.render.html import report_html
 from costlab.render.page import build
@@ -67,6 +69,18 @@ FILES = ("index.html", "report.md", "report.json", *(file for _, file in DOWNLOA
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """What the lake tells of a day: rows by query, the columns of those that are downloads, the rest of the month."""
+
+    cluster: str
+    day: Day
+    currency: str
+    answers: dict[str, list[dict[str, Any]]]
+    columns: dict[str, list[str]]
+    month: MonthAhead
+
+
 def write_report(
     warehouse: Warehouse, settings: Settings, cluster_id: str, day: Day, out: Path
 ) -> list[Path]:
@@ -75,7 +89,11 @@ def write_report(
     Each file is replaced as a whole; a second run on the same lake changes no byte. Raises ConfigError when the day
     is not in the lake or the folder cannot be written.
     """
-    files = render_report(warehouse, settings, cluster_id, day)
+    return put_report(render_report(warehouse, settings, cluster_id, day), cluster_id, day, out)
+
+
+def put_report(files: Mapping[str, bytes], cluster_id: str, day: Day, out: Path) -> list[Path]:
+    """Put the files of a day's report where `write_report` puts them."""
     home = out / cluster_id
     others = home.iterdir() if home.exists() else ()
     latest = not any(_DATE.fullmatch(other.name) and other.name > str(day) for other in others)
@@ -127,6 +145,11 @@ def asked(warehouse: Warehouse, settings: Settings, cluster_id: str, day: Day) -
 
 def render_report(warehouse: Warehouse, settings: Settings, cluster_id: str, day: Day) -> dict[str, bytes]:
     """The report's files by name. Raises ConfigError when the day is not in the lake."""
+    return rendered(gather(warehouse, settings, cluster_id, day), settings)
+
+
+def gather(warehouse: Warehouse, settings: Settings, cluster_id: str, day: Day) -> Gathered:
+    """All that the day's report is made of. Raises ConfigError when the day is not in the lake."""
     tables = asked(warehouse, settings, cluster_id, day)
     answers: dict[str, list[dict[str, Any]]] = {name: table.to_pylist() for name, table in tables.items()}
     if not answers["headline"]:
@@ -134,37 +157,43 @@ def render_report(warehouse: Warehouse, settings: Settings, cluster_id: str, day
             f"{day} of cluster {cluster_id} is not in the lake",
             f"measure it first: costlab nightly --date {day}",
         )
-    currency, electricity = settings.prices.currency, settings.electricity(cluster_id)
     month, findings = ahead(warehouse, cluster_id, day, settings.forecast, settings.budgets)
     # What is far from its level is told by other days, and so is no finding of the day's measurement.
-    money = answers["headline"][0]["currency"] or currency
+    money = answers["headline"][0]["currency"] or settings.prices.currency
     alarms = [asdict(each) | {"currency": money} for each in alarms_of(warehouse, cluster_id, day.date)]
     answers["day_findings"] = with_findings(answers["day_findings"], [*alarms, *findings])
+    columns = {name: tables[name].column_names for name in DOWNLOADS}
+    return Gathered(cluster_id, day, money, answers, columns, month)
+
+
+def rendered(told: Gathered, settings: Settings) -> dict[str, bytes]:
+    """The report's files by name, of what was gathered: nothing more is asked."""
+    answers = told.answers
     report = build(
         answers,
-        currency,
+        settings.prices.currency,
         (("Markdown", "report.md"), ("JSON", "report.json"), *DOWNLOADS.values()),
-        electricity,
-        month,
+        settings.electricity(told.cluster),
+        told.month,
     )
     files = {
         "index.html": report_html(report),
         "report.md": report_markdown(report),
-        "report.json": json_bytes(_told(answers, day, money)),
+        "report.json": json_bytes(_envelope(told)),
     }
     for name, (_, file) in DOWNLOADS.items():
-        files[file] = rows_csv(tables[name].column_names, answers[name])
+        files[file] = rows_csv(told.columns[name], answers[name])
     return files
 
 
-def _told(answers: dict[str, list[dict[str, Any]]], day: Day, currency: str) -> dict[str, Any]:
+def _envelope(told: Gathered) -> dict[str, Any]:
     """The report's answers by query, in the envelope of the command line's. Every single charge is in charges.csv."""
-    [run] = answers["headline"]
+    [run] = told.answers["headline"]
     return envelope(
         "costlab.report/1",
-        Dates(day.date, day.next.date),
-        currency,
+        Dates(told.day.date, told.day.next.date),
+        told.currency,
         (int(run["status"] == "complete"), 1, run["coverage"]),
-        cluster=run["cluster"],
-        answers={name: rows for name, rows in answers.items() if name != "day_charges"},
+        cluster=told.cluster,
+        answers={name: rows for name, rows in told.answers.items() if name != "day_charges"},
     )

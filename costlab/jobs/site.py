@@ -1,6 +1,7 @@
 """Write what leads to the daily reports: the front, a calendar a cluster, a page a team and a workload of the last day."""
 
 from collections.abc import Collection, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from costlab.domain.errors import ConfigError
 from costlab.domain.time import Day, day_of
 from costlab.jobs.asked import refuse_unknown
 from costlab.jobs.cost import quality
-from costlab.jobs.report import days_of_reports, write_report
+from costlab.jobs.report import Gathered, days_of_reports, gather, put_report, rendered
 from costlab.publish.files import put, take_away
 from costlab.render import addresses
 from costlab.render.context import Page
@@ -49,12 +50,21 @@ def write_reports(
 ) -> Iterator[Path]:
     """Write the reports of these days of clusters, one by one, and then what leads to them; the page of each day.
 
-    Raises what `write_report` does; what was written by then is led to all the same.
+    Raises what `gather` and `put_report` do; what was written by then is led to all the same.
     """
     warehouse = Warehouse.over(lake)
+
+    def told(place: int) -> Future[Gathered]:
+        return asking.submit(gather, warehouse, settings, *days[place])
+
     try:
-        for cluster, day in days:
-            yield write_report(warehouse, settings, cluster, day, out)[0]
+        # A day is asked for while the one before is rendered: DuckDB lets go of the interpreter, so both cores work.
+        with ThreadPoolExecutor(1) as asking:
+            coming = [told(place) for place in range(min(1, len(days)))]
+            for place, (cluster, day) in enumerate(days):
+                gathered = coming.pop().result()
+                coming = [told(place + 1)] if place + 1 < len(days) else []
+                yield put_report(rendered(gathered, settings), cluster, day, out)[0]
     finally:
         write_site(lake, settings, out)
 

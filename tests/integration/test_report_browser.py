@@ -6,10 +6,13 @@ from pathlib import Path
 
 import chromium
 import pytest
-from answers import HOSTILE, files
+from answers import CLUSTER, HOSTILE, LAST_DAY, SETTINGS, files, tables
 from conftest import unpacked
 
+from costlab.domain.time import Day
+from costlab.jobs.site import asked, render_cluster
 from costlab.render.names import named
+from costlab.store.warehouse import Warehouse
 
 pytestmark = pytest.mark.browser
 
@@ -119,3 +122,30 @@ def test_it_prints_in_few_light_pages(tab: chromium.Tab, page: Path) -> None:
     tab.open(page)
     assert tab.evaluate("getComputedStyle(document.body).color") == "rgb(0, 0, 0)"
     assert tab.evaluate("document.documentElement.scrollWidth") <= 1280
+
+
+@pytest.mark.parametrize("hostile", [False, True], ids=["ordinary", "hostile"])
+def test_the_pages_around_the_reports_ask_for_nothing_and_never_scroll_sideways(
+    tab: chromium.Tab, tmp_path: Path, hostile: bool
+) -> None:
+    warehouse = Warehouse.over_tables(tables(hostile=hostile))
+    answers = asked(warehouse, CLUSTER, Day(LAST_DAY), [LAST_DAY])
+    pages = render_cluster(warehouse, SETTINGS, CLUSTER, answers, [LAST_DAY])
+    kinds = [
+        [name for name in sorted(pages) if name.startswith(kind)] for kind in ("index", "team", "workload")
+    ]
+    for name in (next(name for name in each if name.endswith(".html")) for each in kinds):
+        page = tmp_path / name
+        page.parent.mkdir(exist_ok=True)
+        page.write_bytes(pages[name])
+        for width in (360, 768, 1280):
+            tab.emulate(width)
+            tab.open(page)
+            wanted = {
+                event["request"]["url"]
+                for method, event in tab.events
+                if method == "Network.requestWillBeSent"
+            }
+            assert wanted <= {page.as_uri(), "data:,"}
+            assert [event for event in tab.events if event[0] in LOUD] == []
+            assert tab.evaluate("document.documentElement.scrollWidth") <= width, f"{name} at {width}"
