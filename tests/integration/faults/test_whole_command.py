@@ -45,7 +45,7 @@ class Installed:
     def breaks(self, fault: Reply | Teller) -> None:
         """From now on each question for samples is answered so, and patience is too short for a pause."""
         self.prometheus.fault = fault
-        self.configure(timeout=0.4, signal_timeout=0.4)
+        self.configure(timeout=0.9, signal_timeout=0.9)
 
     def recover(self) -> None:
         """All is as it was when the day was measured."""
@@ -114,7 +114,7 @@ IN_CHUNKS = b"HTTP/1.1 200 OK\r\nConnection: close\r\nTransfer-Encoding: chunked
 CUT = http_chunks([GOOD])[:-5]
 
 EITHER: Mapping[str, tuple[Reply | Teller, tuple[str, ...]]] = {
-    "silence": ([3.0], ("did not answer within 0.4 s", "prometheus.timeout")),
+    "silence": ([3.0], ("did not answer within 0.9 s", "prometheus.timeout")),
     "drop by drop": (drip(reply()[0], 1, 0.05), ("did not answer", "prometheus.timeout")),  # type: ignore[arg-type]
     "503": (api_error("503 Service Unavailable", "unavailable", "starting", Retry_After="1"), ("503", "starting")),
     "429": (api_error("429 Too Many Requests", "too_many", "slow down"), ("429", "slow down")),
