@@ -49,9 +49,10 @@ def tables(*, hostile: bool = False) -> dict[str, pa.Table]:
         {
             "cluster": CLUSTER, "date": LAST_DAY, "namespace": list(HOSTILE), "resource": list(HOSTILE),
             "quotas": [[name] for name in HOSTILE], "spelled": [[name] for name in HOSTILE], "hard_now": 8.0,
-            "used_now": 9.0, "used_p99": 9.0, "used_peak": 9.0, "expected_peak": None, "suggested_hard": 11.0,
-            "suggested_after": None, "exhausted_on": None, "exhausted_earliest": None, "reason": "exhausted",
-            "evidence_days": 1,
+            "used_now": 8.0, "used_p99": 8.0, "used_peak": 8.0, "expected_peak": None, "suggested_hard": 10.0,
+            "suggested_after": None, "exhausted_on": None, "exhausted_earliest": None,
+            # A quota that is exhausted is a finding too: all of them would leave no other among those that are shown.
+            "reason": ["exhausted" if i < 5 else "over_large" for i in range(len(HOSTILE))], "evidence_days": 1,
         },
     )  # fmt: skip
     made["findings"] = pa.Table.from_pylist(findings, schema=made["findings"].schema)

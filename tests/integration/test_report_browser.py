@@ -66,7 +66,7 @@ def test_hostile_names_are_text_to_the_browser(tab: chromium.Tab, tmp_path: Path
         )
     )
     shown = [name for name in HOSTILE if named(name) in texts]
-    assert len(shown) >= 12, "the tables show the first ones"
+    assert len(shown) >= 20, "the tables show the first ones"
     assert tab.evaluate("document.querySelectorAll('h1').length") == 1
 
 
