@@ -18,19 +18,15 @@ def audit_table(warehouse: Warehouse, window: Dates, filters: Filters) -> pa.Tab
     asked = {name: wanted or "" for name, wanted in asdict(filters).items()}
     rows = warehouse.query("audit", start=window.start, until=window.end, **asked)
     told = rows.to_pylist()
-    words = {
-        name: pa.array(
-            [getattr(RULES[row["rule"]], part).format(resource=row["resource"]) for row in told], pa.string()
-        )
-        for name, part in (("finding", "what"), ("remedy", "remedy"))
-    }
+    findings = [RULES[row["rule"]].finding(row["resource"]) for row in told]
+    remedies = [RULES[row["rule"]].mend(row["resource"]) for row in told]
     named = ("cluster", "rule", "namespace", "subject", "resource")
     return pa.table(
         {name: rows[name] for name in named}
         | {
-            "finding": words["finding"],
+            "finding": pa.array(findings, pa.string()),
             "days": rows["days"],
             "amount": rows["amount"],
-            "remedy": words["remedy"],
+            "remedy": pa.array(remedies, pa.string()),
         }
     )

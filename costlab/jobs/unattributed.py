@@ -13,6 +13,7 @@ from costlab.core.money import to_micros
 from costlab.domain.findings import Finding, Severity
 from costlab.domain.time import HOUR_MS
 from costlab.jobs.columns import milliseconds_of
+from costlab.render.figures import counted
 from costlab.store.rows import DayRows, batches
 
 RULE = "unattributed_gpu"
@@ -115,4 +116,4 @@ def _listed(named: Mapping[str, float]) -> str:
     """The devices that were busy longest, and how many others."""
     first = sorted(named, key=lambda name: (-named[name], name))[:3]
     others = len(named) - len(first)
-    return ", ".join(first) + (f" and {others} others" if others else "")
+    return ", ".join(first) + (f" and {counted(others, 'other')}" if others else "")

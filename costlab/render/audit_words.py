@@ -2,22 +2,36 @@
 
 from dataclasses import dataclass
 
+from costlab.render.names import resource_name
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What is the matter, and what puts it right; `{resource}` stands for the row's."""
+    """What is the matter, and what puts it right; `{resource}` is the row's as manifests write it, `{name}` as sentences do."""
 
     what: str
     remedy: str
 
+    def finding(self, resource: str | None) -> str:
+        """What is the matter with this resource."""
+        return self._of(self.what, resource)
+
+    def mend(self, resource: str | None) -> str:
+        """What puts it right."""
+        return self._of(self.remedy, resource)
+
+    @staticmethod
+    def _of(text: str, resource: str | None) -> str:
+        return text.format(resource=resource, name=resource_name(resource or ""))
+
 
 RULES = {
     "request_missing": Rule(
-        "no {resource} request",
+        "no {name} request",
         "set resources.requests.{resource} in its containers: costlab recommend says how much",
     ),
     "limit_missing": Rule(
-        "no {resource} limit",
+        "no {name} limit",
         "set resources.limits.{resource}: without one it may take all of its node's",
     ),
     "owner_missing": Rule(
@@ -29,9 +43,9 @@ RULES = {
         "GPUs held, their use not seen", "run a GPU exporter there that names pods: costlab doctor, docs/exporters.md"
     ),
     "price_unknown": Rule(
-        "no price for its {resource}", "give it a rate in prices, or the node a rule in the price book"
+        "no price for its {name}", "give it a rate in prices, or the node a rule in the price book"
     ),
     "price_zero": Rule(
-        "a price of 0 for its {resource}", "set its rate in prices or in the price book, unless it is free"
+        "a price of 0 for its {name}", "set its rate in prices or in the price book, unless it is free"
     ),
 }  # fmt: skip

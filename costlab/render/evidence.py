@@ -45,8 +45,8 @@ def audit(rows: list[Row], currency: str) -> Section:
         tuple(
             (
                 Cell(
-                    _headed(RULES[rule].what.format(resource=resource)),
-                    RULES[rule].remedy.format(resource=resource),
+                    _headed(RULES[rule].finding(resource)),
+                    RULES[rule].mend(resource),
                 ),
                 Cell(f"{len(kinds[rule, resource]):,}"),
                 Cell(figures.column([amount])[1] if amount else figures.NONE),

@@ -10,7 +10,7 @@ from typing import Any
 from costlab.domain.advice import Action, Reason
 from costlab.domain.units import Resource
 from costlab.render import advice_words, figures
-from costlab.render.names import markdown, named
+from costlab.render.names import markdown, named, resource_name
 
 MONTH_HOURS = 730
 _EXAMPLES = 3  # days of violation that are named; the table has all
@@ -51,9 +51,8 @@ class Explanation:
     @property
     def title(self) -> str:
         """web, CPU."""
-        words = {"cpu": "CPU", "memory": "memory", "gpu": "GPU"}
         container = named(self.row["container"]) if self.row["container"] else "all containers"
-        return f"{container}, {words.get(self.row['resource'], self.row['resource'])}"
+        return f"{container}, {resource_name(self.row['resource'])}"
 
     @property
     def subject(self) -> str:

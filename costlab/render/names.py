@@ -11,6 +11,14 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _MARKDOWN = re.compile(r"[\\`*_\[\]<>#|~&@]|\$(?!\d)|:(?=//)|(?<=www)\.")
 
 
+_RESOURCES = {"cpu": "CPU", "gpu": "GPU"}
+
+
+def resource_name(resource: str) -> str:
+    """A resource within a sentence: CPU, GPU, memory."""
+    return _RESOURCES.get(resource, resource)
+
+
 def visible(text: str | None) -> str:
     """Text as it can be shown, all of it: control and direction-changing characters written out.
 

@@ -8,12 +8,11 @@ from enum import StrEnum
 from typing import Any
 
 from costlab.render import figures
-from costlab.render.names import named
+from costlab.render.names import named, resource_name
 
 _NOTHING = Decimal(0)
 FLAT = Decimal("0.02")  # a change below 2 % is what one quiet day differs from another by
 UNALLOCATED = "unallocated"  # the team of what no label and no configuration gives to one
-_RESOURCES = {"gpu": "GPU", "cpu": "CPU", "memory": "memory"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +222,7 @@ def _without_usual(day: DayCost, weekday: str) -> str:
 
 
 def _name(cause: Cause) -> str:
-    resource = _RESOURCES.get(cause.resource, cause.resource)
+    resource = resource_name(cause.resource)
     if cause.kind == "idle":
         return f"idle {resource} capacity" if resource else "idle capacity"
     if cause.kind == "system":

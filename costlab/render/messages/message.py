@@ -12,12 +12,12 @@ from costlab.domain.advice import Reason
 from costlab.domain.findings import Finding
 from costlab.render import advice_words, figures
 from costlab.render.alarms import alarm_sentence
+from costlab.render.cells import RESOURCES
 from costlab.render.names import named
 from costlab.render.wording import FLAT, UNALLOCATED, Contribution, find_cause
 
 MOST_ACTIONS = 5
 _RAISES = 2  # of those that were killed for want of memory, which come first
-_RESOURCES = {"gpu": "GPU", "cpu": "CPU", "memory": "Memory"}
 
 Row = Mapping[str, Any]
 Key = tuple[str, ...]
@@ -190,7 +190,7 @@ def _plain(value: Any) -> Any:
 
 
 def _change(row: Row) -> str:
-    resource = _RESOURCES.get(row["resource"], str(row["resource"]))
+    resource = RESOURCES.get(row["resource"], str(row["resource"]))
     if row["action"] == Advised.REQUEST:
         return f"{resource}: {advice_words.change(row)}"
     does = advice_words.ACTIONS.get(row["action"], named(row["action"]))
