@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from costlab.cli.filters import demand_known, say_unmatched
 from costlab.cli.frame import Desk
 from costlab.cli.options import ClusterId, DateText, Namespace, Out, Output, Team, WindowText
+from costlab.cli.question import Question, demand_known, say_incomplete, say_unmatched
 from costlab.domain.errors import ConfigError, ExitCode
 
 if TYPE_CHECKING:  # DuckDB waits until a command runs
@@ -148,28 +148,16 @@ def idle(
     """What was paid for and did nothing: nodes' idle capacity, unused reservations, idle GPUs; a total in the last row."""
     from costlab.cli.formats import Answer
     from costlab.cli.show import show
-    from costlab.domain.dates import parse_window
-    from costlab.domain.time import day_of
-    from costlab.jobs.asked import Filters
-    from costlab.jobs.cost import quality
     from costlab.jobs.rightsizing.answers import idle_table
-    from costlab.store.lake import Lake
-    from costlab.store.warehouse import Warehouse
 
     if gpus and (namespace or team):
         raise ConfigError("--gpus goes with neither --namespace nor --team", "a device has no owner")
-    desk: Desk = ctx.obj
-    settings = desk.settings()
-    lake = Lake.open(settings.lake)
-    demand_known(cluster, lake, settings)
-    dates = parse_window(window, desk.now, lake.timezone)
-    warehouse = Warehouse.over(lake)
-    filters = Filters(cluster, namespace, team)
-    rows, currency = idle_table(warehouse, dates, filters, gpus=gpus)
-    seen = quality(warehouse, dates, cluster, day_of(desk.now, lake.timezone).date)
-    answer = Answer("costlab.idle/1", rows, dates, currency or settings.prices.currency, seen, total=True)
-    show(answer, output, out)
-    say_unmatched(warehouse, filters, dates)
+    question = Question.of(ctx.obj, window, cluster, namespace, team)
+    rows, currency = idle_table(question.warehouse, question.dates, question.filters, gpus=gpus)
+    seen, currency = question.quality(), currency or question.settings.prices.currency
+    show(Answer("costlab.idle/1", rows, question.dates, currency, seen, total=True), output, out)
+    question.say_unmatched()
+    say_incomplete(seen)
 
 
 def clusters_of(lake: "Lake", settings: "Settings", cluster: str | None) -> list[str]:

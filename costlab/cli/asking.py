@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from costlab.cli.filters import demand_known, say_unmatched
 from costlab.cli.frame import Desk
 from costlab.cli.options import ClusterId, Namespace, Out, Output, Team, WindowText
+from costlab.cli.question import Question, say_incomplete, warn
 from costlab.domain.errors import ConfigError
 from costlab.domain.sharing import ShareIdle
 
@@ -52,34 +52,26 @@ def cost(
     """What it cost: used, paid for and not used, unobserved; the last row is the total."""
     from costlab.cli.formats import Answer
     from costlab.cli.show import show
-    from costlab.domain.dates import parse_window
-    from costlab.domain.time import day_of
-    from costlab.jobs.asked import Filters
-    from costlab.jobs.cost import cost_table, currency_of, quality, unknown_labels
-    from costlab.store.lake import Lake
-    from costlab.store.warehouse import Warehouse
+    from costlab.jobs.cost import cost_table, unknown_labels
 
-    desk: Desk = ctx.obj
-    settings = desk.settings()
-    lake = Lake.open(settings.lake)
-    demand_known(cluster, lake, settings)
-    dates = parse_window(window, desk.now, lake.timezone)
-    warehouse, filters = Warehouse.over(lake), Filters(cluster, namespace, team)
+    question = Question.of(ctx.obj, window, cluster, namespace, team)
+    warehouse, dates, filters = question.warehouse, question.dates, question.filters
     asked = [part.strip() for part in by.split(",")]
-    rows = cost_table(warehouse, asked, dates, filters, idle=share_idle, share=settings.billing.share)
-    seen = quality(warehouse, dates, cluster, day_of(desk.now, lake.timezone).date)
-    currency = currency_of(warehouse, dates, filters) or settings.prices.currency
-    show(Answer("costlab.cost/1", rows, dates, currency, seen, total=True), output, out)
-    _warn(f"{seen.complete_days} of {seen.days} days are complete", when=seen.complete_days < seen.days)
-    if not say_unmatched(warehouse, filters, dates):
-        _warn("no charge of the window fits what was asked for", when=rows.num_rows == 1)
+    rows = cost_table(
+        warehouse, asked, dates, filters, idle=share_idle, share=question.settings.billing.share
+    )
+    seen = question.quality()
+    show(Answer("costlab.cost/1", rows, dates, question.currency(), seen, total=True), output, out)
+    say_incomplete(seen)
+    if not question.say_unmatched():
+        warn("no charge of the window fits what was asked for", when=rows.num_rows == 1)
     for label in unknown_labels(rows):
-        _warn(
+        warn(
             f"no pod shows the label {label!r}; kube-state-metrics shows those of --metric-labels-allowlist",
             when=rows.num_rows > 1,
         )
     unpriced = rows["unpriced_charges"][-1].as_py()
-    _warn(f"{unpriced} charges have no price and are in no sum", when=unpriced > 0)
+    warn(f"{unpriced} charges have no price and are in no sum", when=unpriced > 0)
 
 
 def energy(
@@ -103,27 +95,17 @@ def energy(
     """What electricity it used, as far as that was measured, and the CO2 of it; the last row is the total."""
     from costlab.cli.formats import Answer
     from costlab.cli.show import show
-    from costlab.domain.dates import parse_window
-    from costlab.domain.time import day_of
-    from costlab.jobs.asked import Filters
     from costlab.jobs.consumption import energy_used
-    from costlab.jobs.cost import quality
-    from costlab.store.lake import Lake
-    from costlab.store.warehouse import Warehouse
 
-    desk: Desk = ctx.obj
-    settings = desk.settings()
-    lake = Lake.open(settings.lake)
-    demand_known(cluster, lake, settings)
-    dates = parse_window(window, desk.now, lake.timezone)
-    warehouse, filters = Warehouse.over(lake), Filters(cluster, namespace, team)
-    rows = energy_used(warehouse, settings, [part.strip() for part in by.split(",")], dates, filters)
-    seen = quality(warehouse, dates, cluster, day_of(desk.now, lake.timezone).date)
+    question = Question.of(ctx.obj, window, cluster, namespace, team)
+    warehouse, dates, filters = question.warehouse, question.dates, question.filters
+    rows = energy_used(warehouse, question.settings, [part.strip() for part in by.split(",")], dates, filters)
+    seen = question.quality()
     show(Answer("costlab.energy/1", rows, dates, quality=seen), output, out)
-    _warn(f"{seen.complete_days} of {seen.days} days are complete", when=seen.complete_days < seen.days)
-    if not say_unmatched(warehouse, filters, dates):
+    say_incomplete(seen)
+    if not question.say_unmatched():
         unmeasured = rows["energy_kwh"][-1].as_py() is None
-        _warn("nothing tells of energy: no GPU's power or energy, and no Kepler", when=unmeasured)
+        warn("nothing tells of energy: no GPU's power or energy, and no Kepler", when=unmeasured)
 
 
 def sql(
@@ -230,8 +212,3 @@ def _params(pairs: list[str]) -> dict[str, str]:
             raise ConfigError(f"--param {pair!r} is not NAME=VALUE", "write --param cluster=prod")
         params[name] = value
     return params
-
-
-def _warn(text: str, *, when: bool) -> None:
-    if when:
-        typer.echo(f"warning: {text}", err=True)

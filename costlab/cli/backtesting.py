@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from costlab.cli.filters import demand_known, say_unmatched
-from costlab.cli.frame import Desk
 from costlab.cli.options import ClusterId, Namespace, Out, Output, Team, WindowText
+from costlab.cli.plotting import form_of, refuse_form, save_plot
+from costlab.cli.question import Question, say_incomplete
 from costlab.domain.errors import ConfigError
 
 if TYPE_CHECKING:  # they wait until a command runs
@@ -46,42 +46,28 @@ def backtest(
     """Rules for requests side by side on the lake's own past: what each would have cost, and what it would have missed."""
     from costlab.cli.formats import Answer
     from costlab.cli.show import show
-    from costlab.domain.dates import parse_window
-    from costlab.domain.time import day_of
-    from costlab.jobs.asked import Filters
-    from costlab.jobs.cost import quality
     from costlab.jobs.rightsizing.backtest import backtest as scored
     from costlab.jobs.rightsizing.backtest import policies_named
-    from costlab.store.lake import Lake
-    from costlab.store.warehouse import Warehouse
 
-    desk: Desk = ctx.obj
     if not (days := re.fullmatch(r"([1-9][0-9]{0,3})d", train)):
         raise ConfigError(f"--train {train!r} is not a number of days", "write 14d")
-    if plot and plot.suffix not in (".svg", ".png"):
-        raise ConfigError(f"--plot {plot}: not a picture that can be drawn", "name a file.svg or a file.png")
+    refuse_form(plot)
     policies = policies_named([name.strip() for name in policy.split(",")])
-    settings = desk.settings()
-    lake = Lake.open(settings.lake)
-    demand_known(cluster, lake, settings)
-    dates = parse_window(window, desk.now, lake.timezone)
-    warehouse, filters = Warehouse.over(lake), Filters(cluster, namespace, team)
-    rules = settings.rightsizing
-    found = scored(warehouse, policies, dates, int(days[1]), filters, lake.timezone, rules, worst)
-    seen = quality(warehouse, dates, cluster, day_of(desk.now, lake.timezone).date)
+    question = Question.of(ctx.obj, window, cluster, namespace, team)
+    dates, zone, rules = question.dates, question.lake.timezone, question.settings.rightsizing
+    found = scored(question.warehouse, policies, dates, int(days[1]), question.filters, zone, rules, worst)
+    seen = question.quality()
     rows = found.rows if output or out else found.rows.select(_BRIEF)
     answer = Answer("costlab.backtest/1", rows, dates, found.currency, seen, beside=found.details())
     show(answer, output, out)
     if plot:
         _draw(found, f"{dates.start} to {dates.end}", plot)
-    say_unmatched(warehouse, filters, dates)
-    if seen.complete_days < seen.days:
-        typer.echo(f"warning: {seen.complete_days} of {seen.days} days are complete", err=True)
+    question.say_unmatched()
+    say_incomplete(seen)
 
 
 def _draw(found: "Backtest", when: str, plot: Path) -> None:
     from costlab.render.frontier import Point, frontier
-    from costlab.store.durable import write_atomically
 
     points = [
         Point(
@@ -92,10 +78,4 @@ def _draw(found: "Backtest", when: str, plot: Path) -> None:
         for row in found.rows.to_pylist()
     ]  # fmt: skip
     title = f"Rules for requests, {when}: {found.rows['container_days'][0].as_py():,} container-days"
-    try:
-        write_atomically(plot, frontier(points, title, plot.suffix.removeprefix(".")))
-    except OSError as error:
-        raise ConfigError(
-            f"{plot} cannot be written: {error.strerror}",
-            "name another file with --plot; its folder must exist",
-        ) from error
+    save_plot(plot, frontier(points, title, form_of(plot)))

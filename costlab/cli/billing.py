@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from costlab.cli.filters import demand_known
 from costlab.cli.frame import Desk
 from costlab.cli.options import ClusterId, Out, Output, WindowText
+from costlab.cli.question import Question, warn
 from costlab.domain.bills import CostKind
 from costlab.domain.errors import ConfigError
 
@@ -62,18 +62,15 @@ def reconcile(
     """Show the bill beside the charges, node by node and day, with the reason of each difference; the last row is the total."""
     from costlab.cli.formats import Answer
     from costlab.cli.show import show
-    from costlab.domain.dates import parse_window
     from costlab.jobs.billing import reconciliation, unmeasured
-    from costlab.store.lake import Lake
-    from costlab.store.warehouse import Warehouse
 
-    desk: Desk = ctx.obj
-    settings = desk.settings()
-    lake = Lake.open(settings.lake)
-    demand_known(cluster, lake, settings)
-    dates = parse_window(window, desk.now, lake.timezone)
-    warehouse = Warehouse.over(lake)
+    question = Question.of(ctx.obj, window, cluster)
+    warehouse, dates = question.warehouse, question.dates
     rows = reconciliation(warehouse, dates, cluster)
-    show(Answer("costlab.bill-reconcile/1", rows, dates, settings.prices.currency, total=True), output, out)
+    show(
+        Answer("costlab.bill-reconcile/1", rows, dates, question.settings.prices.currency, total=True),
+        output,
+        out,
+    )
     for what, days in unmeasured(warehouse, dates, cluster).items():
-        typer.echo(f"warning: billed days of {what}: {', '.join(days)}", err=True)
+        warn(f"billed days of {what}: {', '.join(days)}")

@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from costlab.cli.filters import demand_known
 from costlab.cli.frame import Desk
 from costlab.cli.options import ClusterId, Namespace, Out, Team
-from costlab.domain.errors import ConfigError
+from costlab.cli.plotting import form_of, refuse_form, save_plot
+from costlab.cli.question import demand_known
 
 if TYPE_CHECKING:  # pyarrow waits until the command runs
     from costlab.render.explanation import Explanation
-
-_FIGURES = (".svg", ".png")
 
 
 class Form(StrEnum):
@@ -56,8 +54,7 @@ def explain(
     from costlab.store.lake import Lake
     from costlab.store.warehouse import Warehouse
 
-    if plot is not None and plot.suffix not in _FIGURES:
-        raise ConfigError(f"--plot {plot} is no image that is known", "name a file that ends in .svg or .png")
+    refuse_form(plot)
     desk: Desk = ctx.obj
     wanted, settings = Wanted.parse(workload), desk.settings()
     lake = Lake.open(settings.lake)
@@ -76,7 +73,8 @@ def explain(
     if plot is not None:
         from costlab.render.explanation_chart import drawn
 
-        put(plot, drawn([each for each in told if each.row["action"] == "request"], plot.suffix[1:]))
+        requests = [each for each in told if each.row["action"] == "request"]
+        save_plot(plot, drawn(requests, form_of(plot)))
 
 
 def _written(told: "list[Explanation]", form: Form) -> bytes:

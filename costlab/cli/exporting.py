@@ -9,9 +9,8 @@ from typing import Annotated, BinaryIO
 
 import typer
 
-from costlab.cli.filters import demand_known
-from costlab.cli.frame import Desk
 from costlab.cli.options import ClusterId, Out, WindowText
+from costlab.cli.question import Question, say_incomplete, warn
 from costlab.domain.errors import ConfigError
 
 app = typer.Typer(no_args_is_help=True, help="Write the lake's charges in the form of others.")
@@ -44,31 +43,21 @@ def focus(
 ) -> None:
     """Write charges as FOCUS 1.3 rows: each node's cost split over its pods, idle and system."""
     from costlab import __version__
-    from costlab.domain.dates import parse_window
-    from costlab.domain.time import day_of
-    from costlab.jobs.cost import quality
     from costlab.jobs.focus_export import VERSION, focus_rows, unpriced
     from costlab.publish.streams import write_csv, write_parquet
-    from costlab.store.lake import Lake
-    from costlab.store.warehouse import Warehouse
 
-    desk: Desk = ctx.obj
     form = output or (Form.PARQUET if out and out.suffix == ".parquet" else Form.CSV)
-    settings = desk.settings()
-    lake = Lake.open(settings.lake)
-    demand_known(cluster, lake, settings)
-    dates, warehouse = parse_window(window, desk.now, lake.timezone), Warehouse.over(lake)
-    rows = focus_rows(warehouse, dates, cluster, lake.timezone, provider)
+    question = Question.of(ctx.obj, window, cluster)
+    warehouse, dates = question.warehouse, question.dates
+    rows = focus_rows(warehouse, dates, cluster, question.lake.timezone, provider)
     with _opened(out, form) as file:
         if form is Form.CSV:
             write_csv(rows, file)
         else:
             write_parquet(rows, file, {"focus_version": VERSION, "data_generator": f"costlab {__version__}"})
-    seen = quality(warehouse, dates, cluster, day_of(desk.now, lake.timezone).date)
-    if seen.complete_days < seen.days:
-        typer.echo(f"warning: {seen.complete_days} of {seen.days} days are complete", err=True)
+    say_incomplete(question.quality())
     if charges := unpriced(warehouse, dates, cluster):
-        typer.echo(f"warning: {charges} charges have no price and are left out", err=True)
+        warn(f"{charges} charges have no price and are left out")
 
 
 @contextmanager

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from costlab.cli.filters import demand_known, say_unmatched
-from costlab.cli.frame import Desk
 from costlab.cli.options import ClusterId, Namespace, Out, Output, Team, WindowText
+from costlab.cli.plotting import form_of, refuse_form, save_plot
+from costlab.cli.question import Question, say_incomplete, warn
 from costlab.domain.errors import ConfigError, ExitCode
 
 if TYPE_CHECKING:  # they wait until a command runs
@@ -64,49 +64,38 @@ def forecast(
     """What it will cost by the end of the month and after, how sure that is, and whether budgets will do."""
     from costlab.cli.formats import Answer
     from costlab.cli.show import show
-    from costlab.domain.dates import parse_window
-    from costlab.domain.time import day_of
     from costlab.jobs.alerts import budget_findings
     from costlab.jobs.asked import Filters
-    from costlab.jobs.cost import quality
     from costlab.jobs.forecasts import forecasts
-    from costlab.store.lake import Lake
-    from costlab.store.warehouse import Warehouse
 
-    desk: Desk = ctx.obj
-    days, filters = _days(horizon), Filters(cluster, namespace, team)
-    _refuse(plot, fail_on=fail_on if filters != Filters() else None)
-    settings = desk.settings()
-    lake = Lake.open(settings.lake)
-    demand_known(cluster, lake, settings)
-    warehouse, dates = Warehouse.over(lake), parse_window(window, desk.now, lake.timezone)
-    found = forecasts(warehouse, [part.strip() for part in by.split(",")], dates, filters, settings, days)
-    seen = quality(warehouse, found.looked_at(dates), cluster, day_of(desk.now, lake.timezone).date)
+    days = _days(horizon)
+    refuse_form(plot)
+    _refuse_part(fail_on, narrowed=Filters(cluster, namespace, team) != Filters())
+    question = Question.of(ctx.obj, window, cluster, namespace, team)
+    dates, settings, asked = question.dates, question.settings, [part.strip() for part in by.split(",")]
+    found = forecasts(question.warehouse, asked, dates, question.filters, settings, days)
+    seen = question.quality(found.looked_at(dates))
     currency = found.currency or settings.prices.currency
     rows = found.rows if output or out or found.daily else found.rows.select([found.dimension, *_BRIEF])
     show(Answer("costlab.forecast/1", rows, dates, currency, seen), output, out)
     if plot:
         _draw(found.outlooks, days, currency, plot)
-    _warn(f"{seen.complete_days} of {seen.days} days are complete", when=seen.complete_days < seen.days)
-    if not say_unmatched(warehouse, filters, dates):
-        _warn("no charge of the window fits what was asked for", when=not found.outlooks)
-    _warn(
-        f"{found.unpriced_charges} charges have no price and are in no sum", when=found.unpriced_charges > 0
-    )
+    say_incomplete(seen)
+    if not question.say_unmatched():
+        warn("no charge of the window fits what was asked for", when=not found.outlooks)
+    warn(f"{found.unpriced_charges} charges have no price and are in no sum", when=found.unpriced_charges > 0)
     for finding in budget_findings(found.standings):
         typer.echo(f"{finding.severity}: {finding.subject}: {finding.message}", err=True)
     if fail_on and any(standing.over for standing in found.standings):
         raise typer.Exit(ExitCode.POLICY_HIT)
 
 
-def _refuse(plot: Path | None, *, fail_on: FailOn | None) -> None:
-    if fail_on:
+def _refuse_part(fail_on: FailOn | None, *, narrowed: bool) -> None:
+    if fail_on and narrowed:
         raise ConfigError(
             f"--fail-on {fail_on} looks at all that budgets are for",
             "leave out --cluster, --namespace and --team",
         )
-    if plot and plot.suffix not in (".svg", ".png"):
-        raise ConfigError(f"--plot {plot}: not a picture that can be drawn", "name a file.svg or a file.png")
 
 
 def _days(horizon: str) -> int:
@@ -120,7 +109,6 @@ def _days(horizon: str) -> int:
 
 def _draw(found: "list[Outlook]", days: int, currency: str, plot: Path) -> None:
     from costlab.render.outlook_chart import MOST_PANELS, Panel, outlook_chart
-    from costlab.store.durable import write_atomically
 
     dearest = sorted(found, key=lambda outlook: (-float(outlook.month_cost), outlook.subject))
     panels = [
@@ -136,18 +124,5 @@ def _draw(found: "list[Outlook]", days: int, currency: str, plot: Path) -> None:
         for outlook in dearest
     ]
     some = f", the {MOST_PANELS} dearest of {len(panels)}" if len(panels) > MOST_PANELS else ""
-    try:
-        content = outlook_chart(
-            panels, f"Cost a day, and what is ahead{some}", currency, plot.suffix.removeprefix(".")
-        )
-        write_atomically(plot, content)
-    except OSError as error:
-        raise ConfigError(
-            f"{plot} cannot be written: {error.strerror}",
-            "name another file with --plot; its folder must exist",
-        ) from error
-
-
-def _warn(text: str, *, when: bool) -> None:
-    if when:
-        typer.echo(f"warning: {text}", err=True)
+    title = f"Cost a day, and what is ahead{some}"
+    save_plot(plot, outlook_chart(panels, title, currency, form_of(plot)))

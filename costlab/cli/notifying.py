@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from costlab.cli.filters import say_unmatched
 from costlab.cli.frame import Desk
 from costlab.cli.options import ClusterId, DateText, Out, Output, Team
+from costlab.cli.question import say_unmatched
 from costlab.domain.errors import ConfigError, ExitCode
 
 if TYPE_CHECKING:  # DuckDB and requests wait until the command runs

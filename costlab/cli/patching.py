@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from costlab.cli.filters import demand_known, say_unmatched
 from costlab.cli.frame import Desk
 from costlab.cli.options import ClusterId, Namespace, Team
+from costlab.cli.question import demand_known, say_unmatched
 from costlab.domain.errors import ConfigError
 from costlab.domain.manifests import ManifestForm
 

@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from costlab.cli.filters import demand_known
 from costlab.cli.frame import Desk
 from costlab.cli.options import ClusterId, Out, Output
+from costlab.cli.question import demand_known
 from costlab.domain.errors import ConfigError
 
 

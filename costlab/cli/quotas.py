@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from costlab.cli.advising import clusters_of
-from costlab.cli.filters import demand_known, say_unmatched
 from costlab.cli.frame import Desk
 from costlab.cli.options import ClusterId, DateText, Format, Namespace, Out, Output
+from costlab.cli.question import demand_known, say_unmatched
 
 if TYPE_CHECKING:  # DuckDB and YAML wait until the command runs
     from costlab.domain.dates import Dates

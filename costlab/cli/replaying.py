@@ -4,9 +4,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from costlab.cli.filters import demand_known
-from costlab.cli.frame import Desk
 from costlab.cli.options import ClusterId, Out, Output, WindowText
+from costlab.cli.question import Question, say_incomplete, warn
 
 if TYPE_CHECKING:  # DuckDB and NumPy wait until the command runs
     from costlab.jobs.other_nodes import Replay
@@ -59,28 +58,23 @@ def whatif(
     """
     from costlab.cli.formats import Answer
     from costlab.cli.show import show
-    from costlab.domain.dates import parse_window
-    from costlab.domain.time import day_of
-    from costlab.jobs.cost import quality
     from costlab.jobs.other_nodes import NodeShape, replay
-    from costlab.store.lake import Lake
-    from costlab.store.warehouse import Warehouse
 
-    desk: Desk = ctx.obj
-    settings = desk.settings()
     shape = NodeShape(cores, gib, float(gpus), pods, gpu_model, price, reserved_cores, reserved_gib)
-    lake = Lake.open(settings.lake)
-    demand_known(cluster, lake, settings)
-    dates = parse_window(window, desk.now, lake.timezone)
-    warehouse = Warehouse.over(lake)
-    found = replay(warehouse, settings, shape, dates, lake.timezone, cluster=cluster, like=pool)
-    seen = quality(warehouse, dates, cluster, day_of(desk.now, lake.timezone).date)
+    question = Question.of(ctx.obj, window, cluster)
+    warehouse, settings, dates, zone = (
+        question.warehouse,
+        question.settings,
+        question.dates,
+        question.lake.timezone,
+    )
+    found = replay(warehouse, settings, shape, dates, zone, cluster=cluster, like=pool)
+    seen = question.quality()
     rows = found.hours if by_hour else found.rows
     beside = {"node": found.node, "left_out": list(found.left_out), "notes": list(found.notes)}
     show(Answer("costlab.whatif/1", rows, dates, found.currency, seen, beside=beside), output, out)
     _say(found)
-    if seen.complete_days < seen.days:
-        typer.echo(f"warning: {seen.complete_days} of {seen.days} days are complete", err=True)
+    say_incomplete(seen)
 
 
 def _say(found: "Replay") -> None:
@@ -93,4 +87,4 @@ def _say(found: "Replay") -> None:
         err=True,
     )
     for note in found.notes:
-        typer.echo(f"warning: {note}", err=True)
+        warn(note)

@@ -4,9 +4,8 @@ from typing import Annotated
 
 import typer
 
-from costlab.cli.filters import demand_known, say_unmatched
-from costlab.cli.frame import Desk
 from costlab.cli.options import ClusterId, Namespace, Out, Output, Team, WindowText
+from costlab.cli.question import Question, say_incomplete, warn
 from costlab.domain.errors import ExitCode
 
 
@@ -24,33 +23,19 @@ def anomalies(
     """Costs that are far from their robust level on the same weekday, each with its one cause; a row an episode."""
     from costlab.cli.formats import Answer
     from costlab.cli.show import show
-    from costlab.domain.dates import parse_window
-    from costlab.domain.time import day_of
     from costlab.jobs.anomalies import anomalies as found_in
-    from costlab.jobs.asked import Filters
-    from costlab.jobs.cost import quality
-    from costlab.store.lake import Lake
-    from costlab.store.warehouse import Warehouse
 
-    desk: Desk = ctx.obj
-    settings = desk.settings()
-    lake = Lake.open(settings.lake)
-    demand_known(cluster, lake, settings)
-    dates = parse_window(window, desk.now, lake.timezone)
-    warehouse, filters = Warehouse.over(lake), Filters(cluster, namespace, team)
-    found = found_in(warehouse, by, dates, filters)
-    seen = quality(warehouse, dates, cluster, day_of(desk.now, lake.timezone).date)
-    show(
-        Answer("costlab.anomalies/1", found.rows, dates, found.currency or settings.prices.currency, seen),
-        output,
-        out,
-    )
-    unmatched = say_unmatched(warehouse, filters, dates)
-    if not unmatched and (found.judged < found.subjects or not found.subjects):
-        typer.echo(
-            f"warning: {found.judged} of {found.subjects} could be judged: that takes 18 complete days before, "
+    question = Question.of(ctx.obj, window, cluster, namespace, team)
+    dates = question.dates
+    found = found_in(question.warehouse, by, dates, question.filters)
+    seen = question.quality()
+    currency = found.currency or question.settings.prices.currency
+    show(Answer("costlab.anomalies/1", found.rows, dates, currency, seen), output, out)
+    if not question.say_unmatched():
+        warn(
+            f"{found.judged} of {found.subjects} could be judged: that takes 18 complete days before, "
             "two of them of the same weekday",
-            err=True,
+            when=found.judged < found.subjects or not found.subjects,
         )
     if fail and found.rows.num_rows:
         raise typer.Exit(ExitCode.POLICY_HIT)
@@ -69,26 +54,14 @@ def audit(
     """What has no request, limit, owner, quota, user, metrics or price: what it cost in the window, and the remedy."""
     from costlab.cli.formats import Answer
     from costlab.cli.show import show
-    from costlab.domain.dates import parse_window
-    from costlab.domain.time import day_of
-    from costlab.jobs.asked import Filters
     from costlab.jobs.audit import audit_table
-    from costlab.jobs.cost import currency_of, quality
-    from costlab.store.lake import Lake
-    from costlab.store.warehouse import Warehouse
 
-    desk: Desk = ctx.obj
-    settings = desk.settings()
-    lake = Lake.open(settings.lake)
-    demand_known(cluster, lake, settings)
-    dates = parse_window(window, desk.now, lake.timezone)
-    warehouse, filters = Warehouse.over(lake), Filters(cluster, namespace, team)
-    rows = audit_table(warehouse, dates, filters)
-    seen = quality(warehouse, dates, cluster, day_of(desk.now, lake.timezone).date)
-    currency = currency_of(warehouse, dates, filters) or settings.prices.currency
-    show(Answer("costlab.audit/1", rows, dates, currency, seen), output, out)
-    say_unmatched(warehouse, filters, dates)
-    if seen.complete_days < seen.days:
-        typer.echo(f"warning: {seen.complete_days} of {seen.days} days are complete", err=True)
+    question = Question.of(ctx.obj, window, cluster, namespace, team)
+    dates = question.dates
+    rows = audit_table(question.warehouse, dates, question.filters)
+    seen = question.quality()
+    show(Answer("costlab.audit/1", rows, dates, question.currency(), seen), output, out)
+    question.say_unmatched()
+    say_incomplete(seen)
     if fail and rows.num_rows:
         raise typer.Exit(ExitCode.POLICY_HIT)
