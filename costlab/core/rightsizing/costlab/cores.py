@@ -1,5 +1,7 @@
 """The CPU to request: what a fleet's budget, a little above that of a plain percentile, buys."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from costlab.core.kernels import Floats, Ints
@@ -16,6 +18,7 @@ _MARGIN = 1.05  # costs nothing where usage is at a ceiling, and elsewhere leave
 _CEILING_DAYS = (
     7  # nothing above the highest of a whole week is requested: it would pay for nothing ever used there
 )
+_AT_A_TIME = 4096  # subjects, whose levels at every share are many times what is kept of them
 
 
 def cores_of(daily: Daily, midnights: Ints, told: Floats) -> Floats:
@@ -25,20 +28,38 @@ def cores_of(daily: Daily, midnights: Ints, told: Floats) -> Floats:
     time per core is the same for all, no core would serve more elsewhere. The share is the one at which all of them
     cost the budget. told: float64 (midnights, subjects), 1 who gets advice, 0 who does not and is not paid for.
     """
-    first, days = int(midnights[0]), len(daily.start_ms)
-    sketches = daily.cpu_offsets, daily.cpu_buckets, daily.cpu_seconds, days, first
-    lately, yesterday = (
-        cores_at(window_ranks(*sketches, window, _SHARES))[:, midnights - first] for window in (RECENT, 1)
-    )
-    peak, ceiling = (highest_before(daily.cpu_peak, span)[:, midnights] for span in (RECENT, _CEILING_DAYS))
-    plain = np.fmin(lately[..., _PLAIN], peak)
-    requests = np.fmin(_MARGIN * np.fmax(lately, yesterday), ceiling[..., None])
+    requests, plain = _requests(daily, midnights)
     weight = _observed_s(daily)[:, midnights] * told.T
-    place = _affordable(_bill(requests, weight), _bill(plain, weight))
+    bills = np.column_stack([_bill(requests[..., share], weight) for share in range(len(_SHARES))])
+    place = _affordable(bills, _bill(plain, weight))
     below = np.minimum(place.astype(np.int64), len(_SHARES) - 2)
     column = np.arange(len(midnights))
     low, high = requests[:, column, below], requests[:, column, below + 1]
     return np.asarray((low + (place - below) * (high - low)).T)
+
+
+def _requests(daily: Daily, midnights: Ints) -> tuple[Floats, Floats]:
+    """What each share asks for, (subjects, midnights, shares), and what the plain one does by others' rules, (subjects, midnights)."""
+    first, days = int(midnights[0]), len(daily.start_ms)
+    requests = np.empty((daily.subjects, len(midnights), len(_SHARES)))
+    plain = np.empty(requests.shape[:2])
+    peak, ceiling = (highest_before(daily.cpu_peak, span)[:, midnights] for span in (RECENT, _CEILING_DAYS))
+    for some, offsets in _parts(daily):
+        sketches = offsets, daily.cpu_buckets, daily.cpu_seconds, days, first
+        lately, yesterday = (
+            cores_at(window_ranks(*sketches, window, _SHARES)[:, midnights - first]) for window in (RECENT, 1)
+        )
+        plain[some] = np.fmin(lately[..., _PLAIN], peak[some])
+        requests[some] = np.fmin(_MARGIN * np.fmax(lately, yesterday), ceiling[some, :, None])
+    return requests, plain
+
+
+def _parts(daily: Daily) -> Iterator[tuple[slice, Ints]]:
+    """Some subjects after the others, and where their days' sketches begin."""
+    days = len(daily.start_ms)
+    for begin in range(0, daily.subjects, _AT_A_TIME):
+        end = min(begin + _AT_A_TIME, daily.subjects)
+        yield slice(begin, end), daily.cpu_offsets[begin * days : end * days + 1]
 
 
 def _affordable(bills: Floats, plain: Floats) -> Floats:
@@ -51,16 +72,19 @@ def _affordable(bills: Floats, plain: Floats) -> Floats:
 
 
 def _bill(requests: Floats, weight: Floats) -> Floats:
-    """Core-seconds a midnight: (midnights,) or (midnights, shares)."""
-    weight = weight.reshape(weight.shape + (1,) * (requests.ndim - weight.ndim))
+    """Core-seconds a midnight, (midnights,), of requests (subjects, midnights)."""
     # In the order of size, so that the sum is the same in whatever order the subjects come.
     return np.asarray(np.sort(np.nan_to_num(requests) * weight, axis=0).sum(axis=0))
 
 
 def _observed_s(daily: Daily) -> Floats:
     """For how long all replicas of each subject were observed in the week before each midnight: (subjects, days + 1)."""
-    reached = np.append(0.0, np.cumsum(daily.cpu_seconds, dtype=np.float64))[daily.cpu_offsets]
     days = len(daily.start_ms)
-    upto = reached[np.arange(daily.subjects)[:, None] * days + np.arange(days + 1)]
+    upto = np.zeros((daily.subjects, days + 1))
+    for some, offsets in _parts(daily):
+        reached = np.cumsum(daily.cpu_seconds[offsets[0] : offsets[-1]], dtype=np.float64)
+        reached = np.append(0.0, reached)[offsets - offsets[0]]
+        upto[some] = reached[np.arange(0, len(offsets) - 1, days)[:, None] + np.arange(days + 1)]
+        upto[some] -= upto[some, :1]
     before = np.maximum(np.arange(days + 1) - _CEILING_DAYS, 0)
     return np.asarray(upto - upto[:, before])
