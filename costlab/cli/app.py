@@ -59,7 +59,10 @@ def front(
         typer.Option("--config", metavar="FILE", help="Configuration file.", show_default="costlab.yaml"),
     ] = None,
     lake: Annotated[
-        Path | None, typer.Option("--lake", metavar="PATH", help="Lake, instead of the configured one.")
+        str | None,
+        typer.Option(
+            "--lake", metavar="PATH", help="Lake, instead of the configured one: a folder or s3://…."
+        ),
     ] = None,
     verbose: Annotated[int, typer.Option("-v", "--verbose", count=True, help="Say every step.")] = 0,
     log_format: Annotated[LogFormat, typer.Option("--log-format", help="Log lines.")] = LogFormat.CONSOLE,

@@ -43,7 +43,7 @@ class Desk:
     environ: Mapping[str, str]
     now: datetime
     config: Path | None = None
-    lake: Path | None = None
+    lake: str | None = None
     verbosity: int = 0
     json_logs: bool = False
 

@@ -81,6 +81,7 @@ def extract(
     from costlab.cli.logs import voice
     from costlab.domain.time import milliseconds
     from costlab.jobs.measure import extract_day, refuse_open
+    from costlab.store.place import workshop
     from costlab.store.spool import sweep
 
     desk: Desk = ctx.obj
@@ -89,7 +90,7 @@ def extract(
     for chosen in settings.chosen(cluster):
         refuse_open(day, settings, chosen, now_ms)
     with lake.locked(), voice(desk) as told:
-        sweep(settings.lake, now_ms)
+        sweep(workshop(lake.path), now_ms)
         for chosen in settings.chosen(cluster):
             source = _sources(settings, told.step)(chosen, day)
             refuse_open(day, settings, chosen, now_ms, source.ahead_s())
@@ -199,6 +200,7 @@ def _sources(settings: "Settings", step: "Callable[[str], None]") -> "Callable[[
     from costlab.sources.prometheus import PrometheusSource
     from costlab.sources.prometheus.catalogue import Catalogue
     from costlab.store.memory import keep_little
+    from costlab.store.place import located, workshop
     from costlab.store.spool import Spool
 
     keep_little()
@@ -206,7 +208,9 @@ def _sources(settings: "Settings", step: "Callable[[str], None]") -> "Callable[[
 
     def source_of(cluster: "Cluster", day: "Day") -> "Source":
         stream = PrometheusSource(cluster.prometheus, catalogue=catalogue)
-        return SpooledSource(stream, Spool(settings.lake, cluster.id, day), step, unread=unread)
+        return SpooledSource(
+            stream, Spool(workshop(located(settings.lake)), cluster.id, day), step, unread=unread
+        )
 
     return source_of
 
@@ -223,7 +227,7 @@ def _say_due(settings: "Settings", asked: "Asked", desk: Desk) -> None:
         return f"{day} (not before {instant(closed_ms):%Y-%m-%d %H:%M} UTC)" if too_early else str(day)
 
     with TemporaryDirectory() as empty:  # stands in for a lake that the first night would make
-        there = (settings.lake / "lake.json").exists()
+        there = Lake.exists(settings.lake)
         lake = (
             Lake.open(settings.lake, settings.timezone)
             if there

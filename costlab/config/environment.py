@@ -8,7 +8,7 @@ import yaml
 from pydantic import SecretStr
 
 from costlab.config.faults import Fault, Place, meant
-from costlab.config.section import Section
+from costlab.config.section import Section, joined
 from costlab.config.settings import Configuration
 from costlab.config.shape import keys_at, type_at
 
@@ -81,7 +81,7 @@ def _has_one_cluster(content: Mapping[str, Any]) -> bool:
 def _value(place: Place, text: str, folder: Path) -> Any:
     kind = type_at(Configuration, place)
     if kind is Path:
-        return str(folder / text)
+        return joined(folder, text) if place == ("lake",) else str(folder / text)
     if isinstance(kind, type) and issubclass(kind, (str, SecretStr)):
         return text
     return yaml.safe_load(text)

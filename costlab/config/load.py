@@ -10,7 +10,7 @@ from costlab.config.book import TAGS, PriceBook, contradictions
 from costlab.config.document import Document, read_document
 from costlab.config.environment import overlay
 from costlab.config.faults import Fault, Place, dotted, meant, refuse
-from costlab.config.section import Section
+from costlab.config.section import Section, joined
 from costlab.config.settings import Configuration, Settings
 from costlab.config.shape import keys_at
 from costlab.domain.errors import ConfigError
@@ -46,7 +46,11 @@ _WORDS = {
 
 
 def load(
-    path: Path | None, environ: Mapping[str, str], *, lake: Path | None = None, folder: Path | None = None
+    path: Path | None,
+    environ: Mapping[str, str],
+    *,
+    lake: str | Path | None = None,
+    folder: Path | None = None,
 ) -> Settings:
     """The settings: defaults, under the file, under the environment, under `lake`.
 
@@ -62,7 +66,7 @@ def load(
     variables = overlay(document.content, environ, folder, faults)
     origins |= {dotted(place): name for place, name in variables.items()}
     if lake is not None:
-        document.content["lake"] = str(folder / lake)
+        document.content["lake"] = joined(folder, str(lake))
         origins["lake"] = "--lake"
     document.content.setdefault("report", {})  # so that its default folder is anchored as well
     anchor = file.parent if file else Path()

@@ -12,6 +12,7 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainSerializer,
+    PlainValidator,
     ValidationInfo,
     WithJsonSchema,
 )
@@ -20,6 +21,7 @@ from pydantic_core import PydanticCustomError
 from costlab.domain.units import format_bytes, format_cores, parse_quantity
 
 _UNITS_MS = {"d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1000}
+BUCKET = "s3://"
 _DURATION = re.compile(r"([1-9][0-9]{0,8})([smhd])")
 
 
@@ -84,6 +86,22 @@ def _parsed(text: object) -> Fraction | None:
     return quantity if quantity and quantity > 0 else None
 
 
+def joined(folder: Path, where: str) -> str:
+    """A path relative to a folder; an address of a bucket is what it is."""
+    return where if where.startswith(BUCKET) else str(folder / where)
+
+
+def place(where: object, info: ValidationInfo) -> Path | str:
+    """A folder, or the address of one in a bucket. Raises PydanticCustomError."""
+    if isinstance(where, str) and "://" in where:
+        if not where.startswith(BUCKET) or "@" in where.partition("?")[0]:
+            raise PydanticCustomError("place", "must be a path, or s3://bucket/folder without a password")
+        return where
+    if not isinstance(where, (str, Path)):
+        raise PydanticCustomError("place", "must be a path")
+    return anchored(Path(where), info)
+
+
 def anchored(path: Path, info: ValidationInfo) -> Path:
     """A relative path is relative to the folder of the file that names it, wherever the command is run."""
     return info.context["folder"] / path if info.context else path
@@ -113,3 +131,4 @@ Size = Annotated[
     WithJsonSchema({"type": ["string", "number"]}),
 ]
 Where = Annotated[Path, AfterValidator(anchored)]
+WhereLake = Annotated[Path | str, PlainValidator(place, json_schema_input_type=str)]

@@ -27,6 +27,7 @@ from costlab.config.section import (
     Section,
     Size,
     Where,
+    WhereLake,
     anchored,
 )
 from costlab.domain.errors import ConfigError
@@ -488,7 +489,7 @@ class Destination(Section):
 class Configuration(Section):
     """Everything that may stand in `costlab.yaml`."""
 
-    lake: Annotated[Where, Field(validate_default=True)] = Path("lake")
+    lake: Annotated[WhereLake, Field(validate_default=True)] = Path("lake")
     timezone: str = "UTC"
     clusters: tuple[Cluster, ...] = ()
     accelerators: Annotated[tuple[Accelerator, ...], AfterValidator(without_contradictions)] = ()

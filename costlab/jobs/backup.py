@@ -8,6 +8,7 @@ from costlab.store.backup import back_up, forget
 from costlab.store.bucket import Bucket
 from costlab.store.lake import Lake
 from costlab.store.manifest import Manifest
+from costlab.store.place import Place
 from costlab.store.vault import Folder, Vault
 
 
@@ -21,17 +22,26 @@ def backup(lake: Lake, place: str, now: datetime, keep: int | None) -> str:
     return f"{line}; of earlier backups {gone:,} files were deleted"
 
 
-def vault_at(place: str, lake: Path) -> Vault:
+def vault_at(place: str, lake: Place) -> Vault:
     """The backups of a place: a folder, or s3://bucket/folder. Raises ConfigError when it and the lake are in each other."""
     if "://" in place:
+        here, there = f"{lake}/", f"{place.partition('?')[0].rstrip('/')}/"
+        if here.startswith(there) or there.startswith(here):
+            raise _within(place, lake)
         return Bucket(place)
     folder = Path(place)
+    if not isinstance(lake, Path):
+        return Folder(folder)
     ours, theirs = lake.resolve(), folder.resolve()
     if ours.is_relative_to(theirs) or theirs.is_relative_to(ours):
-        raise ConfigError(
-            f"the backup {place} and the lake {lake} are in each other", "name a folder beside the lake"
-        )
+        raise _within(place, lake)
     return Folder(folder)
+
+
+def _within(place: str, lake: Place) -> ConfigError:
+    return ConfigError(
+        f"the backup {place} and the lake {lake} are in each other", "name a folder beside the lake"
+    )
 
 
 def told(manifest: Manifest) -> str:

@@ -20,6 +20,7 @@ from costlab.jobs.site import write_site
 from costlab.publish.files import make_room
 from costlab.sources import Source
 from costlab.store.lake import READABLE, DayState, Lake
+from costlab.store.place import workshop
 from costlab.store.spool import sweep
 from costlab.store.warehouse import Warehouse
 
@@ -76,7 +77,7 @@ def nightly(
     """
     lake = Lake.create(settings.lake, settings.timezone)
     with lake.locked():
-        sweep(settings.lake, milliseconds(now))
+        sweep(workshop(lake.path), milliseconds(now))
         today = day_of(now, settings.timezone).date
         night = _Night(settings, asked, lake, milliseconds(now), source_of, say, step)
         clusters = settings.chosen()

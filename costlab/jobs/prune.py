@@ -1,6 +1,6 @@
 """Retention: which days of which table are too old, and what deleting them frees."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import pyarrow as pa
@@ -10,7 +10,7 @@ from costlab.domain.tables import IMPORTED
 from costlab.domain.time import Day, milliseconds
 from costlab.store.delta import Key
 from costlab.store.lake import Lake
-from costlab.store.pruning import delete, old_days, prune_days, spent_files
+from costlab.store.pruning import delete, old_days, old_posts, prune_days, spent_files
 
 _SHAPE = pa.schema(
     [
@@ -37,10 +37,16 @@ def prune(lake: Lake, settings: Settings, now: datetime, *, dry_run: bool) -> tu
         keep_ms = kept_ms(settings, table)
         return keep_ms is not None and Day(where[1], lake.timezone).window.end_ms + keep_ms <= now_ms
 
+    def past(day: date) -> bool:
+        keep_ms = posts_kept_ms(settings)
+        return keep_ms is not None and Day(day, lake.timezone).window.end_ms + keep_ms <= now_ms
+
     with lake.locked():
         old, spent = old_days(lake, expired), spent_files(lake, now_ms)
+        posts = old_posts(lake, past)
         spent_bytes = sum(file.stat().st_size for file in spent)
         if not dry_run:
+            delete(posts)
             delete(spent)  # first: on a full disk it makes the room that writing needs
             prune_days(lake, expired)
     rows: list[dict[str, Any]] = [
@@ -53,7 +59,16 @@ def prune(lake: Lake, settings: Settings, now: datetime, *, dry_run: bool) -> tu
     ]  # fmt: skip
     verb = "would be deleted" if dry_run else "deleted"
     told = f"{verb}: {len(spent)} files, {spent_bytes / 2**20:,.1f} MiB, that left the tables more than 3 days ago"
+    if posts:
+        told += f", and what was remembered of {len(posts)} posts"
     return pa.Table.from_pylist(rows, _SHAPE), told
+
+
+def posts_kept_ms(settings: Settings) -> int | None:
+    """How long it is remembered that a day was posted: as long as its charges stay, and what was told is no news."""
+    charges_ms = kept_ms(settings, "charges")
+    cooldowns_ms = [destination.cooldown_ms for destination in settings.notify]
+    return None if charges_ms is None else max(charges_ms, *cooldowns_ms, 0)
 
 
 def kept_ms(settings: Settings, table: str) -> int | None:

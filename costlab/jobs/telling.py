@@ -18,7 +18,8 @@ from costlab.jobs.nightly import ClusterEnd
 from costlab.jobs.outcome import Outcome
 from costlab.publish.metrics import push, write_textfile
 from costlab.render.exposition import exposition
-from costlab.store.lake import HEAD, READABLE, Lake
+from costlab.store.lake import READABLE, Lake
+from costlab.store.place import located
 from costlab.store.successes import last_successes, remember
 from costlab.store.warehouse import Warehouse
 
@@ -138,13 +139,13 @@ def _leave(settings: Settings, watch: _Watch, code: ExitCode, say: Callable[[str
             return None
 
     def of_day(cluster: str) -> list[Sample]:
-        return list(day_samples(Lake.open(settings.lake), cluster)) if (settings.lake / HEAD).exists() else []
+        return list(day_samples(Lake.open(settings.lake), cluster)) if Lake.exists(settings.lake) else []
 
     fresh = {
         cluster: ended_s for cluster, (end, ended_s, _) in watch.ends.items() if end.exit_code in SUCCESSES
     }
-    tried(lambda: remember(settings.lake, fresh))
-    successes = (tried(lambda: last_successes(settings.lake)) or {}) | fresh
+    tried(lambda: remember(located(settings.lake), fresh))
+    successes = (tried(lambda: last_successes(located(settings.lake))) or {}) | fresh
     if (
         len(fresh) == len(watch.ends) and code not in SUCCESSES
     ):  # what failed came after all clusters, and is of each

@@ -22,6 +22,7 @@ from costlab.lab.demo import demo_lake
 from costlab.lab.frames import Frame, framed
 from costlab.lab.plots import Plots
 from costlab.store.lake import Lake
+from costlab.store.place import Place, located
 from costlab.store.warehouse import Warehouse, queries
 
 DEMO = "demo"
@@ -41,8 +42,8 @@ class Lab:
         self.plot = Plots(self._warehouse, self._window, lake.timezone)
 
     @property
-    def path(self) -> Path:
-        """Where the lake is."""
+    def path(self) -> Place:
+        """Where the lake is: a folder, or a path in a bucket."""
         return self._lake.path
 
     def sql(self, statement: str, *, to: Frame | str = Frame.PANDAS, **params: Any) -> Any:
@@ -165,4 +166,4 @@ def open(path: str | Path) -> Lab:  # noqa: A001 - read as costlab.open
 
     Raises ConfigError when there is none, LakeError when it cannot be read.
     """
-    return Lab(Lake.open(demo_lake() if str(path) == DEMO and not Path(path).exists() else Path(path)))
+    return Lab(Lake.open(demo_lake() if str(path) == DEMO and not Path(path).exists() else located(path)))

@@ -5,18 +5,20 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
-from pathlib import Path
 
 from costlab import __version__
 from costlab.domain.errors import Busy, ConfigError, LakeError
-from costlab.store import durable, locking
+from costlab.store import durable, lease, locking
 from costlab.store.delta import LOG
 from costlab.store.faults import translated
 from costlab.store.lake import HEAD, RESTORING, Lake, refuse_path
 from costlab.store.manifest import Item, Manifest, read_manifest, stamp, stamps
+from costlab.store.place import Place
+from costlab.store.posts import FOLDER as POSTS
 from costlab.store.vault import Vault, pieces_of
 
 _NAMED = 5
+_OWN = frozenset({locking.LOCK, locking.HOLDER, lease.FOLDER})
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +45,12 @@ def back_up(lake: Lake, vault: Vault, now: datetime) -> Copied:
         known = {item.path: item.sha256 for item in read_manifest(vault).items} if there else {}
         items, new_files, new_bytes = [], 0, 0
         for path in paths:
+            post = path.startswith(f"{POSTS}/")
+            if post and not (lake.path / path).is_file():
+                continue  # a prune has deleted it just now
             item = _item(lake, path)
-            if known.get(path, item.sha256) != item.sha256:
+            # What is remembered of a post changes when it is made again: nothing else does.
+            if not post and known.get(path, item.sha256) != item.sha256:
                 raise LakeError(
                     f"{lake.path / path} is not what the backup of {there[-1]} in {vault} holds: it was damaged, "
                     "or this is another lake",
@@ -86,7 +92,7 @@ def faults_of(vault: Vault, manifest: Manifest, *, read: bool) -> list[str]:
     return found
 
 
-def restore(vault: Vault, manifest: Manifest, path: Path) -> None:
+def restore(vault: Vault, manifest: Manifest, path: Place) -> None:
     """The lake of a backup, at a path where there is none; it is a lake once every file of it was verified.
 
     What broke off is gone on with. Raises ConfigError when something else is there; LakeError; LakeFull; Busy.
@@ -96,7 +102,7 @@ def restore(vault: Vault, manifest: Manifest, path: Path) -> None:
     refuse_damaged(vault, manifest, faults_of(vault, manifest, read=False))
     with translated(path):
         path.mkdir(parents=True, exist_ok=True)
-    with locking.held(path):
+    with locking.alone(path):
         with translated(path):
             durable.write_atomically(path / RESTORING, manifest.at.encode())
         *items, head = sorted(manifest.items, key=lambda item: item.path == HEAD)
@@ -126,6 +132,8 @@ def _listed(lake: Lake) -> list[str]:
     for table, snapshot in lake.snapshots().items():
         names += [f"{table}/{LOG}/{version:020}.json" for version in range(snapshot.version + 1)]
         names += [f"{table}/{file}" for files in snapshot.files.values() for file in files]
+    # A restored lake that had forgotten them would post twice.
+    names += [f"{POSTS}/{path.parent.name}/{path.name}" for path in (lake.path / POSTS).glob("*/*.json")]
     return names
 
 
@@ -163,28 +171,27 @@ class _Changed(LakeError):
     """Bytes are not those that their hash was taken of."""
 
 
-def _refuse_occupied(path: Path) -> None:
+def _refuse_occupied(path: Place) -> None:
     with translated(path, "read"):
         if (path / HEAD).exists():
             raise ConfigError(
                 f"there is a lake at {path} already", "move it away, or name another place with --lake"
             )
         others = [] if not path.exists() else [inside.name for inside in path.iterdir()]
-    if not {*others} <= {locking.LOCK, locking.HOLDER} and RESTORING not in others:
+    if not {*others} <= _OWN and RESTORING not in others:
         raise ConfigError(
             f"{path} is not empty: {', '.join(sorted(others)[:_NAMED])}", "name another place with --lake"
         )
 
 
-def _placed(vault: Vault, item: Item, path: Path) -> str:
+def _placed(vault: Vault, item: Item, path: Place) -> str:
     """What is wrong with a file of the backup; empty when it is now in its place, verified and on the disk."""
     place = path / item.path
     if place.is_file() and _hash(pieces_of(place)) == item.sha256:
         return ""
     try:
         with translated(place):
-            made = [folder for folder in place.parents if not folder.exists()]
-            place.parent.mkdir(parents=True, exist_ok=True)
+            made = durable.make_folder(place.parent)
             with durable.replacing(place) as file:
                 file.writelines(_checked(vault.pieces(item.name), item, item.path))
             for folder in made:
@@ -194,10 +201,11 @@ def _placed(vault: Vault, item: Item, path: Path) -> str:
     return ""
 
 
-def _sweep(path: Path, wanted: set[Path]) -> None:
+def _sweep(path: Place, wanted: set[Place]) -> None:
     """What an unfinished restore of another backup left is gone: a later log entry of it would be believed."""
     with translated(path):
         for file in path.rglob("*"):
-            own = file.parent == path and file.name in (RESTORING, locking.LOCK, locking.HOLDER)
-            if file.is_file() and file not in wanted and not own:
+            own = file.parent == path and file.name in (*_OWN, RESTORING)
+            leased = file.parent == path / lease.FOLDER
+            if file.is_file() and file not in wanted and not (own or leased):
                 file.unlink()

@@ -4,9 +4,8 @@ There is no lock: two backups at once do no harm, as equal bytes have equal name
 deleted, which another one may be about to name in its manifest.
 """
 
-import re
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from urllib.parse import urlsplit
@@ -14,12 +13,11 @@ from urllib.parse import urlsplit
 import pyarrow as pa
 import pyarrow.fs
 
-from costlab.domain.errors import Busy, ConfigError
+from costlab.domain.errors import ConfigError
+from costlab.store.faults import asking
 from costlab.store.vault import PIECE_BYTES
 
 _YOUNG = timedelta(days=1)
-# What asking again does not mend, as the library words it.
-_REFUSED = re.compile("NO_SUCH_BUCKET|ACCESS_DENIED|INVALID|SIGNATURE|UNRECOGNIZED|MISSING|REQUEST_EXPIRED")
 
 
 class Bucket:
@@ -66,7 +64,7 @@ class Bucket:
         """Write an object; one that broke off is too small, and is written again by the next backup."""
         path = f"{self._root}/{name}"
         size_bytes = 0
-        with _asking(self._address):
+        with asking(self._address):
             stream = self._store.open_output_stream(path)
             try:
                 for piece in pieces:
@@ -84,7 +82,7 @@ class Bucket:
     def pieces(self, name: str) -> Iterator[bytes]:
         """The object's bytes."""
         with (
-            _asking(self._address),
+            asking(self._address),
             self._store.open_input_stream(f"{self._root}/{name}") as stream,
         ):
             while piece := stream.read(PIECE_BYTES):
@@ -92,7 +90,7 @@ class Bucket:
 
     def delete(self, name: str) -> None:
         """The object is gone."""
-        with _asking(self._address):
+        with asking(self._address):
             self._store.delete_file(f"{self._root}/{name}")
         self._sizes.pop(name, None)
 
@@ -107,21 +105,7 @@ class Bucket:
 
     def _found(self, folder: str) -> dict[str, pa.fs.FileInfo]:
         selector = pa.fs.FileSelector(f"{self._root}/{folder}", recursive=True, allow_not_found=True)
-        with _asking(self._address):
+        with asking(self._address):
             infos = self._store.get_file_info(selector)
         start = len(self._root) + 1
         return {info.path[start:]: info for info in infos if info.type == pa.fs.FileType.File}
-
-
-@contextmanager
-def _asking(address: str) -> Iterator[None]:
-    """Inside the block a store that refuses is a fault of the configuration, and one that does not answer is busy."""
-    try:
-        yield
-    except OSError as error:
-        said = f"{address}: {str(error).partition(chr(10))[0]}"
-        if _REFUSED.search(said):
-            raise ConfigError(
-                said, "see that the bucket is there, and that these credentials may use it"
-            ) from error
-        raise Busy(said, "run the same command again: what was copied is not copied twice") from error

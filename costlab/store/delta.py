@@ -5,7 +5,8 @@ unreadable, and no entry is cleaned up. Opening costs about 0.2 ms an entry.
 """
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -16,19 +17,22 @@ import orjson
 import pyarrow.parquet as pq
 from deltalake import (
     ColumnProperties,
+    CommitProperties,
     DeltaTable,
     PostCommitHookProperties,
     Schema,
     WriterProperties,
     write_deltalake,
 )
+from deltalake.exceptions import DeltaError
 from deltalake.transaction import AddAction
 
-from costlab.domain.errors import LakeError
+from costlab.domain.errors import CostlabError, LakeError
 from costlab.domain.tables import PARTITION, TABLES
 from costlab.store import durable
 from costlab.store.encoding import ENCODING, LEVEL, without_statistics
 from costlab.store.faults import full, newer, translated
+from costlab.store.place import Place, found, moved, readable_file, remove_tree
 from costlab.store.rows import Rows, StoredRows
 from costlab.store.schema import arrow_schema
 
@@ -36,7 +40,7 @@ Key = tuple[str, date]
 
 LOG = "_delta_log"
 _READER, _WRITER = 1, 2  # later protocols may hide rows in ways that a list of files does not tell
-_NO_HOOKS = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
+_SIGNED = "costlab.write"
 _SLACK_BYTES = 2**20  # the log entry, and what a file system needs for itself
 
 
@@ -51,10 +55,17 @@ class Snapshot:
 class DeltaFolder:
     """The folder of one table."""
 
-    def __init__(self, lake: Path, table: str) -> None:
+    def __init__(self, lake: Place, table: str) -> None:
         self.table = table
         self.path = lake / table
+        self._lake = lake
         self._seen: DeltaTable | None = None
+        self._own: list[bytes] = []  # signatures of the commits that were begun
+        self._options = None if isinstance(lake, Path) else lake.delta_options
+        # In a bucket a checkpoint is whole or not there, and saves a request for each entry before it.
+        self._hooks = PostCommitHookProperties(
+            create_checkpoint=self._options is not None, cleanup_expired_logs=False
+        )
 
     def snapshot(self) -> Snapshot:
         """What the table holds now. Raises LakeError when it is damaged, or is not as this version declares it."""
@@ -72,29 +83,67 @@ class DeltaFolder:
 
     def replace_days(self, days: Sequence[Key], rows: Rows) -> Snapshot:
         """The same for several days at once, of rows in memory; raises as `replace` does."""
-        check_space(self.path.parent, rows)
+        check_space(self._lake, rows)
         with translated(self.path):
             # What `snapshot` has opened is still good: Delta refuses a commit on top of a version that is gone.
             table = self._seen or (self._open() if self._exists() else self._create())
-            if isinstance(rows, StoredRows):
-                self._take_over(rows, table)
-            else:
-                write_deltalake(
-                    table,
-                    rows,
-                    mode="overwrite",
-                    predicate=_of_days(days),
-                    writer_properties=_writer_properties(self.table),
-                    post_commithook_properties=_NO_HOOKS,
-                )
+            with self._landing(table) as signed:
+                if isinstance(rows, StoredRows):
+                    self._take_over(rows, table, signed)
+                else:
+                    write_deltalake(
+                        table,
+                        rows,
+                        mode="overwrite",
+                        predicate=_of_days(days),
+                        writer_properties=_writer_properties(self.table),
+                        post_commithook_properties=self._hooks,
+                        commit_properties=signed,
+                    )
             return self._settled(table, days)
 
     def forget(self, days: Sequence[Key]) -> Snapshot:
         """The table without these days' rows; their files stay for who reads an earlier version. Raises as `replace` does."""
         with translated(self.path):
             table = self._seen or self._open()
-            table.delete(_of_days(days), post_commithook_properties=_NO_HOOKS)
+            with self._landing(table) as signed:
+                table.delete(_of_days(days), post_commithook_properties=self._hooks, commit_properties=signed)
             return self._settled(table, days)
+
+    @contextmanager
+    def _landing(self, table: DeltaTable) -> Iterator[CommitProperties]:
+        """Sign a commit for the block; one that is in the log was made, whatever the store answered last.
+
+        A bucket's answer may be lost after the entry was written: the library asks again, and takes its own entry for
+        another's.
+        """
+        before, mark = table.version(), uuid4().hex
+        self._own.append(mark.encode())
+        try:
+            yield CommitProperties(custom_metadata={_SIGNED: mark})
+        except (DeltaError, OSError):
+            if self._options is None or not self._signed_since(before, mark):
+                raise
+
+    def overtaken(self, version: int) -> bool:
+        """Whether another run has written after a version, into a bucket whose lease this one has lost.
+
+        Raises what reading raises.
+        """
+        if self._options is None:
+            return False
+        later = [entry for entry in found(self.path / LOG, "*.json") if int(entry.stem) > max(version, 0)]
+        return any(
+            not any(own in said for own in self._own) for said in (entry.read_bytes() for entry in later)
+        )
+
+    def _signed_since(self, before: int, mark: str) -> bool:
+        try:
+            last = self._open().version()
+            entries = [self.path / LOG / f"{version:020}.json" for version in range(before + 1, last + 1)]
+            return any(mark.encode() in entry.read_bytes() for entry in entries)
+        except (CostlabError, DeltaError, OSError):  # the first fault says more
+            return False
 
     def _settled(self, table: DeltaTable, days: Sequence[Key]) -> Snapshot:
         table.update_incremental()
@@ -102,16 +151,14 @@ class DeltaFolder:
         self.sync(days, snapshot)
         return snapshot
 
-    def _take_over(self, rows: StoredRows, table: DeltaTable) -> None:
+    def _take_over(self, rows: StoredRows, table: DeltaTable, signed: CommitProperties) -> None:
         """Commit a file that is there already, in the place of the day's."""
         values = {"cluster": rows.cluster, "date": str(rows.day)}
         name = "/".join(
             [*(f"{key}={value}" for key, value in values.items()), f"part-{uuid4()}.zstd.parquet"]
         )
-        place = self.path / name
-        place.parent.mkdir(parents=True, exist_ok=True)
         count, statistics, status = rows.num_rows, _statistics(rows.file), rows.file.stat()
-        rows.file.rename(place)
+        moved(rows.file, self.path / name)
         added = AddAction(name, status.st_size, values, int(status.st_mtime * 1000), True, statistics)
         table.create_write_transaction(
             [added] if count else [],
@@ -119,20 +166,24 @@ class DeltaFolder:
             arrow_schema(self.table),
             partition_by=list(PARTITION),
             partition_filters=[(key, "=", value) for key, value in values.items()],
-            post_commithook_properties=_NO_HOOKS,
+            post_commithook_properties=self._hooks,
+            commit_properties=signed,
         )
 
     def restore(self, version: int) -> Snapshot:
         """The table as it was at an earlier version, which is now its newest. Raises LakeError."""
         with translated(self.path):
             table = self._open()
-            table.restore(version, post_commithook_properties=_NO_HOOKS)
+            with self._landing(table) as signed:
+                table.restore(version, post_commithook_properties=self._hooks, commit_properties=signed)
             table.update_incremental()
         return self._snapshot(table)
 
     def sync(self, days: Sequence[Key], snapshot: Snapshot) -> None:
         """The days' files, then the log, are on the disk with all their folders."""
         if snapshot.version < 0:
+            return
+        if not isinstance(self.path, Path):  # what a bucket has taken stays
             return
         folders = {self.path / LOG, self.path, self.path.parent}
         with translated(self.path):
@@ -148,27 +199,33 @@ class DeltaFolder:
         """Whether a first log entry is there; a creation that was cut off left none."""
         return any((self.path / LOG).glob("*.json"))
 
-    def _recent_entries(self) -> list[Path]:
+    def _recent_entries(self) -> list[Place]:
         """The log's first entry and its last two: a commit, and the one that a killed run did not sync."""
-        entries = sorted((self.path / LOG).glob("*.json"))
+        entries = found(self.path / LOG, "*.json")
         return [*entries[:1], *entries[1:][-2:]]
 
     def _create(self) -> DeltaTable:
         if self.path.exists():
-            shutil.rmtree(self.path)  # without a log entry nothing in it was ever committed
+            remove_tree(self.path)  # without a log entry nothing in it was ever committed
         spec = TABLES[self.table]
-        return DeltaTable.create(
-            str(self.path),
-            arrow_schema(self.table),
-            partition_by=list(PARTITION),
-            name=spec.name,
-            description=spec.grain,
-            post_commithook_properties=_NO_HOOKS,
-        )
+        try:
+            return DeltaTable.create(
+                str(self.path),
+                arrow_schema(self.table),
+                partition_by=list(PARTITION),
+                name=spec.name,
+                description=spec.grain,
+                storage_options=self._options,
+                post_commithook_properties=self._hooks,
+            )
+        except (DeltaError, OSError):
+            if self._options is None or not self._exists():
+                raise
+            return self._open()  # an empty table is the same, whoever made it
 
     def _open(self) -> DeltaTable:
         with translated(self.path, "read"):
-            table = DeltaTable(str(self.path))
+            table = DeltaTable(str(self.path), storage_options=self._options)
             protocol = table.protocol()
             features = [*(protocol.reader_features or ()), *(protocol.writer_features or ())]
         if protocol.min_reader_version > _READER or protocol.min_writer_version > _WRITER or features:
@@ -218,11 +275,16 @@ class Mark:
         self._files = self._present()
 
     def restore(self) -> None:
-        """The table's version is again that of the mark, or one of the same content; on the disk. Raises LakeError."""
+        """The table's version is again that of the mark, or one of the same content; on the disk. Raises LakeError.
+
+        What another run has written since stays.
+        """
+        if self._folder.overtaken(self._version):
+            return
         if self._version < 0:
             with translated(self._folder.path):
                 if self._folder.path.exists():
-                    shutil.rmtree(self._folder.path)
+                    remove_tree(self._folder.path)
                     durable.sync_folder(self._folder.path.parent)
             return
         if self._folder.snapshot().version > self._version:
@@ -230,21 +292,25 @@ class Mark:
 
     def sweep(self) -> None:
         """The day's files that came after the mark are gone. Raises LakeError."""
+        if self._folder.overtaken(self._version):
+            return  # `prune` deletes our own
         with translated(self._folder.path):
             for file in self._present() - self._files:
                 file.unlink()
 
-    def _present(self) -> set[Path]:
+    def _present(self) -> set[Place]:
         return set(self._folder.path.glob(f"cluster={self._cluster}/date={self._day}/*"))
 
 
-def check_space(lake: Path, *several: Rows) -> None:
-    """Raise LakeFull when the disk of a lake may have no space for rows, even if they do not compress at all.
+def check_space(lake: Place, *several: Rows) -> None:
+    """Raise LakeFull when the disk of a lake, which a bucket is not on, may have no space for rows, even if they do not compress at all.
 
     Those that are stored already need none.
 
     The library would print the traces of a panic when it finds out by itself.
     """
+    if not isinstance(lake, Path):
+        return
     needed = _SLACK_BYTES + sum(0 if isinstance(rows, StoredRows) else rows.nbytes for rows in several)
     with translated(lake):
         free = shutil.disk_usage(lake).free
@@ -260,9 +326,9 @@ def _of_days(days: Sequence[Key]) -> str:
     return " or ".join(f"(cluster = '{c}' and date in ({', '.join(of)}))" for c, of in dates.items())
 
 
-def _statistics(file: Path) -> str:
+def _statistics(file: Place) -> str:
     """What a Delta log says of a file: its number of rows, and minimum, maximum and nulls where the file tells them."""
-    metadata = pq.read_metadata(file)
+    metadata = pq.read_metadata(readable_file(file))
     least: dict[str, Any] = {}
     most: dict[str, Any] = {}
     nulls: dict[str, int] = {}

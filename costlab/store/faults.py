@@ -5,11 +5,10 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from deltalake.exceptions import CommitFailedError, DeltaError, DeltaProtocolError
 
-from costlab.domain.errors import Busy, LakeError, LakeFull
+from costlab.domain.errors import Busy, ConfigError, CostlabError, LakeError, LakeFull
 
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 _NO_RIGHT = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR}
@@ -18,8 +17,37 @@ _OS_ERROR = re.compile(r"os error (\d+)|Os \{ code: (\d+)")
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
+# What asking a bucket again does not mend, as pyarrow and Delta Lake word it.
+_REFUSED = re.compile(
+    "NO_?SUCH_?BUCKET|BUCKET .*NOT FOUND|ACCESS_?DENIED|FORBIDDEN|INVALID|SIGNATURE|UNRECOGNIZED|MISSING|REQUEST_EXPIRED|CREDENTIAL"
+    "|UNAUTHORIZED|PERMISSION|PRIVILEGES",
+    re.IGNORECASE,
+)
+_SECRET = re.compile(r"(?i)<(AWSAccessKeyId|StringToSign\w*|CanonicalRequest\w*|SignatureProvided)>.*?</\1>")
+
+
 @contextmanager
-def translated(path: Path, doing: str = "written") -> Iterator[None]:
+def asking(place: object) -> Iterator[None]:
+    """Inside the block a bucket that refuses is a fault of the configuration, and one that does not answer is busy."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise of_bucket(place, error) from error
+
+
+def of_bucket(place: object, error: Exception) -> CostlabError:
+    """What a bucket complains of, in one line."""
+    words = _SECRET.sub("", str(error))
+    said = f"{place}: {_first_line(words)[:400]}"
+    if _REFUSED.search(words):
+        return ConfigError(said, "see that the bucket is there, and that these credentials may use it")
+    return Busy(said, "run the same command again: nothing is written or copied twice")
+
+
+@contextmanager
+def translated(path: object, doing: str = "written") -> Iterator[None]:
     """Inside the block errors of the disk and of Delta Lake become LakeError, LakeFull or Busy, naming `path`.
 
     LakeFull has exit code 5 and not 6: nothing is damaged, and the same command succeeds once there is space.
@@ -36,7 +64,7 @@ def translated(path: Path, doing: str = "written") -> Iterator[None]:
         raise _said(path, doing, error) from error
 
 
-def newer(path: Path | str, what: str) -> LakeError:
+def newer(path: object, what: str) -> LakeError:
     """The error of a lake that this version must not touch."""
     return LakeError(
         f"{path} was written by a newer costlab or by another program: {what}",
@@ -44,7 +72,7 @@ def newer(path: Path | str, what: str) -> LakeError:
     )
 
 
-def full(path: Path, needed_bytes: int | None = None) -> LakeFull:
+def full(path: object, needed_bytes: int | None = None) -> LakeFull:
     """The error of a disk without space."""
     room = "" if needed_bytes is None else f" for the {needed_bytes / 2**20:.1f} MiB that the rows may need"
     return LakeFull(
@@ -53,7 +81,9 @@ def full(path: Path, needed_bytes: int | None = None) -> LakeFull:
     )
 
 
-def _said(path: Path, doing: str, error: OSError | DeltaError) -> LakeError:
+def _said(path: object, doing: str, error: OSError | DeltaError) -> CostlabError:
+    if str(path).startswith("s3://") and not isinstance(error, FileNotFoundError):
+        return of_bucket(path, error)
     number = _number(error)
     if number in _NO_SPACE:
         return full(path)
@@ -73,5 +103,5 @@ def _number(error: OSError | DeltaError) -> int | None:
     return int(found[1] or found[2]) if found else None
 
 
-def _first_line(error: Exception) -> str:
+def _first_line(error: object) -> str:
     return _COLOUR.sub("", str(error)).strip().partition("\n")[0]

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 
 import pyarrow as pa
 
@@ -13,6 +12,7 @@ from costlab.domain.time import Day
 from costlab.store.content import content_hash
 from costlab.store.delta import LOG, DeltaFolder, Key, Snapshot
 from costlab.store.lake import PRUNED, Lake, Run
+from costlab.store.place import Place, found
 from costlab.store.pruning import actions
 from costlab.store.rows import Rows, StoredRows
 
@@ -45,7 +45,7 @@ class Inspection:
     days: int
     files: int
     size_bytes: int
-    loose: tuple[Path, ...]
+    loose: tuple[Place, ...]
 
 
 def inspect(lake: Lake) -> Inspection:
@@ -55,7 +55,7 @@ def inspect(lake: Lake) -> Inspection:
     """
     damages: list[Damage] = []
     snapshots: dict[str, Snapshot] = {}
-    sizes: dict[Path, int] = {}
+    sizes: dict[Place, int] = {}
     for table in TABLES:
         try:
             snapshots[table] = _opened(lake, table)
@@ -74,7 +74,7 @@ def inspect(lake: Lake) -> Inspection:
     loose = tuple(
         path
         for table in snapshots
-        for path in sorted((lake.path / table).glob("cluster=*/date=*/*"))
+        for path in found(lake.path / table, "cluster=*/date=*/*")
         if path not in sizes
     )
     return Inspection(tuple(damages), len(runs or ()), len(sizes), sum(sizes.values()), loose)
@@ -82,7 +82,7 @@ def inspect(lake: Lake) -> Inspection:
 
 def _opened(lake: Lake, table: str) -> Snapshot:
     """The table as it is now. Raises LakeError, also for a log that Delta Lake would read up to its hole."""
-    entries = sorted((lake.path / table / LOG).glob("*.json"))
+    entries = found(lake.path / table / LOG, "*.json")
     for number, entry in enumerate(entries):
         if int(entry.stem) != number:
             raise LakeError(f"{entry.parent} lacks entry {number}")
@@ -90,11 +90,11 @@ def _opened(lake: Lake, table: str) -> Snapshot:
     return DeltaFolder(lake.path, table).snapshot()
 
 
-def _sizes(folder: Path, snapshot: Snapshot) -> dict[Path, int]:
+def _sizes(folder: Place, snapshot: Snapshot) -> dict[Place, int]:
     """How large each file that the table lists was when it was written."""
     said = {
         added["path"]: int(added["size"])
-        for entry in sorted((folder / LOG).glob("*.json"))
+        for entry in found(folder / LOG, "*.json")
         for action in actions(entry)
         if (added := action.get("add"))
     }
@@ -102,7 +102,7 @@ def _sizes(folder: Path, snapshot: Snapshot) -> dict[Path, int]:
 
 
 def _day_faults(
-    lake: Lake, table: str, where: Key, snapshot: Snapshot, runs: Mapping[Key, Run] | None, sizes: Mapping[Path, int]
+    lake: Lake, table: str, where: Key, snapshot: Snapshot, runs: Mapping[Key, Run] | None, sizes: Mapping[Place, int]
 ) -> Iterator[Damage]:  # fmt: skip
     """What is wrong with one day of one table: the first fault of it."""
     files = [lake.path / table / file for file in snapshot.files.get(where, ())]
@@ -126,7 +126,7 @@ def _day_faults(
         yield Damage(Kind.DAY, table, where, fault)
 
 
-def _file_fault(file: Path, size_bytes: int) -> str:
+def _file_fault(file: Place, size_bytes: int) -> str:
     try:
         there = file.stat().st_size
     except FileNotFoundError:
@@ -144,7 +144,7 @@ def _unreadable(lake: Lake, table: str, where: Key) -> str:
     return ""
 
 
-def _changed(lake: Lake, table: str, where: Key, files: list[Path], content: str) -> str:
+def _changed(lake: Lake, table: str, where: Key, files: list[Place], content: str) -> str:
     """Why the rows are not those that were written; empty when their hash says that they are."""
     cluster, day = where
     try:

@@ -3,11 +3,10 @@
 import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -20,6 +19,7 @@ from costlab.store import durable, locking
 from costlab.store.content import content_hash
 from costlab.store.delta import DeltaFolder, Key, Mark, Snapshot, check_space
 from costlab.store.faults import newer, translated
+from costlab.store.place import Place, located, workshop
 from costlab.store.reading import read_files
 from costlab.store.rows import FiledRows, OnDisk, Rows
 from costlab.store.schema import conform
@@ -73,7 +73,7 @@ class _Pending:
 
     @classmethod
     def of(
-        cls, lake: Path, table: str, cluster: str, day: Day, rows: Rows, before: Run | None, *, afresh: bool = False
+        cls, lake: Place, table: str, cluster: str, day: Day, rows: Rows, before: Run | None, *, afresh: bool = False
     ) -> "_Pending":  # fmt: skip
         if not _CLUSTER.fullmatch(cluster):
             raise ConfigError(
@@ -101,16 +101,23 @@ class _Pending:
 class Lake:
     """A lake of measured days: `Lake.open` opens one, `Lake.create` makes it where there is none."""
 
-    def __init__(self, path: Path, timezone: str) -> None:
+    def __init__(self, path: Place, timezone: str) -> None:
         self.path = path
         self.timezone = timezone
+        self._assure: Callable[[], None] = _alone
+
+    @staticmethod
+    def exists(where: str | Place) -> bool:
+        """Whether there is a lake at a path, or an address."""
+        return (located(where) / HEAD).exists()
 
     @classmethod
-    def create(cls, path: Path, timezone: str = "UTC") -> "Lake":
-        """The lake at `path`, made if there is none; its time zone is fixed from then on.
+    def create(cls, where: str | Place, timezone: str = "UTC") -> "Lake":
+        """The lake at a path or an address, made if there is none; its time zone is fixed from then on.
 
         Raises LakeError (exit code 5 when the disk is full) when it cannot be made, and what `open` raises.
         """
+        path = located(where)
         refuse_path(path)
         if not (path / HEAD).exists():
             if (path / RESTORING).exists():
@@ -124,12 +131,13 @@ class Lake:
         return cls.open(path, timezone)
 
     @classmethod
-    def open(cls, path: Path, timezone: str | None = None) -> "Lake":
-        """The lake at `path`.
+    def open(cls, where: str | Place, timezone: str | None = None) -> "Lake":
+        """The lake at a path, or at an address such as s3://bucket/folder.
 
         Raises ConfigError when there is none, or its days are of another zone than `timezone`; LakeError when a newer
         costlab wrote it, or its head cannot be read.
         """
+        path = located(where)
         try:
             with translated(path / HEAD, "read"):
                 head = orjson.loads((path / HEAD).read_bytes())
@@ -152,20 +160,26 @@ class Lake:
             )
         return cls(path, zone)
 
-    def locked(self) -> AbstractContextManager[None]:
+    @contextmanager
+    def locked(self) -> Iterator[None]:
         """Keep every other run out of the lake for the block; raises Busy when one is in it."""
-        return locking.held(self.path)
+        with locking.alone(self.path) as assure:
+            self._assure = assure
+            try:
+                yield
+            finally:
+                self._assure = _alone
 
     @contextmanager
     def observing(self, cluster: str, day: Day) -> Iterator[Callable[[str], OnDisk]]:
-        """Room for the rows of a day by table, beside the tables, for a block that commits them; then what is left goes.
+        """Room for the rows of a day by table, on this machine, for a block that commits them; then what is left goes.
 
         Raises LakeError.
         """
-        folder = self.path / "_observed"
+        folder = workshop(self.path) / "_observed"
         with translated(folder):
             shutil.rmtree(folder, ignore_errors=True)  # of a run that was killed
-            folder.mkdir()
+            folder.mkdir(parents=True)
         try:
             yield lambda table: OnDisk(folder, table, cluster, day.date)
         finally:
@@ -189,6 +203,7 @@ class Lake:
         block as well, leaves every table and `runs` as they were. Raises LakeFull before anything is written when there
         may be no space for all of it; LakeError; Busy.
         """
+        self._assure()
         runs = DeltaFolder(self.path, "runs")
         waiting = [
             _Pending.of(self.path, name, cluster, day, rows, before, afresh=afresh)
@@ -239,6 +254,7 @@ class Lake:
         row["versions"] = {name: str(table.version) for name, table in tables}
         columns = {name: [value] for name, value in row.items()}
         rows = conform("runs", {"cluster": cluster, "date": day.date, **columns})
+        self._assure()
         DeltaFolder(self.path, "runs").replace(cluster, day.date, rows)
         return True
 
@@ -281,7 +297,7 @@ class Lake:
         """Every table as it is now."""
         return {table: DeltaFolder(self.path, table).snapshot() for table in TABLES}
 
-    def readable_files(self) -> dict[str, list[Path]]:
+    def readable_files(self) -> dict[str, list[Place]]:
         """The files of each table on the days that readers see; of what was imported, on all days."""
         snapshots = self.snapshots()
         runs = {
@@ -300,7 +316,11 @@ class Lake:
         return found
 
 
-def refuse_path(path: Path) -> None:
+def _alone() -> None:
+    """Nobody has locked the lake, or by a lock that cannot be lost."""
+
+
+def refuse_path(path: Place) -> None:
     """Raise ConfigError for a path at which there can be no lake."""
     if "%" in str(path):
         # The Delta library decodes what looks like %20 in a path, and would write beside the lake.

@@ -3,20 +3,54 @@
 import os
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import orjson
 from filelock import FileLock, Timeout
 
 from costlab.domain.errors import Busy
+from costlab.store import durable
 from costlab.store.faults import translated
+from costlab.store.lease import leased
+from costlab.store.place import Place, workshop
 
 LOCK = ".lock"
 HOLDER = ".lock.holder"
+_NAME = ".name"
+
+
+def _unguarded() -> None:
+    """A kernel lock is not lost while the process lives."""
+
+
+@contextmanager
+def alone(lake: Place) -> Iterator[Callable[[], None]]:
+    """Hold a lake, of a bucket its workshop too; the call that it gives raises Busy once the lake is lost to another run.
+
+    Raises as `held` does, and ConfigError when nothing may be written into the bucket.
+    """
+    if isinstance(lake, Path):
+        with held(lake):
+            yield _unguarded
+        return
+    room = workshop(lake)
+    with translated(room):
+        room.mkdir(parents=True, exist_ok=True)
+    with held(room, f"the workshop of {lake}"), leased(lake, _known_as(room), _signature(), _words) as lease:
+        yield lease.assure
+
+
+def _known_as(room: Path) -> str:
+    """The workshop's own name in the world: two machines may have equal names, and equal paths."""
+    with translated(room):
+        if not (room / _NAME).is_file():
+            durable.write_atomically(room / _NAME, uuid4().hex.encode())
+        return (room / _NAME).read_text()
 
 
 @contextmanager
@@ -46,9 +80,17 @@ def held(lake: Path, name: str = "the lake") -> Iterator[None]:
 
 
 def _sign(lake: Path) -> None:
+    (lake / HOLDER).write_bytes(orjson.dumps(_signature()))
+
+
+def _signature() -> dict[str, object]:
     command = " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])
-    signature = {"pid": os.getpid(), "host": socket.gethostname(), "command": command}
-    (lake / HOLDER).write_bytes(orjson.dumps(signature))
+    began = datetime.now(UTC).isoformat(timespec="seconds")
+    return {"pid": os.getpid(), "host": socket.gethostname(), "command": command, "since": began}
+
+
+def _words(said: Any) -> str:
+    return f" by process {said['pid']} on {said['host']} since {said['since']}: {said['command']}"
 
 
 def _holder(lake: Path) -> str:
@@ -56,7 +98,6 @@ def _holder(lake: Path) -> str:
     path = lake / HOLDER
     try:
         said: Any = orjson.loads(path.read_bytes())
-        since = datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat(timespec="seconds")
-        return f" by process {said['pid']} on {said['host']} since {since}: {said['command']}"
+        return _words(said)
     except (OSError, ValueError, TypeError, KeyError):
         return ""

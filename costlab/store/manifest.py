@@ -12,9 +12,10 @@ import orjson
 from costlab.domain.errors import ConfigError, LakeError
 from costlab.domain.tables import TABLES
 from costlab.store.faults import newer
+from costlab.store.posts import FOLDER as POSTS
 from costlab.store.vault import Vault
 
-FORMAT = 1
+FORMAT = 2  # 1 had no posts
 FOLDER = "manifests"
 _STAMP = "%Y-%m-%dT%H-%M-%SZ"
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -115,5 +116,5 @@ def _hash(said: dict[str, Any]) -> str:
 def _sound(item: Item) -> bool:
     """Whether it names a file of a lake, and not one elsewhere on the disk."""
     parts = PurePosixPath(item.path).parts
-    inside = parts == ("lake.json",) or (len(parts) > 1 and parts[0] in TABLES)
+    inside = parts == ("lake.json",) or (len(parts) > 1 and parts[0] in (*TABLES, POSTS))
     return inside and ".." not in parts and _SHA256.fullmatch(item.sha256) is not None

@@ -3,16 +3,15 @@
 from dataclasses import dataclass
 from datetime import date, timedelta
 from hashlib import sha256
-from pathlib import Path
-from tempfile import TemporaryFile
 
 import orjson
 
 from costlab.domain.errors import LakeError
-from costlab.store.durable import write_atomically
+from costlab.store.durable import refuse_unwritable, write_atomically
 from costlab.store.faults import translated
+from costlab.store.place import Place, found
 
-_FOLDER = "_posts"
+FOLDER = "_posts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +43,14 @@ class Record:
 class Posts:
     """The posts of a lake; to be changed only by who holds the lake."""
 
-    def __init__(self, lake: Path) -> None:
-        self._folder = lake / _FOLDER
+    def __init__(self, lake: Place) -> None:
+        self._folder = lake / FOLDER
 
     def make_room(self) -> None:
         """A record can be written: looked at before something is sent that could not be remembered. Raises LakeError."""
         with translated(self._folder):
             self._folder.mkdir(exist_ok=True)
-            with TemporaryFile(dir=self._folder):
-                pass
+            refuse_unwritable(self._folder)
 
     def find(self, slot: Slot) -> Record | None:
         """What was posted there already; raises LakeError for a record that cannot be read."""
@@ -70,7 +68,7 @@ class Posts:
         keys: set[str] = set()
         for back in range(days):
             folder = self._folder / str(slot.day - timedelta(days=back))
-            for path in sorted(folder.glob("*.json")) if folder.is_dir() else ():
+            for path in found(folder, "*.json") if folder.is_dir() else ():
                 of, record = _read(path)
                 if (of.team, of.destination) == (slot.team, slot.destination) and of != slot:
                     keys.update(record.keys)
@@ -88,11 +86,11 @@ class Posts:
             path.parent.mkdir(parents=True, exist_ok=True)
             write_atomically(path, orjson.dumps(written, option=orjson.OPT_INDENT_2))
 
-    def _path(self, slot: Slot) -> Path:
+    def _path(self, slot: Slot) -> Place:
         return self._folder / str(slot.day) / f"{slot.key[:32]}.json"
 
 
-def _read(path: Path) -> tuple[Slot, Record]:
+def _read(path: Place) -> tuple[Slot, Record]:
     try:
         with translated(path, "read"):
             told = orjson.loads(path.read_bytes())

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -14,6 +13,8 @@ from costlab.domain.time import HOUR_MS
 from costlab.store.delta import LOG, DeltaFolder, Key, Snapshot
 from costlab.store.faults import translated
 from costlab.store.lake import PRUNED, Lake, Run
+from costlab.store.place import Place, found
+from costlab.store.posts import FOLDER as POSTS
 from costlab.store.schema import conform
 
 # A reader holds the files that it was given when it was opened: a notebook may be left open over a weekend's nights.
@@ -62,7 +63,7 @@ def prune_days(lake: Lake, expired: Callable[[str, Key], bool]) -> None:
             DeltaFolder(lake.path, table).forget(old)
 
 
-def spent_files(lake: Lake, now_ms: int) -> list[Path]:
+def spent_files(lake: Lake, now_ms: int) -> list[Place]:
     """Data files that no table lists, nor did within the last three days: no reader can hold them.
 
     What was never listed, such as what a killed run left, counts from when it was written. Raises LakeError.
@@ -74,7 +75,14 @@ def spent_files(lake: Lake, now_ms: int) -> list[Path]:
     ]
 
 
-def delete(files: list[Path]) -> int:
+def old_posts(lake: Lake, expired: Callable[[date], bool]) -> list[Place]:
+    """What is remembered of the posts of days that can be posted no more."""
+    return [
+        path for path in found(lake.path / POSTS, "*/*.json") if expired(date.fromisoformat(path.parent.name))
+    ]
+
+
+def delete(files: list[Place]) -> int:
     """The files are gone; how many bytes they held. Raises LakeError."""
     freed = 0
     for file in files:
@@ -94,28 +102,28 @@ def _marked(run: Run, where: Key, expired: Callable[[str, Key], bool]) -> Run | 
     return None if files == run["files"] else {**run, "files": files}
 
 
-def _spent(folder: Path, snapshot: Snapshot, now_ms: int) -> Iterator[Path]:
+def _spent(folder: Place, snapshot: Snapshot, now_ms: int) -> Iterator[Place]:
     listed = {file for files in snapshot.files.values() for file in files}
     gone_ms = _gone_ms(folder)
-    for path in sorted(folder.glob("cluster=*/date=*/*.parquet")):
-        name = path.relative_to(folder).as_posix()
+    for path in found(folder, "cluster=*/date=*/*.parquet"):
+        name = "/".join(path.parts[-3:])
         if name not in listed:
             since_ms = gone_ms.get(name) or int(path.stat().st_mtime * 1000)
             if now_ms - since_ms > HELD_MS:
                 yield path
 
 
-def _gone_ms(folder: Path) -> Mapping[str, int]:
+def _gone_ms(folder: Place) -> Mapping[str, int]:
     """When each file was last taken out of the table, as its log tells."""
     gone: dict[str, int] = {}
-    for entry in sorted((folder / LOG).glob("*.json")):
+    for entry in found(folder / LOG, "*.json"):
         for action in actions(entry):
             if removed := action.get("remove"):
                 gone[removed["path"]] = int(removed["deletionTimestamp"])
     return gone
 
 
-def actions(entry: Path) -> list[dict[str, Any]]:
+def actions(entry: Place) -> list[dict[str, Any]]:
     """What one entry of a table's log says. Raises LakeError when it cannot be read."""
     try:
         with translated(entry, "read"):
@@ -124,7 +132,7 @@ def actions(entry: Path) -> list[dict[str, Any]]:
         raise LakeError(f"{entry} is damaged", "restore the lake from a backup: costlab restore") from error
 
 
-def _size(file: Path) -> int:
+def _size(file: Place) -> int:
     try:
         return file.stat().st_size
     except OSError:  # it is missing: there is nothing to free

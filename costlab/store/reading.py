@@ -3,13 +3,15 @@
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow as pa
+import pyarrow.dataset as ds
 
 from costlab.domain.errors import LakeError
-from costlab.domain.tables import TABLES, Type
+from costlab.domain.tables import PARTITION, TABLES, Type
+from costlab.store.place import BucketPath, Place
 from costlab.store.schema import arrow_schema, empty, ordered
 
 _SQL = {
@@ -60,7 +62,7 @@ def connect() -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def read_files(table: str, files: Sequence[Path]) -> pa.Table:
+def read_files(table: str, files: Sequence[Place]) -> pa.Table:
     """All rows of these files of a table, as declared and in the declared order; none when there are no files.
 
     Raises LakeError when a file cannot be read.
@@ -68,7 +70,7 @@ def read_files(table: str, files: Sequence[Path]) -> pa.Table:
     if not files:
         return empty(table)
     with readable(table), interruptible(), connect() as connection:
-        rows = connection.sql(select_files(table, files)).to_arrow_table()
+        rows = connection.sql(select_files(connection, table, files)).to_arrow_table()
     return ordered(table, rows.cast(arrow_schema(table)))
 
 
@@ -84,16 +86,38 @@ def readable(table: str) -> Iterator[None]:
         ) from error
 
 
-def select_files(table: str, files: Sequence[Path]) -> str:
-    """A SELECT of a table's declared columns from these files; without files, of no rows but all columns."""
+def select_files(connection: duckdb.DuckDBPyConnection, table: str, files: Sequence[Place]) -> str:
+    """A SELECT of a table's declared columns from these files; without files, of no rows but all columns.
+
+    Files in a bucket are read through Arrow, which is told the columns and the days that are asked for: what DuckDB needs
+    for S3 would be fetched from the network. Raises LakeError.
+    """
     columns = TABLES[table].columns
     if not files:
         nothing = ", ".join(f"cast(null as {_SQL[c.type]}) as {name(c.name)}" for c in columns)
         return f"select {nothing} where false"
     wanted = ", ".join(f"cast({name(c.name)} as {_SQL[c.type]}) as {name(c.name)}" for c in columns)
+    inside = [file for file in files if isinstance(file, BucketPath)]
+    if inside:
+        connection.register(f"files of {table}", _dataset(table, inside))
+        return f"select {wanted} from {name(f'files of {table}')}"  # noqa: S608 - quoted
     listed = ", ".join(text(str(file)) for file in files)
     types = "hive_types = {'cluster': VARCHAR, 'date': DATE}"
     return f"select {wanted} from read_parquet([{listed}], hive_partitioning = true, {types})"  # noqa: S608 - quoted
+
+
+def _dataset(table: str, files: Sequence[BucketPath]) -> Any:
+    """The files as one, each with the cluster and the day that its folder names."""
+    schema = arrow_schema(table)
+    parts = []
+    for file in files:
+        values = dict(part.split("=", 1) for part in file.parts if part.partition("=")[0] in PARTITION)
+        held = [
+            ds.field(key) == pa.scalar(value).cast(schema.field(key).type) for key, value in values.items()
+        ]
+        parts.append(held[0] & held[1])
+    store, keys = files[0].store, [file.key for file in files]
+    return ds.FileSystemDataset.from_paths(keys, schema, ds.ParquetFileFormat(), store, parts)
 
 
 def name(identifier: str) -> str:

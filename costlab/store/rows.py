@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from costlab.domain.tables import PARTITION, TABLES
 from costlab.store.encoding import ENCODING, LEVEL, without_statistics
 from costlab.store.faults import translated
+from costlab.store.place import Place, readable_file
 from costlab.store.reading import read_files, readable
 from costlab.store.schema import arrow_schema, empty
 
@@ -29,12 +30,12 @@ class StoredRows:
     table: str
     cluster: str
     day: date
-    file: Path
+    file: Place
 
     @property
     def num_rows(self) -> int:
         """How many rows there are."""
-        return int(pq.read_metadata(self.file).num_rows)
+        return int(pq.read_metadata(readable_file(self.file)).num_rows)
 
     @property
     def schema(self) -> pa.Schema:
@@ -43,7 +44,7 @@ class StoredRows:
 
     def chunks(self, column: str) -> Iterator[pa.Array]:
         """A column, some rows at a time. Raises LakeError."""
-        with translated(self.file, "read"), pq.ParquetFile(self.file) as file:
+        with translated(self.file, "read"), pq.ParquetFile(readable_file(self.file)) as file:
             for group in range(file.num_row_groups):
                 if column in PARTITION:
                     yield self._constant(column, file.metadata.row_group(group).num_rows)
@@ -66,13 +67,13 @@ class FiledRows:
     """Rows of a table on one day that stay in the lake's files until they are read."""
 
     table: str
-    files: tuple[Path, ...]
+    files: tuple[Place, ...]
 
     @property
     def num_rows(self) -> int:
         """How many there are. Raises LakeError when a file is damaged."""
         with readable(self.table):
-            return sum(int(pq.read_metadata(file).num_rows) for file in self.files)
+            return sum(int(pq.read_metadata(readable_file(file)).num_rows) for file in self.files)
 
 
 Rows: TypeAlias = pa.Table | StoredRows
@@ -94,19 +95,19 @@ def batches(rows: DayRows, columns: Sequence[str]) -> Iterator[pa.Table]:
     if isinstance(rows, pa.Table):
         yield rows.select(columns)
         return
-    files = [rows.file] if isinstance(rows, StoredRows) else _in_turn(rows)
+    files: list[Place] = [rows.file] if isinstance(rows, StoredRows) else _in_turn(rows)
     if not files and isinstance(rows, FiledRows):
         yield read_files(rows.table, rows.files).select(columns)
         return
     if not rows.num_rows:
         yield empty(rows.table).select(columns)
     for path in files:
-        with readable(rows.table), pq.ParquetFile(path) as file:
+        with readable(rows.table), pq.ParquetFile(readable_file(path)) as file:
             for group in range(file.num_row_groups):
                 yield file.read_row_group(group, columns=list(columns))
 
 
-def _in_turn(rows: FiledRows) -> list[Path]:
+def _in_turn(rows: FiledRows) -> list[Place]:
     """The files so that the rows of each follow those of the one before; none where they are mixed.
 
     A day is cut into files in its order, but their names do not tell it.
@@ -115,7 +116,7 @@ def _in_turn(rows: FiledRows) -> list[Path]:
     spans = []
     with readable(rows.table):
         for path in rows.files:
-            metadata = pq.read_metadata(path)
+            metadata = pq.read_metadata(readable_file(path))
             groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
             number = metadata.schema.names.index(leading)
             told = [group.column(number).statistics for group in groups]

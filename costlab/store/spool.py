@@ -75,9 +75,9 @@ class Kept:
                 yield rows.column("at").cast(pa.int64()).to_numpy(), rows.column("value").to_numpy()
 
 
-def sweep(lake: Path, now_ms: int) -> None:
+def sweep(workshop: Path, now_ms: int) -> None:
     """Days that nobody went on with for a week are gone, those of former clusters too. Only for who holds the lake's lock."""
-    for day in (lake / _FOLDER).glob("*/*"):
+    for day in (workshop / _FOLDER).glob("*/*"):
         with suppress(OSError):  # what cannot be looked at is no reason to read nothing
             if now_ms - 1000 * max(path.stat().st_mtime for path in (day, *day.rglob("*"))) > KEPT_MS:
                 _remove(day)
@@ -86,8 +86,8 @@ def sweep(lake: Path, now_ms: int) -> None:
 class Spool:
     """What was fetched of one day of one cluster."""
 
-    def __init__(self, lake: Path, cluster: str, day: Day) -> None:
-        self._path = lake / _FOLDER / cluster / str(day.date)
+    def __init__(self, workshop: Path, cluster: str, day: Day) -> None:
+        self._path = workshop / _FOLDER / cluster / str(day.date)
 
     def holds(self, signal: str, asked: str) -> bool:
         """Whether the signal was fetched whole by exactly this question."""

@@ -1,18 +1,18 @@
 """When a night last succeeded, cluster by cluster: what a failed night must not forget."""
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import orjson
 
 from costlab.store import durable
 from costlab.store.faults import translated
+from costlab.store.place import Place
 
 # Beside the tables. No reader of the lake needs it, and no backup has it.
 FILE = "_successes.json"
 
 
-def last_successes(lake: Path) -> dict[str, float]:
+def last_successes(lake: Place) -> dict[str, float]:
     """Seconds since 1970 by cluster; empty where no night has succeeded. Raises LakeError when they cannot be read."""
     path = lake / FILE
     with translated(path, "read"):
@@ -23,7 +23,7 @@ def last_successes(lake: Path) -> dict[str, float]:
         return {}
 
 
-def remember(lake: Path, successes: Mapping[str, float]) -> None:
+def remember(lake: Place, successes: Mapping[str, float]) -> None:
     """Keep these beside those of other clusters. Raises LakeError when they cannot be written."""
     if not successes:
         return

@@ -3,12 +3,21 @@
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import Protocol
 
 from costlab.store import durable, locking
 from costlab.store.faults import translated
+from costlab.store.place import Place
 
 PIECE_BYTES = 2**20
+
+
+class Readable(Protocol):
+    """A file, of a disk or of a bucket."""
+
+    def read(self, size: int, /) -> bytes:
+        """The next bytes; none at its end."""
+        ...
 
 
 class Vault(Protocol):
@@ -104,12 +113,12 @@ class Folder:
             yield
 
 
-def pieces_of(path: Path) -> Iterator[bytes]:
+def pieces_of(path: Place) -> Iterator[bytes]:
     """A file's bytes, a MiB at a time. Raises LakeError."""
     with translated(path, "read"), path.open("rb") as file:
         yield from _read(file)
 
 
-def _read(file: BinaryIO) -> Iterator[bytes]:
+def _read(file: Readable) -> Iterator[bytes]:
     while piece := file.read(PIECE_BYTES):
         yield piece

@@ -56,8 +56,12 @@ class Warehouse:
                 connection.register(table, instead[table])
                 continue
             with readable(table):  # its first file is looked at
-                connection.execute(f"create view {name(table)} as {select_files(table, files[table])}")
-        return cls._closed(connection, [file for listed in files.values() for file in listed])
+                connection.execute(
+                    f"create view {name(table)} as {select_files(connection, table, files[table])}"
+                )
+        return cls._closed(
+            connection, [file for listed in files.values() for file in listed if isinstance(file, Path)]
+        )
 
     @classmethod
     @interruptible()

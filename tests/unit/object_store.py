@@ -1,9 +1,9 @@
-"""An object store on this machine that speaks as much of S3 as a backup needs, and fails on demand.
+"""An object store on this machine that speaks as much of S3 as a lake and its backups need, and fails on demand.
 
 Objects of one part or several, listings, deletions; no signatures are checked.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -20,7 +20,8 @@ BUCKET = "backups"
 class Store:
     """What it holds, and how it is to fail.
 
-    refuse: so many of the next requests are answered 503. drop_after: after so many writes have landed, the connection
+    refuse: so many of the next requests are answered 503. forbid: the methods that are answered 403. before: is called
+    with each request's method and key before it is looked at; a status that it gives is the answer. drop_after: after so many writes have landed, the connection
     of the next one ends without an answer although it landed too; -1: never.
     """
 
@@ -29,6 +30,8 @@ class Store:
     written: dict[str, datetime] = field(default_factory=dict)
     parts: dict[str, dict[int, bytes]] = field(default_factory=dict)
     refuse: int = 0
+    forbid: frozenset[str] = frozenset()
+    before: Callable[[str, str], int] = lambda *_: 0
     drop_after: int = -1
     asked: list[str] = field(default_factory=list)
     lock: Lock = field(default_factory=Lock)
@@ -62,7 +65,15 @@ def object_store() -> Iterator[Store]:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # a head and a body would wait 40 ms for each other
+    wbufsize = -1
     held: Store
+
+    def handle_expect_100(self) -> bool:
+        """Let the body come."""
+        more = super().handle_expect_100()
+        self.wfile.flush()
+        return more
 
     def log_message(self, *_: object) -> None:
         """Nothing is printed."""
@@ -99,6 +110,9 @@ class _Handler(BaseHTTPRequestHandler):
         if self._refused():
             return
         with self.held.lock:
+            if self.headers.get("If-None-Match") == "*" and key in self.held.objects:
+                self._answer(412, _fault("PreconditionFailed"))
+                return
             if "partNumber" in query:
                 self.held.parts[query["uploadId"]][int(query["partNumber"])] = body
             else:
@@ -133,11 +147,14 @@ class _Handler(BaseHTTPRequestHandler):
         self.held.objects.pop(key, None)
         self._answer(204, b"")
 
+    def _key(self) -> str:
+        return unquote(urlsplit(self.path).path).removeprefix(f"/{BUCKET}").removeprefix("/")
+
     def _asked(self) -> tuple[str, dict[str, str]]:
         parts = urlsplit(self.path)
         self.held.asked.append(f"{self.command} {self.path}")
         query = {name: values[0] for name, values in parse_qs(parts.query, keep_blank_values=True).items()}
-        return unquote(parts.path).removeprefix(f"/{BUCKET}").removeprefix("/"), query
+        return self._key(), query
 
     def _body(self) -> bytes:
         """The request's bytes, out of the chunks with their signatures where it is sent so."""
@@ -162,7 +179,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _land(self, key: str, body: bytes) -> None:
         self.held.objects[key] = body
-        self.held.written.setdefault(key, datetime.now(UTC))
+        self.held.written[key] = datetime.now(UTC)
 
     def _landed(self, body: bytes, etag: str = "x") -> None:
         if self.held.drop_after == 0:
@@ -176,6 +193,11 @@ class _Handler(BaseHTTPRequestHandler):
     def _refused(self) -> bool:
         if not self.path.startswith(f"/{BUCKET}"):
             self._answer(404, _fault("NoSuchBucket"))
+            return True
+        status = 403 if self.command in self.held.forbid else self.held.before(self.command, self._key())
+        if status:
+            code = "AccessDenied" if status == 403 else "SlowDown"
+            self._answer(status, _fault(code) if self.command != "HEAD" else b"")
             return True
         if self.held.refuse > 0:
             self.held.refuse -= 1
@@ -198,7 +220,7 @@ def _listing(store: Store, query: dict[str, str]) -> bytes:
         f"<Contents><Key>{escape(key)}</Key><Size>{len(body)}</Size>"
         f"<LastModified>{store.written[key]:%Y-%m-%dT%H:%M:%S.000Z}</LastModified></Contents>"
         for key, body in sorted(store.objects.items())
-        if key.startswith(prefix)
+        if key.startswith(prefix) and key > query.get("start-after", "")
     )
     return _xml(
         "ListBucketResult",

@@ -148,7 +148,7 @@ def test_a_damaged_backup_is_named_and_puts_no_lake_in_place(tmp_path: Path, har
     [
         (lambda text: text[: len(text) // 2], "is damaged"),
         (lambda text: text.replace('"days": 2', '"days": 3'), "not as it was written"),
-        (lambda text: text.replace('"format": 1', '"format": 2'), "newer costlab"),
+        (lambda text: text.replace('"format": 2', '"format": 3'), "newer costlab"),
         (lambda text: text[:0] + "[]", "is damaged"),
     ],
 )

@@ -14,7 +14,10 @@ from costlab.domain.time import milliseconds
 from costlab.domain.units import GIB
 from costlab.jobs.doctor.check import Check, Status
 from costlab.publish.address import address_of
+from costlab.store.delta import Key
+from costlab.store.durable import refuse_unwritable
 from costlab.store.lake import DayState, Lake
+from costlab.store.place import BucketPath, located, workshop
 
 
 def configuration(settings: Settings) -> Iterator[Check]:
@@ -79,28 +82,52 @@ def destinations(settings: Settings, environ: Mapping[str, str]) -> Iterator[Che
 
 def lake(settings: Settings) -> Check:
     """Whether the lake is there, sound, of the configuration's time zone, and can be written."""
-    if barred := _unwritable(settings.lake):
-        mend = "let this user write there, or name another folder with lake in the configuration"
-        return Check(Status.FAIL, "lake", barred, mend)
-    if not (settings.lake / "lake.json").exists():
-        return Check(Status.OK, "lake", f"{settings.lake} is not there yet: the first night makes it")
     try:
-        states = Lake.open(settings.lake, settings.timezone).states()
+        place = located(settings.lake)
+        return _folder(settings, place) if isinstance(place, Path) else _bucket(settings, place)
     except CostlabError as fault:
         return Check(Status.FAIL, "lake", fault.message, fault.hint)
-    broken = sorted(
-        f"{cluster} {day}" for (cluster, day), state in states.items() if state is DayState.REPAIR
-    )
-    if broken:
-        mend = f"measure them again: costlab nightly --date {broken[0].split()[1]}"
-        return Check(Status.WARN, "lake", f"under repair: {', '.join(broken[:5])}", mend)
-    free_bytes = disk_usage(settings.lake).free
-    text = f"{settings.lake}, days: {len(states)}, {free_bytes / GIB:,.1f} GiB free"
+
+
+def _folder(settings: Settings, place: Path) -> Check:
+    if barred := _unwritable(place):
+        mend = "let this user write there, or name another folder with lake in the configuration"
+        return Check(Status.FAIL, "lake", barred, mend)
+    if not Lake.exists(place):
+        return Check(Status.OK, "lake", f"{place} is not there yet: the first night makes it")
+    states = Lake.open(place, settings.timezone).states()
+    if found := _broken(states):
+        return found
+    free_bytes = disk_usage(place).free
+    text = f"{place}, days: {len(states)}, {free_bytes / GIB:,.1f} GiB free"
     if free_bytes < GIB:
         return Check(
             Status.WARN, "lake", text, "make room: a large day needs hundreds of MiB while it is read"
         )
     return Check(Status.OK, "lake", text)
+
+
+def _bucket(settings: Settings, place: BucketPath) -> Check:
+    """The same of a lake in a bucket; its days are read into a folder of this machine first, which has to have room."""
+    refuse_unwritable(place)
+    room = workshop(place)
+    if barred := _unwritable(room):
+        return Check(Status.FAIL, "lake", barred, "name a folder for what is read with XDG_STATE_HOME")
+    if not Lake.exists(place):
+        return Check(Status.OK, "lake", f"{place} can be written; the first night makes the lake")
+    states = Lake.open(place, settings.timezone).states()
+    text = f"{place}, days: {len(states)}; what is read of a day waits in {room}"
+    return _broken(states) or Check(Status.OK, "lake", text)
+
+
+def _broken(states: Mapping[Key, DayState]) -> Check | None:
+    broken = sorted(
+        f"{cluster} {day}" for (cluster, day), state in states.items() if state is DayState.REPAIR
+    )
+    if not broken:
+        return None
+    mend = f"measure them again: costlab nightly --date {broken[0].split()[1]}"
+    return Check(Status.WARN, "lake", f"under repair: {', '.join(broken[:5])}", mend)
 
 
 def report(settings: Settings) -> Check:

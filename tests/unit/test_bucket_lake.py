@@ -1,0 +1,250 @@
+"""A lake in a bucket: the same days as in a folder, and whole days whatever the store does meanwhile."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import deltalake
+import pytest
+from killed_nights import DAYS, NOW, settings_in, world
+from object_store import Store, object_store
+from small_lake import DAY, findings, replace_day, run_row, usage
+from test_killed_nights import TOTALS, held
+
+from costlab.config.load import load
+from costlab.config.settings import Settings
+from costlab.domain.errors import Busy, ConfigError, CostlabError, ExitCode
+from costlab.jobs.backup import backup
+from costlab.jobs.doctor import Status, lake_files
+from costlab.jobs.doctor.at_home import lake as lake_check
+from costlab.jobs.nightly import Asked, nightly
+from costlab.jobs.prune import prune
+from costlab.jobs.restore import restore
+from costlab.store import delta, lease
+from costlab.store.lake import DayState, Lake
+from costlab.store.warehouse import Warehouse
+
+TABLES = {"findings": findings("a"), "gpu_usage": usage(1)}
+NEWER = {"findings": findings("a", "b"), "gpu_usage": usage(1, 2)}
+
+
+@pytest.fixture
+def store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Store]:
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "k",
+        "AWS_SECRET_ACCESS_KEY": "s",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "XDG_STATE_HOME": str(tmp_path / "state"),
+    }.items():
+        monkeypatch.setenv(name, value)
+    with object_store() as running:
+        yield running
+
+
+def rows(lake: Lake) -> dict[str, list[dict[str, Any]]]:
+    """What a reader finds, who opens the lake now."""
+    warehouse = Warehouse.over(Lake.open(lake.path))
+    return {
+        table: warehouse.sql(f"select * from {table} order by all").to_pylist()  # noqa: S608 - names of tables
+        for table in ("findings", "gpu_usage")
+    }
+
+
+def night(settings: Settings) -> None:
+    source = world()
+    nightly(settings, Asked(since=DAYS[0]), now=NOW, source_of=lambda *_: source, say=lambda _: None)
+
+
+def test_nights_leave_the_same_in_a_bucket_as_in_a_folder(store: Store, tmp_path: Path) -> None:
+    at_home = settings_in(tmp_path / "home")
+    away = settings_in(tmp_path / "away").model_copy(update={"lake": store.address})
+    night(at_home)
+    night(away)
+    lakes = [Lake.open(each.lake, "UTC") for each in (at_home, away)]
+    ours, theirs = (held(lake) for lake in lakes)
+    assert len(ours) == len(DAYS)
+    assert theirs == ours
+    totals = [Warehouse.over(lake).sql(TOTALS).to_pylist() for lake in lakes]
+    assert totals[0] == totals[1]
+    pages = [
+        {
+            str(page.relative_to(each.report.out)): page.read_bytes()
+            for page in each.report.out.rglob("*.html")
+        }
+        for each in (at_home, away)
+    ]
+    assert pages[0]
+    assert pages[0] == pages[1]
+    assert [check.status for check in lake_files(away)][-1] is Status.OK
+    assert lake_check(away).status is Status.OK
+    state = tmp_path / "state"
+    assert not list(state.rglob("*.parquet")), "nothing waits on this machine any more"
+
+
+@pytest.mark.parametrize("landed", [0, 1, 2, 3, 5, 8])
+def test_a_write_whose_answer_is_lost_is_known_as_our_own(store: Store, landed: int) -> None:
+    """The entry of a log, a row's file, a lease: whichever answer is lost, the day stands once."""
+    lake = Lake.create(store.address)
+    replace_day(lake, TABLES)
+    store.drop_after = landed
+    with lake.locked():
+        replace_day(lake, NEWER)
+    assert store.drop_after == -1, "it was lost"
+    assert {table: len(of) for table, of in rows(lake).items()} == {"findings": 2, "gpu_usage": 2}
+    assert lake.states() == {("prod", DAY.date): DayState.COMPLETE}
+
+
+def test_a_store_that_is_busy_is_asked_again(store: Store) -> None:
+    lake = Lake.create(store.address)
+    turns = iter(range(10**6))
+    store.before = lambda *_: 503 * (next(turns) % 5 == 0)
+    with lake.locked():
+        replace_day(lake, TABLES)
+    assert len(rows(lake)["findings"]) == 1
+
+
+def test_wherever_the_store_is_lost_a_day_is_old_or_new_and_the_next_run_mends_it(store: Store) -> None:
+    """As if the run had been killed at each of its writes in turn: from then on it can do nothing more."""
+    lake = Lake.create(store.address)
+    replace_day(lake, TABLES)
+    old, sound = rows(lake), dict(store.objects)
+    replace_day(lake, NEWER)
+    new, seen = rows(lake), set()
+    for last in range(30):
+        store.objects = dict(sound)
+        puts = iter(range(10**6))
+        gone = threading.Event()
+
+        def lost(
+            method: str, _: str, last: int = last, puts: Iterator[int] = puts, gone: threading.Event = gone
+        ) -> int:
+            if method in ("PUT", "POST", "DELETE") and next(puts) >= last:
+                gone.set()
+            return 403 if gone.is_set() else 0
+
+        store.before = lost
+        with suppress(CostlabError):
+            replace_day(lake, NEWER)
+        store.before = lambda *_: 0
+        if not gone.is_set():
+            break
+        found = rows(lake)
+        state = lake.states()["prod", DAY.date]
+        seen.add((state, found == old))
+        assert (
+            found in (old, new) if state is DayState.COMPLETE else found == {"findings": [], "gpu_usage": []}
+        )
+        replace_day(lake, NEWER)
+        assert rows(lake) == new
+    assert {state for state, _ in seen} == {DayState.COMPLETE, DayState.REPAIR}
+    assert not gone.is_set(), "each write was lost once"
+
+
+def test_a_lost_race_says_so_and_the_day_of_the_other_run_stands(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake, other = Lake.create(store.address), Lake.open(store.address)
+    replace_day(lake, TABLES)
+    before = lake.run("prod", DAY)
+    raced, real = threading.Event(), deltalake.write_deltalake
+
+    def overtaken(*args: Any, **options: Any) -> None:
+        if not raced.is_set():
+            raced.set()
+            replace_day(other, {"findings": findings("c"), "gpu_usage": usage(3)})
+        real(*args, **options)
+
+    monkeypatch.setattr(delta, "write_deltalake", overtaken)
+    with pytest.raises(Busy) as caught, lake.replacing("prod", DAY, NEWER, before) as written:
+        lake.commit_run("prod", DAY, run_row(), written, before)
+    assert raced.is_set()
+    assert caught.value.exit_code == ExitCode.BUSY
+    assert [row["rule"] for row in rows(lake)["findings"]] == ["c"]
+    replace_day(lake, NEWER)
+    assert len(rows(lake)["findings"]) == 2
+
+
+def test_one_run_at_a_time_and_the_lease_of_a_dead_one_ends(
+    store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    lake = Lake.create(store.address)
+    with lake.locked():
+        with pytest.raises(Busy, match="is in use"), lake.locked():
+            pass
+        [held_by] = [key for key in store.objects if f"/{lease.FOLDER}/" in key and key.endswith(".json")]
+        monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "another machine"))
+        with pytest.raises(Busy, match=r"in use by process .* since") as caught, lake.locked():
+            pass
+        assert "ends in 10 minutes" in caught.value.hint
+        store.written[held_by] -= timedelta(seconds=lease.LENGTH_S + 1)
+        with Lake.open(store.address).locked():
+            assert held_by not in store.objects
+            with pytest.raises(Busy, match="taken over"):
+                replace_day(lake, TABLES)
+    assert lake.states() == {}
+    store.objects[held_by] = b"{}"  # of a run of this machine that was killed
+    store.written[held_by] = store.written["lake/lake.json"] + timedelta(days=1)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    with lake.locked():
+        replace_day(lake, TABLES)
+    assert not [key for key in store.objects if key.endswith(".json") and f"/{lease.FOLDER}/" in key]
+
+
+def test_who_may_only_read_can_ask_and_is_told_why_no_run_begins(store: Store) -> None:
+    lake = Lake.create(store.address)
+    replace_day(lake, TABLES)
+    store.forbid = frozenset({"PUT", "POST", "DELETE"})
+    assert len(rows(lake)["findings"]) == 1
+    for refused in (lambda: replace_day(lake, NEWER), lambda: lake.locked().__enter__()):
+        with pytest.raises(ConfigError, match=r"(?i)denied|forbidden|privileges") as caught:
+            refused()
+        assert "credentials" in caught.value.hint
+    store.forbid = frozenset()
+    assert len(rows(lake)["findings"]) == 1
+    with pytest.raises(ConfigError, match=f"there is no lake at {lake.path}x"):
+        Lake.open(store.address.replace("lake?", "lakex?"))
+    with pytest.raises(CostlabError) as missing:
+        Lake.create(store.address.replace("backups", "others"))
+    assert "bucket is there" in missing.value.hint
+
+
+def test_a_backup_of_a_bucket_comes_back_into_one_and_old_days_go(store: Store, tmp_path: Path) -> None:
+    lake = Lake.create(store.address)
+    with lake.locked():
+        replace_day(lake, TABLES)
+        replace_day(lake, NEWER)
+    post = lake.path / "_posts" / str(DAY.date) / "a.json"
+    post.write_bytes(b"{}")
+    backup(lake, str(tmp_path / "backup"), NOW, None)
+    back = store.address.replace("lake?", "back?")
+    restore(str(tmp_path / "backup"), back, None, dry_run=False)
+    assert rows(Lake.open(back)) == rows(lake)
+    assert f"back/_posts/{DAY.date}/a.json" in store.objects, "a restored lake does not post twice"
+    with pytest.raises(ConfigError, match="there is a lake"):
+        restore(str(tmp_path / "backup"), back, None, dry_run=False)
+    settings = Settings.model_validate({"retention": {"charges": "1d"}})
+    _, told = prune(lake, settings, NOW + timedelta(days=30), dry_run=False)
+    assert "of 1 posts" in told
+    assert rows(lake) == {"findings": [], "gpu_usage": []}
+    assert "_posts" not in "".join(
+        key for key in store.objects if key.startswith("lake/") and key.endswith(".json")
+    )
+    _, told = prune(lake, settings, NOW + timedelta(days=60), dry_run=False)
+    assert not [key for key in store.objects if key.startswith("lake/findings/") and key.endswith(".parquet")]
+
+
+def test_an_address_may_stand_wherever_a_lake_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "costlab.yaml"
+    file.write_text("lake: s3://bucket/a\n")
+    assert load(file, {}).lake == "s3://bucket/a"
+    assert load(file, {"COSTLAB_LAKE": "s3://bucket/b"}).lake == "s3://bucket/b"
+    assert load(file, {}, lake="s3://bucket/c").lake == "s3://bucket/c"
+    assert load(file, {"COSTLAB_LAKE": "here"}, folder=tmp_path).lake == tmp_path / "here"
+    for wrong in ("gs://bucket/a", "s3://key:secret@bucket/a"):
+        file.write_text(f"lake: {wrong}\n")
+        with pytest.raises(ConfigError, match="must be a path, or s3://bucket/folder") as caught:
+            load(file, {})
+        assert "secret@" not in caught.value.message
