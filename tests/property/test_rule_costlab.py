@@ -117,10 +117,18 @@ def test_a_dearer_risk_costs_more_memory(samples: Samples) -> None:
 
 
 def test_steady_advice_moves_only_when_it_must(samples: Samples, advice: Advised) -> None:
-    held = advised(samples, steady=True).memory_request
-    assert (
-        np.nanmean(held[1:] != held[:-1])
-        < np.nanmean(advice.memory_request[1:] != advice.memory_request[:-1]) / 2
+    held = advised(samples, steady=True)
+    for steady, plain, most in (
+        (held.memory_request, advice.memory_request, 0.5),
+        (held.cpu_request, advice.cpu_request, 0.6),
+    ):
+        assert np.mean(steady[1:] != steady[:-1]) < most * np.mean(plain[1:] != plain[:-1])
+    before, after = held.cpu_request[:-1], held.cpu_request[1:]
+    cut = after < before
+    assert np.all(after[cut] < 0.6 * before[cut]), "small cuts wait"
+    one = advised(samples, ASKED[-1:], steady=True).cpu_request[0]
+    np.testing.assert_array_equal(
+        one, held.cpu_request[-1], err_msg="asked for alone, it is what it is among others"
     )
 
 
