@@ -22,11 +22,11 @@ from costlab.core.rightsizing.policy import REASONS
 from costlab.domain.advice import Reason
 
 NAN = float("nan")
-CPU = Bounds(0.01, 0.001, 3, 1.0, 0.5, True, 0.1, 0.05, 1.0)
+CPU = Bounds(0.01, 0.001, 3, 1.0, 0.5, True, 0.1, 0.05, 1.0, 0.5)
 MIB = 2.0**20
 USUAL: dict[str, Any] = {
     "request": 1.0, "limit": NAN, "guaranteed": False, "evidence_days": 14, "observed_hours": 300.0,
-    "occupied_hours": 336.0, "mean": 0.2, "peak": 0.5, "capped": False, "oom_kills": 0, "autoscaled": False,
+    "occupied_hours": 336.0, "mean": 0.2, "peak": 0.5, "capped": False, "startup": NAN, "oom_kills": 0, "autoscaled": False,
     "autoscale_target": NAN, "silenced": 0, "advised_before": NAN,
 }  # fmt: skip
 
