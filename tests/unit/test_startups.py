@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from small_world import DAY, World
+from small_world import DAY, When, World
 
 from costlab.config.settings import Settings
 from costlab.core.rightsizing.policies import POLICIES
@@ -47,7 +47,7 @@ def a_life(
 ) -> None:
     """A pod from an hour of the day to 22:00: so much while it starts, and so much later."""
     start_ms = day.window.start_ms + round(begins * HOUR_MS)
-    life = {"start_ms": start_ms, "end_ms": day.window.start_ms + 22 * HOUR_MS}
+    life: When = {"start_ms": start_ms, "end_ms": day.window.start_ms + 22 * HOUR_MS}
     world.pod(pod, requests={"cpu": 3.0, "memory": 4 * GIB}, uid=f"{pod}-{day}", **life)
     labels = {"namespace": "ns", "pod": pod, "container": "app", "id": f"/{pod}/{day}"}
     started_ms = start_ms + START_MS
@@ -62,7 +62,7 @@ def a_life(
 @pytest.fixture(scope="module")
 def advised(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], Row]:
     """Advice by a rule that sees nothing of it, for containers that need 2 cores and 2 GiB to start, or do not."""
-    window = {"start_ms": DAYS[0].window.start_ms - HOUR_MS, "end_ms": DAYS[-1].window.end_ms + HOUR_MS}
+    window: When = {"start_ms": DAYS[0].window.start_ms - HOUR_MS, "end_ms": DAYS[-1].window.end_ms + HOUR_MS}
     world = World().node(cpu=32.0, memory=64 * GIB, **window)
     world.pod("rest", requests={"cpu": 1.0}, **window).use("rest", 0.2, **window)
     for day in DAYS:
