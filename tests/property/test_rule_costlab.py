@@ -146,11 +146,11 @@ def test_however_careful_it_never_asks_for_a_multiple_of_what_was_ever_used(samp
 
 @pytest.mark.parametrize("price", [7.0, 30.0, 400.0])
 def test_what_grows_and_what_comes_every_week_is_foreseen(price: float) -> None:
-    """In a fleet that does neither: a leak of 3 % a day, one of 10 %, twice as much on each Wednesday or in each noon."""
+    """In a fleet that does neither: a leak of 3 % a day, one of 25 %, twice as much on each Wednesday or in each noon."""
     rng = np.random.default_rng(0)
     fleet, days = 60, 49
     day, hour = np.divmod(np.arange(days * A_DAY), A_DAY)
-    kinds = 1.03**day, 1.1**day, 1.0 + (day % 7 == 2), 1.0 + (hour == 4)
+    kinds = 1.03**day, 1.25**day, 1.0 + (day % 7 == 2), 1.0 + (hour == 4)
     shape = np.ones((fleet, len(day)))
     shape[: len(kinds)] = kinds
     noise = rng.uniform(0.02, 0.15, (fleet, 1))

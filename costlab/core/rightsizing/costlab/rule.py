@@ -12,7 +12,7 @@ from costlab.core.rightsizing.costlab.choice import chosen
 from costlab.core.rightsizing.costlab.cores import BUDGET, STEADY_BUDGET, cores_of, held
 from costlab.core.rightsizing.costlab.features import known_of
 from costlab.core.rightsizing.costlab.foresight import FROM_DAYS, foreseen_of
-from costlab.core.rightsizing.costlab.guards import since_shift
+from costlab.core.rightsizing.costlab.guards import if_it_goes_on, since_shift
 from costlab.core.rightsizing.daily import Daily, daily_of
 from costlab.core.rightsizing.policy import REASONS, Advised
 from costlab.core.rightsizing.samples import Circumstances, Samples
@@ -61,7 +61,11 @@ class Costlab:
         seen_days = np.cumsum(daily.cpu_observed > 0, axis=1, dtype=np.int64)
         cpu = np.where(circumstances.cpu_autoscaled, np.nan, self._cores(daily, seen_days, midnights))
         request = memory.level[:, midnights].T
-        for least in (_after_kills(daily, circumstances, midnights), since_shift(daily)[:, midnights].T):
+        for least in (
+            _after_kills(daily, circumstances, midnights),
+            since_shift(daily)[:, midnights].T,
+            if_it_goes_on(daily)[:, midnights].T,
+        ):
             request = np.where(least > request, least, request)
         request = np.where(circumstances.memory_autoscaled, np.nan, request)
         return Advised(
