@@ -162,7 +162,10 @@ def reason(row: Row) -> str:
     if row["reason"] not in set(Reason):
         return named(row["reason"])
     why = Reason(row["reason"])
-    return (_OF_SCHEDULES if row["action"] == Action.SCHEDULE else REASONS).get(why) or REASONS[why]
+    told = (_OF_SCHEDULES if row["action"] == Action.SCHEDULE else REASONS).get(why) or REASONS[why]
+    facts = dict(row.get("facts") or ())  # messages have none
+    held = row.get("proposed_request") is not None and "held_by_startup" in facts
+    return f"{told}, but needs this much to start" if held else told
 
 
 def brief_action(row: Row) -> str:

@@ -279,9 +279,10 @@ def _saving(explained: Explanation) -> str:
         size = Decimal(repr(now - then)) / (2**30 if row["resource"] == Resource.MEMORY else 1)
         amount = size * Decimal(repr(row["replicas"])) * MONTH_HOURS * price
         unit = "GiB" if row["resource"] == Resource.MEMORY else "cores"
+        replicas = f"{row['replicas']:.3g}"
         told.append(
             f"({advice_words.size(_sized(now, unit))} − {advice_words.size(_sized(then, unit))} {unit}) × "
-            f"{row['replicas']:.3g} replicas × {MONTH_HOURS} hours × {price.normalize():f} {row['currency']} = "
+            f"{replicas} {'replica' if replicas == '1' else 'replicas'} × {MONTH_HOURS} hours × {price.normalize():f} {row['currency']} = "
             f"{figures.money(amount, row['currency'])} a month between the requests"
         )
     if row["monthly_saving_gross"] is not None:

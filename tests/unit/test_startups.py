@@ -125,6 +125,7 @@ def test_it_is_said_in_a_sentence(advised: dict[tuple[str, str], Row]) -> None:
         "It uses 2 GiB while it starts (one start), and later at most 0.5 GiB. With less it would be killed at its next "
         "start, so no cut goes below that."
     ) in said("once", "memory")
+    assert "It uses less than it asks for, but needs this much to start." in said("slow", "memory")
     assert "It needs its request to start, though not later." in said("all", "cpu")
     assert "Start-up" not in said("even", "cpu")
 
