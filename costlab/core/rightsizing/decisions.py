@@ -115,7 +115,7 @@ def decide(proposals: Proposals, present: Present, bounds: Bounds) -> Decided:
     for refused, why in reversed(_refusals(proposals, present, bounds, request)):
         reason = np.where(refused, why, reason)
     advised = _asks(reason) & ~np.isnan(request)
-    by_rule = proposals.limit if bounds.limits_by_rule else np.full(len(request), np.nan)
+    by_rule = np.where(bounds.limits_by_rule, _above_starts(proposals.limit, present), np.nan)
     limit = _limit(request, by_rule, present, bounds.step)
     held &= advised | (reason == CODE[Reason.STARTUP])
     return Decided(np.where(advised, request, np.nan), np.where(advised, limit, np.nan), reason, held)
@@ -230,6 +230,11 @@ _ASKING = (Reason.BELOW_REQUEST, Reason.ABOVE_REQUEST, Reason.NO_REQUEST, Reason
 
 def _asks(reason: Codes) -> Flags:
     return np.isin(reason, [CODE[each] for each in _ASKING])
+
+
+def _above_starts(limit: Floats, present: Present) -> Floats:
+    """A rule's limits, none below what a start uses: it would be throttled, or killed, on an empty node as well."""
+    return np.where(np.isnan(limit), np.nan, np.fmax(limit, present.startup))
 
 
 def _limit(request: Floats, proposed: Floats, present: Present, step: float) -> Floats:
