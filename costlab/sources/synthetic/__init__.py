@@ -34,7 +34,9 @@ class SyntheticCluster:
         self._meters = Meters(seed)
         self._energy = EnergyMeters(self.story, self._meters)
         self._ksm_interval_ms = ksm_interval_ms
-        self._around = lru_cache(maxsize=4)(self.story.around)  # a day's metrics are asked for one after the other
+        self._around = lru_cache(maxsize=4)(
+            self.story.around
+        )  # a day's metrics are asked for one after the other
 
     @property
     def days(self) -> tuple[Day, ...]:
