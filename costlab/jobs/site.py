@@ -99,8 +99,8 @@ def write_site(lake: Lake, settings: Settings, out: Path, warehouse: Warehouse |
     """The pages above and beside the daily reports in `out`, of every cluster that has a folder there; the front first.
 
     They tell what the lake and the folders hold now: pages of teams and workloads that are no more on the last day go.
-    warehouse: one that is open over the lake; of ninety days, opening another takes a second. Each file is replaced as a whole; a second run on the same lake changes no byte. Raises ConfigError when one cannot
-    be written.
+    Each file is replaced as a whole; a second run on the same lake changes no byte. warehouse: one that is open over the
+    lake; of ninety days, opening another takes a second. Raises ConfigError when a file cannot be written.
     """
     folders = sorted(_clusters(out))
     if not folders:
