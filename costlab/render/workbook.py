@@ -121,9 +121,7 @@ def _write(sheet: "Worksheet", line: int, place: int, value: Any, shown: "Format
         return
     if isinstance(value, bool):
         sheet.write_boolean(line, place, value, shown)
-    elif isinstance(value, int | Decimal) and _kept(value):
-        sheet.write_number(line, place, value, shown)
-    elif isinstance(value, float) and math.isfinite(value):
+    elif (isinstance(value, int | Decimal) and _kept(value)) or (isinstance(value, float) and math.isfinite(value)):
         sheet.write_number(line, place, value, shown)
     elif isinstance(value, float):
         _write_text(sheet, line, place, "NaN" if math.isnan(value) else str(value), formats.text)
@@ -169,7 +167,7 @@ def _head(name: str, kind: pa.DataType, currency: str | None) -> str:
     return f"{name} ({currency})" if currency and pa.types.is_decimal(kind) and kind.scale else name
 
 
-def _format(name: str, kind: pa.DataType, formats: _Formats) -> "Format":  # noqa: PLR0911 - one line a kind
+def _format(name: str, kind: pa.DataType, formats: _Formats) -> "Format":
     if pa.types.is_decimal(kind):
         return formats.money if kind.scale else formats.whole
     if pa.types.is_integer(kind):
