@@ -98,6 +98,7 @@ def _costlab(folder: Path, scratch: Path) -> dict[str, Any]:
     for copy in copies:
         shutil.rmtree(copy, ignore_errors=True)
         shutil.copytree(folder, copy)
+    os.sync()  # else the commit, which is synced, waits for what was copied
     told = _run("by_costlab", *map(str, copies))
     return {
         FRESH: (told["seconds"][0], told["peak_mib"]),

@@ -352,11 +352,16 @@ def _notes(
         "request": "what was requested",
         "usage": "what was used",
     }
+    bill = now.bill
     said = [
-        f"The sum is {now.bill.total:,f} {currency} to the sixth decimal: own charges {now.bill.own:,f}, "
-        f"idle and system capacity {now.bill.idle:,f}, shared cost {now.bill.shared:,f}. `costlab cost --team` gives the same.",
-        f"Billed is {basis[billing.basis]}, minute by minute, at the price of the node that it ran on. Not used is "
-        "what was paid for, observed, and stood still.",
+        (
+            f"The sum is {bill.total:,f} {currency} to the sixth decimal: own charges {bill.own:,f}, idle and system "
+            f"capacity {bill.idle:,f}, shared cost {bill.shared:,f}. It is the total of costlab cost --team."
+        ),
+        (
+            f"Billed is {basis[billing.basis]}, minute by minute, at the price of the node that it ran on. Not used is "
+            "what was paid for, observed, and stood still."
+        ),
     ]
     if share_idle is ShareIdle.NONE:
         idle = figures.money(answers["idle"] or ZERO, currency)

@@ -7,17 +7,16 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 import pyarrow as pa
+from xlsxwriter import Workbook
+from xlsxwriter.format import Format
+from xlsxwriter.worksheet import Worksheet
 
 from costlab.domain.errors import ConfigError
 from costlab.render.envelope import plain, unique
-
-if TYPE_CHECKING:  # the library waits until a workbook is wanted
-    from xlsxwriter.format import Format
-    from xlsxwriter.worksheet import Worksheet
 
 MOST_ROWS, MOST_COLUMNS = 1_048_576, 16_384  # of a sheet, its head among them
 EXACT_DIGITS = 15  # that a spreadsheet keeps of a number
@@ -43,15 +42,15 @@ class _Formats:
     """How cells of each kind are shown."""
 
     total: dict[str, Any]
-    head: "Format"
-    number_head: "Format"
-    text: "Format"
-    money: "Format"
-    whole: "Format"
-    quantity: "Format"
-    ratio: "Format"
-    date: "Format"
-    instant: "Format"
+    head: Format
+    number_head: Format
+    text: Format
+    money: Format
+    whole: Format
+    quantity: Format
+    ratio: Format
+    date: Format
+    instant: Format
 
 
 def workbook(
@@ -63,8 +62,6 @@ def workbook(
     stands in its head; other columns have theirs in their name. total: the last row is the sum of the others.
     The same rows give the same bytes. Raises ConfigError when there are more than a sheet can hold.
     """
-    from xlsxwriter import Workbook
-
     if rows.num_rows >= MOST_ROWS or rows.num_columns > MOST_COLUMNS:
         raise ConfigError(
             f"{rows.num_rows:,} rows of {rows.num_columns:,} columns are more than a sheet of a workbook holds",
@@ -80,7 +77,7 @@ def workbook(
 
 
 def _rows_sheet(
-    sheet: "Worksheet", rows: pa.Table, currency: str | None, formats: _Formats, *, total: bool
+    sheet: Worksheet, rows: pa.Table, currency: str | None, formats: _Formats, *, total: bool
 ) -> bool:
     """Whether there is money among them."""
     names = unique(rows.column_names)
@@ -106,7 +103,7 @@ def _rows_sheet(
     return any(pa.types.is_decimal(kind) and kind.scale for kind in kinds)
 
 
-def _about_sheet(sheet: "Worksheet", about: Sequence[tuple[str, Any]], formats: _Formats) -> None:
+def _about_sheet(sheet: Worksheet, about: Sequence[tuple[str, Any]], formats: _Formats) -> None:
     sheet.set_column(0, 0, 18, formats.text)
     sheet.set_column(1, 1, 90, formats.text)
     for line, (name, value) in enumerate(about):
@@ -115,13 +112,15 @@ def _about_sheet(sheet: "Worksheet", about: Sequence[tuple[str, Any]], formats: 
         _write(sheet, line, 1, value, shown, formats)
 
 
-def _write(sheet: "Worksheet", line: int, place: int, value: Any, shown: "Format", formats: _Formats) -> None:
+def _write(sheet: Worksheet, line: int, place: int, value: Any, shown: Format, formats: _Formats) -> None:
     """One cell of the kind that its value is; what a spreadsheet could not hold exactly is text."""
     if value is None:
         return
     if isinstance(value, bool):
         sheet.write_boolean(line, place, value, shown)
-    elif (isinstance(value, int | Decimal) and _kept(value)) or (isinstance(value, float) and math.isfinite(value)):
+    elif (isinstance(value, int | Decimal) and _kept(value)) or (
+        isinstance(value, float) and math.isfinite(value)
+    ):
         sheet.write_number(line, place, value, shown)
     elif isinstance(value, float):
         _write_text(sheet, line, place, "NaN" if math.isnan(value) else str(value), formats.text)
@@ -133,7 +132,7 @@ def _write(sheet: "Worksheet", line: int, place: int, value: Any, shown: "Format
         _write_text(sheet, line, place, text, formats.text)
 
 
-def _write_text(sheet: "Worksheet", line: int, place: int, text: str, shown: "Format") -> None:
+def _write_text(sheet: Worksheet, line: int, place: int, text: str, shown: Format) -> None:
     """Text, never a formula or a link, whatever it begins with."""
     shortened = _NOT_IN_XML.sub("\ufffd", text)
     if len(shortened.encode("utf-16-le")) // 2 > _LONGEST_TEXT:
@@ -167,7 +166,7 @@ def _head(name: str, kind: pa.DataType, currency: str | None) -> str:
     return f"{name} ({currency})" if currency and pa.types.is_decimal(kind) and kind.scale else name
 
 
-def _format(name: str, kind: pa.DataType, formats: _Formats) -> "Format":
+def _format(name: str, kind: pa.DataType, formats: _Formats) -> Format:
     if pa.types.is_decimal(kind):
         return formats.money if kind.scale else formats.whole
     if pa.types.is_integer(kind):
@@ -198,7 +197,7 @@ def _formats(book: Any, currency: str | None) -> _Formats:
     elif currency and re.fullmatch("[A-Z]{3}", currency):
         money = f"{money}\N{NO-BREAK SPACE}[${currency}]"
 
-    def made(number: str = "", **more: Any) -> "Format":
+    def made(number: str = "", **more: Any) -> Format:
         found: Format = book.add_format(
             {"valign": "top", **({"num_format": number} if number else {}), **more}
         )

@@ -1,6 +1,7 @@
 """A made-up cluster with a story, so that the demo needs no network and the tests know the truth."""
 
 from datetime import date
+from functools import lru_cache
 
 from costlab import __version__
 from costlab.domain.signals import Series, Signal
@@ -33,6 +34,9 @@ class SyntheticCluster:
         self._meters = Meters(seed)
         self._energy = EnergyMeters(self.story, self._meters)
         self._ksm_interval_ms = ksm_interval_ms
+        self._around = lru_cache(maxsize=4)(
+            self.story.around
+        )  # a day's metrics are asked for one after the other
 
     @property
     def days(self) -> tuple[Day, ...]:
@@ -52,14 +56,15 @@ class SyntheticCluster:
     def raw(self, metric: str, window: Window) -> list[RawSeries]:
         """The metric's series with samples in the window; a metric that nobody exposes has none."""
         window = _overlap(window, self.history)
+        story = self._around(window)
         if metric in KUBE_STATE:
-            return list(raw_kube_state(self.story, metric, window, self._ksm_interval_ms))
+            return list(raw_kube_state(story, metric, window, self._ksm_interval_ms))
         if metric in CADVISOR:
-            return list(raw_cadvisor(self.story, self._meters, metric, window, interval_ms=60_000))
+            return list(raw_cadvisor(story, self._meters, metric, window, interval_ms=60_000))
         if metric in KUBELET:
-            return list(raw_kubelet(self.story, metric, window, interval_ms=60_000))
+            return list(raw_kubelet(story, metric, window, interval_ms=60_000))
         if metric in DCGM:
-            return list(raw_dcgm(self.story, self._meters, self._energy, metric, window, interval_ms=60_000))
+            return list(raw_dcgm(story, self._meters, self._energy, metric, window, interval_ms=60_000))
         return []
 
 

@@ -48,13 +48,13 @@ def raw_kube_state(story: Story, metric: str, window: Window, interval_ms: int) 
     for number, (since_s, until_s) in enumerate(_instances(story)):
         target = _target(number)
         at_ms = within(regular(window, interval_ms, 7_213 + 23_000 * number), since_s * 1000, until_s * 1000)
-        for fact in facts:
-            seen_ms = within(at_ms, fact.start_s * 1000, fact.end_s * 1000)
-            if len(seen_ms) == 0:
+        edges_ms = [[fact.start_s * 1000, fact.end_s * 1000] for fact in facts]
+        for fact, (first, last) in zip(facts, np.searchsorted(at_ms, edges_ms).tolist(), strict=True):
+            if first == last:
                 continue
-            since_ms = np.array([changed_s for changed_s, _ in fact.changes], np.int64) * 1000
-            levels = np.array([fact.value, *(value for _, value in fact.changes)])
-            values = levels[np.searchsorted(since_ms, seen_ms, side="right")]
+            seen_ms, values = at_ms[first:last], np.full(last - first, fact.value)
+            for changed_s, value in fact.changes:
+                values[np.searchsorted(seen_ms, changed_s * 1000) :] = value
             labels = target | fact.labels
             # Prometheus stores no empty labels.
             yield RawSeries({"__name__": metric} | {k: v for k, v in labels.items() if v}, seen_ms, values)

@@ -1,5 +1,7 @@
 """When samples are taken: a grid of the epoch, so that every window sees the same instants."""
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,11 +17,13 @@ def regular(window: Window, interval_ms: int, offset_ms: int) -> NDArray[np.int6
     return np.arange(first, last, dtype=np.int64) * interval_ms + offset_ms
 
 
+@lru_cache(maxsize=4096)  # of a day's rows of cAdvisor, each of which has several metrics
 def jittered(window: Window, interval_ms: int, offset_ms: int, key: int) -> NDArray[np.int64]:
     """Scrapes moved by up to 4 s either way, as cAdvisor stamps them: by when it last looked at the cgroup."""
     around = regular(window.widen(JITTER_MS, JITTER_MS), interval_ms, offset_ms)
     spread = np.uint64(2 * JITTER_MS)
     moved = around + (_mixed(around, key) % spread).astype(np.int64) - JITTER_MS
+    moved.flags.writeable = False
     return within(moved, window.start_ms, window.end_ms)
 
 

@@ -11,9 +11,10 @@ Data lies on claims: a Kafka's own, one that two jobs share, one whose job comes
 Some names stand on the pod, recsys only on its namespace, `scratch` and `kube-system` have none.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
+from costlab.domain.time import HOUR_MS, Window
 from costlab.domain.units import GIB
 from costlab.sources.synthetic.cast import Claim, Node, Outage, Owner, Pod
 from costlab.sources.synthetic.casting import Casting
@@ -71,6 +72,14 @@ class Story:
     two_ksm_s: tuple[int, int]
     blank_s: tuple[int, int]
     blank_device: tuple[str, int]
+
+    def around(self, window: Window) -> "Story":
+        """The same with those pods alone that lived within an hour of the window: a day has few of a month's."""
+        nearby = window.widen(HOUR_MS, HOUR_MS)
+        start_s, end_s = nearby.start_ms // 1000, nearby.end_ms // 1000
+        return replace(
+            self, pods=tuple(pod for pod in self.pods if pod.created_s < end_s and pod.gone_s > start_s)
+        )
 
 
 def tell(seed: int, last: date, length: int) -> Story:
