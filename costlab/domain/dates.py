@@ -34,8 +34,9 @@ class Dates:
     def name(self) -> str | None:
         """2026-W47 for an ISO week from Monday to Sunday, 2026-11 for a calendar month; None for any other days."""
         if self == week_of(self.start):
-            return f"{self.start:%G-W%V}"
-        return f"{self.start:%Y-%m}" if self == month_of(self.start) else None
+            year, week, _ = self.start.isocalendar()
+            return f"{year:04}-W{week:02}"
+        return self.start.isoformat()[:7] if self == month_of(self.start) else None
 
     @property
     def before(self) -> "Dates":

@@ -125,7 +125,8 @@ def period_name(window: Dates) -> str:
     """November 2026; Week 47 of 2026; 3 to 9 November 2026 for any other days."""
     if window == month_of(window.start):
         return f"{figures.month(window.start)} {window.start.year}"
-    return f"Week {window.start:%-V} of {window.start:%G}" if window.name else days_of(window)
+    year, week, _ = window.start.isocalendar()
+    return f"Week {week} of {year}" if window.name else days_of(window)
 
 
 def days_of(window: Dates) -> str:
