@@ -232,8 +232,8 @@ def _charges(rows: list[Row], currency: str, now: Period, before: Period) -> Sec
         "Charges by resource",
         (
             Column("Charge"),
-            Column("Billed", numeric=True),
-            Column("Not used", currency, numeric=True),
+            Column("Billed", numeric=True, minor=True),
+            Column("Not used", currency, numeric=True, minor=True),
             *_money_columns(currency, before.window),
         ),
         tuple(
@@ -273,7 +273,7 @@ def _workloads(rows: list[Row], currency: str, now: Period, before: Period) -> S
         (
             Column("Workload"),
             Column("Namespace"),
-            Column("Not used", currency, numeric=True),
+            Column("Not used", currency, numeric=True, minor=True),
             *_money_columns(currency, before.window),
         ),
         tuple(
@@ -398,7 +398,7 @@ def _money_columns(currency: str, before: Dates) -> tuple[Column, ...]:
     short = figures.month(before.start) if before == month_of(before.start) else "Before"
     return (
         Column("Cost", currency, numeric=True),
-        Column(short, currency, numeric=True),
+        Column(short, currency, numeric=True, minor=True),
         Column("Change", currency, numeric=True),
     )
 
