@@ -66,7 +66,7 @@ def write_reports(
                 coming = [told(place + 1)] if place + 1 < len(days) else []
                 yield put_report(rendered(gathered, settings), cluster, day, out)[0]
     finally:
-        write_site(lake, settings, out)
+        write_site(lake, settings, out, warehouse)
 
 
 def days_kept(
@@ -95,21 +95,20 @@ def days_kept(
     return days
 
 
-def write_site(lake: Lake, settings: Settings, out: Path) -> list[Path]:
+def write_site(lake: Lake, settings: Settings, out: Path, warehouse: Warehouse | None = None) -> list[Path]:
     """The pages above and beside the daily reports in `out`, of every cluster that has a folder there; the front first.
 
     They tell what the lake and the folders hold now: pages of teams and workloads that are no more on the last day go.
-    Each file is replaced as a whole; a second run on the same lake changes no byte. Raises ConfigError when one cannot
+    warehouse: one that is open over the lake; of ninety days, opening another takes a second. Each file is replaced as a whole; a second run on the same lake changes no byte. Raises ConfigError when one cannot
     be written.
     """
     folders = sorted(_clusters(out))
     if not folders:
         return []
+    warehouse = warehouse or Warehouse.over(lake)
     held: dict[str, list[date]] = {}
-    for (cluster, day), state in lake.states().items():
-        if state in READABLE:
-            held.setdefault(cluster, []).append(day)
-    warehouse = Warehouse.over(lake)
+    for row in warehouse.sql("select cluster, date from runs order by cluster, date").to_pylist():
+        held.setdefault(row["cluster"], []).append(row["date"])
     written: list[Path] = []
     last: list[tuple[str, Row | None]] = []
     for cluster in folders:

@@ -1,5 +1,6 @@
 """The report and statements as Markdown, and the report's tables as CSV."""
 
+import re
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any
@@ -7,6 +8,8 @@ from typing import Any
 from costlab.render.context import Cell, Report, Section, Table, Tile
 from costlab.render.names import cell, markdown
 from costlab.render.statement import Page
+
+_TO_QUOTE = re.compile('[",\r\n]')
 
 
 def report_markdown(report: Report) -> bytes:
@@ -81,7 +84,7 @@ def _text(content: Cell) -> str:
 
 def _quoted(text: str) -> str:
     """Quoted where needed; the csv module, told to end lines by a newline, leaves carriage returns bare."""
-    return '"' + text.replace('"', '""') + '"' if any(sign in text for sign in '",\r\n') else text
+    return '"' + text.replace('"', '""') + '"' if _TO_QUOTE.search(text) else text
 
 
 def _value(value: Any) -> str:
