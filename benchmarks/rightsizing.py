@@ -165,7 +165,10 @@ def goals(totals: Mapping[str, Totals]) -> list[tuple[str, str, bool]]:
     careful = min((each.bill / kubecost.bill for each in sweep if each.violated < 0.01), default=np.nan)
     dearer, unserved = any_price.cpu_bill / krr.cpu_bill, any_price.unserved / krr.unserved
     over = max(any_price.over / krr.over, any_price.over_weighted / krr.over_weighted)
-    changes = max(each.changes for each in steady)
+    changes, cpu_changes = (
+        max(getattr(each, name) for each in steady) for name in ("changes", "cpu_changes")
+    )
+    steady_bill = max(each.cpu_bill for each in steady) / krr.cpu_bill
     return [
         ("at KRR's memory bill, its violations by container-days and by cost, at most 0.667", f"{fewer:.3f}, {weighted:.3f}", max(fewer, weighted) <= 2 / 3),
         ("at KRR's violations, by both, its memory bill, at most 0.95", f"{bill:.3f}", bill <= 0.95),
@@ -174,6 +177,8 @@ def goals(totals: Mapping[str, Totals]) -> list[tuple[str, str, bool]]:
         ("KRR's unserved CPU, at most 0.5", f"{unserved:.3f}", unserved <= 0.5),
         ("KRR's samples above the CPU request, by both, below 1", f"{over:.3f}", over < 1),
         ("steady, changes of memory a container-day, at most 0.12", f"{changes:.3f}", changes <= 0.12),
+        ("steady, changes of CPU a container-day, at most 0.12", f"{cpu_changes:.3f}", cpu_changes <= 0.12),
+        ("steady, KRR's CPU bill, at most 1.05", f"{steady_bill:.3f}", steady_bill <= 1.05),
     ]  # fmt: skip
 
 
@@ -196,7 +201,7 @@ def _frontier(found: Mapping[str, Judged], chosen: NDArray[np.int64]) -> None:
     drawn = np.random.default_rng(SEED).choice(chosen, (RESAMPLED, len(chosen)))
     print(
         f"{'':24}{'cost of now':>12}{'memory bill':>12}{'days violated':>14}{'95 % of it':>15}{'by cost':>9}"
-        f"{'of KRR’s':>10}{'95 % of it':>14}{'CPU bill':>9}{'over':>8}{'unserved':>9}{'changes':>9}"
+        f"{'of KRR’s':>10}{'95 % of it':>14}{'CPU bill':>9}{'over':>8}{'unserved':>9}{'changes':>9}{'of CPU':>8}"
     )
     for name, judged in found.items():
         each = judged.of(chosen)
@@ -211,7 +216,7 @@ def _frontier(found: Mapping[str, Judged], chosen: NDArray[np.int64]) -> None:
             f"{name:24}{each.bill / each.now:12.3f}{each.memory_bill / krr.memory_bill:12.3f}{each.violated:14.2%}"
             f"{f'{low:.2%} … {high:.2%}':>15}{each.violated_weighted:9.2%}{each.violated / krr.violated:10.2f}"
             f"{f'{below:.2f} … {above:.2f}':>14}{each.cpu_bill / krr.cpu_bill:9.3f}{each.over:8.2%}"
-            f"{each.unserved:9.2%}{each.changes:9.3f}"
+            f"{each.unserved:9.2%}{each.changes:9.3f}{each.cpu_changes:8.3f}"
         )
 
 

@@ -78,8 +78,8 @@ class _Fleet:
             "memory_limit": self.memory_request * 1.5, "gpu_resource": None, "gpu_share": None,
             "restarts": None, "oom_kills": None, "cpu_periods": None, "cpu_throttled_periods": None,
         })  # fmt: skip
-        cpu = _profiles(rng, self.cpu_mean, 0.6, (40, 160))
-        memory = _profiles(rng, self.memory_mean, 0.05, (4, 18))
+        cpu = levels_of(rng, self.cpu_mean, 0.6, (40, 160))
+        memory = levels_of(rng, self.memory_mean, 0.05, (4, 18))
         profiles = conform("profiles", {
             **part, **{name: _twice(values) for name, values in self.names.items()},
             "container_key": np.tile(self.key, 2),
@@ -140,7 +140,7 @@ class _Fleet:
         return {"nodes": lives, "charges": pa.concat_tables([work, idle])}
 
 
-def _profiles(
+def levels_of(
     rng: np.random.Generator, mean: np.ndarray, spread: float, buckets: tuple[int, int]
 ) -> dict[str, Any]:
     """Profiles of levels that follow one another, with weights that fall to both sides of the mean."""

@@ -30,6 +30,7 @@ class Judged:
     unserved: Floats  # core-seconds
     used: Floats  # the same
     memory_changes: Floats
+    cpu_changes: Floats
 
     def of(self, chosen: NDArray[np.int64]) -> "Totals":
         """Totals over these workloads, which may be named more than once."""
@@ -44,6 +45,7 @@ class Judged:
             over_weighted=totals["over_share_weighted"] / totals["weight"],
             unserved=totals["unserved"] / totals["used"],
             changes=totals["memory_changes"] / totals["days"],
+            cpu_changes=totals["cpu_changes"] / totals["days"],
             now=totals["weight"],
         )
 
@@ -60,15 +62,15 @@ class Totals:
     over: float
     over_weighted: float
     unserved: float
-    changes: float
+    changes: float  # of memory
+    cpu_changes: float
     now: float
 
 
 def judge(usage: Usage, cpu: Floats, memory: Floats, judged: NDArray[np.bool_]) -> Judged:
     """Advice in cores and bytes, (workloads, days), against what was used on `judged` days. NaN = the size stays."""
     weight = 24 * (CPU_PRICE * usage.cpu_now + MEMORY_PRICE * usage.memory_now / GIB)
-    changed = np.abs(memory[:, 1:] - memory[:, :-1]) > (_CHANGE + 1e-9) * memory[:, :-1]
-    changes = np.pad(changed, ((0, 0), (1, 0)))
+    memory_changes, cpu_changes = _changes(memory), _changes(cpu)
     cpu, memory = (
         np.where(np.isfinite(cpu), cpu, usage.cpu_now),
         np.where(np.isfinite(memory), memory, usage.memory_now),
@@ -92,5 +94,12 @@ def judge(usage: Usage, cpu: Floats, memory: Floats, judged: NDArray[np.bool_]) 
         over_share_weighted=summed(share * weight),
         unserved=summed(over.sum(axis=2) * STEP_S),
         used=summed(np.nansum(usage.cpu, axis=2) * STEP_S),
-        memory_changes=summed(changes),
+        memory_changes=summed(memory_changes),
+        cpu_changes=summed(cpu_changes),
     )
+
+
+def _changes(advice: Floats) -> NDArray[np.bool_]:
+    """The days on which advice is another one than on the day before."""
+    changed = np.abs(advice[:, 1:] - advice[:, :-1]) > (_CHANGE + 1e-9) * advice[:, :-1]
+    return np.pad(changed, ((0, 0), (1, 0)))

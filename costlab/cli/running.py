@@ -156,8 +156,8 @@ def report(
     desk: Desk = ctx.obj
     settings = desk.settings()
     lake = Lake.open(settings.lake)
-    known = sorted({name for name, _ in lake.states()})
-    ids = [cluster] if cluster else [chosen.id for chosen in settings.clusters] or known
+    ids = [cluster] if cluster else [chosen.id for chosen in settings.clusters]
+    ids = ids or sorted({name for name, _ in lake.states()})
     if not ids:
         settings.chosen()
     if every:

@@ -21,8 +21,8 @@ class Rule:
     period: int = 7
     cycles: int = 4
     least_cycles: int = 2
-    least_share: float = 0.1
-    threshold: float = 5.0
+    least_share: float = 0.08
+    threshold: float = 6.0
 
     @property
     def memory(self) -> int:

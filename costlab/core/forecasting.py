@@ -150,6 +150,53 @@ def past_forecasts(values: Floats, first_weekday: int, holidays: Flags, horizon:
     return found
 
 
+def highest(histories: Floats, first_weekday: int, holidays: Flags, horizon: int) -> Floats:
+    """The most that any way makes of each of many series within the days ahead: no forecast of `forecast` is above it.
+
+    histories: float64 (series, days), >= 0, NaN = not known, of the same days. holidays: bool (days + horizon,). float64
+    (series,), NaN = no way has a forecast. What is true of the last evening alone is reckoned, for all series at once: 20
+    microseconds a series, where its forecast takes 4 ms.
+    """
+    count, days = histories.shape
+    ordinary = np.where(holidays[:days], np.nan, histories)
+    kinds = np.where(holidays, SUNDAY, (first_weekday + np.arange(days + horizon)) % WEEK)
+    ahead = np.arange(1, horizon + 1)
+    faded = _FADE * (1 - _FADE**ahead) / (1 - _FADE)
+    most = np.full(count, np.nan)
+    for weekdays, trend in product((False, True), repeat=2):
+        adds = _weekdays_now(ordinary, first_weekday) if weekdays else np.zeros((count, WEEK))
+        slope = (_slopes_now(ordinary) if trend else np.zeros(count))[:, None]
+        beyond = slope * faded + adds[:, kinds[days:]]
+        for window, fewest in _WINDOWS.items():
+            ago = np.arange(window - 1, -1, -1)
+            same = adds[:, kinds[np.maximum(days - 1 - ago, 0)]]
+            level = _winsorised_means(_latest(histories, window) - same + slope * ago, fewest)
+            most = np.fmax(most, np.maximum(level[:, None] + beyond, 0.0).max(axis=1))
+    return most
+
+
+def _latest(histories: Floats, days: int) -> Floats:
+    """The last days of each series: float64 (series, days); NaN before the first."""
+    missing = max(0, days - histories.shape[1])
+    return np.pad(histories, ((0, 0), (missing, 0)), constant_values=np.nan)[:, -days:]
+
+
+def _slopes_now(ordinary: Floats) -> Floats:
+    """As `_slopes`, of each series on its last evening."""
+    days = _latest(ordinary, 5 * WEEK)
+    return _medians((days[:, WEEK:] - days[:, :-WEEK]) / WEEK, WEEK)
+
+
+def _weekdays_now(ordinary: Floats, first_weekday: int) -> Floats:
+    """As `_weekdays`, of each series on its last evening: float64 (series, 7)."""
+    count, days = ordinary.shape
+    weeks = sliding_window_view(_latest(ordinary, (_WEEKS + 1) * WEEK - 1), WEEK, axis=1)
+    added = weeks[:, :, WEEK // 2] - weeks.mean(axis=2)
+    by_place = added.reshape(count, _WEEKS, WEEK).swapaxes(1, 2)
+    weekday_of_place = (first_weekday + days - 1 - (WEEK - 1) + np.arange(WEEK) - WEEK // 2) % WEEK
+    return _medians(by_place, _FEWEST_WEEKS)[:, np.argsort(weekday_of_place)]
+
+
 def _slopes(ordinary: Floats) -> Floats:
     """What each evening knew of the growth a day: the median over four weeks of what a day is above a week before."""
     weeks = _last(ordinary, WEEK + 1)

@@ -50,3 +50,4 @@ class Reason(StrEnum):
     NEED_UNKNOWN = "need_unknown"
     SEVERAL_GPUS = "several_gpus"
     NO_FULL_RUN = "no_full_run"
+    STARTUP = "startup"

@@ -67,7 +67,25 @@ SAVING = Metric(
     (*_CLUSTER, "team", "currency"),
     "What the cuts that the day advises would save in a month, gross; raises are not set against them.",
 )
+_OF_BUDGETS = (*_CLUSTER, "dimension", "subject", "currency")
+BUDGET = Metric(
+    "costlab_budget_monthly",
+    _OF_BUDGETS,
+    "What a team, namespace, pipeline or cluster may cost in the day's month, in all clusters together.",
+)
+BUDGET_SPENT = Metric("costlab_budget_spent", _OF_BUDGETS, "What of it was spent by the end of the day.")
+BUDGET_EXPECTED = Metric(
+    "costlab_budget_expected",
+    _OF_BUDGETS,
+    "What will have been spent by the end of the month; NaN: not known.",
+)
+BUDGET_EXHAUSTED = Metric(
+    "costlab_budget_exhausted_timestamp_seconds",
+    _OF_BUDGETS,
+    "The end of the day on which it is expected to be exceeded; no sample where it is not, or is already.",
+)
 
 METRICS = (
     LAST_SUCCESS, LAST_RUN, EXIT_CODE, DURATION, MEASURED, DAY, SAMPLES, COVERAGE, COST, TEAM_COST, SAVING,
+    BUDGET, BUDGET_SPENT, BUDGET_EXPECTED, BUDGET_EXHAUSTED,
 )  # fmt: skip

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from costlab.config.settings import Forecasting
-from costlab.core.forecasting import forecast
+from costlab.core.forecasting import LONGEST, forecast, highest
 from costlab.domain.findings import Finding, Severity
 from costlab.jobs.budgets import BudgetState, Standing, alert_reached, exceeded_on, spent_beyond
 from costlab.jobs.outlook import Outlook
@@ -105,7 +105,7 @@ def _of_budget(standing: Standing, outlook: Outlook) -> tuple[str, Severity, str
 
 def volume_findings(rows: Iterable[Row], forecasting: Forecasting) -> Iterator[Finding]:
     """Claims that are full, or will be within 30 days: rows of volume_history, one claim's days after another's."""
-    for last, used in _histories(rows):
+    for last, used in _filling(list(_histories(rows)), forecasting):
         found = exhaustion(used, last["date"], last["requested_bytes"], forecasting)
         if found and found.day:
             words = _when(found, last["date"])
@@ -142,6 +142,30 @@ def _histories(rows: Iterable[Row]) -> Iterator[tuple[Row, list[float | None]]]:
         by_date = {row["date"]: row["used_bytes"] for row in days}
         count = (days[-1]["date"] - first).days + 1
         yield days[-1], [by_date.get(first + timedelta(days=i)) for i in range(count)]
+
+
+def _filling(
+    claims: list[tuple[Row, list[float | None]]], forecasting: Forecasting
+) -> Iterator[tuple[Row, list[float | None]]]:
+    """Those that are full, or that any way of forecasting sees full within 30 days: few of thousands."""
+    for last_day, same in groupby(sorted(claims, key=_last_day), key=_last_day):
+        of_day = list(same)
+        past = np.full((len(of_day), LONGEST), np.nan)
+        for row, (_, used) in enumerate(of_day):
+            known = [np.nan if value is None else value for value in used[-LONGEST:]]
+            past[row, LONGEST - len(known) :] = known
+        first_day = last_day - timedelta(days=LONGEST - 1)
+        free = set(forecasting.holidays)
+        holidays = [first_day + timedelta(days=i) in free for i in range(LONGEST + DAYS_AHEAD)]
+        most = highest(past, first_day.weekday(), np.array(holidays, np.bool_), DAYS_AHEAD)
+        limits = np.array([last["requested_bytes"] for last, _ in of_day])
+        reached = np.fmax(most, past[:, -1]) >= limits * (1 - 1e-9)
+        yield from (claim for claim, may in zip(of_day, reached, strict=True) if may)
+
+
+def _last_day(claim: tuple[Row, list[float | None]]) -> date:
+    last: date = claim[0]["date"]
+    return last
 
 
 def _when(found: Exhaustion, last_day: date) -> str:

@@ -1,5 +1,6 @@
 """What manifests will cost before they are applied: by what they request, and by what the like of them used."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -34,6 +35,7 @@ _COLUMNS = {
     "namespace": pa.string(),
     "workload_kind": pa.string(),
     "workload": pa.string(),
+    "part": pa.string(),
     "resource": pa.string(),
     "pods": pa.float64(),
     "hours": pa.float64(),
@@ -98,12 +100,16 @@ def predict(
     rows: list[Row] = []
     notes = [f"{what} is not priced: costlab does not know what it runs" for what in plan.unpriced]
     bills: list[Bill] = []
+    together = Counter[WorkloadKey]()
     for each in plan.workloads:
-        priced, said = desk.price(each)
+        together[each.workload] += each.pods or 0
+    for each in plan.workloads:
+        priced, said = desk.price(each, together[each.workload])
         rows += priced
         pods = int(priced[0]["pods"]) if priced else each.pods or 0
         bills.append(Bill(each, desk.team(each), pods, _sum(row.get("monthly_cost") for row in priced)))
-        notes += [f"{each.where} {each.workload.kind}/{each.workload.name}: {text}" for text in said]
+        part = f" {each.part}" if each.part else ""
+        notes += [f"{each.where} {each.workload.kind}/{each.workload.name}{part}: {text}" for text in said]
     currency = nodes[0]["currency"] or settings.prices.currency
     there = {WorkloadKey(row["namespace"], row["workload_kind"], row["workload"]) for row in known}
     notes += beyond_quotas(warehouse, clusters[0], day, bills, there)
@@ -138,7 +144,8 @@ class _Desk:
             next(seen, configured) if configured == UNALLOCATED else configured,
         )
 
-    def price(self, each: Planned) -> tuple[list[Row], list[str]]:
+    def price(self, each: Planned, together: int) -> tuple[list[Row], list[str]]:
+        """Its rows, and what is to be said of it; together: how many pods all parts of the workload have."""
         notes: list[str] = []
         chosen = self._selected(each, notes)
         fitting = [node for node in chosen if self._fits(each.requests, node)]
@@ -147,14 +154,10 @@ class _Desk:
         like = self._like(each)
         pods = len(fitting) if each.pods is None else each.pods
         hours = self.hours
-        if hours is None:
-            hours = (
-                MONTH_HOURS
-                if each.lasting
-                else like.monthly_hours / pods
-                if like.monthly_hours and pods
-                else None
-            )
+        if hours is None and each.lasting:
+            hours = MONTH_HOURS
+        elif hours is None and like.monthly_hours and pods:
+            hours = like.monthly_hours / max(pods, together)
         if hours is None and pods:
             notes.append("how long it runs is not known: say it with --hours")
         rows = []
@@ -172,6 +175,7 @@ class _Desk:
                     "namespace": each.workload.namespace,
                     "workload_kind": each.workload.kind,
                     "workload": each.workload.name,
+                    "part": each.part or None,
                     "resource": resource.value,
                     "pods": float(pods),
                     "hours": _NAN if hours is None else hours,
@@ -251,8 +255,11 @@ class _Desk:
                 if (seen := [r["used"] for r in rows if r["resource"] == resource and not isnan(r["used"])])
             }
             name = f"{workload.kind}/{workload.name} in {', '.join(where)}, {_days(rows)}"
-            cpu = {row["namespace"]: row["pod_hours"] for row in rows}
-            return _Like(name, amounts, {}, median(cpu.values()) / self.days * MONTH_HOURS / 24)
+            pod_hours = median({row["namespace"]: row["pod_hours"] for row in rows}.values())
+            monthly_hours = pod_hours / self.days * MONTH_HOURS / 24
+            if each.part:  # the lake knows the mean of all its pods, of which the parts differ
+                return _Like(name, {}, _shares(rows), monthly_hours)
+            return _Like(name, amounts, {}, monthly_hours)
         for what, of in (("namespace", workload.namespace), ("team", team)):
             rows = [
                 row for row in self.known if row["class"] == kind and row[what] == of and of != UNALLOCATED

@@ -1,9 +1,9 @@
 """Tell Prometheus of a night, however it ended."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from itertools import chain
@@ -11,11 +11,14 @@ from typing import Any, TypeVar
 
 from costlab.config.settings import Settings
 from costlab.domain import metrics
+from costlab.domain.dates import Dates
 from costlab.domain.errors import CostlabError, ExitCode
 from costlab.domain.metrics import Sample
 from costlab.domain.time import Day
+from costlab.jobs.budgets import Standing, exceeded_on, standings
 from costlab.jobs.nightly import ClusterEnd
 from costlab.jobs.outcome import Outcome
+from costlab.jobs.outlook import PAST_DAYS
 from costlab.publish.metrics import push, write_textfile
 from costlab.render.exposition import exposition
 from costlab.store.lake import READABLE, Lake
@@ -76,8 +79,8 @@ def run_samples(end: ClusterEnd, ended_s: float, took_s: float, success_s: float
     yield metrics.MEASURED.sample(end.days, end.cluster)
 
 
-def day_samples(lake: Lake, cluster: str) -> Iterator[Sample]:
-    """What there is to tell of the cluster's newest day; nothing where the lake has none."""
+def day_samples(lake: Lake, settings: Settings, cluster: str) -> Iterator[Sample]:
+    """What there is to tell of the cluster's newest day, and of the budgets on it; nothing where the lake has none."""
     days = [day for day, state in lake.days(cluster).items() if state in READABLE]
     if not days:
         return
@@ -100,6 +103,25 @@ def day_samples(lake: Lake, cluster: str) -> Iterator[Sample]:
                 team[f"{part}_cost"], cluster, team["team"], part, team["currency"]
             )
     yield from _savings(rows("savings"), cluster)
+    concerned = [budget for budget in settings.budgets if budget.cluster in (None, cluster)]
+    if concerned:
+        window = Dates(day.date - timedelta(days=PAST_DAYS - 1), day.date + timedelta(days=1))
+        yield from budget_samples(standings(warehouse, concerned, window, settings.forecast), cluster, day)
+
+
+def budget_samples(standing: Iterable[Standing], cluster: str, day: Day) -> Iterator[Sample]:
+    """How the budgets stand at the end of a cluster's day; nothing of one that no charge is of."""
+    for each in standing:
+        budget, outlook = each.budget, each.outlook
+        if outlook is None or outlook.currency is None:
+            continue
+        labels = (cluster, budget.dimension, budget.subject, outlook.currency)
+        yield metrics.BUDGET.sample(budget.monthly, *labels)
+        yield metrics.BUDGET_SPENT.sample(outlook.month_cost, *labels)
+        yield metrics.BUDGET_EXPECTED.sample(outlook.by_month_end()[0], *labels)
+        if on := exceeded_on(budget, outlook):
+            ended_s = Day(on, day.timezone).window.end_ms / 1000
+            yield metrics.BUDGET_EXHAUSTED.sample(ended_s, *labels)
 
 
 def _savings(advice: list[dict[str, Any]], cluster: str) -> Iterator[Sample]:
@@ -139,7 +161,7 @@ def _leave(settings: Settings, watch: _Watch, code: ExitCode, say: Callable[[str
             return None
 
     def of_day(cluster: str) -> list[Sample]:
-        return list(day_samples(Lake.open(settings.lake), cluster)) if Lake.exists(settings.lake) else []
+        return list(day_samples(Lake.open(settings.lake), settings, cluster)) if Lake.exists(settings.lake) else []
 
     fresh = {
         cluster: ended_s for cluster, (end, ended_s, _) in watch.ends.items() if end.exit_code in SUCCESSES

@@ -48,6 +48,7 @@ REASONS: Mapping[Reason, str] = {
     Reason.NEED_UNKNOWN: "what it needs is not known",
     Reason.SEVERAL_GPUS: "it holds several GPUs, which the figures do not tell apart",
     Reason.NO_FULL_RUN: "no run was seen from its beginning to its end",
+    Reason.STARTUP: "it needs its request to start, though not later",
 }
 # The same beside other words, in a table's cell or before a number.
 BRIEF_ACTIONS: Mapping[str, str] = {
@@ -79,6 +80,7 @@ BRIEF_REASONS: Mapping[str, str] = {
     Reason.SHARED_GPU: "GPU is shared",
     Reason.SEVERAL_GPUS: "several GPUs",
     Reason.NO_FULL_RUN: "no full run yet",
+    Reason.STARTUP: "needed to start",
 }
 
 # Of replicas that go and come again some reasons are others than of their requests.
@@ -160,7 +162,10 @@ def reason(row: Row) -> str:
     if row["reason"] not in set(Reason):
         return named(row["reason"])
     why = Reason(row["reason"])
-    return (_OF_SCHEDULES if row["action"] == Action.SCHEDULE else REASONS).get(why) or REASONS[why]
+    told = (_OF_SCHEDULES if row["action"] == Action.SCHEDULE else REASONS).get(why) or REASONS[why]
+    facts = dict(row.get("facts") or ())  # messages have none
+    held = row.get("proposed_request") is not None and "held_by_startup" in facts
+    return f"{told}, but needs this much to start" if held else told
 
 
 def brief_action(row: Row) -> str:

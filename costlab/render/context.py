@@ -64,7 +64,8 @@ class Column:
 class Cell:
     """One cell: its text, a quieter note under it, a mark beside it, a tone (good, bad, quiet).
 
-    minor_note: the note gives way on a phone. address: where the text leads, beside the page.
+    minor_note: the note gives way on a phone. address: where the text leads, beside the page. key: what the cell is sorted by
+    where its text does not tell.
     """
 
     text: str
@@ -73,6 +74,7 @@ class Cell:
     tone: str = ""
     minor_note: bool = False
     address: str = ""
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)

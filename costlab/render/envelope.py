@@ -58,6 +58,8 @@ def unique(names: Sequence[str]) -> list[str]:
 
 def plain(value: Any) -> Any:  # noqa: PLR0911 - one line a type
     """A value as JSON can say it."""
+    if value is None or isinstance(value, (str, int)):  # most of all; a bool is an int
+        return value
     if isinstance(value, Decimal):
         return int(value) if value.as_tuple().exponent == 0 and abs(value) < 2**63 else f"{value:f}"
     if isinstance(value, float):
@@ -72,6 +74,4 @@ def plain(value: Any) -> Any:  # noqa: PLR0911 - one line a type
     if isinstance(value, list):
         pairs = value and all(isinstance(item, tuple) for item in value)  # how Arrow gives a map
         return {str(key): plain(inner) for key, inner in value} if pairs else [plain(item) for item in value]
-    if value is None or isinstance(value, (bool, int, str)):
-        return value
     return value.hex() if isinstance(value, bytes) else str(value)

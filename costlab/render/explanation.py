@@ -13,6 +13,7 @@ from costlab.render import advice_words, figures
 from costlab.render.names import markdown, named, resource_name
 
 MONTH_HOURS = 730
+_OF_STARTUP = ("starts", "startup", "otherwise", "held_by_startup")  # told in a sentence of their own
 _EXAMPLES = 3  # days of violation that are named; the table has all
 
 
@@ -83,6 +84,8 @@ def steps(explained: Explanation) -> list[tuple[str, str]]:
         told.append(("Usage", _usage(explained)))
         if explained.whole and explained.whole.throttled_ratio is not None:
             told.append(("Throttling", _throttling(explained.whole.throttled_ratio, explained.days)))
+        if "startup" in row["facts"]:
+            told.append(("Start-up", _startup(row)))
     told += [("Rule", _rule(row)), ("Evidence", _evidence(row))]
     if of_request and row["proposed_request"] is not None:
         told += [("Risk", _sentence(advice_words.risk(row))), ("Past days", _past(explained))]
@@ -92,9 +95,10 @@ def steps(explained: Explanation) -> list[tuple[str, str]]:
         told.append(("Cost", f"It costs {figures.money(row['monthly_cost'], row['currency'])} a month."))
     if "monthly_saving" in row["facts"]:
         told.append(("Saving", _beside(row)))
-    if row["facts"]:
+    further = {name: value for name, value in row["facts"].items() if name not in _OF_STARTUP}
+    if further:
         facts = ", ".join(
-            f"{named(name).replace('_', ' ')}: {named(value)}" for name, value in row["facts"].items()
+            f"{named(name).replace('_', ' ')}: {named(value)}" for name, value in further.items()
         )
         told.append(("Also known", f"{facts}."))
     return told
@@ -214,6 +218,19 @@ def _throttling(ratio: float, days: Sequence[UsageDay]) -> str:
     )
 
 
+def _startup(row: Mapping[str, Any]) -> str:
+    """What a start takes, and where a cut ends for its sake."""
+    facts, resource = row["facts"], row["resource"]
+    most, otherwise = (advice_words.amount(float(facts[name]), resource) for name in ("startup", "otherwise"))
+    starts = "one start" if facts["starts"] == "1" else f"the median of {facts['starts']} starts"
+    told = f"It uses {most} while it starts ({starts}), and later at most {otherwise}."
+    if "held_by_startup" not in facts:
+        return told
+    if resource == Resource.MEMORY:
+        return f"{told} With less it would be killed at its next start, so no cut goes below that."
+    return f"{told} A cut leaves half of that, so that on a full node a start takes at most twice as long."
+
+
 def _rule(row: Mapping[str, Any]) -> str:
     rule, _, chose = row["policy"].partition(": ")
     return f"{named(rule)}" + (f" chose {named(chose)}." if chose else ".")
@@ -262,9 +279,10 @@ def _saving(explained: Explanation) -> str:
         size = Decimal(repr(now - then)) / (2**30 if row["resource"] == Resource.MEMORY else 1)
         amount = size * Decimal(repr(row["replicas"])) * MONTH_HOURS * price
         unit = "GiB" if row["resource"] == Resource.MEMORY else "cores"
+        replicas = f"{row['replicas']:.3g}"
         told.append(
             f"({advice_words.size(_sized(now, unit))} − {advice_words.size(_sized(then, unit))} {unit}) × "
-            f"{row['replicas']:.3g} replicas × {MONTH_HOURS} hours × {price.normalize():f} {row['currency']} = "
+            f"{replicas} {'replica' if replicas == '1' else 'replicas'} × {MONTH_HOURS} hours × {price.normalize():f} {row['currency']} = "
             f"{figures.money(amount, row['currency'])} a month between the requests"
         )
     if row["monthly_saving_gross"] is not None:

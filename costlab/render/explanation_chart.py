@@ -1,8 +1,9 @@
 """The figure of a recommendation: usage day by day against request, limit and proposal; an image of its own."""
 
 import io
+import math
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -16,6 +17,7 @@ from costlab.render.paper import LIGHT, ON_PAPER
 
 _VIOLATION = "#b3261e"
 _WIDTH, _HEIGHT = 8.4, 3.1  # inches, of one container's resource
+_BROKEN_DAYS = 1.5 / 24  # hours that are further apart are not joined
 _GAP = 0.055  # of the height, between labels at the right edge
 
 
@@ -78,11 +80,10 @@ def _usage(axes: Axes, explained: Explanation, scale: int) -> None:
             color=LIGHT[colour], alpha=alpha, linewidth=0, label=name,
         )  # fmt: skip
     if explained.peaks:
-        # A day stands at its noon, an hour at its half.
-        at = [when.toordinal() + (when.hour + 0.5) / 24 - 0.5 for when, _ in explained.peaks]
+        at, heights = _line(explained.peaks)
         axes.plot(
-            at, [value / scale for _, value in explained.peaks],
-            color=LIGHT["text"], linewidth=0.8, label="hourly maximum",
+            at, [height / scale for height in heights],
+            color=LIGHT["text"], linewidth=0.8, marker=".", markersize=1.5, label="hourly maximum",
         )  # fmt: skip
     if explained.days:
         first, last = explained.days[0].date.toordinal(), explained.days[-1].date.toordinal()
@@ -91,6 +92,21 @@ def _usage(axes: Axes, explained: Explanation, scale: int) -> None:
         axes.xaxis.set_major_formatter(
             FuncFormatter(lambda at, _: figures.short_date(date.fromordinal(round(at))))
         )
+
+
+def _line(peaks: Sequence[tuple[datetime, float]]) -> tuple[list[float], list[float]]:
+    """Where the hours stand, and how high; broken where an hour was not observed, for nothing is known of it."""
+    at: list[float] = []
+    heights: list[float] = []
+    for when, value in peaks:
+        # A day stands at its noon, an hour at its half.
+        here = when.toordinal() + (when.hour + 0.5) / 24 - 0.5
+        if at and here - at[-1] > _BROKEN_DAYS:
+            at.append(here)
+            heights.append(math.nan)
+        at.append(here)
+        heights.append(value)
+    return at, heights
 
 
 def _lines(explained: Explanation, scale: int) -> list[tuple[str, float, str]]:

@@ -1,4 +1,7 @@
-"""The report, and each page beside it, as one HTML file: no script, nothing fetched, readable in light, dark, on a phone and in print."""
+"""The report, and each page beside it, as one HTML file: nothing fetched, readable in light, dark, on a phone and in print.
+
+The report has no script. The pages beside it have one of ours, which sorts and filters tables; without it they are whole.
+"""
 
 import base64
 import hashlib
@@ -8,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from costlab import shipped
-from costlab.render import charts, marks
+from costlab.render import charts, marks, statement
 from costlab.render.context import Mark, Page, Part, Report
 
 
@@ -36,22 +39,36 @@ def report_html(report: Report) -> bytes:
 def page_html(page: Page) -> bytes:
     """A page beside the daily reports, UTF-8, of the same look and under the same policy."""
     drawing = tuple(Markup(drawn) for drawn in charts.daily(page.daily)) if page.daily else ()  # noqa: S704 - drawn by us
-    style = _style()
+    style, script = _style(), _script()
     text = _environment().get_template("page.html").render(
         page=page,
         drawing=drawing,
         style=Markup(style),  # noqa: S704 - our own file, which the policy below names by its hash
+        script=Markup(script),  # noqa: S704 - the same
+        policy=_policy(style, script),
+    )  # fmt: skip
+    return text.encode()
+
+
+def statement_html(page: statement.Page) -> bytes:
+    """A showback statement, UTF-8: one page of A4 where it is printed."""
+    style = _style("report.css", "statement.css")
+    text = _environment().get_template("statement.html").render(
+        page=page,
+        style=Markup(style),  # noqa: S704 - our own files, which the policy names by their hash
         policy=_policy(style),
     )  # fmt: skip
     return text.encode()
 
 
-def _policy(style: str) -> str:
-    """The page's content security policy: its own style sheet, by hash, and nothing else."""
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    return (
-        f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; form-action 'none'"
-    )
+def _policy(style: str, script: str = "") -> str:
+    """The page's content security policy: its own style sheet and script, by hash, and nothing else."""
+    scripts = f"script-src {_hash(script)}; " if script else ""
+    return f"default-src 'none'; style-src {_hash(style)}; {scripts}img-src data:; base-uri 'none'; form-action 'none'"
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
 def _draw(mark: Mark) -> Markup:
@@ -63,8 +80,14 @@ def _swatch(part: Part) -> Markup:
 
 
 @cache
-def _style() -> str:
-    return (shipped.folder("reports/templates") / "report.css").read_text("utf-8")
+def _style(*names: str) -> str:
+    folder = shipped.folder("reports/templates")
+    return "".join((folder / name).read_text("utf-8") for name in names or ("report.css",))
+
+
+@cache
+def _script() -> str:
+    return (shipped.folder("reports/templates") / "page.js").read_text("utf-8")
 
 
 @cache

@@ -312,6 +312,7 @@ def _days(rows: list[Row], days: list[Row], owed: wording.DayCost, reports: Coll
                     f"{figures.weekday(day['date'])[:3]} {figures.short_date(day['date'])}",
                     note="" if day["status"] == "complete" else day["status"],
                     address=f"../{day['date']}/index.html" if day["date"] in reports else "",
+                    key=str(day["date"]),
                 ),
                 Cell("", mark=_stack(costs.get(day["date"]), largest)),
                 Cell(cost[i]),

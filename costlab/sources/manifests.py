@@ -4,40 +4,32 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from costlab.config.document import Document, documents_of
 from costlab.config.faults import Place
 from costlab.domain.errors import ConfigError
 from costlab.domain.identity import WorkloadKey
 from costlab.domain.units import parse_quantity
+from costlab.sources.pod_templates import Groups, Kind, Several, kind_of
 
-# Where each kind keeps its pod, as keys from the object on.
-_PODS: dict[str, tuple[str, ...]] = {
-    "Pod": (),
-    "Deployment": ("spec", "template"),
-    "StatefulSet": ("spec", "template"),
-    "ReplicaSet": ("spec", "template"),
-    "ReplicationController": ("spec", "template"),
-    "DaemonSet": ("spec", "template"),
-    "Job": ("spec", "template"),
-    "CronJob": ("spec", "jobTemplate", "spec", "template"),
-}
-_RUN_TO_THEIR_END = ("Job", "CronJob")
 # What runs nothing is not worth a word.
 _COST_NOTHING = frozenset(
     ("Namespace", "Service", "ServiceAccount", "ConfigMap", "Secret", "Role", "RoleBinding", "ClusterRole",
      "ClusterRoleBinding", "Ingress", "NetworkPolicy", "PodDisruptionBudget", "ResourceQuota", "LimitRange",
      "PriorityClass", "HorizontalPodAutoscaler", "CustomResourceDefinition")
 )  # fmt: skip
-_ONE = 1
+
+
+# What a container gets where it asks for none, by resource.
+Defaults: TypeAlias = dict[str, Fraction]
 
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A workload as it is to be applied.
+    """A workload as it is to be applied, or a part of one whose pods are of several kinds.
 
-    pods: how many run at a time, None for one on every node that it fits. requests: of one pod, in cores, bytes or pieces
+    part: which of them, '' where all are alike. pods: how many run at a time, None for one on every node that it fits. requests: of one pod, in cores, bytes or pieces
     by resource as Kubernetes writes it; what is not asked for has no key. lasting: whether it stays up until deleted.
     """
 
@@ -48,6 +40,7 @@ class Planned:
     requests: Mapping[str, Fraction]
     labels: Mapping[str, str] = field(default_factory=dict)
     node_selector: Mapping[str, str] = field(default_factory=dict)
+    part: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,18 +56,27 @@ def planned(text: str, path: Path, namespace: str = "default") -> Plan:
 
     Raises ConfigError, with the document and its line, for what is not YAML, no object, or asks for no quantity.
     """
-    workloads, unpriced = [], []
+    objects: list[tuple[_Object, str, Kind]] = []
+    unpriced: list[str] = []
+    defaults: dict[str, Defaults] = {}
     for number, document in enumerate(documents_of(text, path), start=1):
         for fault in document.faults:
             raise ConfigError(
                 f"{fault.where}: document {number}: {fault.key} {fault.text}", "write it out as plain YAML"
             )
         for each in _objects(document, number):
-            kind = each.text("kind")
-            if kind in _PODS:
-                workloads.append(_workload(each, kind, namespace))
-            elif kind not in _COST_NOTHING:
-                unpriced.append(f"{each.where()} {kind}/{each.name}")
+            name, own = each.text("kind"), each.namespace or namespace
+            if kind := kind_of(str(each.content.get("apiVersion") or ""), name):
+                objects.append((each, own, kind))
+            elif name == "LimitRange":
+                defaults[own] = _defaults(each)
+            elif name not in _COST_NOTHING:
+                unpriced.append(f"{each.where()} {name}/{each.name}")
+    workloads = (
+        part
+        for each, own, kind in objects
+        for part in _parts(each, WorkloadKey(own, each.text("kind"), each.name), kind, defaults.get(own, {}))
+    )
     return Plan(tuple(workloads), tuple(unpriced))
 
 
@@ -141,6 +143,11 @@ class _Object:
         metadata = self.inner("metadata").content
         return str(metadata.get("name") or metadata.get("generateName") or "(no name)")
 
+    @property
+    def namespace(self) -> str:
+        """Its namespace; empty where it names none."""
+        return str(self.inner("metadata").content.get("namespace") or "")
+
 
 def _objects(document: Document, number: int) -> Iterator[_Object]:
     """The document's object, or those of its list."""
@@ -151,51 +158,87 @@ def _objects(document: Document, number: int) -> Iterator[_Object]:
         yield found
 
 
-def _workload(each: _Object, kind: str, namespace: str) -> Planned:
-    pod = each.inner(*_PODS[kind])
-    spec = pod.inner("spec")
-    if not spec.content.get("containers"):
-        raise spec.fault((), "has no containers", "a pod has at least one under spec.containers")
-    return Planned(
-        where=each.where(),
-        workload=WorkloadKey(
-            str(each.inner("metadata").content.get("namespace") or namespace), kind, each.name
-        ),
-        pods=_pods(each, kind),
-        lasting=kind not in _RUN_TO_THEIR_END,
-        requests=_effective(spec),
-        labels=pod.texts("metadata", "labels"),
-        node_selector=spec.texts("nodeSelector"),
-    )
+def _parts(each: _Object, workload: WorkloadKey, kind: Kind, defaults: Defaults) -> Iterator[Planned]:
+    """Each group of like pods. Raises ConfigError when there is none: then these are not the fields that are known."""
+    found = [(groups, *told) for groups in kind.groups for told in _groups(each, groups)]
+    if not found:
+        way = ".".join(kind.groups[0].way)
+        raise each.fault((), f"has no {way}", "compare it with kubectl explain")
+    for groups, part, group in found:
+        pod = group.inner(*groups.template)
+        spec = pod.inner("spec")
+        if not spec.content.get("containers"):
+            raise spec.fault((), "has no containers", "a pod has at least one under spec.containers")
+        yield Planned(
+            where=group.where(),
+            workload=workload,
+            pods=None if kind.everywhere else _pods(group, groups),
+            lasting=kind.lasting,
+            requests=_effective(spec, defaults),
+            labels=pod.texts("metadata", "labels"),
+            node_selector=spec.texts("nodeSelector"),
+            part=part,
+        )
 
 
-def _pods(each: _Object, kind: str) -> int | None:
-    if kind in ("Pod", "DaemonSet"):
-        return None if kind == "DaemonSet" else _ONE
-    if kind in _RUN_TO_THEIR_END:
-        job = each.inner(*_PODS[kind][:-1])
-        parallel = job.count("parallelism", _ONE)
-        return min(parallel, job.count("completions", parallel))
-    return each.inner("spec").count("replicas", _ONE)
+def _groups(each: _Object, groups: Groups) -> Iterator[tuple[str, _Object]]:
+    """An object's groups of pods with their names; one that is not there is left out, but for the only one of a kind."""
+    *above, last = groups.way or ("",)
+    if not last:
+        yield "", each
+    elif groups.several is Several.LIST:
+        for group in each.inner(*above).items(last):
+            yield str(group.content.get(groups.name) or ""), group
+    elif groups.several is Several.MAP:
+        inside = each.inner(*groups.way)
+        for name in inside.content:
+            yield str(name), inside.inner(name)
+    else:
+        yield groups.name, each.inner(*groups.way)
 
 
-def _effective(spec: _Object) -> dict[str, Fraction]:
+def _pods(group: _Object, groups: Groups) -> int:
+    """How many pods of a group run at a time."""
+    pods = group.count(groups.replicas, groups.absent) if groups.replicas else 1
+    if groups.hosts:
+        pods *= group.count(groups.hosts, 1)
+    if groups.job:
+        job = group.inner(*groups.template[:-1])
+        parallel = job.count("parallelism", 1)
+        pods *= min(parallel, job.count("completions", parallel))
+    return pods
+
+
+def _defaults(limits: _Object) -> Defaults:
+    """What a LimitRange gives containers that ask for nothing.
+
+    As the API server fills it in: the default request, else the default limit, else the most that is allowed, else the least.
+    """
+    found: Defaults = {}
+    for item in limits.inner("spec").items("limits"):
+        if item.content.get("type") == "Container":
+            for key in ("min", "max", "default", "defaultRequest"):
+                found |= _quantities(item, key)
+    return found
+
+
+def _effective(spec: _Object, defaults: Defaults) -> dict[str, Fraction]:
     """What the scheduler sets aside: max(Σ containers and sidecars, the most while starting) + overhead.
 
     While an init container runs, so do the sidecars that come before it. What is requested for the pod as a whole
-    stands instead of its containers' sum.
+    stands instead of its containers' sum. defaults: what a container gets that asks for none.
     """
     running: dict[str, Fraction] = {}
     peak: dict[str, Fraction] = {}
     for container in spec.items("initContainers"):
-        own = _asked(container)
+        own = defaults | _asked(container)
         if container.content.get("restartPolicy") == "Always":
             running = _sum(running, own)
             peak = _most(peak, running)
         else:
             peak = _most(peak, _sum(running, own))
     for container in spec.items("containers"):
-        running = _sum(running, _asked(container))
+        running = _sum(running, defaults | _asked(container))
     return _sum(_most(running, peak) | _asked(spec), _quantities(spec, "overhead"))
 
 

@@ -41,23 +41,6 @@ occupied as (
         and containers.container <> ''
 ),
 
-pods as (
-    select
-        date,
-        pod_uid,
-        namespace,
-        pod,
-        count(distinct container) as containers_in_pod,
-        coalesce(
-            bool_and(
-                coalesce(cpu_request = cpu_limit, false) and coalesce(memory_request = memory_limit, false)
-            ),
-            false
-        ) as guaranteed
-    from occupied
-    group by date, pod_uid, namespace, pod
-),
-
 subjects as (
     select
         namespace,
@@ -72,8 +55,8 @@ subjects as (
         min(coalesce(memory_request, 0)) as least_memory_request,
         min(cpu_limit) as least_cpu_limit,
         min(memory_limit) as least_memory_limit,
-        count(distinct coalesce(cpu_request, -1)) > 1 as cpu_changed,
-        count(distinct coalesce(memory_request, -1)) > 1 as memory_changed,
+        min(coalesce(cpu_request, -1)) < max(coalesce(cpu_request, -1)) as cpu_changed,
+        min(coalesce(memory_request, -1)) < max(coalesce(memory_request, -1)) as memory_changed,
         arg_max(
             struct_pack(
                 date,
@@ -91,6 +74,29 @@ subjects as (
         ) as latest
     from occupied
     group by namespace, workload_kind, workload, container
+),
+
+pods as (
+    select
+        occupied.date,
+        occupied.pod_uid,
+        occupied.namespace,
+        occupied.pod,
+        count(distinct occupied.container) as containers_in_pod,
+        coalesce(
+            bool_and(
+                coalesce(occupied.cpu_request = occupied.cpu_limit, false)
+                and coalesce(occupied.memory_request = occupied.memory_limit, false)
+            ),
+            false
+        ) as guaranteed
+    from occupied
+    semi join subjects
+        on occupied.date = subjects.latest.date
+        and occupied.pod_uid = subjects.latest.pod_uid
+        and occupied.namespace = subjects.namespace
+        and occupied.pod = subjects.latest.pod
+    group by occupied.date, occupied.pod_uid, occupied.namespace, occupied.pod
 )
 
 select

@@ -39,6 +39,7 @@ pods as (
     where container <> ''
         and date >= cast($start as date)
         and date < cast($until as date)
+        and $namespace in ('', namespace)
     group by cluster, date, namespace, pod, pod_uid
 ),
 
@@ -60,6 +61,7 @@ days as (
     from containers
     where date >= cast($start as date)
         and date < cast($until as date)
+        and $namespace in ('', namespace)
         and "end" > start
     group by cluster, container_key, date
 ),
@@ -80,6 +82,7 @@ prices as (
     where kind = 'workload'
         and date >= cast($start as date)
         and date < cast($until as date)
+        and $namespace in ('', namespace)
     group by cluster, date, namespace, pod, pod_uid, container
 )
 

@@ -25,10 +25,9 @@ occupied as (
         containers.container_key,
         arg_max(containers.team, containers.start) as team,
         arg_max(containers.class, containers.start) as class,
-        arg_max(containers.labels, containers.start) as labels,
         max(containers.cpu_request) as cpu_request,
         bool_or(containers.gpu_resource is not null) as has_gpu,
-        sum(epoch(containers."end" - containers.start)) / 3600 as hours
+        sum(epoch_us(containers."end") - epoch_us(containers.start)) / 3600000000 as hours
     from containers
     semi join measured on containers.date = measured.date
     where containers.cluster = $cluster
@@ -52,7 +51,7 @@ pods as (
         occupied.workload,
         min(occupied.team) as team,
         min(occupied.class) as class,
-        arg_min(occupied.labels, occupied.container_key) as labels,
+        min(occupied.container_key) as container_key,
         sum(occupied.cpu_request) as cpu_request,
         bool_or(occupied.has_gpu) as has_gpu,
         max(occupied.hours) as hours,
@@ -81,13 +80,29 @@ workload_days as (
         workload,
         min(team) as team,
         min(class) as class,
-        arg_max(labels, hours) as labels,
+        arg_max(container_key, hours) as container_key,
         max(cpu_request) as cpu_request,
         sum(hours) as pod_hours,
         coalesce(sum(observed_s) / sum(occupied_s), 0) as coverage
     from pods
     group by date, namespace, workload_kind, workload
     having not bool_or(has_gpu)
+),
+
+-- of the containers that were picked alone: maps are slow to carry through sums
+labelled as (
+    select
+        containers.date,
+        containers.container_key,
+        arg_max(containers.labels, containers.start) as labels
+    from containers
+    semi join workload_days
+        on containers.date = workload_days.date
+        and containers.container_key = workload_days.container_key
+    where containers.cluster = $cluster
+        and containers.date > cast($day as date) - cast($days as integer)
+        and containers.date <= cast($day as date)
+    group by containers.date, containers.container_key
 ),
 
 currencies as (
@@ -139,11 +154,14 @@ select
     paid.unused_cost,
     currencies.currency,
     autoscaled.workload is not null as autoscaled,
-    map_extract_value(workload_days.labels, 'label_costlab_io_ignore') as ignore_label,
-    map_extract_value(workload_days.labels, 'label_costlab_io_mute_until') as mute_until_label,
-    map_extract_value(workload_days.labels, 'label_costlab_io_reason') as reason_label
+    map_extract_value(labelled.labels, 'label_costlab_io_ignore') as ignore_label,
+    map_extract_value(labelled.labels, 'label_costlab_io_mute_until') as mute_until_label,
+    map_extract_value(labelled.labels, 'label_costlab_io_reason') as reason_label
 from workload_days
 cross join currencies
+left join labelled
+    on workload_days.date = labelled.date
+    and workload_days.container_key = labelled.container_key
 left join paid
     on workload_days.date = paid.date
     and workload_days.namespace = paid.namespace

@@ -1,6 +1,6 @@
 /* What each team owed on the day, against what is usual for it.
 grain: team
-inputs: workload_costs, same_weekdays
+inputs: workload_costs, charges, same_weekdays
 params: cluster, day
 units: *_cost in currency; used_ratio = used / (used + unused), of what was observed; hours and core hours billed
 A team that was there on the days compared with and is gone has cost 0. usual_cost is null when there is no such day.
@@ -35,9 +35,11 @@ usual as (
     select
         team,
         min(currency) as currency,
-        sum(total_cost) / (select count(*) from reference) as usual_cost
-    from workload_costs
+        sum(cost) / (select count(*) from reference) as usual_cost
+    -- no workload_costs: those of every day between the oldest and the newest would be summed
+    from charges
     where cluster = $cluster
+        and kind in ('workload', 'volume', 'network')
         and date in (select reference_date from reference)
         -- the same dates as constants: only their charges are then read
         and date >= cast($day as date) - 28

@@ -51,6 +51,9 @@ inner join workload_costs
     and hours.workload = workload_costs.workload
     and hours.class = workload_costs.class
 where workload_costs.resource in ('cpu', 'memory', 'gpu')
+    -- the same dates as constants: only their charges are then read
+    and workload_costs.date > cast($day as date) - cast($days as integer)
+    and workload_costs.date <= cast($day as date)
     and hours.pod_hours > 0
 group by
     hours.cluster,

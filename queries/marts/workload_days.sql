@@ -1,6 +1,6 @@
 /* What the day's dearest workloads owed for each resource on each of the last $days days.
 grain: namespace, workload_kind, workload, date, resource (only where the workload owed something)
-inputs: workload_costs
+inputs: workload_costs, charges
 params: cluster, day, days, most
 units: *_cost in currency; quantities in unit (core_hour, gib_hour, gpu_hour or gib)
 The $most workloads that cost most on $day; volumes that no pod mounts are no workload. team and class are those of
@@ -21,32 +21,36 @@ with dearest as (
 )
 
 select
-    costs.namespace,
-    costs.workload_kind,
-    costs.workload,
-    costs.date,
-    costs.resource,
-    max(costs.team) as team,
-    max(costs.class) as class,
-    min(costs.unit) as unit,
-    min(costs.currency) as currency,
-    round(sum(costs.requested_quantity), 6) as requested_quantity,
-    round(sum(costs.used_quantity), 6) as used_quantity,
-    round(sum(costs.billed_quantity), 6) as billed_quantity,
-    cast(sum(costs.total_cost) as decimal(18, 6)) as total_cost,
-    cast(coalesce(sum(costs.used_cost), 0) as decimal(18, 6)) as used_cost,
-    cast(coalesce(sum(costs.unused_cost), 0) as decimal(18, 6)) as unused_cost,
-    cast(coalesce(sum(costs.unobserved_cost), 0) as decimal(18, 6)) as unobserved_cost,
-    cast(sum(costs.used_cost) as double)
-    / nullif(cast(sum(costs.used_cost) + sum(costs.unused_cost) as double), 0) as used_ratio,
-    cast(sum(costs.unpriced_charges) as bigint) as unpriced_charges
-from workload_costs as costs
+    charges.namespace,
+    charges.workload_kind,
+    charges.workload,
+    charges.date,
+    charges.resource,
+    max(charges.team) as team,
+    coalesce(max(charges.class), '') as class,
+    min(charges.unit) as unit,
+    min(charges.currency) as currency,
+    round(sum(charges.requested_quantity), 6) as requested_quantity,
+    round(
+        coalesce(sum(charges.used_quantity) filter (where not isnan(charges.used_quantity)), 0), 6
+    ) as used_quantity,
+    round(sum(charges.billed_quantity), 6) as billed_quantity,
+    cast(sum(charges.cost) as decimal(18, 6)) as total_cost,
+    cast(coalesce(sum(charges.cost_used), 0) as decimal(18, 6)) as used_cost,
+    cast(coalesce(sum(charges.cost_unused), 0) as decimal(18, 6)) as unused_cost,
+    cast(coalesce(sum(charges.cost_unobserved), 0) as decimal(18, 6)) as unobserved_cost,
+    cast(sum(charges.cost_used) as double)
+    / nullif(cast(sum(charges.cost_used) + sum(charges.cost_unused) as double), 0) as used_ratio,
+    count(*) filter (where charges.cost is null) as unpriced_charges
+-- no workload_costs: they would be summed for all workloads before these are picked
+from charges
 inner join dearest
-    on costs.namespace = dearest.namespace
-    and costs.workload_kind = dearest.workload_kind
-    and costs.workload = dearest.workload
-where costs.cluster = $cluster
-    and costs.date > cast($day as date) - cast($days as integer)
-    and costs.date <= cast($day as date)
-group by costs.namespace, costs.workload_kind, costs.workload, costs.date, costs.resource
-order by costs.namespace, costs.workload_kind, costs.workload, costs.date, costs.resource
+    on charges.namespace = dearest.namespace
+    and charges.workload_kind = dearest.workload_kind
+    and charges.workload = dearest.workload
+where charges.cluster = $cluster
+    and charges.kind in ('workload', 'volume', 'network')
+    and charges.date > cast($day as date) - cast($days as integer)
+    and charges.date <= cast($day as date)
+group by charges.namespace, charges.workload_kind, charges.workload, charges.date, charges.resource
+order by charges.namespace, charges.workload_kind, charges.workload, charges.date, charges.resource

@@ -120,27 +120,39 @@ lives as (
     group by all
 ),
 
-matched as (
+-- by any of its names; distinct before the next join, which would else be the first: every line with every node
+named as (
     select distinct
         line_keys.cluster,
         line_keys.date,
         line_keys.line,
-        lives.node,
-        lives.provider_id,
-        lives.covered_start,
-        lives.covered_end,
-        lives.billed_ms
+        line_keys.billing_account,
+        machine_keys.node,
+        machine_keys.provider_id
     from line_keys
     inner join machine_keys
         on line_keys.cluster = machine_keys.cluster
         and line_keys.date = machine_keys.date
         and line_keys.name = machine_keys.name
+),
+
+matched as (
+    select
+        named.cluster,
+        named.date,
+        named.line,
+        lives.node,
+        lives.provider_id,
+        lives.covered_start,
+        lives.covered_end,
+        lives.billed_ms
+    from named
     inner join lives
-        on machine_keys.cluster = lives.cluster
-        and machine_keys.date = lives.date
-        and machine_keys.node = lives.node
-        and machine_keys.provider_id = lives.provider_id
-        and line_keys.billing_account = lives.billing_account
+        on named.cluster = lives.cluster
+        and named.date = lives.date
+        and named.node = lives.node
+        and named.provider_id = lives.provider_id
+        and named.billing_account = lives.billing_account
 ),
 
 -- of one another day: a node of the cluster, which was not there when it was billed

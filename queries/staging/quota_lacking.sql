@@ -5,7 +5,8 @@ params: none
 units: containers_max: most of them in an hour; default_request in cores or bytes, null where none of them was observed
 default_request: of the container that uses most, the 95th percentile of CPU and the maximum of memory.
 */
-with lacking as (
+-- not materialized: else all days of the lake are read before the one that is asked for is picked
+with lacking as not materialized (
     select
         cluster,
         date,

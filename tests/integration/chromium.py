@@ -64,11 +64,18 @@ class Tab:
             self._receive()
 
     def evaluate(self, expression: str) -> Any:
-        """The value of a JavaScript expression (run by the debugger: the page's policy does not bind it)."""
-        answer = self.send("Runtime.evaluate", expression=expression, returnByValue=True)
+        """The value of a JavaScript expression, or of its promise (run by the debugger: the page's policy does not bind it)."""
+        answer = self.send("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
         if "exceptionDetails" in answer:
             raise RuntimeError(answer["exceptionDetails"])
         return answer["result"].get("value")
+
+    def press(self, key: str) -> None:
+        """Press a key and let it go: Enter, Tab, or a character."""
+        codes = {"Enter": (13, "\r"), "Tab": (9, "")}
+        code, text = codes.get(key, (ord(key[0].upper()), key))
+        for kind in ("keyDown", "keyUp"):
+            self.send("Input.dispatchKeyEvent", type=kind, key=key, windowsVirtualKeyCode=code, text=text)
 
     def emulate(self, width: int = 1280, *, scheme: str = "light", media: str = "screen") -> None:
         """Take on a width in CSS pixels, light or dark, screen or print."""

@@ -12,6 +12,7 @@ import pytest
 import requests
 from scrape_target import exposing, scraping
 
+from costlab.config.settings import Settings
 from costlab.domain.errors import ExitCode
 from costlab.domain.metrics import METRICS, SAVING, Sample
 from costlab.jobs.nightly import ClusterEnd
@@ -22,6 +23,7 @@ from costlab.store.lake import Lake
 pytestmark = pytest.mark.prometheus
 DASHBOARD = json.loads((Path(__file__).parents[2] / "deploy/grafana/costlab.json").read_text())
 EXPRESSIONS = [target["expr"] for panel in DASHBOARD["panels"] for target in panel["targets"]]
+BUDGETED = Settings.model_validate({"budgets": [{"team": "nlp", "monthly": 20_000}]})
 HOSTILE = 'back\\slash "quote"\nnew line, {brace} = # \u00e9\u2028\U0001f680'
 
 
@@ -31,7 +33,7 @@ def samples(demo_cache: Path) -> list[Sample]:
     end = ClusterEnd("demo", ExitCode.DONE, 1)
     now = time.time()
     hostile = SAVING.sample(1.5, "demo", HOSTILE, "USD")
-    return [*run_samples(end, now, 12.5, now), *day_samples(Lake.open(lake), "demo"), hostile]
+    return [*run_samples(end, now, 12.5, now), *day_samples(Lake.open(lake), BUDGETED, "demo"), hostile]
 
 
 @pytest.fixture(scope="module")

@@ -132,7 +132,7 @@ def test_settings_that_were_chosen_on_one_half_are_worse_on_the_other_and_the_do
     rules = [
         Rule(period=24, cycles=cycles, least_share=least_share, threshold=threshold)
         for cycles in (3, 4, 6)
-        for least_share in (0.05, 0.1, 0.2)
+        for least_share in (0.05, 0.08, 0.1, 0.2)
         for threshold in (3.0, 4.0, 5.0, 6.0, 8.0)
     ]
     ours = held_out([(rule, costlab_by(rule)) for rule in rules], labelled)
@@ -143,7 +143,7 @@ def test_settings_that_were_chosen_on_one_half_are_worse_on_the_other_and_the_do
     assert by_f1(ours) > by_f1(theirs)
 
 
-def test_the_figures_are_those_of_the_docs_and_more_is_right_and_found_than_by_a_mean_at_any_bound(
+def test_the_figures_are_those_of_the_docs_and_no_bound_of_a_mean_finds_more_or_has_as_few_false_alarms(
     labelled: list[Labelled],
 ) -> None:
     ours = judged((HOURLY, costlab_by(HOURLY)), labelled)
@@ -158,4 +158,4 @@ def test_the_figures_are_those_of_the_docs_and_more_is_right_and_found_than_by_a
     for each in theirs.values():
         assert ours.right / ours.alarms > each.right / each.alarms
         assert ours.hit >= each.hit
-    assert 2 * (ours.alarms - ours.right) < theirs[0.2].alarms - theirs[0.2].right
+        assert ours.alarms - ours.right < each.alarms - each.right

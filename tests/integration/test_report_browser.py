@@ -1,17 +1,28 @@
 """The report in a real Chromium: it asks for nothing, complains of nothing, and shows names as they are."""
 
 import json
+import math
+import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import chromium
+import pyarrow as pa
 import pytest
 from answers import CLUSTER, HOSTILE, LAST_DAY, SETTINGS, files, tables
 from conftest import unpacked
 
+from costlab.domain.dates import month_of
+from costlab.domain.sharing import ShareIdle
 from costlab.domain.time import Day
 from costlab.jobs.site import asked, render_cluster
+from costlab.jobs.statement import Asked as StatementAsked
+from costlab.jobs.statement import statement_of
+from costlab.publish.pdf import printed
+from costlab.render.html import page_html, statement_html
 from costlab.render.names import named
+from costlab.render.site import clusters_page
 from costlab.store.warehouse import Warehouse
 
 pytestmark = pytest.mark.browser
@@ -31,9 +42,14 @@ def tab() -> Iterator[chromium.Tab]:
 
 
 @pytest.fixture(params=[False, True], ids=["ordinary", "hostile"], scope="module")
-def page(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def hostile(request: pytest.FixtureRequest) -> bool:
+    return bool(request.param)
+
+
+@pytest.fixture(scope="module")
+def page(hostile: bool, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("report")
-    for name, content in files(hostile=request.param).items():
+    for name, content in files(hostile=hostile).items():
         (folder / name).write_bytes(content)
     return folder / "index.html"
 
@@ -124,20 +140,28 @@ def test_it_prints_in_few_light_pages(tab: chromium.Tab, page: Path) -> None:
     assert tab.evaluate("document.documentElement.scrollWidth") <= 1280
 
 
-@pytest.mark.parametrize("hostile", [False, True], ids=["ordinary", "hostile"])
-def test_the_pages_around_the_reports_ask_for_nothing_and_never_scroll_sideways(
-    tab: chromium.Tab, tmp_path: Path, hostile: bool
-) -> None:
+@pytest.fixture(scope="module")
+def beside(hostile: bool, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The first page of each kind that lies around the reports."""
     warehouse = Warehouse.over_tables(tables(hostile=hostile))
     answers = asked(warehouse, CLUSTER, Day(LAST_DAY), [LAST_DAY])
     pages = render_cluster(warehouse, SETTINGS, CLUSTER, answers, [LAST_DAY])
-    kinds = [
-        [name for name in sorted(pages) if name.startswith(kind)] for kind in ("index", "team", "workload")
-    ]
-    for name in (next(name for name in each if name.endswith(".html")) for each in kinds):
-        page = tmp_path / name
-        page.parent.mkdir(exist_ok=True)
-        page.write_bytes(pages[name])
+    pages["clusters.html"] = page_html(
+        clusters_page([(CLUSTER, answers["daily_costs"][-1]), ("another", None)])
+    )
+    folder, found = tmp_path_factory.mktemp("site"), {}
+    for kind in ("clusters", "index", "team", "workload"):
+        name = next(name for name in sorted(pages) if name.startswith(kind) and name.endswith(".html"))
+        found[kind] = folder / name
+        found[kind].parent.mkdir(exist_ok=True)
+        found[kind].write_bytes(pages[name])
+    return found
+
+
+def test_the_pages_around_the_reports_ask_for_nothing_and_never_scroll_sideways(
+    tab: chromium.Tab, beside: dict[str, Path]
+) -> None:
+    for name, page in beside.items():
         for width in (360, 768, 1280):
             tab.emulate(width)
             tab.open(page)
@@ -149,3 +173,115 @@ def test_the_pages_around_the_reports_ask_for_nothing_and_never_scroll_sideways(
             assert wanted <= {page.as_uri(), "data:,"}
             assert [event for event in tab.events if event[0] in LOUD] == []
             assert tab.evaluate("document.documentElement.scrollWidth") <= width, f"{name} at {width}"
+
+
+def test_axe_finds_nothing_on_any_page(tab: chromium.Tab, page: Path, beside: dict[str, Path]) -> None:
+    if not os.environ.get("COSTLAB_AXE"):
+        pytest.skip("no axe-core: scripts/axe-core fetches it with npm")
+    axe = Path(os.environ["COSTLAB_AXE"]).read_text()
+    run = (
+        "axe.run(document, {resultTypes: ['violations']}).then(found => JSON.stringify(found.violations.flatMap("
+        "rule => rule.nodes.map(node => rule.id + ' ' + node.target.join(' ')))))"
+    )
+    for looked_at in (page, *beside.values()):
+        for width, scheme in ((1280, "light"), (390, "dark")):
+            tab.emulate(width, scheme=scheme)
+            tab.open(looked_at)
+            tab.evaluate("document.querySelectorAll('details').forEach(folded => { folded.open = true; })")
+            tab.evaluate(axe)
+            assert json.loads(tab.evaluate(run)) == [], f"{looked_at.name}, {width} pixels, {scheme}"
+
+
+SHOWN = "JSON.stringify([...document.querySelectorAll('[aria-labelledby=workloads] tbody tr:not([hidden], .rest)')].map(row => {}))"
+NAME = "row.cells[0].querySelector('bdi').textContent"
+HEAD = "document.querySelectorAll('[aria-labelledby=workloads] thead button')"
+
+
+def amount(text: str) -> float:
+    """A printed amount, by other means than the page's."""
+    if not any(character.isdigit() for character in text):
+        return -math.inf
+    digits = "".join(character for character in text if character in "0123456789.")
+    return float(digits) * (0.5 if "<" in text else 1) * (-1 if "\N{MINUS SIGN}" in text else 1)
+
+
+def test_a_table_is_sorted_by_its_heads_and_comes_back(tab: chromium.Tab, beside: dict[str, Path]) -> None:
+    tab.open(beside["index"])
+    as_written = json.loads(tab.evaluate(SHOWN.format(NAME)))
+    titles = json.loads(tab.evaluate(f"JSON.stringify([...{HEAD}].map(head => head.firstChild.textContent))"))
+    place = titles.index("Cost")
+    column = f"row.cells[{tab.evaluate(f'{HEAD}[{place}].parentElement.cellIndex')}].querySelector('bdi').textContent"
+    tab.evaluate(f"{HEAD}[{place}].focus()")
+    for sort in ("descending", "ascending"):
+        tab.press("Enter")
+        assert tab.evaluate(f"{HEAD}[{place}].parentElement.getAttribute('aria-sort')") == sort
+        amounts = [amount(text) for text in json.loads(tab.evaluate(SHOWN.format(column)))]
+        known = [number for number in amounts if number > -math.inf]
+        assert amounts[: len(known)] == sorted(known, reverse=sort == "descending"), (
+            "what is not known is last"
+        )
+        assert len(set(known)) > 3
+    tab.press("Enter")
+    assert json.loads(tab.evaluate(SHOWN.format(NAME))) == as_written
+    tab.evaluate(f"{HEAD}[0].click()")
+    names = json.loads(tab.evaluate(SHOWN.format(NAME)))
+    assert sorted(names) == sorted(as_written)
+    assert names != as_written
+    assert [event for event in tab.events if event[0] in LOUD] == []
+
+
+def test_a_filter_leaves_the_rows_that_have_all_of_its_words(
+    tab: chromium.Tab, beside: dict[str, Path]
+) -> None:
+    tab.open(beside["index"])
+    rows = json.loads(tab.evaluate(SHOWN.format("row.textContent")))
+    word = json.loads(tab.evaluate(SHOWN.format(NAME)))[0].split()[0]
+    box = "document.querySelector('[aria-labelledby=workloads] .filter input')"
+    tab.evaluate(f"{box}.focus()")
+    for character in word:
+        tab.press(character)
+    left = json.loads(tab.evaluate(SHOWN.format("row.textContent")))
+    assert left == [row for row in rows if word.lower() in row.lower()]
+    assert 0 < len(left) < len(rows)
+    assert (
+        tab.evaluate(f"{box}.closest('.filter').querySelector('output').textContent")
+        == f"{len(left)} of {len(rows)}"
+    )
+
+
+def test_without_script_nothing_is_missing_and_nothing_is_dead(
+    tab: chromium.Tab, beside: dict[str, Path]
+) -> None:
+    tab.send("Emulation.setScriptExecutionDisabled", value=True)
+    try:
+        tab.open(beside["index"])
+        assert tab.evaluate("document.querySelectorAll('button, input').length") == 0
+        assert tab.evaluate("document.querySelectorAll('#tables tbody tr').length") > 10
+    finally:
+        tab.send("Emulation.setScriptExecutionDisabled", value=False)
+    tab.open(beside["index"])
+    assert tab.evaluate("document.querySelectorAll('button, input').length") > 5
+
+
+def test_a_statement_is_one_page_of_a4_whatever_the_names(tab: chromium.Tab, tmp_path: Path) -> None:
+    browser = unpacked(chromium.program)
+    made = tables(hostile=True)
+    charges = made["charges"]
+    place = charges.column_names.index("team")
+    one = pa.array(["everyone"] * charges.num_rows, charges.schema.field(place).type)
+    every = {**made, "charges": charges.set_column(place, charges.schema.field(place), one)}
+    for warehouse, team in (
+        (Warehouse.over_tables(every), "everyone"),  # more workloads than are shown, of the longest names
+        (Warehouse.over_tables(made), max(HOSTILE, key=len)),
+    ):
+        asked = StatementAsked(month_of(LAST_DAY), ShareIdle.COST)
+        page = statement_html(statement_of(warehouse, SETTINGS, team, asked, LAST_DAY).page)
+        paper = printed(page, browser)
+        assert len(re.findall(rb"/Type /Page\b", paper)) == 1, team[:40]
+        assert re.findall(rb"/MediaBox \[0 0 59[45][.0-9]* 84[12]", paper)
+        (tmp_path / "statement.html").write_bytes(page)
+        for width in (360, 1280):
+            tab.emulate(width)
+            tab.open(tmp_path / "statement.html")
+            assert [event for event in tab.events if event[0] in LOUD] == []
+            assert tab.evaluate("document.documentElement.scrollWidth") <= width

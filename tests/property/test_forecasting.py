@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from costlab.core.forecasting import MIN_DAYS, Band, Forecast, NoForecast, forecast, past_forecasts
+from costlab.core.forecasting import MIN_DAYS, Band, Forecast, NoForecast, forecast, highest, past_forecasts
 
 Floats = NDArray[np.float64]
 
@@ -82,6 +82,21 @@ def test_no_evening_knew_what_came_after_it(
     known_then = past_forecasts(history[:until], weekday, free[: until + horizon], horizon)
     for way, levels in past_forecasts(history, weekday, free, horizon).items():
         np.testing.assert_array_equal(levels[:until], known_then[way])
+
+
+@given(st.lists(histories, min_size=1, max_size=3), weekdays, horizons, st.data())
+def test_no_forecast_is_above_the_most_that_any_way_makes_of_it(
+    several: list[Floats], weekday: int, horizon: int, data: st.DataObject
+) -> None:
+    days = max(map(len, several))
+    free = np.array(data.draw(st.lists(st.booleans(), min_size=days + horizon, max_size=days + horizon)))
+    together = np.array([np.pad(each, (days - len(each), 0), constant_values=np.nan) for each in several])
+    most = highest(together, weekday, free, horizon)
+    for history, found in zip(together, most, strict=True):
+        ways = past_forecasts(history, weekday, free, horizon).values()
+        np.testing.assert_allclose(found, np.fmax.reduce([levels[-1].max() for levels in ways]), rtol=1e-12)
+        level = forecast(history, weekday, horizon, holidays=free).days.level
+        assert np.isnan(level).all() or level.max() <= found * (1 + 1e-12)
 
 
 @given(st.integers(0, 2**32), st.integers(28, 69), st.floats(2, 100))

@@ -117,11 +117,56 @@ def test_a_dearer_risk_costs_more_memory(samples: Samples) -> None:
 
 
 def test_steady_advice_moves_only_when_it_must(samples: Samples, advice: Advised) -> None:
-    held = advised(samples, steady=True).memory_request
-    assert (
-        np.nanmean(held[1:] != held[:-1])
-        < np.nanmean(advice.memory_request[1:] != advice.memory_request[:-1]) / 2
+    held = advised(samples, steady=True)
+    for steady, plain, most in (
+        (held.memory_request, advice.memory_request, 0.5),
+        (held.cpu_request, advice.cpu_request, 0.6),
+    ):
+        assert np.mean(steady[1:] != steady[:-1]) < most * np.mean(plain[1:] != plain[:-1])
+    before, after = held.cpu_request[:-1], held.cpu_request[1:]
+    cut = after < before
+    assert np.all(after[cut] < 0.6 * before[cut]), "small cuts wait"
+    one = advised(samples, ASKED[-1:], steady=True).cpu_request[0]
+    np.testing.assert_array_equal(
+        one, held.cpu_request[-1], err_msg="asked for alone, it is what it is among others"
     )
+
+
+def test_however_careful_it_never_asks_for_a_multiple_of_what_was_ever_used(samples: Samples) -> None:
+    """On the first days as later: a young lake knows no more than that."""
+    asked = np.arange(2, DAYS + 1)
+    request = advised(samples, asked, price=1e6).memory_request
+    peaks = np.nanmax(samples.memory_bytes.reshape(SUBJECTS, DAYS, A_DAY), axis=2, initial=0.0).astype(float)
+    seen = np.cumsum(peaks > 0, axis=1)[:, asked - 1].T
+    ratio = request / np.maximum.accumulate(peaks, axis=1)[:, asked - 1].T
+    for least, most in ((0, 2.0), (4, 1.6), (10, 1.3)):
+        assert np.nanmax(ratio[seen >= least]) <= most * (1 + 1e-9)
+    assert np.nanmax(ratio[seen == 3]) > 1.6, "it is as careful as it may be"
+
+
+@pytest.mark.parametrize("price", [7.0, 30.0, 400.0])
+def test_what_grows_and_what_comes_every_week_is_foreseen(price: float) -> None:
+    """In a fleet that does neither: a leak of 3 % a day, one of 25 %, twice as much on each Wednesday or in each noon."""
+    rng = np.random.default_rng(0)
+    fleet, days = 60, 49
+    day, hour = np.divmod(np.arange(days * A_DAY), A_DAY)
+    kinds = 1.03**day, 1.25**day, 1.0 + (day % 7 == 2), 1.0 + (hour == 4)
+    shape = np.ones((fleet, len(day)))
+    shape[: len(kinds)] = kinds
+    noise = rng.uniform(0.02, 0.15, (fleet, 1))
+    noise[: len(kinds)] = 0.01
+    memory = 2.0 ** rng.uniform(28, 33, (fleet, 1)) * shape * rng.lognormal(0, noise, shape.shape)
+    one = Samples(
+        np.arange(fleet), np.arange(fleet + 1) * len(day), np.tile(np.arange(len(day)) * DAY_MS // A_DAY, fleet),
+        np.full(memory.size, DAY_MS // A_DAY), np.ones(memory.size, np.float32), memory.ravel().astype(np.float32),
+    )  # fmt: skip
+    asked = np.arange(21, days)
+    request = advised(one, asked, price=price).memory_request
+    above = request < memory.reshape(fleet, days, A_DAY).max(axis=2)[:, 21:].T
+    assert above[:, :2].sum() == 0, "what grows"
+    assert above[asked % 7 == 2, 2].sum() <= 1, "of four Wednesdays"
+    assert above[:, 3].sum() <= 1
+    assert np.nanmedian(request[:, :2] / memory.reshape(fleet, days, A_DAY).max(axis=2)[:2, 21:].T) < 1.3
 
 
 def test_every_row_without_advice_has_its_reason(advice: Advised) -> None:

@@ -43,6 +43,11 @@ OF_SUGGESTIONS: dict[str, Any] = {
 }
 OF_QUERIES = {
     "quota_suggestions": OF_SUGGESTIONS,
+    "startups": {
+        "cluster": "c",
+        "dates": ["2026-11-21", "2026-11-22"],
+        "midnights_ms": [1795219200000, 1795305600000],
+    },
     "subject_days": {**OF_PAST, "by": "team"},
     "audit": OF_PAST,
     "costs": OF_COSTS,

@@ -22,11 +22,11 @@ from costlab.core.rightsizing.policy import REASONS
 from costlab.domain.advice import Reason
 
 NAN = float("nan")
-CPU = Bounds(0.01, 0.001, 3, 1.0, 0.5, True, 0.1, 0.05, 1.0)
+CPU = Bounds(0.01, 0.001, 3, 1.0, 0.5, True, 0.1, 0.05, 1.0, 0.5)
 MIB = 2.0**20
 USUAL: dict[str, Any] = {
     "request": 1.0, "limit": NAN, "guaranteed": False, "evidence_days": 14, "observed_hours": 300.0,
-    "occupied_hours": 336.0, "mean": 0.2, "peak": 0.5, "capped": False, "oom_kills": 0, "autoscaled": False,
+    "occupied_hours": 336.0, "mean": 0.2, "peak": 0.5, "capped": False, "startup": NAN, "oom_kills": 0, "autoscaled": False,
     "autoscale_target": NAN, "silenced": 0, "advised_before": NAN,
 }  # fmt: skip
 
@@ -141,6 +141,28 @@ def test_a_guaranteed_pod_is_not_cut_below_its_peak() -> None:
     usual = decided(0.3, request=1.0, limit=2.0, peak=0.5)
     guaranteed = decided(0.3, request=1.0, limit=1.0, guaranteed=True, peak=0.5)
     assert (usual[0], guaranteed[0], guaranteed[1]) == (0.3, 0.5, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("request_now", "by_rule", "found"),
+    [
+        (3.0, NAN, (1.0, NAN, Reason.BELOW_REQUEST)),  # half of what a start uses
+        (3.0, 0.4, (1.0, 2.0, Reason.BELOW_REQUEST)),  # and no limit below all of it
+        (3.0, np.inf, (1.0, NAN, Reason.BELOW_REQUEST)),
+        (0.8, NAN, (NAN, NAN, Reason.STARTUP)),  # no raise, but no cut either
+        (1.02, NAN, (NAN, NAN, Reason.STARTUP)),  # hardly a cut
+        (0.3, NAN, (NAN, NAN, Reason.NEAR_ENOUGH)),  # what is requested is what would be proposed
+        (NAN, NAN, (1.0, NAN, Reason.NO_REQUEST)),
+    ],
+)
+def test_no_cut_goes_below_what_a_start_needs(
+    request_now: float, by_rule: float, found: tuple[float, float, Reason]
+) -> None:
+    standing = present(request=request_now, startup=2.0, peak=2.0)
+    done = without_trifles(decide(proposals(0.3, by_rule), standing, CPU), standing, np.array([50.0]), CPU)
+    np.testing.assert_equal((done.request[0], done.limit[0], REASONS[done.reason[0]]), found)
+    silenced = decide(proposals(0.3), present(request=3.0, startup=2.0, silenced=CODE[Reason.MUTED]), CPU)
+    assert not silenced.held[0], "nothing is held where nothing is advised"
 
 
 @pytest.mark.parametrize(

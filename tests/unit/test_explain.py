@@ -1,7 +1,9 @@
 """An explanation's numbers come out of the lake's rows, and its words and figure out of the numbers."""
 
 import json
+import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -223,6 +225,17 @@ def test_the_figure_has_every_line_and_is_the_same_every_time(told: Explanation)
     ):
         assert words in shown
     assert drawn([told, told], "png").startswith(b"\x89PNG")
+
+
+def test_the_line_of_hours_is_broken_where_nothing_was_observed(told: Explanation) -> None:
+    def strokes(hours: tuple[int, ...]) -> int:
+        peaks = [(datetime(2026, 11, 19, hour, tzinfo=UTC), 0.5 + hour / 10) for hour in hours]
+        shown = drawn([replace(told, peaks=peaks)], "svg").decode()
+        line, *_ = re.findall(r'<path d="(M [^"]*)"[^>]*stroke: #1b2430; stroke-width: 0.8;', shown)
+        return int(line.count("M "))
+
+    assert strokes((3, 4, 5, 6)) == 1
+    assert strokes((3, 4, 6, 7)) == 2
 
 
 @pytest.fixture

@@ -70,6 +70,69 @@ def test_every_kind_has_its_pods(text: str, key: WorkloadKey, pods: int | None, 
     assert found.requests == {"nvidia.com/gpu": 2, "cpu": 1000}
 
 
+GROUP = f"template: {TEMPLATE}"
+RAY = (
+    f"headGroupSpec: {{{GROUP}}}, workerGroupSpecs: [{{groupName: a, replicas: 2, numOfHosts: 4, {GROUP}}}, "
+    f"{{groupName: b, {GROUP}}}]"
+)
+
+
+@pytest.mark.parametrize(
+    ("api_version", "kind", "spec", "parts", "lasting"),
+    [
+        ("kubeflow.org/v1", "PyTorchJob",
+         f"pytorchReplicaSpecs: {{Master: {{{GROUP}}}, Worker: {{replicas: 7, {GROUP}}}}}",
+         {"Master": 1, "Worker": 7}, False),
+        ("kubeflow.org/v1", "MPIJob",
+         f"mpiReplicaSpecs: {{Launcher: {{replicas: 1, {GROUP}}}, Worker: {{replicas: 2, {GROUP}}}}}",
+         {"Launcher": 1, "Worker": 2}, False),
+        ("kubeflow.org/v1", "Notebook", GROUP, {"": 1}, True),
+        ("ray.io/v1", "RayCluster", RAY, {"head": 1, "a": 8, "b": 0}, True),
+        ("ray.io/v1", "RayJob", f"rayClusterSpec: {{{RAY}}}", {"head": 1, "a": 8, "b": 0}, False),
+        ("ray.io/v1", "RayService", f"rayClusterConfig: {{{RAY}}}", {"head": 1, "a": 8, "b": 0}, True),
+        ("jobset.x-k8s.io/v1alpha2", "JobSet",
+         f"replicatedJobs: [{{name: w, replicas: 2, template: {{spec: {{parallelism: 3, {GROUP}}}}}}}]", {"w": 6}, False),
+        ("batch.volcano.sh/v1alpha1", "Job", f"tasks: [{{name: ps, replicas: 2, {GROUP}}}, {{name: worker, {GROUP}}}]",
+         {"ps": 2, "worker": 1}, False),
+        ("argoproj.io/v1alpha1", "Rollout", f"replicas: 5, {GROUP}", {"": 5}, True),
+    ],
+    ids=lambda value: value if isinstance(value, str) and value[:1].isupper() else None,
+)  # fmt: skip
+def test_the_kinds_that_train_have_their_parts(
+    api_version: str, kind: str, spec: str, parts: dict[str, int], lasting: bool
+) -> None:
+    text = f"apiVersion: {api_version}\nkind: {kind}\nmetadata: {{name: t}}\nspec: {{{spec}}}"
+    found = planned(text, FILE, "x").workloads
+    assert {each.part: each.pods for each in found} == parts
+    assert {(each.workload, each.lasting) for each in found} == {(WorkloadKey("x", kind, "t"), lasting)}
+    assert all(each.requests == {"nvidia.com/gpu": 2, "cpu": 1000} for each in found)
+
+
+def test_the_same_kind_of_another_group_is_not_taken_for_a_known_one() -> None:
+    plan = planned(f"apiVersion: example.com/v1\nkind: Job\nmetadata: {{name: j}}\nspec: {{{GROUP}}}", FILE)
+    assert (plan.workloads, plan.unpriced) == ((), ("m.yaml:1 Job/j",))
+
+
+@pytest.mark.parametrize(
+    ("limits", "filled"),
+    [
+        ("{defaultRequest: {cpu: 100m}, default: {cpu: 200m}, max: {cpu: 1}, min: {cpu: 50m}}", "0.1"),
+        ("{default: {cpu: 200m}, max: {cpu: 1}, min: {cpu: 50m}}", "0.2"),
+        ("{max: {cpu: 1}, min: {cpu: 50m}}", "1"),
+        ("{min: {cpu: 50m}}", "0.05"),
+    ],
+)
+def test_a_limit_range_fills_in_what_its_namespace_does_not_ask_for(limits: str, filled: str) -> None:
+    text = (
+        f"kind: Pod\nmetadata: {{name: p, namespace: n}}\nspec: {{containers: [{{name: a}}, {{name: b, resources: {{limits: "
+        "{cpu: 3}}}]}\n---\nkind: Pod\nmetadata: {name: q, namespace: other}\nspec: {containers: [{name: a}]}\n---\n"
+        f"kind: LimitRange\nmetadata: {{name: l, namespace: n}}\nspec: {{limits: [{{type: Pod, max: {{cpu: 9}}}}, "
+        f"{{type: Container, {limits[1:-1]}}}]}}"
+    )
+    mine, others = planned(text, FILE).workloads
+    assert (mine.requests, others.requests) == ({"cpu": 3 + Fraction(filled)}, {})
+
+
 def test_lists_are_opened_and_what_cannot_be_priced_is_named() -> None:
     pod = f"{{kind: Pod, metadata: {{name: p}}, {TEMPLATE[1:-1]}}}"
     text = f"---\n---\nkind: List\nitems:\n- {pod}\n- {{kind: Service, metadata: {{name: s}}}}\n---\nkind: RayJob\n"

@@ -22,8 +22,8 @@ GPU_NODE = {"gpu_model": "NVIDIA L4", "gpu_allocatable": 4.0, "gpu_price": 0.9}
 USED = {"cpu": 0.5, "memory": 6.0, "gpu": 0.25}
 
 
-def lake(cluster: str = "c", **more: list[dict[str, Any]]) -> Warehouse:
-    """Three nodes, one with GPUs, and a day of namespace n: Deployment like, whose pod asks 1 core, 4 GiB and a GPU."""
+def lake(cluster: str = "c", kind: str = "Deployment", **more: list[dict[str, Any]]) -> Warehouse:
+    """Three nodes, one with GPUs, and a day of namespace n: a Deployment like, whose pod asks 1 core, 4 GiB and a GPU."""
     same = {"cluster": cluster, "date": DAY}
     node = {"start": START, "end": START + timedelta(1), "labels": [("label_pool", "small")], "cpu_allocatable": 4.0,
             "memory_allocatable": 16.0 * GIB, "gpu_allocatable": 0.0, "cpu_price": 0.1, "memory_price": 0.05}  # fmt: skip
@@ -31,7 +31,7 @@ def lake(cluster: str = "c", **more: list[dict[str, Any]]) -> Warehouse:
     owner = {
         "team": "t",
         "namespace": "n",
-        "workload_kind": "Deployment",
+        "workload_kind": kind,
         "workload": "like",
         "class": "inference",
     }
@@ -116,6 +116,28 @@ def test_a_namesake_elsewhere_is_the_like_and_a_daemon_runs_on_every_node_that_i
     assert column(priced(asks(namespace="staging")), "like")[0] == "Deployment/like in n, 1 day"
     daemon = priced(asks("agent", kind="DaemonSet", namespace="m", requests="cpu: 5", pods="x: 1"))
     assert column(daemon, "pods")[0] == 1.0
+
+
+def test_the_parts_of_a_job_share_the_hours_of_its_namesake_and_use_its_share_of_what_they_ask_for() -> None:
+    pod = "template: {spec: {containers: [{name: c, resources: {requests: {cpu: %d}}}]}}"
+    text = (
+        "apiVersion: kubeflow.org/v1\nkind: PyTorchJob\nmetadata: {name: like, namespace: n}\nspec: {pytorchReplicaSpecs: "
+        f"{{Master: {{{pod % 1}}}, Worker: {{replicas: 3, {pod % 2}}}}}}}"
+    )
+    found = predict(
+        lake(kind="PyTorchJob"), Settings.model_validate({"lake": "lake"}), planned(text, Path("m.yaml")), DAY, 1,
+        cluster=None, hours=None,
+    )  # fmt: skip
+    cpu = [row for row in found.rows.to_pylist() if row["resource"] == "cpu"]
+    assert [(row["part"], row["pods"], row["usage_per_pod"]) for row in cpu] == [
+        ("Master", 1, 0.5),
+        ("Worker", 3, 1),
+    ]
+    # half a pod-day on the one day that was looked at: 365 pod-hours a month, for four pods
+    assert [row["hours"] for row in cpu] == [365 / 4, 365 / 4]
+    assert found.rows["monthly_cost"].to_pylist()[-1] == sum(
+        row["monthly_cost"] for row in found.rows.to_pylist()[:-1]
+    )
 
 
 @pytest.mark.parametrize(

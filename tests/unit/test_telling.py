@@ -34,6 +34,17 @@ from costlab.store.lake import Lake
 from costlab.store.warehouse import Warehouse
 
 NOW = datetime(2026, 11, 21, 3, tzinfo=UTC)
+BUDGETED = Settings.model_validate(
+    {
+        "budgets": [
+            {"team": "nlp", "monthly": 20_000},
+            {"namespace": "recsys", "monthly": 10},
+            {"cluster": "demo", "monthly": 1_000_000},
+            {"cluster": "another", "monthly": 10},
+            {"team": "nobody", "monthly": 10},
+        ]
+    }
+)
 Found = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 # The format as Prometheus documents it; shares nothing with what writes it.
@@ -89,7 +100,11 @@ def test_promtool_finds_nothing_to_say(prometheus_folder: Path, demo_cache: Path
     (lake,) = demo_cache.glob("costlab/demo-*/lake")
     samples = [
         *(metric.sample(1, "demo") for metric in METRICS if metric.labels == ("cluster",)),
-        *(each for each in day_samples(Lake.open(lake), "demo") if each.metric.labels != ("cluster",)),
+        *(
+            each
+            for each in day_samples(Lake.open(lake), BUDGETED, "demo")
+            if each.metric.labels != ("cluster",)
+        ),
     ]
     assert {sample.metric for sample in samples} == {*METRICS}
     checked = subprocess.run(
@@ -102,7 +117,7 @@ def test_promtool_finds_nothing_to_say(prometheus_folder: Path, demo_cache: Path
 def test_the_demo_is_told_as_its_charges_say(demo_cache: Path) -> None:
     (path,) = demo_cache.glob("costlab/demo-*/lake")
     lake = Lake.open(path)
-    found = parsed(exposition(day_samples(lake, "demo")).decode())
+    found = parsed(exposition(day_samples(lake, BUDGETED, "demo")).decode())
     [charged] = (
         Warehouse.over(lake)
         .sql(
@@ -125,6 +140,40 @@ def test_the_demo_is_told_as_its_charges_say(demo_cache: Path) -> None:
         ]
         assert len(teams) > 3
         assert sum(teams) == pytest.approx(of_parts[part], abs=1e-6)
+
+
+def test_budgets_are_told_as_the_charges_and_the_forecast_say(demo_cache: Path) -> None:
+    (path,) = demo_cache.glob("costlab/demo-*/lake")
+    found = parsed(exposition(day_samples(Lake.open(path), BUDGETED, "demo")).decode())
+    subjects = {dict(labels)["subject"] for (name, labels) in found if name == "costlab_budget_monthly"}
+    assert subjects == {"nlp", "recsys", "demo"}  # one is of another cluster, and of one there is no charge
+
+    def told(what: str, dimension: str, subject: str) -> float | None:
+        return value(
+            found, f"budget_{what}", cluster="demo", dimension=dimension, subject=subject, currency="USD"
+        )
+
+    [spent] = (
+        Warehouse.over(Lake.open(path))
+        .sql("select sum(cost) as cost from charges where namespace = 'recsys' and date >= date '2026-11-01'")
+        .to_pylist()
+    )
+    assert told("spent", "namespace", "recsys") == float(spent["cost"])
+    assert (
+        told("exhausted_timestamp_seconds", "namespace", "recsys") is None
+    )  # it was exceeded on the first day
+    expected, cost = told("expected", "team", "nlp"), told("spent", "team", "nlp")
+    assert expected is not None
+    assert cost is not None
+    assert expected > 20_000 > cost
+    day_s, ends_s = (
+        datetime(2026, 11, 21, tzinfo=UTC).timestamp(),
+        datetime(2026, 12, 1, tzinfo=UTC).timestamp(),
+    )
+    at_s = told("exhausted_timestamp_seconds", "team", "nlp")
+    assert at_s is not None
+    assert day_s < at_s <= ends_s
+    assert told("exhausted_timestamp_seconds", "cluster", "demo") is None
 
 
 def settings_in(folder: Path) -> Settings:

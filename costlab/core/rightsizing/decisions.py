@@ -43,8 +43,9 @@ class Present:
 
     request, limit: float64, cores or bytes; NaN = none set. guaranteed: bool, its pod's requests all are its limits.
     evidence_days: int64. observed_hours, occupied_hours: float64, all replicas. mean, peak: float64; NaN = not observed.
-    capped: bool, it was at its limit or throttled. oom_kills: int64. autoscaled: bool; its target: float64, used /
-    request, NaN = not known. silenced: int8, an index into REASONS, 0 = not. advised_before: float64, NaN = nothing was.
+    capped: bool, it was at its limit or throttled. startup: float64, what it uses while it starts, where that is more
+    than ever later, else NaN. oom_kills: int64. autoscaled: bool; its target: float64, used / request, NaN = not known.
+    silenced: int8, an index into REASONS, 0 = not. advised_before: float64, NaN = nothing was.
     """
 
     request: Floats
@@ -56,6 +57,7 @@ class Present:
     mean: Floats
     peak: Floats
     capped: Flags
+    startup: Floats
     oom_kills: Ints
     autoscaled: Flags
     autoscale_target: Floats
@@ -69,7 +71,8 @@ class Bounds:
 
     limits_by_rule: limits are set as the rule says; else they are kept, and none is added.
     keep_within: advice of the day before stands while today's is at most this share below it.
-    near_enough: share of the request. near_enough_monthly: what a cut must save a month.
+    near_enough: share of the request. near_enough_monthly: what a cut must save a month. startup_share: what a cut
+    leaves of what a start uses.
     """
 
     minimum: float
@@ -81,15 +84,21 @@ class Bounds:
     keep_within: float
     near_enough: float
     near_enough_monthly: float
+    startup_share: float
 
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """What is advised: request and limit, float64 (subjects,), NaN = no advice or no limit; reason, int8, why."""
+    """What is advised; arrays (subjects,).
+
+    request, limit: float64, NaN = no advice or no limit. reason: int8, why. held: bool, a start needs more than was
+    proposed.
+    """
 
     request: Floats
     limit: Floats
     reason: Codes
+    held: Flags
 
     @property
     def advised(self) -> Flags:
@@ -99,14 +108,17 @@ class Decided:
 
 def decide(proposals: Proposals, present: Present, bounds: Bounds) -> Decided:
     """The request and limit to advise for each subject, or the reason why not; money is not yet asked."""
-    request = _request(proposals, present, bounds)
-    reason = _direction(request, present)
+    proposed = _request(proposals, present, bounds)
+    request = _started(proposed, present, bounds)
+    held = request > proposed
+    reason = np.where(held & (request == present.request), CODE[Reason.STARTUP], _direction(request, present))
     for refused, why in reversed(_refusals(proposals, present, bounds, request)):
         reason = np.where(refused, why, reason)
     advised = _asks(reason) & ~np.isnan(request)
-    by_rule = proposals.limit if bounds.limits_by_rule else np.full(len(request), np.nan)
+    by_rule = np.where(bounds.limits_by_rule, _above_starts(proposals.limit, present), np.nan)
     limit = _limit(request, by_rule, present, bounds.step)
-    return Decided(np.where(advised, request, np.nan), np.where(advised, limit, np.nan), reason)
+    held &= advised | (reason == CODE[Reason.STARTUP])
+    return Decided(np.where(advised, request, np.nan), np.where(advised, limit, np.nan), reason, held)
 
 
 def without_trifles(decided: Decided, present: Present, saving_monthly: Floats, bounds: Bounds) -> Decided:
@@ -123,7 +135,10 @@ def without_trifles(decided: Decided, present: Present, saving_monthly: Floats, 
     return Decided(
         decided.request + none,
         decided.limit + none,
-        np.where(trifle, CODE[Reason.NEAR_ENOUGH], decided.reason),
+        np.where(
+            trifle, np.where(decided.held, CODE[Reason.STARTUP], CODE[Reason.NEAR_ENOUGH]), decided.reason
+        ),
+        decided.held,
     )
 
 
@@ -147,6 +162,16 @@ def _request(proposals: Proposals, present: Present, bounds: Bounds) -> Floats:
     before = present.advised_before
     stands = (before >= request) & (request >= before * (1 - bounds.keep_within))
     return np.where(stands, before, request)
+
+
+def _started(request: Floats, present: Present, bounds: Bounds) -> Floats:
+    """The same, and no cut below what a start needs: it takes longer with less CPU, and ends in a kill with less memory.
+
+    Whoever applies advice starts the container anew, so that a start comes, however few the past had.
+    """
+    needed = rounded_up(bounds.startup_share * present.startup, bounds.step)
+    most = np.where(present.request > 0, present.request, np.inf)
+    return np.where(request < most, np.fmax(request, np.minimum(needed, most)), request)
 
 
 def _known_target(present: Present) -> Flags:
@@ -205,6 +230,11 @@ _ASKING = (Reason.BELOW_REQUEST, Reason.ABOVE_REQUEST, Reason.NO_REQUEST, Reason
 
 def _asks(reason: Codes) -> Flags:
     return np.isin(reason, [CODE[each] for each in _ASKING])
+
+
+def _above_starts(limit: Floats, present: Present) -> Floats:
+    """A rule's limits, none below what a start uses: it would be throttled, or killed, on an empty node as well."""
+    return np.where(np.isnan(limit), np.nan, np.fmax(limit, present.startup))
 
 
 def _limit(request: Floats, proposed: Floats, present: Present, step: float) -> Floats:

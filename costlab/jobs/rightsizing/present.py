@@ -9,6 +9,7 @@ import numpy as np
 from costlab.config.settings import Rightsizing
 from costlab.core.kernels import Floats
 from costlab.core.rightsizing.decisions import CODE, Bounds, Flags, Present
+from costlab.core.rightsizing.startups import Startups
 from costlab.domain.time import Day
 from costlab.domain.units import Resource
 from costlab.jobs.rightsizing.circumstances import SCALED, only, scalings
@@ -22,6 +23,8 @@ _NEAR_LIMIT = 0.95
 _CPU_AT_LIMIT = 0.01
 _THROTTLED = 0.01
 _MIN_COVERAGE = 0.5
+# What a cut leaves of what a start uses: on a full node it takes at most twice as long. With less memory it is killed.
+_STARTUP_SHARES = {Resource.CPU: 0.5, Resource.MEMORY: 1.0}
 
 
 def bounds_of(rules: Rightsizing, resource: Resource) -> Bounds:
@@ -36,6 +39,7 @@ def bounds_of(rules: Rightsizing, resource: Resource) -> Bounds:
         keep_within=rules.keep_within,
         near_enough=rules.near_enough,
         near_enough_monthly=rules.near_enough_monthly,
+        startup_share=_STARTUP_SHARES[resource],
     )
 
 
@@ -86,7 +90,12 @@ def scaled_of(warehouse: Warehouse, cluster: str, day: Day, subjects: Subjects) 
 
 
 def present_of(
-    subjects: Subjects, resource: Resource, silences: Sequence[Silenced | None], held: Floats, scaled: Scaled
+    subjects: Subjects,
+    resource: Resource,
+    silences: Sequence[Silenced | None],
+    held: Floats,
+    scaled: Scaled,
+    startups: Startups,
 ) -> Present:
     """Requests, limits and usage of one resource, and what was said of it before."""
     used = subjects.past.used[resource]
@@ -100,6 +109,7 @@ def present_of(
         mean=used.mean,
         peak=used.peak,
         capped=_capped(subjects, resource),
+        startup=startups.most,
         oom_kills=used.oom_kills if resource is Resource.MEMORY else np.zeros(subjects.count, np.int64),
         autoscaled=scaled.autoscaled,
         autoscale_target=scaled.target,

@@ -19,6 +19,7 @@ from costlab.jobs.rightsizing.proposals import proposals_of
 from costlab.jobs.rightsizing.rows import Advice, rows_of
 from costlab.jobs.rightsizing.schedules import LEAST_DAYS, schedule_advice
 from costlab.jobs.rightsizing.spot import spot_advice
+from costlab.jobs.rightsizing.startups import startups
 from costlab.jobs.rightsizing.stretches import samples_of
 from costlab.jobs.rightsizing.subjects import Subjects, subjects_of
 from costlab.jobs.rightsizing.worked import worked_of
@@ -104,9 +105,12 @@ def _requests(
     silences = silences_of(subjects, day.date, rules)
     held = advised_before(warehouse, cluster, day, days, name, subjects)
     scaled = scaled_of(warehouse, cluster, day, subjects)
+    starts = startups(warehouse, cluster, day, days, subjects)
     bounds = {resource: bounds_of(rules, resource) for resource in ADVISED}
     present = {
-        resource: present_of(subjects, resource, silences[resource], held[resource], scaled[resource])
+        resource: present_of(
+            subjects, resource, silences[resource], held[resource], scaled[resource], starts[resource]
+        )
         for resource in ADVISED
     }
     decided = {
@@ -126,7 +130,7 @@ def _requests(
             subjects,
             Advice(
                 resource, name, proposals[resource], present[resource], decided[resource], valued[resource],
-                silences[resource],
+                silences[resource], starts[resource],
             ),
             hours,
             common,

@@ -10,6 +10,7 @@ import pyarrow as pa
 from costlab.core.kernels import Floats
 from costlab.core.rightsizing.decisions import Decided, Present, Proposals
 from costlab.core.rightsizing.policy import REASONS
+from costlab.core.rightsizing.startups import Startups
 from costlab.domain.advice import Action, Evidence, Reason
 from costlab.domain.units import Resource
 from costlab.jobs.rightsizing.past import KEYS
@@ -19,7 +20,14 @@ from costlab.jobs.rightsizing.worth import Worth
 from costlab.store.schema import conform
 
 _CARRIED = frozenset(
-    {Reason.BELOW_REQUEST, Reason.ABOVE_REQUEST, Reason.NO_REQUEST, Reason.OOM_KILLED, Reason.NEAR_ENOUGH}
+    {
+        Reason.BELOW_REQUEST,
+        Reason.ABOVE_REQUEST,
+        Reason.NO_REQUEST,
+        Reason.OOM_KILLED,
+        Reason.NEAR_ENOUGH,
+        Reason.STARTUP,
+    }
 )
 
 
@@ -34,6 +42,7 @@ class Advice:
     decided: Decided
     worth: Worth
     silences: Sequence[Silenced | None]
+    startups: Startups
 
 
 def rows_of(subjects: Subjects, advice: Advice, hours: Floats, common: Mapping[str, Any]) -> pa.Table:
@@ -71,12 +80,13 @@ def rows_of(subjects: Subjects, advice: Advice, hours: Floats, common: Mapping[s
 
 def _facts(subjects: Subjects, advice: Advice) -> list[dict[str, str]]:
     """What else the words need, of those that are still there."""
-    present = advice.present
+    present, startups = advice.present, advice.startups
     flags = {
         "request_changed": subjects.rows[f"{advice.resource.value}_changed"].to_numpy(),
         "limit_below_request": present.limit < present.request,
         "at_limit": present.capped,
         "as_advised_before": advice.decided.request == present.advised_before,
+        "held_by_startup": advice.decided.held,
     }
     found = []
     for i in np.flatnonzero(subjects.lately).tolist():
@@ -87,6 +97,12 @@ def _facts(subjects: Subjects, advice: Advice) -> list[dict[str, str]]:
         }
         if not np.isnan(present.peak[i]):
             told["peak"] = f"{present.peak[i]:.6g}"
+        if not np.isnan(startups.most[i]):
+            told |= {
+                "starts": str(startups.starts[i]),
+                "startup": f"{startups.most[i]:.6g}",
+                "otherwise": f"{startups.otherwise[i]:.6g}",
+            }
         found.append(dict(sorted(told.items())))
     return found
 

@@ -53,7 +53,7 @@ def subjects_of(warehouse: Warehouse, cluster: str, day: Day, days: int) -> Subj
     text = "select min(date) as first from runs where cluster = $cluster and date <= cast($day as date)"
     first = warehouse.sql(text, {"cluster": cluster, "day": str(day)})["first"][0].as_py() or day.date
     span = min(max(days, _LOOK_BACK_DAYS), (day.date - first).days + 1)
-    past = past_of(warehouse, cluster, _ending(day, span), min(days, span), rows)
+    past = past_of(warehouse, cluster, ending(day, span), min(days, span), rows)
     return Subjects(rows, past, _lately(rows, day.date))
 
 
@@ -63,7 +63,8 @@ def floats(column: pa.ChunkedArray) -> Floats:
     return numbers
 
 
-def _ending(day: Day, count: int) -> list[Day]:
+def ending(day: Day, count: int) -> list[Day]:
+    """So many days that follow one another, up to this one."""
     days = [day]
     while len(days) < count:
         days.insert(0, days[0].previous)

@@ -618,7 +618,7 @@ def test_control_characters_of_a_server_do_not_reach_the_terminal(server: FaultS
 
 # The library's own small questions.
 def test_doctors_questions_fail_as_plainly(server: FaultServer, other_server: FaultServer) -> None:
-    doctor = Connection(Prometheus(url=server.url, timeout=0.5))
+    doctor = Connection(Prometheus(url=server.url, timeout=1))
     for fault, words in (
         (reply("302 Found", b"", Location=other_server.url), "redirects to 127.0.0.1"),
         (reply("403 Forbidden", b"no", "text/plain"), "refused access"),

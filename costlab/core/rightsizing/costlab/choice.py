@@ -17,10 +17,9 @@ _PSEUDO_DAYS = 100.0  # of its group's rate, in a subject's own
 _PRIOR_DAYS = 20.0  # of `_prior`, in a group's rate
 _GROUPS = 6  # of equally many subjects, by how far the foreseen levels lie apart
 _YOUNG = (4, 14)  # days seen: those below are groups of their own, whatever is foreseen
-_CEILING, _CEILING_FROM = (
-    1.3,
-    10,
-)  # times the highest peak ever, and the days seen from which on nothing more is advised
+# Nothing above so many times the highest peak ever is advised, from so many days seen on: a prior, however careful, is no
+# reason to ask for a multiple of all that was ever used.
+_CEILINGS = ((10, 1.3), (4, 1.6), (0, 2.0))
 _KEPT = (
     0.75,
     1.05,
@@ -68,7 +67,7 @@ def chosen(
             group = tally.groups(known.seen[:, t], foreseen.spread[:, t], told)
             risk = tally.risk(group)
             candidate = foreseen.level[:, t, None] * MARGINS
-            ceiling = np.where(known.seen[:, t] >= _CEILING_FROM, _CEILING * known.highest[:, t], np.inf)
+            ceiling = _ceiling(known.seen[:, t]) * known.highest[:, t]
             middle = np.exp(np.log(known.peak[told, t]).mean())
             loss = (
                 np.where(candidate <= ceiling[:, None], candidate, np.inf)
@@ -132,6 +131,11 @@ def _prior() -> Floats:
     first = np.full((len(_YOUNG) + _GROUPS, 1), 0.1)
     first[: len(_YOUNG)] = [[0.3], [0.15]]
     return np.asarray(np.minimum(first / MARGINS**3, 0.9))
+
+
+def _ceiling(seen: Ints) -> Floats:
+    """Times the highest peak ever, by the days seen: (subjects,)."""
+    return np.select([seen >= days for days, _ in _CEILINGS], [times for _, times in _CEILINGS])
 
 
 def _at(margin: Floats, risk: Floats) -> Floats:

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from costlab.config.settings import Risk
 from costlab.core.kernels import Floats, Ints
 from costlab.core.rightsizing.costlab.choice import chosen
-from costlab.core.rightsizing.costlab.cores import cores_of
+from costlab.core.rightsizing.costlab.cores import BUDGET, STEADY_BUDGET, cores_of, held
 from costlab.core.rightsizing.costlab.features import known_of
 from costlab.core.rightsizing.costlab.foresight import FROM_DAYS, foreseen_of
-from costlab.core.rightsizing.costlab.guards import since_shift
+from costlab.core.rightsizing.costlab.guards import if_it_goes_on, since_shift
 from costlab.core.rightsizing.daily import Daily, daily_of
 from costlab.core.rightsizing.policy import REASONS, Advised
 from costlab.core.rightsizing.samples import Circumstances, Samples
@@ -59,11 +59,13 @@ class Costlab:
             known, foreseen_of(known), daily.memory_peak, price, steady=self.steady, promised_from=first
         )
         seen_days = np.cumsum(daily.cpu_observed > 0, axis=1, dtype=np.int64)
-        told = _seen_before(seen_days, midnights) >= FROM_DAYS
-        cpu = cores_of(daily, midnights, told.astype(np.float64))
-        cpu = np.where(told & ~circumstances.cpu_autoscaled, cpu, np.nan)
+        cpu = np.where(circumstances.cpu_autoscaled, np.nan, self._cores(daily, seen_days, midnights))
         request = memory.level[:, midnights].T
-        for least in (_after_kills(daily, circumstances, midnights), since_shift(daily)[:, midnights].T):
+        for least in (
+            _after_kills(daily, circumstances, midnights),
+            since_shift(daily)[:, midnights].T,
+            if_it_goes_on(daily)[:, midnights].T,
+        ):
             request = np.where(least > request, least, request)
         request = np.where(circumstances.memory_autoscaled, np.nan, request)
         return Advised(
@@ -76,6 +78,14 @@ class Costlab:
             cpu_reason=_reasons(cpu, _seen_before(seen_days, midnights), circumstances.cpu_autoscaled),
             memory_reason=_reasons(request, known.seen[:, midnights].T, circumstances.memory_autoscaled),
         )
+
+    def _cores(self, daily: Daily, seen_days: Ints, midnights: Ints) -> Floats:
+        """Cores to request from these midnights on: (midnights, subjects), NaN for who was not seen for long enough."""
+        asked = np.arange(len(daily.start_ms) + 1) if self.steady else midnights
+        told = _seen_before(seen_days, asked) >= FROM_DAYS
+        budget = STEADY_BUDGET if self.steady else BUDGET
+        cores = np.where(told, cores_of(daily, asked, told.astype(np.float64), budget), np.nan)
+        return held(cores)[midnights] if self.steady else cores
 
 
 def _by_midnight(daily_cost: Floats | None, midnights: Ints, days: int) -> Floats | None:
