@@ -161,7 +161,11 @@ def _leave(settings: Settings, watch: _Watch, code: ExitCode, say: Callable[[str
             return None
 
     def of_day(cluster: str) -> list[Sample]:
-        return list(day_samples(Lake.open(settings.lake), settings, cluster)) if Lake.exists(settings.lake) else []
+        return (
+            list(day_samples(Lake.open(settings.lake), settings, cluster))
+            if Lake.exists(settings.lake)
+            else []
+        )
 
     fresh = {
         cluster: ended_s for cluster, (end, ended_s, _) in watch.ends.items() if end.exit_code in SUCCESSES

@@ -17,11 +17,19 @@ _OS_ERROR = re.compile(r"os error (\d+)|Os \{ code: (\d+)")
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
-# What asking a bucket again does not mend, as pyarrow and Delta Lake word it.
+# What asking a bucket again does not mend: a code of S3's as pyarrow words it, or as it stands in the answer itself, and what
+# Delta Lake makes of a status. What is said of a table's content has other words.
 _REFUSED = re.compile(
-    "NO_?SUCH_?BUCKET|BUCKET .*NOT FOUND|ACCESS_?DENIED|FORBIDDEN|INVALID|SIGNATURE|UNRECOGNIZED|MISSING|REQUEST_EXPIRED|CREDENTIAL"
-    "|UNAUTHORIZED|PERMISSION|PRIVILEGES",
-    re.IGNORECASE,
+    r"AWS Error (NO_SUCH_BUCKET|ACCESS_DENIED|INVALID_\w+|SIGNATURE_\w+|INCOMPLETE_SIGNATURE|UNRECOGNIZED_CLIENT\w*|MISSING_\w+"
+    r"|REQUEST_EXPIRED|OPT_IN_REQUIRED|VALIDATION)|AWS Error UNKNOWN \(HTTP status 40[13]\)"
+    r"|<Code>(NoSuchBucket|AccessDenied|Invalid\w+|SignatureDoesNotMatch|MissingSecurity\w+|ExpiredToken|RequestTimeTooSkewed)<"
+    r"|Bucket '[^']*' not found|lacked the (?:necessary privileges|valid authentication)|status code: 40[13]\b"
+    r"|[Cc]redentials?\b|getting (?:instance|security) |Unable to parse source url"
+)
+# What Delta Lake passes on of the store itself; all else that it complains of on a bucket is of the table.
+_OF_STORE = re.compile(
+    r"Generic S3 error|Generic \w+ error: Error performing|lacked the (?:necessary privileges|valid authentication)"
+    r"|HTTP error|error sending request|Error after \d+ retries|status code: (?!404)\d{3}\b|<Code>(?!NoSuchKey)\w+<|Bucket '[^']*' not found"
 )
 _SECRET = re.compile(r"(?i)<(AWSAccessKeyId|StringToSign\w*|CanonicalRequest\w*|SignatureProvided)>.*?</\1>")
 
@@ -82,7 +90,8 @@ def full(path: object, needed_bytes: int | None = None) -> LakeFull:
 
 
 def _said(path: object, doing: str, error: OSError | DeltaError) -> CostlabError:
-    if str(path).startswith("s3://") and not isinstance(error, FileNotFoundError):
+    on_bucket = str(path).startswith("s3://") and not isinstance(error, FileNotFoundError)
+    if on_bucket and (isinstance(error, OSError) or _OF_STORE.search(str(error))):
         return of_bucket(path, error)
     number = _number(error)
     if number in _NO_SPACE:

@@ -6,6 +6,7 @@ A bucket has no folders, an object in it is there whole or not at all, and whoev
 import os
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -17,15 +18,16 @@ from tempfile import SpooledTemporaryFile, gettempdir
 from time import sleep
 from typing import IO, Any, TypeAlias
 from urllib.parse import parse_qs, urlsplit
+from uuid import uuid4
 
 import pyarrow as pa
 import pyarrow.fs
 
-from costlab.domain.errors import Busy, ConfigError
+from costlab.domain.errors import Busy, ConfigError, CostlabError
 from costlab.store.faults import asking, of_bucket
 
 _PIECE_BYTES = 2**20
-_IN_MEMORY_BYTES = 2**23
+_AT_ONCE_BYTES = 2**23  # one request writes what is smaller
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,22 +138,41 @@ class BucketPath:
             return bytes(stream.read())
 
     def write_bytes(self, content: bytes) -> None:
-        """The object is these bytes."""
+        """The object is these bytes, or what it was before: they are one request."""
+        with ThreadPoolExecutor(1) as apart:  # in which no signal's handler breaks off what has begun
+            apart.submit(self._put, content).result()
+
+    def _put(self, content: bytes) -> None:
         with asking(self), self._root.store.open_output_stream(self.key) as stream:
             stream.write(content)
 
     @contextmanager
     def replacing(self) -> Iterator[IO[bytes]]:
         """A file that becomes the object once the block has ended well; else the old one stays."""
-        with SpooledTemporaryFile(_IN_MEMORY_BYTES) as file:
+        with SpooledTemporaryFile(_AT_ONCE_BYTES) as file:
             yield file
             file.seek(0)
             self.upload(file)
 
     def upload(self, file: IO[bytes]) -> None:
-        """The object is what is left to read of a file."""
-        with asking(self), self._root.store.open_output_stream(self.key) as stream:
-            shutil.copyfileobj(file, stream, _PIECE_BYTES)
+        """The object is what is left to read of a file; where that breaks off, it is what it was before.
+
+        A large one is written beside it first: pyarrow ends a stream by closing it, and gives the half of it a name.
+        """
+        content = file.read(_AT_ONCE_BYTES)
+        if len(content) < _AT_ONCE_BYTES:
+            self.write_bytes(content)
+            return
+        beside, store = self.parent / f".{self.name}.{uuid4().hex}", self._root.store
+        try:
+            with asking(self):
+                with store.open_output_stream(beside.key) as stream:
+                    stream.write(content)
+                    shutil.copyfileobj(file, stream, _PIECE_BYTES)
+                store.copy_file(beside.key, self.key)
+        finally:
+            with suppress(OSError, CostlabError):  # a listing may show it, and nobody reads it
+                beside.unlink(missing_ok=True)
 
     def stat(self) -> Status:
         """Size and time; raises FileNotFoundError."""
@@ -290,7 +311,9 @@ class _Root:
                 "leave it out, and set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile",
             )
         try:
-            store, base = pa.fs.FileSystem.from_uri(address)
+            # Without the delay the smallest object is written in three requests.
+            joined = "&" if parts.query else "?"
+            store, base = pa.fs.FileSystem.from_uri(f"{address}{joined}allow_delayed_open=true")
         except OSError as error:  # it was asked for the bucket's region
             raise of_bucket(address.partition("?")[0], error) from error
         except pa.ArrowException as error:

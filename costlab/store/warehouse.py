@@ -59,7 +59,9 @@ class Warehouse:
             # joins them the wrong way round. People mostly ask of the last days.
             newest_first = files[table][::-1]
             with readable(table):  # its first file is looked at
-                connection.execute(f"create view {name(table)} as {select_files(connection, table, newest_first)}")
+                connection.execute(
+                    f"create view {name(table)} as {select_files(connection, table, newest_first)}"
+                )
         return cls._closed(
             connection, [file for listed in files.values() for file in listed if isinstance(file, Path)]
         )

@@ -1,6 +1,7 @@
 """Starts nights of a small world in processes that it kills; nothing is imported or compiled more than once.
 
-A line in: a folder, and after how many seconds to kill (`never`). A line out: `killed`, or the exit code and the seconds.
+A line in: a lake's address, or `-` where it lies in the folder; the folder; after how many seconds to kill (`never`).
+A line out: `killed`, or the exit code and the seconds.
 """
 
 import os
@@ -37,18 +38,18 @@ def world() -> World:
     return made
 
 
-def settings_in(folder: Path) -> Settings:
-    """A lake and reports in a folder."""
+def settings_in(folder: Path, lake: str = "-") -> Settings:
+    """Reports in a folder, and the lake too where it is not in a bucket."""
     told = {
-        "lake": str(folder / "lake"), "report": {"out": str(folder / "reports")},
+        "lake": str(folder / "lake") if lake == "-" else lake, "report": {"out": str(folder / "reports")},
         "clusters": [{"id": CLUSTER, "prometheus": {"url": "http://127.0.0.1:9"}}],
     }  # fmt: skip
     return Settings.model_validate(told)
 
 
-def night(folder: Path, source: World) -> None:
+def night(settings: Settings, source: World) -> None:
     """One night that catches up both days."""
-    nightly(settings_in(folder), Asked(since=DAY), now=NOW, source_of=lambda *_: source, say=lambda _: None)
+    nightly(settings, Asked(since=DAY), now=NOW, source_of=lambda *_: source, say=lambda _: None)
 
 
 def main() -> None:
@@ -57,12 +58,12 @@ def main() -> None:
     observe_day(source, settings_in(Path()), CLUSTER, DAY)  # kernels are compiled, and no thread was begun
     print("ready", flush=True)  # noqa: T201 - the other side waits for it
     for line in sys.stdin:
-        folder, _, delay = line.strip().rpartition(" ")
+        lake, folder, delay = line.split()
         began = time.monotonic()
         child = os.fork()
         if not child:
             try:
-                night(Path(folder), source)
+                night(settings_in(Path(folder), lake), source)
             except BaseException as fault:  # noqa: BLE001 - whatever it was, it is not the other side's loop
                 print(repr(fault), file=sys.stderr, flush=True)  # noqa: T201 - the test shows it
                 os._exit(1)

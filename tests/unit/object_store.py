@@ -14,6 +14,10 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from xml.sax.saxutils import escape
 
 BUCKET = "backups"
+PAGE = 7  # objects of a listing that come at once
+CREDENTIALS = {
+    "AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s", "AWS_EC2_METADATA_DISABLED": "true",
+}  # fmt: skip
 
 
 @dataclass
@@ -115,6 +119,12 @@ class _Handler(BaseHTTPRequestHandler):
                 return
             if "partNumber" in query:
                 self.held.parts[query["uploadId"]][int(query["partNumber"])] = body
+            elif source := self.headers.get("x-amz-copy-source"):
+                self._land(
+                    key, self.held.objects[unquote(source).removeprefix("/").removeprefix(f"{BUCKET}/")]
+                )
+                self._landed(_xml("CopyObjectResult", "<ETag>x</ETag>"))
+                return
             else:
                 self._land(key, body)
         self._landed(b"", etag=md5(body).hexdigest())  # noqa: S324 - what S3 calls an ETag
@@ -215,16 +225,20 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _listing(store: Store, query: dict[str, str]) -> bytes:
-    prefix = query.get("prefix", "")
+    """A page of what there is: a real store's has a thousand, and a small lake would never need a second."""
+    prefix, after = query.get("prefix", ""), query.get("continuation-token") or query.get("start-after", "")
+    found = sorted(key for key in list(store.objects) if key.startswith(prefix) and key > after)
+    page, rest = found[:PAGE], found[PAGE:]
     said = "".join(
-        f"<Contents><Key>{escape(key)}</Key><Size>{len(body)}</Size>"
+        f"<Contents><Key>{escape(key)}</Key><Size>{len(store.objects[key])}</Size>"
         f"<LastModified>{store.written[key]:%Y-%m-%dT%H:%M:%S.000Z}</LastModified></Contents>"
-        for key, body in sorted(store.objects.items())
-        if key.startswith(prefix) and key > query.get("start-after", "")
+        for key in page
     )
+    more = f"<NextContinuationToken>{escape(page[-1])}</NextContinuationToken>" if rest else ""
     return _xml(
         "ListBucketResult",
-        f"<Name>{BUCKET}</Name><Prefix>{escape(prefix)}</Prefix><IsTruncated>false</IsTruncated>{said}",
+        f"<Name>{BUCKET}</Name><Prefix>{escape(prefix)}</Prefix><KeyCount>{len(page)}</KeyCount>"
+        f"<IsTruncated>{str(bool(rest)).lower()}</IsTruncated>{more}{said}",
     )
 
 

@@ -4,27 +4,25 @@ import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import timedelta
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import deltalake
 import pytest
-from killed_nights import DAYS, NOW, settings_in, world
-from object_store import Store, object_store
+from killed_nights import NOW
+from object_store import CREDENTIALS, Store, object_store
 from small_lake import DAY, findings, replace_day, run_row, usage
-from test_killed_nights import TOTALS, held
 
 from costlab.config.load import load
 from costlab.config.settings import Settings
 from costlab.domain.errors import Busy, ConfigError, CostlabError, ExitCode
 from costlab.jobs.backup import backup
-from costlab.jobs.doctor import Status, lake_files
-from costlab.jobs.doctor.at_home import lake as lake_check
-from costlab.jobs.nightly import Asked, nightly
 from costlab.jobs.prune import prune
 from costlab.jobs.restore import restore
 from costlab.store import delta, lease
 from costlab.store.lake import DayState, Lake
+from costlab.store.place import BucketPath
 from costlab.store.warehouse import Warehouse
 
 TABLES = {"findings": findings("a"), "gpu_usage": usage(1)}
@@ -33,12 +31,7 @@ NEWER = {"findings": findings("a", "b"), "gpu_usage": usage(1, 2)}
 
 @pytest.fixture
 def store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Store]:
-    for name, value in {
-        "AWS_ACCESS_KEY_ID": "k",
-        "AWS_SECRET_ACCESS_KEY": "s",
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "XDG_STATE_HOME": str(tmp_path / "state"),
-    }.items():
+    for name, value in {**CREDENTIALS, "XDG_STATE_HOME": str(tmp_path / "state")}.items():
         monkeypatch.setenv(name, value)
     with object_store() as running:
         yield running
@@ -53,38 +46,7 @@ def rows(lake: Lake) -> dict[str, list[dict[str, Any]]]:
     }
 
 
-def night(settings: Settings) -> None:
-    source = world()
-    nightly(settings, Asked(since=DAYS[0]), now=NOW, source_of=lambda *_: source, say=lambda _: None)
-
-
-def test_nights_leave_the_same_in_a_bucket_as_in_a_folder(store: Store, tmp_path: Path) -> None:
-    at_home = settings_in(tmp_path / "home")
-    away = settings_in(tmp_path / "away").model_copy(update={"lake": store.address})
-    night(at_home)
-    night(away)
-    lakes = [Lake.open(each.lake, "UTC") for each in (at_home, away)]
-    ours, theirs = (held(lake) for lake in lakes)
-    assert len(ours) == len(DAYS)
-    assert theirs == ours
-    totals = [Warehouse.over(lake).sql(TOTALS).to_pylist() for lake in lakes]
-    assert totals[0] == totals[1]
-    pages = [
-        {
-            str(page.relative_to(each.report.out)): page.read_bytes()
-            for page in each.report.out.rglob("*.html")
-        }
-        for each in (at_home, away)
-    ]
-    assert pages[0]
-    assert pages[0] == pages[1]
-    assert [check.status for check in lake_files(away)][-1] is Status.OK
-    assert lake_check(away).status is Status.OK
-    state = tmp_path / "state"
-    assert not list(state.rglob("*.parquet")), "nothing waits on this machine any more"
-
-
-@pytest.mark.parametrize("landed", [0, 1, 2, 3, 5, 8])
+@pytest.mark.parametrize("landed", [0, 1, 2, 3, 4, 5, 6])
 def test_a_write_whose_answer_is_lost_is_known_as_our_own(store: Store, landed: int) -> None:
     """The entry of a log, a row's file, a lease: whichever answer is lost, the day stands once."""
     lake = Lake.create(store.address)
@@ -95,6 +57,54 @@ def test_a_write_whose_answer_is_lost_is_known_as_our_own(store: Store, landed: 
     assert store.drop_after == -1, "it was lost"
     assert {table: len(of) for table, of in rows(lake).items()} == {"findings": 2, "gpu_usage": 2}
     assert lake.states() == {("prod", DAY.date): DayState.COMPLETE}
+
+
+class BreaksOff(BytesIO):
+    """A file of which the second half cannot be read."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if self.tell() > 2**23:
+            raise KeyboardInterrupt
+        return super().read(size)
+
+
+def test_what_breaks_off_leaves_the_object_as_it_was_and_nothing_beside_it(store: Store) -> None:
+    path = BucketPath.at(store.address) / "a" / "x"
+    path.upload(BytesIO(b"old"))
+    assert [asked for asked in store.asked if "/a/x" in asked] == ["PUT /backups/lake/a/x"], "one request"
+    large = b"z" * (2**23 + 2**22)
+    with pytest.raises(KeyboardInterrupt):
+        path.upload(BreaksOff(large))
+    for refused in ("PUT", "POST"):
+        store.forbid = frozenset({refused})
+        with pytest.raises(ConfigError, match=r"(?i)denied"):
+            path.upload(BytesIO(large))
+        store.forbid = frozenset()
+    assert {key: body for key, body in store.objects.items() if body} == {"lake/a/x": b"old"}
+    path.upload(BytesIO(large))
+    assert {key: body for key, body in store.objects.items() if body} == {"lake/a/x": large}
+
+
+def test_a_damaged_table_is_a_fault_of_the_lake_and_not_of_the_configuration(store: Store) -> None:
+    lake = Lake.create(store.address)
+    replace_day(lake, TABLES)
+    sound = dict(store.objects)
+    entry = f"lake/findings/_delta_log/{1:020}.json"
+    [file] = [key for key in sound if key.startswith("lake/findings/") and key.endswith(".parquet")]
+    for damaged, content in (
+        (entry, b"invalid: the credentials are missing"),
+        (entry, sound[entry][:-9]),
+        (entry.replace("1.json", "0.json"), b""),
+        (file, b"forbidden"),
+        (file, None),
+    ):
+        store.objects = {key: body for key, body in sound.items() if key != damaged}
+        if content is not None:
+            store.objects[damaged] = content
+        with pytest.raises(CostlabError) as caught:
+            rows(lake)
+        assert caught.value.exit_code == ExitCode.LAKE_DAMAGED, (damaged, content, caught.value.message)
+        assert "doctor --files" in caught.value.hint
 
 
 def test_a_store_that_is_busy_is_asked_again(store: Store) -> None:

@@ -335,7 +335,8 @@ def test_init_then_check_then_show(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     shown = json.loads(run("config", "show", "-o", "json", COSTLAB_PRICES__GPU_HOUR="4").stdout)["rows"]
     assert {"key": "prices.gpu_hour", "value": "4.0", "origin": "COSTLAB_PRICES__GPU_HOUR"} in shown
     schema = json.loads(run("config", "schema").stdout)
-    assert schema["properties"]["lake"]["format"] == "path"
+    assert schema["properties"]["lake"]["type"] == "string"
+    assert schema["$defs"]["Report"]["properties"]["out"]["format"] == "path"
     assert schema["$defs"]["Billing"]["properties"]["resolution"]["type"] == "string"
     assert schema["additionalProperties"] is False
 

@@ -8,15 +8,17 @@ import random
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 from killed_nights import CLUSTER, DAYS, settings_in
+from object_store import CREDENTIALS, object_store
 
 from costlab.jobs.commit import MADE_BESIDE
 from costlab.jobs.doctor import Status, lake_files
+from costlab.jobs.doctor.at_home import lake as lake_check
 from costlab.store.content import content_hash
 from costlab.store.lake import READABLE, Lake
 from costlab.store.warehouse import Warehouse
@@ -31,24 +33,39 @@ class Nights:
 
     process: subprocess.Popen[str]
 
-    def spend(self, folder: Path, kill_after_s: float | None) -> str:
-        """How a night in the folder ended."""
+    def spend(self, folder: Path, kill_after_s: float | None, lake: str = "-") -> str:
+        """How a night ended of a lake in the folder, or in a bucket."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
-        self.process.stdin.write(f"{folder} {'never' if kill_after_s is None else kill_after_s}\n")
+        delay = "never" if kill_after_s is None else kill_after_s
+        self.process.stdin.write(f"{lake} {folder} {delay}\n")
         self.process.stdin.flush()
         return self.process.stdout.readline().strip()
 
 
-@contextmanager
-def nights() -> Iterator[Nights]:
+@pytest.fixture(scope="module")
+def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nights]:
     driver = Path(__file__).with_name("killed_nights.py")
+    told = {**os.environ, **CREDENTIALS, "XDG_STATE_HOME": str(tmp_path_factory.mktemp("state"))}
     with subprocess.Popen(
-        [sys.executable, str(driver)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, str(driver)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=told
     ) as process:
         assert process.stdout is not None
+        assert process.stdin is not None
         assert process.stdout.readline() == "ready\n"
         yield Nights(process)
+        process.stdin.close()
+
+
+@pytest.fixture(scope="module")
+def undisturbed(started: Nights, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], float]:
+    """What an undisturbed night leaves, and how many seconds it took."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    code, lasted_s = started.spend(folder, None).split()
+    assert code == "0"
+    left = told(folder)
+    assert len(left["rows"]) == len(DAYS)
+    return left, float(lasted_s)
 
 
 def held(lake: Lake) -> dict[str, dict[str, str]]:
@@ -66,9 +83,9 @@ def held(lake: Lake) -> dict[str, dict[str, str]]:
     return found
 
 
-def told(folder: Path) -> dict[str, Any]:
+def told(folder: Path, address: str = "-") -> dict[str, Any]:
     """All that a night leaves: rows, totals, reports; of a killed one also hidden files, which nobody reads."""
-    lake = Lake.open(folder / "lake")
+    lake = Lake.open(settings_in(folder, address).lake)
     reports = folder / "reports"
     return {
         "rows": held(lake),
@@ -88,32 +105,70 @@ def without_advice(rows: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]
     }
 
 
-def test_a_night_that_is_killed_at_any_moment_loses_nothing(tmp_path: Path) -> None:
-    with nights() as started:
-        ended = started.spend(tmp_path / "undisturbed", None)
-        code, lasted_s = ended.split()
-        assert code == "0"
-        undisturbed = told(tmp_path / "undisturbed")
-        assert len(undisturbed["rows"]) == len(DAYS)
-        whole, number, killed = without_advice(undisturbed["rows"]), 0, 0
-        while killed < KILLS:
-            seed = f"kill {killed}, lake {number}"
-            folder, moment = tmp_path / str(number), random.Random(seed).uniform(0, float(lasted_s))
-            ended = started.spend(folder, moment)
-            killed += ended == "killed"
-            assert ended == "killed" or ended.startswith("0 "), (seed, ended)
-            if (folder / "lake" / "lake.json").exists():
-                lake = Lake.open(folder / "lake")
-                seen = without_advice(held(lake))
-                assert seen == {day: whole[day] for day in seen}, (seed, moment, "a day is half there")
-                Warehouse.over(lake).sql(TOTALS)
-            # Most lakes are killed several times before they are whole.
-            if ended != "killed" or killed % 3 == 0 or killed == KILLS:
-                assert started.spend(folder, None).startswith("0 "), (seed, moment)
-                again = told(folder)
-                assert again["reports"].keys() == undisturbed["reports"].keys(), (seed, moment)
-                assert again == undisturbed, (seed, moment)
-                last = lake_files(settings_in(folder))[-1]
-                assert last.status is Status.OK, (seed, moment, last.text)
-                number += 1
-        started.process.stdin.close()  # type: ignore[union-attr] # it was asked for
+def test_a_night_that_is_killed_at_any_moment_loses_nothing(
+    started: Nights, undisturbed: tuple[dict[str, Any], float], tmp_path: Path
+) -> None:
+    (left, lasted_s), number, killed = undisturbed, 0, 0
+    whole = without_advice(left["rows"])
+    while killed < KILLS:
+        seed = f"kill {killed}, lake {number}"
+        folder, moment = tmp_path / str(number), random.Random(seed).uniform(0, lasted_s)
+        ended = started.spend(folder, moment)
+        killed += ended == "killed"
+        assert ended == "killed" or ended.startswith("0 "), (seed, ended)
+        if (folder / "lake" / "lake.json").exists():
+            lake = Lake.open(folder / "lake")
+            seen = without_advice(held(lake))
+            assert seen == {day: whole[day] for day in seen}, (seed, moment, "a day is half there")
+            Warehouse.over(lake).sql(TOTALS)
+        # Most lakes are killed several times before they are whole.
+        if ended != "killed" or killed % 3 == 0 or killed == KILLS:
+            assert started.spend(folder, None).startswith("0 "), (seed, moment)
+            again = told(folder)
+            assert again["reports"].keys() == left["reports"].keys(), (seed, moment)
+            assert again == left, (seed, moment)
+            last = lake_files(settings_in(folder))[-1]
+            assert last.status is Status.OK, (seed, moment, last.text)
+            number += 1
+
+
+def test_a_night_of_a_bucket_takes_back_a_day_that_it_cannot_end_is_killed_and_leaves_the_same_as_in_a_folder(
+    started: Nights,
+    undisturbed: tuple[dict[str, Any], float],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The nights are in a process of their own: Delta Lake, where it takes back, lets no other thread of its process answer."""
+    for name, value in CREDENTIALS.items():
+        monkeypatch.setenv(name, value)
+    left, lasted_s = undisturbed
+    first, second = map(str, DAYS)
+    with object_store() as store:
+        lake_at = settings_in(tmp_path, store.address)
+
+        def full(method: str, key: str) -> int:
+            begun = any(
+                key.startswith(f"lake/charges/cluster={CLUSTER}/date={second}/")
+                for key in list(store.objects)
+            )
+            return 403 * (begun and method == "PUT" and key.startswith("lake/runs/_delta_log/"))
+
+        store.before = full
+        assert started.spend(tmp_path, None, store.address).startswith("1 ")
+        store.before = lambda *_: 0
+        lake = Lake.open(store.address)
+        seen = held(lake)
+        assert without_advice(seen) == without_advice({first: left["rows"][first]})
+        assert lake.run(CLUSTER, DAYS[1]) is None
+        restored = [key for key, body in store.objects.items() if "_delta_log/" in key and b"RESTORE" in body]
+        assert {key.split("/")[1] for key in restored} >= {"charges", "pods"}
+        for table in left["rows"][second]:
+            assert not lake.read(table, CLUSTER, DAYS[1]).num_rows, (table, "is as before")
+        ended = started.spend(tmp_path, random.Random(0).uniform(0, lasted_s), store.address)
+        seen = without_advice(held(lake))
+        whole = without_advice(left["rows"])
+        assert seen == {day: whole[day] for day in seen}, (ended, "a day is half there")
+        assert started.spend(tmp_path, None, store.address).startswith("0 ")
+        assert told(tmp_path, store.address) == left
+        assert [check.status for check in lake_files(lake_at)][-1] is Status.OK
+        assert lake_check(lake_at).status is Status.OK
