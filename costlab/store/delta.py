@@ -1,7 +1,8 @@
 """One table of the lake as a Delta table: its files by day, and the replacement of a day, synced to the disk.
 
-Only the log's numbered entries are ever needed: no checkpoint is written, because a torn one makes a table
-unreadable, and no entry is cleaned up. Opening costs about 0.2 ms an entry.
+Only the log's numbered entries are ever needed: on a disk no checkpoint is written, because a torn one makes a table
+unreadable, and no entry is cleaned up. Opening costs about 0.2 ms an entry; in a bucket it costs a request, and a
+checkpoint, which is whole there or not at all, saves those of the entries before it.
 """
 
 import shutil
@@ -41,6 +42,7 @@ Key = tuple[str, date]
 LOG = "_delta_log"
 _READER, _WRITER = 1, 2  # later protocols may hide rows in ways that a list of files does not tell
 _SIGNED = "costlab.write"
+_CHECKPOINTS = {"delta.checkpointInterval": "10"}  # in a bucket: so many entries may have to be asked for
 _SLACK_BYTES = 2**20  # the log entry, and what a file system needs for itself
 
 
@@ -62,7 +64,6 @@ class DeltaFolder:
         self._seen: DeltaTable | None = None
         self._own: list[bytes] = []  # signatures of the commits that were begun
         self._options = None if isinstance(lake, Path) else lake.delta_options
-        # In a bucket a checkpoint is whole or not there, and saves a request for each entry before it.
         self._hooks = PostCommitHookProperties(
             create_checkpoint=self._options is not None, cleanup_expired_logs=False
         )
@@ -215,6 +216,7 @@ class DeltaFolder:
                 partition_by=list(PARTITION),
                 name=spec.name,
                 description=spec.grain,
+                configuration=None if self._options is None else _CHECKPOINTS,
                 storage_options=self._options,
                 post_commithook_properties=self._hooks,
             )

@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from xml.sax.saxutils import escape
 
 BUCKET = "backups"
-PAGE = 7  # objects of a listing that come at once
+PAGE = 20  # objects of a listing that come at once
 CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s", "AWS_EC2_METADATA_DISABLED": "true",
 }  # fmt: skip
@@ -92,10 +92,13 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(404, _fault("NoSuchKey"))
         else:
             content, wanted = self.held.objects[key], self.headers.get("Range")
-            if wanted:
-                first, _, last = wanted.removeprefix("bytes=").partition("-")
-                content = content[int(first) : int(last or len(content)) + 1]
-            self._answer(206 if wanted else 200, content)
+            if not wanted:
+                self._answer(200, content)
+                return
+            begin, _, end = wanted.removeprefix("bytes=").partition("-")
+            first = int(begin) if begin else max(len(content) - int(end), 0)
+            part = content[first : int(end) + 1] if begin and end else content[first:]
+            self._answer(206, part, f"bytes {first}-{first + len(part) - 1}/{len(content)}")
 
     def do_HEAD(self) -> None:
         key, _ = self._asked()
@@ -215,8 +218,10 @@ class _Handler(BaseHTTPRequestHandler):
             return True
         return False
 
-    def _answer(self, status: int, body: bytes, etag: str = "x") -> None:
+    def _answer(self, status: int, body: bytes, of: str = "", etag: str = "x") -> None:
         self.send_response(status)
+        if of:
+            self.send_header("Content-Range", of)
         self.send_header("Content-Length", str(len(body)))
         self.send_header("ETag", f'"{etag}"')
         self.send_header("Last-Modified", "Thu, 26 Nov 2026 04:00:00 GMT")

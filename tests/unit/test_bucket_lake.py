@@ -59,6 +59,16 @@ def test_a_write_whose_answer_is_lost_is_known_as_our_own(store: Store, landed: 
     assert lake.states() == {("prod", DAY.date): DayState.COMPLETE}
 
 
+def test_a_long_log_is_read_from_its_last_checkpoint(store: Store) -> None:
+    lake = Lake.create(store.address)
+    for watts in range(12):
+        replace_day(lake, {"findings": findings("a"), "gpu_usage": usage(watts)})
+    assert any(key.startswith("lake/gpu_usage/_delta_log/") and "checkpoint." in key for key in store.objects)
+    store.asked.clear()
+    assert [row["power_watts"] for row in rows(lake)["gpu_usage"]] == [11]
+    assert not any(f"gpu_usage/_delta_log/{5:020}.json" in asked for asked in store.asked)
+
+
 class BreaksOff(BytesIO):
     """A file of which the second half cannot be read."""
 
