@@ -40,6 +40,7 @@ def nightly(
 ) -> None:
     """Catch up the days that are missing: extract, compute, report, post. Made for cron: see the exit codes."""
     from costlab.cli.logs import voice
+    from costlab.jobs.indexing import Indexer
     from costlab.jobs.nightly import Asked
     from costlab.jobs.nightly import nightly as job
     from costlab.jobs.telling import told as watched
@@ -63,6 +64,7 @@ def nightly(
             say=told.say,
             step=told.step,
             posts=None if no_notify else postman_of(settings, desk, sends=True).posts,
+            index=Indexer(settings.elasticsearch, desk.environ).index if settings.elasticsearch else None,
         )
         outcome = watched(
             lambda ended: night(ended=ended),
