@@ -123,7 +123,7 @@ def terraformed(folder: Path, *variables: str) -> dict[str, Row]:
     """The objects that Terraform would apply; what applies them is left out, for it needs a provider and a cluster."""
     text, applying, _ = printed("terraform").partition("\nterraform {")
     assert applying
-    (folder / "costlab.tf").write_text(f'{text}\noutput "objects" {{\n  value = local.objects\n}}\n')
+    (folder / "main.tf").write_text(f'{text}\noutput "objects" {{\n  value = local.objects\n}}\n')
     given = [f"-var={each}" for each in (f"manifests={DEPLOY / 'kubernetes'}", *variables)]
     environment = {"PATH": "/usr/bin:/bin", "HOME": str(folder), "CHECKPOINT_DISABLE": "1"}
 
