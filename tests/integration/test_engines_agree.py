@@ -27,7 +27,7 @@ def measured(folder: Path, url: str, engine: str, day: Day) -> Run:
     settings = settings_in(folder)
     reading = Prometheus.model_validate({"url": url, "engine": engine, "timeout": 60.0})
     lake = Lake.create(folder / f"lake-{engine}")
-    source = SpooledSource(PrometheusSource(reading), Spool(lake.path, CLUSTER, day))
+    source = SpooledSource(PrometheusSource(reading), Spool(Path(str(lake.path)), CLUSTER, day))
     measure_day(source, lake, settings, CLUSTER, day)
     run = lake.run(CLUSTER, day)
     assert run is not None

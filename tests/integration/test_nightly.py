@@ -173,13 +173,13 @@ def test_a_day_is_never_replaced_by_a_worse_one(
 ) -> None:
     settings, lake = settings_in(tmp_path), Lake.create(tmp_path / "lake")
     measure_day(SyntheticSource(synthetic_cluster), lake, settings, CLUSTER, day)
-    before = stamps(lake.path)
+    before = stamps(Path(str(lake.path)))
     worse = Hiding(synthetic_cluster)
     worse.hidden = (Signal.MEMORY_BYTES,)
     with pytest.raises(WorseDay, match=r"memory_bytes is gone, coverage \d") as caught:
         measure_day(worse, lake, settings, CLUSTER, day)
     assert caught.value.exit_code == 3
-    assert stamps(lake.path) == before
+    assert stamps(Path(str(lake.path))) == before
     outcome = measure_day(worse, lake, settings, CLUSTER, day, force="the kubelet was gone")
     assert outcome.exit_code is ExitCode.INCOMPLETE
     run = lake.run(CLUSTER, day)
@@ -223,11 +223,11 @@ def test_without_kube_state_metrics_nothing_is_committed(
     source = Hiding(synthetic_cluster)
     source.hidden = hidden
     lake = Lake.create(tmp_path / "lake")
-    before = stamps(lake.path)
+    before = stamps(Path(str(lake.path)))
     with pytest.raises(SourceRefused, match="kube-state-metrics gives nothing for 2026-11-20") as caught:
         measure_day(source, lake, settings_in(tmp_path), CLUSTER, day)
     assert "costlab doctor" in caught.value.hint
-    assert stamps(lake.path) == before
+    assert stamps(Path(str(lake.path))) == before
 
 
 def test_without_cadvisor_a_day_is_billed_by_requests_and_incomplete(
@@ -398,10 +398,10 @@ def test_a_report_that_failed_is_due_and_the_day_is_not_measured_again(
         with pytest.raises(ConfigError, match="the report cannot be written"):
             night(settings, lambda *_: SyntheticSource(synthetic_cluster), Asked(), said)
     assert ["committed" in line for line in said] == [True]
-    lake = stamps(settings.lake)
+    lake = stamps(Path(settings.lake))
     outcome, said = night(settings, no_source, Asked())
     assert (outcome.line, outcome.exit_code) == (f"{CLUSTER} {day}: its report was missing", ExitCode.DONE)
-    assert stamps(settings.lake) == lake
+    assert stamps(Path(settings.lake)) == lake
     page = tmp_path / "reports" / CLUSTER / str(day) / "index.html"
     assert page.is_file()
     page.with_name("teams.csv").unlink()
@@ -482,10 +482,10 @@ def test_a_source_that_forgot_most_pods_does_not_replace_the_day(
 
     settings, lake = settings_in(tmp_path), Lake.create(tmp_path / "lake")
     measure_day(SyntheticSource(synthetic_cluster), lake, settings, CLUSTER, day)
-    before = stamps(lake.path)
+    before = stamps(Path(str(lake.path)))
     with pytest.raises(WorseDay, match=r"pod_info has [\d,]+ samples instead of"):
         measure_day(Forgetful(synthetic_cluster), lake, settings, CLUSTER, day)
-    assert stamps(lake.path) == before
+    assert stamps(Path(str(lake.path))) == before
 
 
 def test_compute_needs_an_extracted_day(tmp_path: Path, day: Day) -> None:

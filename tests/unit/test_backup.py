@@ -38,7 +38,7 @@ def _made(days: int) -> tuple[TemporaryDirectory[str], Path]:
     for watt in range(days):
         replace_day(lake, {"findings": findings("a", day=day), "gpu_usage": usage(watt, day=day)}, day)
         day = day.next
-    return folder, lake.path
+    return folder, Path(str(lake.path))
 
 
 def filled(path: Path, days: int = 2) -> Lake:
@@ -179,14 +179,14 @@ def test_a_lake_is_never_restored_over_anything(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no backup in"):
         restore(vault, tmp_path / "back", None, dry_run=False)
     backup(lake, vault, NOON, None)
-    before = content(lake.path)
+    before = content(Path(str(lake.path)))
     with pytest.raises(ConfigError, match="there is a lake at"):
         restore(vault, lake.path, None, dry_run=False)
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "notes").write_text("mine")
     with pytest.raises(ConfigError, match="is not empty: notes"):
         restore(vault, tmp_path / "full", None, dry_run=False)
-    assert (content(lake.path), content(tmp_path / "full")) == (before, {"notes": b"mine"})
+    assert (content(Path(str(lake.path))), content(tmp_path / "full")) == (before, {"notes": b"mine"})
     with pytest.raises(ConfigError, match="no backup 2026-01-01") as caught:
         restore(vault, tmp_path / "back", "2026-01-01", dry_run=False)
     assert "2026-11-26T12-00-00Z" in caught.value.hint

@@ -170,7 +170,7 @@ def test_a_correction_of_a_bill_that_is_not_there_is_no_price(books: Callable[..
 
 
 def stamps(lake: Lake) -> dict[str, int]:
-    return {str(file): file.stat().st_mtime_ns for file in lake.path.rglob("*") if file.is_file()}
+    return {str(file): file.stat().st_mtime_ns for file in Path(str(lake.path)).rglob("*") if file.is_file()}
 
 
 def test_the_same_bill_again_and_a_dry_run_write_nothing(books: Callable[..., Books]) -> None:

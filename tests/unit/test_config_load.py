@@ -246,7 +246,7 @@ def test_the_file_is_looked_for_in_the_documented_order(tmp_path: Path) -> None:
     environ = {"XDG_CONFIG_HOME": str(home)}
 
     def lake(path: Path | None = None, **more: str) -> str:
-        return load(path, {**environ, **more}, folder=here).lake.name
+        return Path(load(path, {**environ, **more}, folder=here).lake).name
 
     assert lake() == "lake"
     written(home, "lake: of_home\n", "costlab/costlab.yaml")

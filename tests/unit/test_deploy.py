@@ -260,7 +260,7 @@ def test_the_configuration_is_taken_and_writes_only_to_volumes(tmp_path: Path) -
         (tmp_path / "costlab.yaml").write_text(shown)
         settings = load(tmp_path / "costlab.yaml", {})
         writable = [mount["mountPath"] for mount in mounts if not mount.get("readOnly")]
-        for path in (settings.lake, settings.report.out):
+        for path in (Path(settings.lake), settings.report.out):
             assert any(path.is_relative_to(mount) for mount in writable)
         assert {mount["name"] for mount in mounts} == {volume["name"] for volume in pod["volumes"]}
     token = settings.clusters[0].prometheus.bearer_token_file

@@ -49,7 +49,7 @@ def examined(settings: Settings) -> list[Check]:
 
 def the_file(lake: Path, table: str) -> Path:
     [file] = (file for file in Lake.open(lake).readable_files()[table] if str(DAY) in str(file))
-    return file
+    return Path(str(file))
 
 
 def cut(file: Path) -> None:
@@ -79,7 +79,7 @@ def test_a_file_that_is_missing_or_cut_is_named_and_measured_again(
 ) -> None:
     lake = Lake.open(settings.lake)
     before = lake.read("charges", "test", DAY)
-    harm(the_file(settings.lake, table))
+    harm(the_file(Path(settings.lake), table))
     day, last = examined(settings)
     assert (day.status, day.subject, last.status) == (Status.FAIL, f"test {DAY}", Status.FAIL)
     assert day.text.startswith(f"{table} ")
@@ -101,7 +101,7 @@ def test_rows_that_were_changed_are_found_by_their_hash_and_measured_again(
     import pyarrow.parquet as pq
 
     lake = Lake.open(settings.lake)
-    file = the_file(settings.lake, table)
+    file = the_file(Path(settings.lake), table)
     size, rows = file.stat().st_size, pq.read_table(file, partitioning=None)
     name = next(field.name for field in rows.schema if pa.types.is_floating(field.type))
     field = rows.schema.field(name)
@@ -110,7 +110,7 @@ def test_rows_that_were_changed_are_found_by_their_hash_and_measured_again(
         rows.set_column(rows.schema.get_field_index(name), field, pa.array(values, field.type)), file
     )
     entry = next(
-        e for e in (settings.lake / table / "_delta_log").glob("*.json") if file.name in e.read_text()
+        e for e in (Path(settings.lake) / table / "_delta_log").glob("*.json") if file.name in e.read_text()
     )
     entry.write_text(entry.read_text().replace(f'"size":{size}', f'"size":{file.stat().st_size}'))
     day, last = examined(settings)
@@ -131,7 +131,7 @@ def test_rows_that_were_changed_are_found_by_their_hash_and_measured_again(
 def test_a_log_with_a_hole_or_a_torn_entry_is_named(
     settings: Settings, harm: Callable[[Path], None], said: str
 ) -> None:
-    harm(settings.lake / "charges" / "_delta_log")
+    harm(Path(settings.lake) / "charges" / "_delta_log")
     table, last = examined(settings)
     assert (table.status, table.subject, last.status) == (Status.FAIL, "charges", Status.FAIL)
     assert said in table.text
@@ -159,7 +159,7 @@ def test_a_head_that_is_gone_or_damaged_and_a_lake_in_use_are_named(settings: Se
     with Lake.open(settings.lake).locked():
         [busy] = examined(settings)
     assert (busy.status, "in use" in busy.text) == (Status.FAIL, True)
-    head = settings.lake / "lake.json"
+    head = Path(settings.lake) / "lake.json"
     head.write_text("{")
     assert ["lake.json is damaged" in check.text for check in examined(settings)] == [True]
     head.unlink()

@@ -155,7 +155,7 @@ def test_what_may_have_arrived_is_posted_again_only_where_that_is_asked_for(desk
 
 
 def test_nothing_is_sent_that_could_not_be_remembered(desk: Desk) -> None:
-    (desk.lake.path / "_posts").write_text("a file where the folder should be")
+    Path(str(desk.lake.path), "_posts").write_text("a file where the folder should be")
     with pytest.raises(LakeError, match="_posts"):
         desk.post()
     assert desk.chat.came == []
@@ -163,7 +163,7 @@ def test_nothing_is_sent_that_could_not_be_remembered(desk: Desk) -> None:
 
 def test_a_record_that_is_damaged_is_named(desk: Desk) -> None:
     desk.post()
-    [record] = (desk.lake.path / "_posts").rglob("*.json")
+    [record] = Path(str(desk.lake.path), "_posts").rglob("*.json")
     record.write_text("{")
     with pytest.raises(LakeError, match="is damaged"):
         desk.post()

@@ -313,17 +313,19 @@ def test_what_fails_after_all_clusters_is_told_of_each_and_their_days_are_a_succ
 
 def test_what_hinders_the_metrics_is_said_and_ends_nothing(after_a_night: Settings) -> None:
     settings = after_a_night
-    (settings.lake / "lake.json").write_text("{")
-    (settings.lake / "_successes.json").write_text("[]")
+    (Path(settings.lake) / "lake.json").write_text("{")
+    (Path(settings.lake) / "_successes.json").write_text("[]")
     found, said = watched(settings, lambda ended: (ended(ClusterEnd("good", 0)), Outcome("done"))[1])  # type: ignore[arg-type]  # 0 is DONE
     assert value(found, "last_run_exit_code", cluster="good") == 0
     assert value(found, "last_run_exit_code", cluster="bad") == 0
     assert not [key for key in found if "_day_" in key[0]]
     assert {line.partition(": ")[0] for line in said} == {"metrics"}
     assert all("lake.json is damaged" in line for line in said)
-    assert json.loads((settings.lake / "_successes.json").read_text()).keys() == {"good", "bad"}
+    assert json.loads((Path(settings.lake) / "_successes.json").read_text()).keys() == {"good", "bad"}
     nowhere = settings.model_copy(
-        update={"metrics": settings.metrics.model_copy(update={"textfile": settings.lake / "no" / "x.prom"})}
+        update={
+            "metrics": settings.metrics.model_copy(update={"textfile": Path(settings.lake) / "no" / "x.prom"})
+        }
     )
     assert "x.prom cannot be written: No such file" in watched(nowhere, lambda _: Outcome("done"))[1][-1]
 

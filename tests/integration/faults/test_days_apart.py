@@ -151,7 +151,7 @@ def test_a_run_sweeps_away_what_nobody_goes_on_with_unless_another_is_in_the_lak
     installed: Installed, command: str
 ) -> None:
     lake = Lake.create(installed.folder / "lake")
-    left = lake.path / "_fetched" / "gone" / "2026-11-01" / "cpu_seconds"
+    left = Path(str(lake.path), "_fetched", "gone", "2026-11-01", "cpu_seconds")
     left.mkdir(parents=True)
     for folder in (left, left.parent):
         os.utime(folder, (START_MS / 1000 - 30 * 86_400,) * 2)
