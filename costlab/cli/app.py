@@ -28,6 +28,7 @@ from costlab.cli import (
     replaying,
     running,
     setting_up,
+    stating,
     watching,
 )
 from costlab.cli.frame import Desk, Front
@@ -96,6 +97,7 @@ app.command(rich_help_panel=MAIN_JOB)(keeping.backup)
 app.command(rich_help_panel=MAIN_JOB)(keeping.restore)
 app.add_typer(billing.app, name="bill", rich_help_panel=ASK)
 app.command(rich_help_panel=ASK)(asking.cost)
+app.command(rich_help_panel=ASK)(stating.statement)
 app.command(rich_help_panel=ASK)(asking.energy)
 app.command(rich_help_panel=ASK)(advising.savings)
 app.command(rich_help_panel=ASK)(advising.idle)

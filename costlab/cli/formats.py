@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from io import BytesIO
 from typing import Any
@@ -116,13 +116,28 @@ def _markdown(answer: Answer) -> bytes:
 
 def _markdown_value(value: Any) -> str:
     text = _csv_value(value) if isinstance(value, float) else plain(value)
-    return "" if text is None else markdown(str(text)).replace("\r", " ")
+    return "" if text is None else markdown(str(text))
 
 
 def _parquet(answer: Answer) -> bytes:
     file = BytesIO()
     pq.write_table(answer.rows.rename_columns(unique(answer.rows.column_names)), file)
     return file.getvalue()
+
+
+def _xlsx(answer: Answer) -> bytes:
+    from costlab.render.workbook import workbook
+
+    told = {name: value for name, value in _envelope(answer).items() if name != "rows"}
+    window, quality = answer.window, told.pop("quality")
+    about = [
+        ("schema", told.pop("schema")),
+        *([("first day", window.start), ("last day", window.end - timedelta(days=1))] if window else []),
+        ("currency", answer.currency),
+        *((quality or {}).items()),
+        *((name, value) for name, value in told.items() if name not in ("window", "currency")),
+    ]
+    return workbook(answer.rows, about, currency=answer.currency, total=answer.total)
 
 
 def is_number(kind: pa.DataType) -> bool:
@@ -138,4 +153,5 @@ _WRITERS = {
     Format.MD: _markdown,
     Format.YAML: _yaml,
     Format.PARQUET: _parquet,
+    Format.XLSX: _xlsx,
 }

@@ -17,6 +17,7 @@ class Format(StrEnum):
     MD = "md"
     YAML = "yaml"
     PARQUET = "parquet"
+    XLSX = "xlsx"
 
 
 class LogFormat(StrEnum):
@@ -41,7 +42,9 @@ Team = Annotated[str | None, typer.Option("--team", metavar="NAME", help="Only t
 WindowText = Annotated[
     str,
     typer.Option(
-        "--window", metavar="W", help="7d, 2026-11, 2026-11-01..2026-11-08 (end exclusive) or a date."
+        "--window",
+        metavar="W",
+        help="7d, 2026-11, 2026-W47, last-week, last-month, 2026-11-01..2026-11-08 (end exclusive) or a date.",
     ),
 ]
 DateText = Annotated[str, typer.Option("--date", metavar="DATE", help="yesterday, today, -2d or 2026-11-22.")]

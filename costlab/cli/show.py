@@ -22,6 +22,7 @@ from costlab.render.names import visible
 from costlab.store.durable import write_atomically
 
 _ENDLESS = 100_000  # columns: off a terminal nothing is cut or folded
+_NOT_TO_LOOK_AT = {Format.PARQUET: "Parquet", Format.XLSX: "a workbook"}
 _SUFFIXES = {**{f".{form}": form for form in Format}, ".yml": Format.YAML, ".txt": Format.TABLE}
 
 
@@ -35,8 +36,10 @@ def show(answer: Answer, output: Format | None, out: Path | None) -> None:
     if out is not None:
         _save(content, out)
         return
-    if form is Format.PARQUET and sys.stdout.isatty():
-        raise ConfigError("Parquet is nothing to look at", "name a file with --out, or pipe it")
+    if form in _NOT_TO_LOOK_AT and sys.stdout.isatty():
+        raise ConfigError(
+            f"{_NOT_TO_LOOK_AT[form]} is nothing to look at", "name a file with --out, or pipe it"
+        )
     sys.stdout.flush()
     sys.stdout.buffer.write(content)
     sys.stdout.buffer.flush()

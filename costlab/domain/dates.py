@@ -1,4 +1,4 @@
-"""Runs of calendar days, and dates and windows as people type them: yesterday, -2d, 7d, 2026-11."""
+"""Runs of calendar days, and dates and windows as people type them: yesterday, -2d, 7d, 2026-11, 2026-W47, last-week."""
 
 import re
 from collections.abc import Iterable
@@ -11,6 +11,7 @@ from costlab.domain.time import Day, day_of
 _DAYS_AGO = re.compile(r"-([0-9]{1,5})d")
 _LAST_DAYS = re.compile(r"([1-9][0-9]{0,4})d")
 _MONTH = re.compile(r"([0-9]{4})-([0-9]{2})")
+_WEEK = re.compile(r"([0-9]{4})-W([0-9]{2})")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _ONE_DAY = timedelta(days=1)
 
@@ -28,6 +29,33 @@ class Dates:
 
     def __len__(self) -> int:
         return (self.end - self.start).days
+
+    @property
+    def name(self) -> str | None:
+        """2026-W47 for an ISO week from Monday to Sunday, 2026-11 for a calendar month; None for any other days."""
+        if self == week_of(self.start):
+            year, week, _ = self.start.isocalendar()
+            return f"{year:04}-W{week:02}"
+        return self.start.isoformat()[:7] if self == month_of(self.start) else None
+
+    @property
+    def before(self) -> "Dates":
+        """The month before a month; else as many days as these, just before them. Raises OverflowError before the year 1."""
+        if self == month_of(self.start):
+            return month_of(self.start - _ONE_DAY)
+        return Dates(self.start - (self.end - self.start), self.start)
+
+
+def week_of(day: date) -> Dates:
+    """The ISO week, from Monday on, that a day is in."""
+    monday = day - timedelta(days=day.weekday())
+    return Dates(monday, monday + 7 * _ONE_DAY)
+
+
+def month_of(day: date) -> Dates:
+    """The calendar month that a day is in."""
+    first = day.replace(day=1)
+    return Dates(first, (first + timedelta(days=31)).replace(day=1))
 
 
 def parse_day(text: str, now: datetime, timezone: str) -> Day:
@@ -52,7 +80,7 @@ def parse_day(text: str, now: datetime, timezone: str) -> Day:
 
 
 def parse_window(text: str, now: datetime, timezone: str) -> Dates:
-    """The days that a text names: the last whole ones, a month, from..to (end exclusive), or a single day.
+    """The days that a text names: the last whole ones, a month, an ISO week, from..to (end exclusive), or a single day.
 
     >>> from datetime import UTC
     >>> parse_window("7d", datetime(2026, 11, 22, tzinfo=UTC), "UTC")
@@ -66,8 +94,14 @@ def parse_window(text: str, now: datetime, timezone: str) -> Dates:
         if last := _LAST_DAYS.fullmatch(word):
             return Dates(today - timedelta(days=int(last[1])), today)
         if month := _MONTH.fullmatch(word):
-            first = date(int(month[1]), int(month[2]), 1)
-            return Dates(first, (first + timedelta(days=31)).replace(day=1))
+            return month_of(date(int(month[1]), int(month[2]), 1))
+        if week := _WEEK.fullmatch(word):
+            return week_of(date.fromisocalendar(int(week[1]), int(week[2]), 1))
+        if word in ("this-week", "last-week"):
+            return week_of(today - 7 * _ONE_DAY * (word == "last-week"))
+        if word in ("this-month", "last-month"):
+            this = month_of(today)
+            return this if word == "this-month" else this.before
     except (ValueError, OverflowError):
         raise _no_window(text) from None
     first_text, dots, end_text = word.partition("..")
@@ -99,4 +133,7 @@ def windows_of(days: Iterable[date]) -> list[str]:
 
 
 def _no_window(text: str) -> ConfigError:
-    return ConfigError(f"{text!r} is not a window", "write 7d, 2026-11, 2026-11-01..2026-11-08 or yesterday")
+    return ConfigError(
+        f"{text!r} is not a window",
+        "write 7d, 2026-11, 2026-W47, last-week, last-month, 2026-11-01..2026-11-08 or yesterday",
+    )

@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from costlab import shipped
-from costlab.render import charts, marks
+from costlab.render import charts, marks, statement
 from costlab.render.context import Mark, Page, Part, Report
 
 
@@ -50,6 +50,17 @@ def page_html(page: Page) -> bytes:
     return text.encode()
 
 
+def statement_html(page: statement.Page) -> bytes:
+    """A showback statement, UTF-8: one page of A4 where it is printed."""
+    style = _style("report.css", "statement.css")
+    text = _environment().get_template("statement.html").render(
+        page=page,
+        style=Markup(style),  # noqa: S704 - our own files, which the policy names by their hash
+        policy=_policy(style),
+    )  # fmt: skip
+    return text.encode()
+
+
 def _policy(style: str, script: str = "") -> str:
     """The page's content security policy: its own style sheet and script, by hash, and nothing else."""
     scripts = f"script-src {_hash(script)}; " if script else ""
@@ -69,8 +80,9 @@ def _swatch(part: Part) -> Markup:
 
 
 @cache
-def _style() -> str:
-    return (shipped.folder("reports/templates") / "report.css").read_text("utf-8")
+def _style(*names: str) -> str:
+    folder = shipped.folder("reports/templates")
+    return "".join((folder / name).read_text("utf-8") for name in names or ("report.css",))
 
 
 @cache

@@ -5,11 +5,12 @@ import unicodedata
 
 LONGEST = 253  # of a name in Kubernetes: only what is none of its names is ever shortened
 
-# What Excel, LibreOffice and Google Sheets take for the beginning of a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# What Excel, LibreOffice and Google Sheets take for the beginning of a formula; the wide signs where Japanese is typed.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 # What Markdown and its dialects act on: emphasis, links, HTML, tables, mentions, entities; formulas and bare links.
 _MARKDOWN = re.compile(r"[\\`*_\[\]<>#|~&@]|\$(?!\d)|:(?=//)|(?<=www)\.")
-
+_MENTION = re.compile(r"@(?=\w)")
+_UNSEEN = "\N{ZERO WIDTH SPACE}"
 
 _RESOURCES = {"cpu": "CPU", "gpu": "GPU"}
 
@@ -44,8 +45,11 @@ def cell(text: str) -> str:
 
 
 def markdown(text: str) -> str:
-    """Text that Markdown shows as it stands."""
-    return _MARKDOWN.sub(r"\\\g<0>", text).replace("\n", " ")
+    """Text that Markdown shows as it stands, in one line, and that mentions nobody.
+
+    GitHub looks for mentions after the backslashes are gone: what cannot be seen stands between the sign and the name.
+    """
+    return _MENTION.sub(f"@{_UNSEEN}", _MARKDOWN.sub(r"\\\g<0>", text)).replace("\n", " ").replace("\r", " ")
 
 
 def _written(character: str) -> str:

@@ -1,12 +1,13 @@
-"""The report as Markdown, and its tables as CSV."""
+"""The report and statements as Markdown, and the report's tables as CSV."""
 
 import re
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any
 
-from costlab.render.context import Cell, Report, Section, Table
+from costlab.render.context import Cell, Report, Section, Table, Tile
 from costlab.render.names import cell, markdown
+from costlab.render.statement import Page
 
 _TO_QUOTE = re.compile('[",\r\n]')
 
@@ -16,14 +17,26 @@ def report_markdown(report: Report) -> bytes:
     lines = [f"# {markdown(report.headline)}", ""]
     lines += [f"- **{notice.level}**: {markdown(notice.text)}" for notice in report.notices]
     lines += [""] if report.notices else []
-    for tile in report.tiles:
-        lines.append(f"- {markdown(tile.label)}: **{markdown(tile.value)}** ({markdown(tile.note)})")
+    lines += [_tile(tile) for tile in report.tiles]
     for section in report.sections:
         lines += _section(section)
     lines += ["", f"## {markdown(report.daily.title)}", "", markdown(report.daily.summary), ""]
     lines += _table(report.daily.table)
     lines += ["", "## How this was measured", ""]
     lines += [f"- {markdown(name)}: {markdown(value)}" for name, value in report.provenance]
+    return ("\n".join(lines) + "\n").encode()
+
+
+def statement_markdown(page: Page) -> bytes:
+    """A showback statement in Markdown, UTF-8: the same words and figures."""
+    lines = [f"# Showback statement: {markdown(page.team)}, {markdown(page.period)}", ""]
+    lines += [f"- {markdown(name)}: {markdown(value)}" for name, value in page.facts]
+    lines += [f"- **{notice.level}**: {markdown(notice.text)}" for notice in page.notices]
+    lines += [""]
+    lines += [_tile(tile) for tile in page.tiles]
+    for section in page.sections:
+        lines += _section(section)
+    lines += ["", "## How these figures are made", "", *(f"- {markdown(note)}" for note in page.notes)]
     return ("\n".join(lines) + "\n").encode()
 
 
@@ -35,6 +48,10 @@ def rows_csv(names: Sequence[str], rows: Iterable[dict[str, Any]]) -> bytes:
     """
     lines = [",".join(names), *(",".join(_quoted(_value(row[name])) for name in names) for row in rows)]
     return ("\n".join(lines) + "\n").encode()
+
+
+def _tile(tile: Tile) -> str:
+    return f"- {markdown(tile.label)}: **{markdown(tile.value)}** ({markdown(tile.note)})"
 
 
 def _section(section: Section) -> list[str]:

@@ -3,17 +3,24 @@
 import json
 import math
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import chromium
+import pyarrow as pa
 import pytest
 from answers import CLUSTER, HOSTILE, LAST_DAY, SETTINGS, files, tables
 from conftest import unpacked
 
+from costlab.domain.dates import month_of
+from costlab.domain.sharing import ShareIdle
 from costlab.domain.time import Day
 from costlab.jobs.site import asked, render_cluster
-from costlab.render.html import page_html
+from costlab.jobs.statement import Asked as StatementAsked
+from costlab.jobs.statement import statement_of
+from costlab.publish.pdf import printed
+from costlab.render.html import page_html, statement_html
 from costlab.render.names import named
 from costlab.render.site import clusters_page
 from costlab.store.warehouse import Warehouse
@@ -254,3 +261,27 @@ def test_without_script_nothing_is_missing_and_nothing_is_dead(
         tab.send("Emulation.setScriptExecutionDisabled", value=False)
     tab.open(beside["index"])
     assert tab.evaluate("document.querySelectorAll('button, input').length") > 5
+
+
+def test_a_statement_is_one_page_of_a4_whatever_the_names(tab: chromium.Tab, tmp_path: Path) -> None:
+    browser = unpacked(chromium.program)
+    made = tables(hostile=True)
+    charges = made["charges"]
+    place = charges.column_names.index("team")
+    one = pa.array(["everyone"] * charges.num_rows, charges.schema.field(place).type)
+    every = {**made, "charges": charges.set_column(place, charges.schema.field(place), one)}
+    for warehouse, team in (
+        (Warehouse.over_tables(every), "everyone"),  # more workloads than are shown, of the longest names
+        (Warehouse.over_tables(made), max(HOSTILE, key=len)),
+    ):
+        asked = StatementAsked(month_of(LAST_DAY), ShareIdle.COST)
+        page = statement_html(statement_of(warehouse, SETTINGS, team, asked, LAST_DAY).page)
+        paper = printed(page, browser)
+        assert len(re.findall(rb"/Type /Page\b", paper)) == 1, team[:40]
+        assert re.findall(rb"/MediaBox \[0 0 59[45][.0-9]* 84[12]", paper)
+        (tmp_path / "statement.html").write_bytes(page)
+        for width in (360, 1280):
+            tab.emulate(width)
+            tab.open(tmp_path / "statement.html")
+            assert [event for event in tab.events if event[0] in LOUD] == []
+            assert tab.evaluate("document.documentElement.scrollWidth") <= width

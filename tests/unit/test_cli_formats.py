@@ -3,10 +3,14 @@
 import csv
 import json
 import math
-from datetime import UTC, date, datetime
+import re
+import sys
+import zipfile
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from io import BytesIO, StringIO
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -23,6 +27,7 @@ from costlab.domain.dates import Dates
 from costlab.domain.errors import ConfigError
 from costlab.jobs.cost import Quality
 from costlab.render.envelope import unique
+from costlab.render.workbook import MOST_COLUMNS
 
 SCHEMA = pa.schema(
     [
@@ -106,6 +111,97 @@ def test_csv_reads_back_and_holds_no_formula(answer: Answer) -> None:
         assert row["count"] == ("" if truth["count"] is None else str(truth["count"]))
 
 
+SHEET = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
+
+
+def sheet(content: bytes, number: int = 1) -> tuple[dict[str, str | float | bool], ET.Element]:
+    """The cells of a sheet by their address, as the file's own XML has them, and all of its XML."""
+    book = zipfile.ZipFile(BytesIO(content))
+    shared = []
+    if "xl/sharedStrings.xml" in book.namelist():
+        strings = ET.fromstring(book.read("xl/sharedStrings.xml"))  # noqa: S314 - written by ourselves
+        shared = ["".join(text.text or "" for text in each.iter(f"{SHEET}t")) for each in strings]
+    tree = ET.fromstring(book.read(f"xl/worksheets/sheet{number}.xml"))  # noqa: S314 - the same
+    cells: dict[str, str | float | bool] = {}
+    for cell in tree.iter(f"{SHEET}c"):
+        value, kind = cell.findtext(f"{SHEET}v"), cell.get("t")
+        if value is None:
+            continue
+        if kind == "s":
+            value = re.sub("_x([0-9A-F]{4})_", lambda found: chr(int(found[1], 16)), shared[int(value)])
+        cells[str(cell.get("r"))] = value if kind == "s" else value == "1" if kind == "b" else float(value)
+    return cells, tree
+
+
+@given(answers)
+def test_a_workbook_holds_numbers_dates_and_names_by_their_types_and_no_formula(answer: Answer) -> None:
+    content = written(answer, Format.XLSX)
+    assert content == written(answer, Format.XLSX)
+    cells, tree = sheet(content)
+    assert [cells[f"{column}1"] for column in "ABCDEFG"] == [
+        *SCHEMA.names[:5], "at (UTC)", "labels"
+    ]  # fmt: skip
+    assert tree.findall(f".//{SHEET}f") == []
+    assert tree.findall(f".//{SHEET}hyperlink") == []
+    for line, truth in enumerate(answer.rows.to_pylist(), 2):
+        told = [cells.get(f"{column}{line}") for column in "ABCDEF"]
+        lost = {"\ufffe": "\ufffd", "\uffff": "\ufffd"}
+        name = "".join(lost.get(sign, sign) for sign in truth["name"] or "")
+        assert (told[0] or "") == name
+        for found, value in ((told[1], truth["cost"]), (told[3], truth["count"])):
+            assert (None if found is None else Decimal(str(found))) == value
+            digits = 0 if value is None else len(Decimal(value).normalize().as_tuple().digits)
+            assert isinstance(found, str) == (digits > 15), "what a spreadsheet would round is text"
+        if truth["hours"] is not None:
+            assert math.isclose(float(told[2] or 0), truth["hours"], rel_tol=1e-15) or math.isnan(
+                truth["hours"]
+            )
+        if truth["day"] is not None and truth["day"] >= date(1900, 3, 1):
+            assert date(1899, 12, 30) + timedelta(days=float(told[4] or 0)) == truth["day"]
+        if truth["at"] is not None:
+            at = datetime(1899, 12, 30, tzinfo=UTC) + timedelta(days=float(told[5] or 0))
+            assert abs(at - truth["at"]) < timedelta(milliseconds=2)
+
+
+def test_a_workbook_says_what_it_is_about() -> None:
+    table = pa.table(
+        {
+            "date": ["2026-11-01", "(total)"],
+            "cost": pa.array([Decimal("1.5"), Decimal("1.5")], pa.decimal128(18, 6)),
+        }
+    )
+    window = Dates(date(2026, 11, 1), date(2026, 11, 8))
+    content = written(
+        Answer("costlab.cost/1", table, window, "EUR", Quality(6, 7, 0.98), total=True), Format.XLSX
+    )
+    cells, tree = sheet(content)
+    assert (cells["A2"], cells["A3"], cells["B1"], cells["B3"]) == (46327.0, "(total)", "cost (EUR)", 1.5)
+    [pane] = tree.iter(f"{SHEET}pane")
+    assert (pane.get("ySplit"), pane.get("state")) == ("1", "frozen")
+    about, _ = sheet(content, 2)
+    assert [about[f"B{line}"] for line in range(1, 8)] == [
+        "costlab.cost/1",
+        46327.0,
+        46333.0,
+        "EUR",
+        6,
+        7,
+        0.98,
+    ]
+    assert "[$€-2]" in zipfile.ZipFile(BytesIO(content)).read("xl/styles.xml").decode()
+
+
+def test_what_no_sheet_can_hold_is_refused_and_no_workbook_goes_to_a_terminal(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    wide = pa.table({f"c{i}": [1] for i in range(MOST_COLUMNS + 1)})
+    with pytest.raises(ConfigError, match="more than a sheet"):
+        written(Answer("x/1", wide), Format.XLSX)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    with pytest.raises(ConfigError, match="a workbook is nothing to look at"):
+        show(Answer("x/1", pa.table({"a": [1]})), Format.XLSX, None)
+
+
 @given(answers)
 def test_parquet_is_the_very_table(answer: Answer) -> None:
     assert pq.read_table(BytesIO(written(answer, Format.PARQUET))).schema.equals(answer.rows.schema)
@@ -118,6 +214,11 @@ def test_markdown_and_tables_keep_one_line_a_row(answer: Answer) -> None:
     assert all(line.startswith("| ") for line in text.split("\n")[:-1])
     assert "\x1b" not in drawn(answer)
     assert len(drawn(answer).splitlines()) == 2 + answer.rows.num_rows
+
+
+def test_markdown_mentions_nobody() -> None:
+    told = written(Answer("x/1", pa.table({"a": ["@octocat", "a@b"]})), Format.MD).decode()
+    assert re.findall(r"@(?=\w)", told) == []
 
 
 def drawn(answer: Answer) -> str:

@@ -55,6 +55,19 @@ def test_a_month_holds_its_own_days_and_no_other(year: int, month: int) -> None:
     assert (window.start.day, window.end.day) == (1, 1)
 
 
+@given(st.dates(date(2, 1, 1), date(9998, 11, 1)))
+def test_weeks_and_months_are_read_by_their_names_and_follow_each_other(day: date) -> None:
+    now = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    for period in ("week", "month"):
+        this, last = (parse_window(f"{which}-{period}", now, "UTC") for which in ("this", "last"))
+        assert this.start <= day < this.end
+        assert (last.end, this.before) == (this.start, last)
+        assert parse_window(str(this.name), NOW, "UTC") == this
+    week = parse_window("{:04}-W{:02}".format(*day.isocalendar()), NOW, "UTC")
+    assert (len(week), week.start.isoweekday()) == (7, 1)
+    assert Dates(day, day + timedelta(days=2)).name is None
+
+
 @given(st.sets(st.dates(date(2026, 10, 25), date(2026, 12, 5))).map(sorted))
 def test_windows_of_days_hold_these_days_and_no_others(days: list[date]) -> None:
     windows = [parse_window(text, NOW, "UTC") for text in windows_of(days)]

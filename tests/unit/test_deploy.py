@@ -1,5 +1,6 @@
 """What deploys costlab: valid by schema, with the least privileges by policies of our own, and printed as it ships."""
 
+import json
 import re
 import runpy
 import shlex
@@ -134,6 +135,23 @@ def test_every_object_is_valid_by_the_strict_schema(version: str) -> None:
     there = {path.name for path in (DEPLOY / "kubernetes").glob("*.yaml")}
     assert {*base["resources"]} == there - {"kustomization.yaml"}
     assert {each["metadata"]["namespace"] for each in objects()} == {base["namespace"]}
+
+
+def test_terraform_takes_the_objects_of_the_base_and_what_it_replaces_is_there() -> None:
+    """Terraform itself is not run: its expressions are done here by hand, on what the module says."""
+    module = (DEPLOY / "terraform/main.tf").read_text()
+    [listed] = re.findall(r"for name in \[([^]]+)\]", module)
+    names = json.loads(f"[{listed}]")
+    base = yaml.safe_load((DEPLOY / "kubernetes/kustomization.yaml").read_text())
+    assert sorted(names) == sorted(base["resources"])
+    patterns = [json.loads(f'"{each}"') for each in re.findall(r'"/((?:[^"\\]|\\.)+)/"', module)]
+    texts = [(DEPLOY / "kubernetes" / name).read_text() for name in names]
+    for pattern in patterns:
+        assert sum(len(re.findall(pattern, text)) for text in texts) == 1, pattern
+    found = [yaml.safe_load(f"{document}\n") for text in texts for document in text.split("\n---\n")]
+    assert sorted(map(repr, found)) == sorted(map(repr, objects()))
+    keys = {(each["kind"], each["metadata"]["name"]) for each in found}
+    assert len(keys) == len(found)
 
 
 def privileges(pod: Row) -> set[str]:
