@@ -13,6 +13,7 @@ from markupsafe import Markup
 from costlab import shipped
 from costlab.render import charts, marks, statement
 from costlab.render.context import Mark, Page, Part, Report
+from costlab.render.messages.message import Message
 
 
 def report_html(report: Report) -> bytes:
@@ -36,10 +37,13 @@ def report_html(report: Report) -> bytes:
     return page.encode()
 
 
-def page_html(page: Page) -> bytes:
-    """A page beside the daily reports, UTF-8, of the same look and under the same policy."""
+def page_html(page: Page, *, scripted: bool = True) -> bytes:
+    """A page beside the daily reports, UTF-8, of the same look and under the same policy.
+
+    scripted: whether its tables can be sorted and filtered; mail servers hold back files with a script.
+    """
     drawing = tuple(Markup(drawn) for drawn in charts.daily(page.daily)) if page.daily else ()  # noqa: S704 - drawn by us
-    style, script = _style(), _script()
+    style, script = _style(), _script() if scripted else ""
     text = _environment().get_template("page.html").render(
         page=page,
         drawing=drawing,
@@ -59,6 +63,14 @@ def statement_html(page: statement.Page) -> bytes:
         policy=_policy(style),
     )  # fmt: skip
     return text.encode()
+
+
+def mail_html(message: Message, link: str | None, picture: tuple[str, str] | None) -> str:
+    """A message's HTML within an e-mail. picture: where it is in the mail, and what it shows in words."""
+    notes = [text for text in (message.more, *message.notes) if text]
+    return _environment().get_template("mail.html").render(
+        message=message, link=link, picture=picture, notes=notes
+    )  # fmt: skip
 
 
 def _policy(style: str, script: str = "") -> str:
