@@ -16,6 +16,7 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationInfo,
+    WithJsonSchema,
     field_validator,
     model_validator,
 )
@@ -472,7 +473,11 @@ class Destination(Section):
     name: Annotated[str, Field(min_length=1)] | None = None
     url_env: Variable | None = None
     url_file: Where | None = None
-    to: Annotated[tuple[MailAddress, ...], BeforeValidator(_several)] = ()
+    to: Annotated[
+        tuple[MailAddress, ...],
+        BeforeValidator(_several),
+        WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
+    ] = ()
     sender: Annotated[MailAddress | None, Field(alias="from")] = None
     server: (
         Annotated[str, Field(pattern=r"^smtps?://(\[[0-9a-f:.]+\]|[A-Za-z0-9.-]+)(:[0-9]{1,5})?$")] | None

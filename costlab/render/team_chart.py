@@ -57,8 +57,10 @@ def _bars(axes: Axes, days: Sequence[TeamDay]) -> None:
     places = [i for i, day in enumerate(days) if day.cost is not None]
     unused = [days[i].unused or 0.0 for i in places]
     rest = [max(0.0, (days[i].cost or 0.0) - above) for i, above in zip(places, unused, strict=True)]
-    axes.bar(places, rest, width=_BAR, color=LIGHT["used"], label="used, and all else")
-    axes.bar(places, unused, bottom=rest, width=_BAR, color=LIGHT["unused"], label="reserved, not used")
+    axes.bar(places, rest, width=_BAR, color=LIGHT["used"], label="cost")
+    axes.bar(
+        places, unused, bottom=rest, width=_BAR, color=LIGHT["unused"], label="of it reserved and not used"
+    )
     for place, day in enumerate(days):
         word = "missing" if day.cost is None else "" if day.complete else "partial"
         if word:

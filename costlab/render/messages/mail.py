@@ -14,6 +14,7 @@ from typing import Any
 
 from costlab.render.html import mail_html
 from costlab.render.messages.message import Message
+from costlab.render.names import visible
 
 LARGEST_BYTES = 5_000_000  # of the whole: servers that are kept small take 10 MB
 _LARGEST_HTML_BYTES = 100_000
@@ -77,9 +78,13 @@ def _written(message: Message, link: str | None, enclosed: Enclosures, envelope:
     made.add_alternative(words["html"], subtype="html", cte="quoted-printable")
     shown = made.get_body(("html",))
     if enclosed.picture and isinstance(shown, EmailMessage):
-        shown.add_related(enclosed.picture, "image", "png", cid=f"<{_PICTURE}>", filename="costs.png")
+        shown.add_related(
+            enclosed.picture, "image", "png", cid=f"<{_PICTURE}>", disposition="inline", filename="costs.png"
+        )
     if enclosed.page:
         made.add_attachment(enclosed.page, subtype="html", cte="base64", filename=enclosed.name)
+    for part in [*made.walk()][1:]:
+        del part["MIME-Version"]  # it is the whole's
     # By chance they would be other ones every time; neither encoding can write this.
     parts = [part for part in made.walk() if part.is_multipart()]
     for place, part in enumerate(parts):
@@ -97,7 +102,7 @@ def _words(message: Message, link: str | None, enclosed: Enclosures) -> dict[str
     else:
         shown = message.shortened(0)
         html = mail_html(shown, link, None)
-    return {"subject": shown.title, "text": _text(shown, link), "html": html}
+    return {"subject": visible(shown.title), "text": _text(shown, link), "html": html}
 
 
 def _text(message: Message, link: str | None) -> str:
