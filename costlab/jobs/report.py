@@ -51,6 +51,9 @@ QUESTIONS: dict[str, dict[str, int | str]] = {
     "day_charges": {},
 }
 
+# Answers that a report has with more in them than the query tells.
+CHANGED = ("day_findings",)
+
 # Queries whose rows lie beside the report as they are: (title, file name).
 DOWNLOADS = {
     "day_charges": ("every charge", "charges.csv"),

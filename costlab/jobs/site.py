@@ -1,6 +1,6 @@
 """Write what leads to the daily reports: the front, a calendar a cluster, a page a team and a workload of the last day."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -12,7 +12,8 @@ from costlab.domain.errors import ConfigError
 from costlab.domain.time import Day, day_of
 from costlab.jobs.asked import refuse_unknown
 from costlab.jobs.cost import quality
-from costlab.jobs.report import Gathered, days_of_reports, gather, put_report, rendered
+from costlab.jobs.report import CHANGED, Gathered, days_of_reports, gather, put_report, rendered
+from costlab.jobs.report import QUESTIONS as REPORTED
 from costlab.publish.files import put, take_away
 from costlab.render import addresses
 from costlab.render.context import Page
@@ -57,16 +58,18 @@ def write_reports(
     def told(place: int) -> Future[Gathered]:
         return asking.submit(gather, warehouse, settings, *days[place])
 
+    newest: dict[str, Gathered] = {}
     try:
         # A day is asked for while the one before is rendered. It gains little: 55 s for 90 days that take 60 s of CPU.
         with ThreadPoolExecutor(1) as asking:
             coming = [told(place) for place in range(min(1, len(days)))]
             for place, (cluster, day) in enumerate(days):
                 gathered = coming.pop().result()
+                newest[cluster] = max(newest.get(cluster, gathered), gathered, key=lambda each: each.day.date)
                 coming = [told(place + 1)] if place + 1 < len(days) else []
                 yield put_report(rendered(gathered, settings), cluster, day, out)[0]
     finally:
-        write_site(lake, settings, out, warehouse)
+        write_site(lake, settings, out, warehouse, newest)
 
 
 def days_kept(
@@ -95,12 +98,19 @@ def days_kept(
     return days
 
 
-def write_site(lake: Lake, settings: Settings, out: Path, warehouse: Warehouse | None = None) -> list[Path]:
+def write_site(
+    lake: Lake,
+    settings: Settings,
+    out: Path,
+    warehouse: Warehouse | None = None,
+    gathered: Mapping[str, Gathered] | None = None,
+) -> list[Path]:
     """The pages above and beside the daily reports in `out`, of every cluster that has a folder there; the front first.
 
     They tell what the lake and the folders hold now: pages of teams and workloads that are no more on the last day go.
     Each file is replaced as a whole; a second run on the same lake changes no byte. warehouse: one that is open over the
-    lake; of ninety days, opening another takes a second. Raises ConfigError when a file cannot be written.
+    lake; of ninety days, opening another takes a second. gathered: what it told of a cluster's day, which is not asked
+    again. Raises ConfigError when a file cannot be written.
     """
     folders = sorted(_clusters(out))
     if not folders:
@@ -117,7 +127,8 @@ def write_site(lake: Lake, settings: Settings, out: Path, warehouse: Warehouse |
             continue
         reports = days_of_reports(out, cluster)
         shown = max(set(held[cluster]) & set(reports), default=max(held[cluster]))
-        answers = asked(warehouse, cluster, Day(shown, lake.timezone), reports)
+        told = (gathered or {}).get(cluster)
+        answers = asked(warehouse, cluster, Day(shown, lake.timezone), reports, told)
         last.append((cluster, answers["daily_costs"][-1]))
         files = render_cluster(warehouse, settings, cluster, answers, reports)
         written += [put(out / cluster / name, content) for name, content in files.items()]
@@ -131,15 +142,23 @@ def write_site(lake: Lake, settings: Settings, out: Path, warehouse: Warehouse |
     return [*(put(out / name, content) for name, content in front.items()), *written]
 
 
-def asked(warehouse: Warehouse, cluster: str, day: Day, reports: Collection[date]) -> Answers:
-    """What the cluster's pages are made of, by query; the calendar reaches back to the first of the reports."""
+def asked(
+    warehouse: Warehouse, cluster: str, day: Day, reports: Collection[date], gathered: Gathered | None = None
+) -> Answers:
+    """What the cluster's pages are made of, by query; the calendar reaches back to the first of the reports.
+
+    gathered: what was asked for a report; where it is of the same day, its answers are taken.
+    """
     first = min([*reports, day.date - timedelta(days=CALENDAR_DAYS - 1)])
     questions: dict[str, dict[str, int | str]] = {
         **QUESTIONS,
         "daily_costs": {"days": (day.date - first).days + 1},
     }
+    known = gathered.answers if gathered and gathered.day == day else {}
     return {
-        name: warehouse.query(name, cluster=cluster, day=str(day), **extra).to_pylist()
+        name: known[name]
+        if name in known and REPORTED.get(name) == extra and name not in CHANGED
+        else warehouse.query(name, cluster=cluster, day=str(day), **extra).to_pylist()
         for name, extra in questions.items()
     }
 

@@ -51,7 +51,7 @@ def address_of(destination: Destination, environ: Mapping[str, str], setting: st
 
 
 def secret(variable: str | None, file: Path | None, environ: Mapping[str, str], setting: str) -> str:
-    """The one line in a variable or a file; raises ConfigError that does not show it."""
+    """The secret in a variable or a file; raises ConfigError, which does not show it, when there is none."""
     if file is not None:
         return secret_in(file, f"{setting}_file")
     text = environ.get(variable or "", "").strip()

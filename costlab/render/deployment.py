@@ -12,6 +12,7 @@ PATHS = {
     DeployFile.RBAC: "kubernetes/rbac.yaml",
     DeployFile.NETWORKPOLICY: "kubernetes/networkpolicy.yaml",
     DeployFile.KUSTOMIZATION: "kubernetes/kustomization.yaml",
+    DeployFile.TERRAFORM: "terraform/main.tf",
     DeployFile.DOCKERFILE: "Dockerfile",
     DeployFile.AIRFLOW: "airflow/costlab_nightly.py",
     DeployFile.CRON: "cron/costlab.cron",

@@ -114,7 +114,7 @@ def energy_of(several: list[Gpu]) -> tuple[dict[str, float], dict[str, float]]:
     return by_user, by_device
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(st.lists(gpus(), min_size=1, max_size=2))
 def test_energy_is_split_as_the_oracle_does_and_adds_up(several: list[Gpu]) -> None:
     by_user, by_device = energy_of(several)

@@ -79,7 +79,9 @@ def test_no_link_leads_nowhere_or_out_of_the_folder(write: Write, hostile: bool)
         tags = [tag for tag, _ in page.elements]
         assert {"header", "main", "footer", "h1", "nav"} <= set(tags)
         assert not set(tags) & {"img", "iframe", "object", "embed", "base", "form"}
-        assert tags.count("script") == (0 if (file.parent / "report.json").exists() else 1)  # a report has none
+        assert tags.count("script") == (
+            0 if (file.parent / "report.json").exists() else 1
+        )  # a report has none
         assert tags.count("caption") == tags.count("table")
         assert len(file.read_bytes()) < 300_000
         for address in page.values("href"):
