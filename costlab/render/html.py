@@ -5,7 +5,9 @@ The report has no script. The pages beside it have one of ours, which sorts and 
 
 import base64
 import hashlib
+from collections.abc import Mapping
 from functools import cache
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -13,7 +15,6 @@ from markupsafe import Markup
 from costlab import shipped
 from costlab.render import charts, marks, statement
 from costlab.render.context import Mark, Page, Part, Report
-from costlab.render.messages.message import Message
 
 
 def report_html(report: Report) -> bytes:
@@ -65,12 +66,9 @@ def statement_html(page: statement.Page) -> bytes:
     return text.encode()
 
 
-def mail_html(message: Message, link: str | None, picture: tuple[str, str] | None) -> str:
-    """A message's HTML within an e-mail. picture: where it is in the mail, and what it shows in words."""
-    notes = [text for text in (message.more, *message.notes) if text]
-    return _environment().get_template("mail.html").render(
-        message=message, link=link, picture=picture, notes=notes
-    )  # fmt: skip
+def mail_html(shown: Mapping[str, Any]) -> str:
+    """The HTML within an e-mail: a message, its notes, a link, and a picture as its address and what it shows, or None."""
+    return _environment().get_template("mail.html").render(shown)
 
 
 def _policy(style: str, script: str = "") -> str:

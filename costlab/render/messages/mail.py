@@ -93,16 +93,22 @@ def _written(message: Message, link: str | None, enclosed: Enclosures, envelope:
 
 
 def _words(message: Message, link: str | None, enclosed: Enclosures) -> dict[str, Any]:
-    picture = (f"cid:{_PICTURE}", enclosed.shows) if enclosed.picture else None
+    shown, html = message, ""
     for count in range(len(message.actions), -1, -1):
         shown = message.shortened(count)
-        html = mail_html(shown, link, picture)
+        html = _html(shown, link, enclosed)
         if len(html.encode()) <= _LARGEST_HTML_BYTES:
             break
-    else:
-        shown = message.shortened(0)
-        html = mail_html(shown, link, None)
     return {"subject": visible(shown.title), "text": _text(shown, link), "html": html}
+
+
+def _html(message: Message, link: str | None, enclosed: Enclosures) -> str:
+    return mail_html({
+        "message": message,
+        "notes": [text for text in (message.more, *message.notes) if text],
+        "link": link,
+        "picture": (f"cid:{_PICTURE}", enclosed.shows) if enclosed.picture else None,
+    })  # fmt: skip
 
 
 def _text(message: Message, link: str | None) -> str:
