@@ -482,7 +482,7 @@ class Destination(Section):
     server: (
         Annotated[str, Field(pattern=r"^smtps?://(\[[0-9a-f:.]+\]|[A-Za-z0-9.-]+)(:[0-9]{1,5})?$")] | None
     ) = None
-    user: Annotated[str, Field(min_length=1)] | None = None
+    user: Annotated[str, Field(pattern=r"^[ -~]+$")] | None = None
     secret_env: Variable | None = None
     secret_file: Where | None = None
     ca_file: Where | None = None

@@ -12,10 +12,12 @@ from costlab.publish.posting import PATIENT, TRIES, Patience
 
 _ALL_S = 60.0  # for all tries of one mail, pauses included: a night does not wait for a mailbox
 _GO_ON, _REFUSED = 354, 500
+_ANSWERS = (2, 4, 5)  # hundreds of codes: taken, not now, never
 _LOOKS_THROUGH = 4  # times as long as for other answers: servers look for viruses before they take a mail
 _AGAIN = "run costlab notify again: what was delivered is not posted twice"
 # The class, subject and detail of RFC 3463, such as 5.1.1; the words behind it may name people.
 _DETAIL = re.compile(rb"[245]\.\d{1,3}\.\d{1,3}(?= |$)")
+_GONE = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)  # it hung up; no word of a certificate
 _DOT = re.compile(rb"^\.", re.MULTILINE)
 
 
@@ -64,6 +66,8 @@ def _tried(mailbox: Mailbox, content: bytes, context: ssl.SSLContext | None, pat
         _signed_in(client, mailbox)
         _addressed(client, mailbox)
         _delivered(client, mailbox, content, patience)
+    except _GONE:
+        raise _Later(f"{mailbox.server} broke off") from None
     except ssl.SSLError:
         raise ConfigError(
             f"{mailbox.setting}: TLS with {mailbox.server} failed: its certificate is not trusted, or not its own",
@@ -72,6 +76,7 @@ def _tried(mailbox: Mailbox, content: bytes, context: ssl.SSLContext | None, pat
         ) from None
     except smtplib.SMTPResponseException as refusal:  # of the greeting, of STARTTLS, of the password
         _judge(refusal.smtp_code, refusal.smtp_error, mailbox, "the connection")
+        raise _Later(f"{mailbox.server} gave no sensible answer ({refusal.smtp_code})") from None
     except OSError:  # the library's own faults are some of these
         raise _Later(f"{mailbox.server} {'broke off' if client else 'is not reachable'}") from None
     finally:
@@ -111,6 +116,13 @@ def _signed_in(client: smtplib.SMTP, mailbox: Mailbox) -> None:
         client.login(mailbox.user, mailbox.password)
     except smtplib.SMTPAuthenticationError as refusal:
         _judge(refusal.smtp_code, refusal.smtp_error, mailbox, "user and password")
+    except (smtplib.SMTPServerDisconnected, smtplib.SMTPResponseException):
+        raise
+    except smtplib.SMTPException:
+        raise ConfigError(
+            f"{mailbox.setting}: {mailbox.server} knows no way to sign in that is known here",
+            "one of CRAM-MD5, PLAIN and LOGIN is needed: name a server or port that offers it",
+        ) from None
 
 
 def _addressed(client: smtplib.SMTP, mailbox: Mailbox) -> None:
@@ -132,7 +144,7 @@ def _delivered(client: smtplib.SMTP, mailbox: Mailbox, content: bytes, patience:
         code, said = client.getreply()
     except OSError:
         code = -1
-    if code <= 0:
+    if code // 100 not in _ANSWERS:
         raise UnsurePost(
             f"{mailbox.shown} was sent the mail, and gave no answer: whether it has it is not known",
             "look there; where it is missing, post it again with costlab notify --again",

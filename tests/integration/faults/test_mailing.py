@@ -173,10 +173,13 @@ HELLO = (b"220 here\r\n", b"250 here\r\n")
         ((b"421 busy\r\n",), PostError, TRIES),
         ((b"554 5.7.1 not you\r\n",), ConfigError, 1),
         ((b"what?\r\n",), PostError, TRIES),
+        ((b"250 taken\r\n",), PostError, TRIES),
+        ((*HELLO, b"250 ok\r\n", b"250 ok\r\n", b"250 ok\r\n", b"250 taken\r\n"), PostError, TRIES),
         ((b"220 here\r\n",), PostError, TRIES),
         ((*HELLO, b"250 ok\r\n", b"250 ok\r\n"), PostError, TRIES),
         ((*HELLO, b"250 ok\r\n", b"250 ok\r\n", b"250 ok\r\n"), PostError, TRIES),
         ((*HELLO, b"250 ok\r\n", b"250 ok\r\n", b"250 ok\r\n", b"354 go on\r\n"), UnsurePost, 1),
+        ((*HELLO, b"250 ok\r\n", b"250 ok\r\n", b"250 ok\r\n", b"354 go on\r\n", b"what?\r\n"), UnsurePost, 1),
     ],
 )
 def test_where_it_breaks_off_decides_whether_it_is_tried_again(
@@ -188,3 +191,23 @@ def test_where_it_breaks_off_decides_whether_it_is_tried_again(
     assert type(caught.value) is fault
     assert len(heard) // len(lines) == tries
     assert caught.value.hint
+
+
+def test_tls_where_there_is_none_is_for_the_configuration_and_a_server_that_hangs_up_is_not() -> None:
+    clock = Clock()
+    with saying(b"220 here\r\n") as (port, _), pytest.raises(ConfigError, match="TLS with smtps") as caught:
+        sent(Office(port=port), clock, scheme="smtps")
+    assert "smtps:// is for a port that begins with TLS" in caught.value.hint
+    assert clock.slept == []
+    with saying() as (port, _), pytest.raises(PostError):
+        sent(Office(port=port), clock, scheme="smtps")
+    assert len(clock.slept) == TRIES - 1
+
+
+def test_a_way_to_sign_in_that_is_not_known_is_for_the_configuration() -> None:
+    clock = Clock()
+    offers = (b"220 here\r\n", b"250-here\r\n250 AUTH GSSAPI\r\n")
+    with saying(*offers) as (port, heard), pytest.raises(ConfigError, match="no way to sign in"):
+        sent(Office(port=port), clock, user="costlab", password=PASSWORD)
+    assert clock.slept == []
+    assert PASSWORD.encode() not in b"".join(heard)
