@@ -5,13 +5,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, BinaryIO
+from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
-from costlab.cli.options import ClusterId, Out, WindowText
+from costlab.cli.frame import Desk
+from costlab.cli.options import ClusterId, Out, Output, WindowText
 from costlab.cli.question import Question, say_incomplete, warn
 from costlab.domain.errors import ConfigError
+
+if TYPE_CHECKING:  # DuckDB and requests wait until a command runs
+    from collections.abc import Sequence
+
+    import pyarrow as pa
+
+    from costlab.jobs.indexing import Indexed
 
 app = typer.Typer(no_args_is_help=True, help="Write the lake's charges in the form of others.")
 
@@ -21,11 +29,6 @@ class Form(StrEnum):
 
     CSV = "csv"
     PARQUET = "parquet"
-
-
-@app.callback()
-def exports() -> None:  # without it, typer would take the one command for the group itself
-    """Write the lake's charges in the form of others."""
 
 
 @app.command()
@@ -58,6 +61,52 @@ def focus(
     say_incomplete(question.quality())
     if charges := unpriced(warehouse, dates, cluster):
         warn(f"{charges} charges have no price and are left out")
+
+
+@app.command()
+def elasticsearch(
+    ctx: typer.Context,
+    window: WindowText = "yesterday",
+    cluster: ClusterId = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Also days that are there as the lake has them.")
+    ] = False,
+    output: Output = None,
+    out: Out = None,
+) -> None:
+    """Bring days into the Elasticsearch or OpenSearch that the configuration names; what is there is replaced."""
+    from costlab.cli.formats import Answer
+    from costlab.cli.show import show
+    from costlab.jobs.indexing import Indexer, days_in, demanded
+
+    desk: Desk = ctx.obj
+    named = demanded(desk.settings().elasticsearch)
+    question = Question.of(desk, window, cluster)
+    ids = [cluster] if cluster else sorted({name for name, _ in question.lake.states()})
+    dates = question.dates
+    days = [each for each in days_in(question.lake, ids) if dates.start <= each[1].date < dates.end]
+    done = list(Indexer(named, desk.environ, again).index(question.lake, days))
+    show(Answer("costlab.elasticsearch/1", _rows(done)), output, out)
+    say_incomplete(question.quality())
+
+
+def _rows(done: "Sequence[Indexed]") -> "pa.Table":
+    import pyarrow as pa
+
+    rows = [
+        {
+            "cluster": each.cluster,
+            "date": each.day.date,
+            "state": "sent" if each.sent else "unchanged",
+            "documents": each.documents,
+            "sent": each.sent,
+            "deleted": each.deleted,
+        }
+        for each in done
+    ]
+    kinds = [("cluster", pa.string()), ("date", pa.date32()), ("state", pa.string())]
+    counts = [(name, pa.int64()) for name in ("documents", "sent", "deleted")]
+    return pa.Table.from_pylist(rows, schema=pa.schema([*kinds, *counts]))
 
 
 @contextmanager

@@ -16,6 +16,7 @@ import typer
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
+from costlab.cli.lines import json_line, wants_json
 from costlab.domain.errors import CostlabError, ExitCode
 
 if TYPE_CHECKING:  # read by pydantic and numpy, which `--help` does without
@@ -60,27 +61,32 @@ class Front(TyperGroup):
     def main(self, args: Sequence[str] | None = None, **extra: Any) -> Any:  # type: ignore[override]  # fewer names, same call
         """Run the command that `args` name, and exit."""
         given = hoisted(list(sys.argv[1:] if args is None else args))
+        as_json = wants_json(given)
         try:
             code = super().main(given, **{**extra, "standalone_mode": False})
         except CostlabError as fault:
-            if wants_traceback(given):
-                traceback.print_exc()
-            code = complain(fault.message, fault.hint, fault.exit_code)
+            told = traceback.format_exc() if wants_traceback(given) else None
+            code = complain(fault.message, fault.hint, fault.exit_code, as_json=as_json, trace=told)
         except TyperException as fault:
             code = ExitCode.USAGE
             if message := fault.format_message():  # a bare `costlab config` has shown its help already
                 complain(
-                    message, "`costlab --help` lists the commands, `costlab COMMAND --help` its options", code
+                    message,
+                    "`costlab --help` lists the commands, `costlab COMMAND --help` its options",
+                    code,
+                    as_json=as_json,
                 )
         except typer.Abort:
             code = ExitCode.INTERRUPTED
         except Exception as fault:  # noqa: BLE001 - the outermost frame: typer has its own hook, which shows a traceback
             # A compiler that a signal stops, for one, raises a SystemError.
-            code = ExitCode.INTERRUPTED if _stopped_by else unexpected(fault, debug=wants_traceback(given))
+            debug = wants_traceback(given)
+            code = ExitCode.INTERRUPTED if _stopped_by else unexpected(fault, debug=debug, as_json=as_json)
         if _stopped_by:
             code = 128 + _stopped_by[0]
         if code == ExitCode.INTERRUPTED:
-            print("interrupted", file=sys.stderr)  # noqa: T201 - the last words of the process
+            last = json_line("error", "interrupted", **{"process.exit_code": int(code)})
+            print(last if as_json else "interrupted", file=sys.stderr)  # noqa: T201 - the last words of the process
         sys.exit(int(code or ExitCode.DONE))
 
     def make_context(self, *args: Any, **extra: Any) -> Any:
@@ -118,16 +124,22 @@ def hoisted(args: list[str]) -> list[str]:
     return [*front, *rest]
 
 
-def complain(message: str, hint: str, code: ExitCode) -> ExitCode:
+def complain(
+    message: str, hint: str, code: ExitCode, *, as_json: bool = False, trace: str | None = None
+) -> ExitCode:
     """Say a fault and its remedy on stderr; the code, for the caller to end with."""
     lines = [f"error: {message}", *([f"hint: {hint}"] if hint else [])]
-    print("\n".join(_printable(line) for line in lines), file=sys.stderr)  # noqa: T201 - stderr is where it belongs
+    text = "\n".join([*([trace.rstrip()] if trace else []), *(_printable(line) for line in lines)])
+    if as_json:
+        more = {"costlab.hint": hint or None, "process.exit_code": int(code), "error.stack_trace": trace}
+        text = json_line("error", _printable(message), **more)
+    print(text, file=sys.stderr)  # noqa: T201 - stderr is where it belongs
     return code
 
 
-def unexpected(fault: Exception, *, debug: bool) -> ExitCode:
+def unexpected(fault: Exception, *, debug: bool, as_json: bool = False) -> ExitCode:
     """Say that costlab itself is at fault; its words stay out, as they may hold a secret, unless `debug` asks for them."""
-    if debug:
+    if debug and not as_json:
         traceback.print_exception(fault)
         return ExitCode.UNEXPECTED
     frames = traceback.extract_tb(fault.__traceback__)
@@ -137,6 +149,8 @@ def unexpected(fault: Exception, *, debug: bool) -> ExitCode:
         f"unexpected {type(fault).__name__}{place}",
         "this is a fault of costlab: run it again with --debug and report what it says",
         ExitCode.UNEXPECTED,
+        as_json=as_json,
+        trace="".join(traceback.format_exception(fault)) if debug else None,
     )
 
 

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from costlab.cli.frame import Desk
+from costlab.cli.lines import json_line
 from costlab.render.names import visible
 
 _LEVELS = {0: "info", 1: "debug"}
@@ -40,12 +41,10 @@ def voice(desk: Desk) -> Iterator[Voice]:
 
 
 def logger(desk: Desk) -> structlog.typing.FilteringBoundLogger:
-    """A logger on stderr: JSON a line, or plain lines, in colour only on a terminal."""
+    """A logger on stderr: JSON a line (cli/lines.py), or plain lines, in colour only on a terminal."""
     colours = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
     ending: list[structlog.typing.Processor] = (
-        [structlog.processors.JSONRenderer()]
-        if desk.json_logs
-        else [structlog.dev.ConsoleRenderer(colors=colours, pad_event_to=0)]
+        [_as_json] if desk.json_logs else [structlog.dev.ConsoleRenderer(colors=colours, pad_event_to=0)]
     )
     structlog.configure(
         processors=[
@@ -58,6 +57,11 @@ def logger(desk: Desk) -> structlog.typing.FilteringBoundLogger:
     )
     made: structlog.typing.FilteringBoundLogger = structlog.get_logger()
     return made
+
+
+def _as_json(_: object, __: str, told: structlog.typing.EventDict) -> str:
+    del told["timestamp"]
+    return json_line(told.pop("level"), told.pop("event"), **told)
 
 
 def visible_line(line: str) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from costlab.cli.frame import Desk
+from costlab.cli.lines import json_line
 from costlab.cli.notifying import postman_of
 from costlab.cli.options import ClusterId, DateText, Reason
 from costlab.domain.errors import ConfigError, ExitCode
@@ -40,6 +41,7 @@ def nightly(
 ) -> None:
     """Catch up the days that are missing: extract, compute, report, post. Made for cron: see the exit codes."""
     from costlab.cli.logs import voice
+    from costlab.jobs.indexing import Indexer
     from costlab.jobs.nightly import Asked
     from costlab.jobs.nightly import nightly as job
     from costlab.jobs.telling import told as watched
@@ -63,6 +65,7 @@ def nightly(
             say=told.say,
             step=told.step,
             posts=None if no_notify else postman_of(settings, desk, sends=True).posts,
+            index=Indexer(settings.elasticsearch, desk.environ).index if settings.elasticsearch else None,
         )
         outcome = watched(
             lambda ended: night(ended=ended),
@@ -71,7 +74,7 @@ def nightly(
             elapsed_s=lambda: monotonic() - began_s,
             say=told.say,
         )
-    _end([outcome])
+    _end([outcome], desk)
 
 
 def extract(
@@ -94,7 +97,7 @@ def extract(
             source = _sources(settings, told.step)(chosen, day)
             refuse_open(day, settings, chosen, now_ms, source.ahead_s())
             outcomes.append(extract_day(source, lake, settings, chosen.id, day, force=force, step=told.step))
-    _end(outcomes)
+    _end(outcomes, desk)
 
 
 def compute(
@@ -125,7 +128,7 @@ def compute(
     dates = parse_window(window, desk.now, lake.timezone) if window else None
     with lake.locked():
         days = days_held(lake, chosen, dates) if dates else [(each, day) for each in chosen]
-        _end(compute_days(lake, settings, days))
+        _end(compute_days(lake, settings, days), desk)
 
 
 def report(
@@ -237,11 +240,12 @@ def _say_due(settings: "Settings", asked: "Asked", desk: Desk) -> None:
             typer.echo(f"{cluster.id}: {', '.join(sorted(days)) or 'nothing is due'}")
 
 
-def _end(outcomes: "Iterable[Outcome]") -> None:
+def _end(outcomes: "Iterable[Outcome]", desk: Desk) -> None:
     """Say every outcome as soon as it is there, and end with the gravest code."""
     code = ExitCode.DONE
     for outcome in outcomes:
-        typer.echo(outcome.line)
+        told = {"process.exit_code": int(outcome.exit_code)}
+        typer.echo(json_line("info", outcome.line, **told) if desk.json_logs else outcome.line)
         code = max(code, outcome.exit_code)
     if code:
         raise typer.Exit(code)

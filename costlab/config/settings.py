@@ -485,6 +485,34 @@ class Destination(Section):
         return max(1, self.cooldown_ms // DAY_MS)
 
 
+class Elasticsearch(Section):
+    """Where a night's documents go: an Elasticsearch or OpenSearch, and what the names of their indices begin with.
+
+    api_key_env, api_key_file: where an API key is, as base64; basic_auth: a user, which OpenSearch takes.
+    """
+
+    url: str
+    index: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,99}$")] = "costlab"
+    api_key_env: Variable | None = None
+    api_key_file: Where | None = None
+    basic_auth: BasicAuth | None = None
+    ca_file: Where | None = None
+
+    @field_validator("url")
+    @classmethod
+    def _is_plain(cls, url: str) -> str:
+        return _plain(url, "https://elasticsearch:9200", ": use api_key_file or basic_auth")
+
+    @model_validator(mode="after")
+    def _one_way_in(self) -> Self:
+        ways = ("api_key_env", "api_key_file", "basic_auth")
+        if sum(getattr(self, way) is not None for way in ways) > 1:
+            raise PydanticCustomError("auth", "takes one of api_key_env, api_key_file and basic_auth")
+        if (self.api_key_env or "").startswith("COSTLAB_"):
+            raise PydanticCustomError("auth", "names a variable COSTLAB_…, which would be a setting")
+        return self
+
+
 class Configuration(Section):
     """Everything that may stand in `costlab.yaml`."""
 
@@ -506,6 +534,7 @@ class Configuration(Section):
     report: Report = Report()
     metrics: Metrics = Metrics()
     notify: tuple[Destination, ...] = ()
+    elasticsearch: Elasticsearch | None = None
     retention: Mapping[str, Duration] = {
         "container_usage": 30 * DAY_MS,
         "gpu_usage": 30 * DAY_MS,

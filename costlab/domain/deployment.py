@@ -20,7 +20,7 @@ class DeployFile(StrEnum):
     RBAC = "rbac", "Kubernetes: a ServiceAccount that may do nothing"
     NETWORKPOLICY = "networkpolicy", "Kubernetes: DNS and Prometheus, and nothing else"
     KUSTOMIZATION = "kustomization", "Kustomize: the base of these three"
-    TERRAFORM = "terraform", "Terraform: a module of the same objects, out of the base's files"
+    TERRAFORM = "terraform", "Terraform: the objects of these three, read from their files"
     DOCKERFILE = "dockerfile", "the image, built from the lock file"
     AIRFLOW = "airflow", "a DAG for Airflow 3"
     CRON = "cron", "lines for /etc/cron.d"

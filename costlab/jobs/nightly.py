@@ -10,6 +10,7 @@ from costlab.domain.errors import ConfigError, CostlabError, ExitCode, Reconcile
 from costlab.domain.time import Day, day_of, days_between, milliseconds
 from costlab.jobs.anomalies import alarms_of
 from costlab.jobs.commit import clear_beside
+from costlab.jobs.indexing import Indexed, days_in
 from costlab.jobs.measure import measure_day, refuse_open
 from costlab.jobs.outcome import Outcome
 from costlab.jobs.posts import Post, State
@@ -36,6 +37,8 @@ _SAID = (State.POSTED, State.FAILED, State.NO_SUCH_TEAM)
 
 # The posts of a cluster's day, by whoever makes them.
 Posting = Callable[[Lake, str, Day], Iterable[Post]]
+# What becomes of days that are brought into Elasticsearch.
+Indexing = Callable[[Lake, Iterable[tuple[str, Day]]], Iterable[Indexed]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,7 @@ class ClusterEnd:
     days: int = 0
 
 
-def nightly(
+def nightly(  # noqa: PLR0913 - every effect is passed in
     settings: Settings,
     asked: Asked,
     *,
@@ -66,11 +69,13 @@ def nightly(
     step: Callable[[str], None] = lambda _: None,
     ended: Callable[[ClusterEnd], None] = lambda _: None,
     posts: Posting | None = None,
+    index: Indexing | None = None,
 ) -> Outcome:
     """Measure the days that are due in every cluster, and report them; one cluster's failure does not stop the others.
 
     `ended` is told when a cluster has had its turn. Of each cluster the last day is posted, where it was not before; what
-    cannot be delivered is told, and the code is then that of the fault where the night's own is none that is graver.
+    cannot be delivered is told, and the code is then that of the fault where the night's own is none that is graver. So it is
+    with `index`, which is asked for the days of the last week, for it leaves alone what is there.
     Raises the error of the only day there was; of several days, after all had their turn, an error of the first one's
     kind that says which are in the lake and which are not.
     """
@@ -86,9 +91,12 @@ def nightly(
             night.clear(cluster, settings.report.kept_since(today))
             ended(night.spend(cluster, tasks[cluster.id]))
         night.lead()
+        since = _back(day_of(now, settings.timezone), CATCH_UP_DAYS).date
         if posts and settings.notify:
             for cluster in clusters:
-                night.tell(cluster, posts, _back(day_of(now, settings.timezone), CATCH_UP_DAYS).date)
+                night.tell(cluster, posts, since)
+        if index:
+            night.file([cluster.id for cluster in clusters], index, since)
         return night.outcome()
 
 
@@ -208,6 +216,23 @@ class _Night:
                     self.say(post.line)
         except CostlabError as fault:  # the days are in the lake, and their reports are written
             self.say(f"{cluster.id}: posts: {fault.message}")
+            self.posting = max(self.posting, fault.exit_code)
+
+    def file(self, clusters: Sequence[str], index: Indexing, since: date) -> None:
+        """Bring the days since then into Elasticsearch, and those that this night measured, however old."""
+        self.step("index")
+        fresh = {name.partition(" ")[::2] for name in self.days["in the lake"]}
+        days = [
+            (cluster, day)
+            for cluster, day in days_in(self.lake, clusters)
+            if day.date >= since or (cluster, str(day)) in fresh
+        ]
+        try:
+            for done in index(self.lake, days):
+                if done.sent:
+                    self.say(done.line)
+        except CostlabError as fault:  # the days are in the lake, and their reports are written
+            self.say(f"elasticsearch: {fault.message}")
             self.posting = max(self.posting, fault.exit_code)
 
     def clear(self, cluster: Cluster, before: date) -> None:

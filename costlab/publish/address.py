@@ -32,10 +32,10 @@ def address_of(destination: Destination, environ: Mapping[str, str], setting: st
     Raises ConfigError, which does not show it, when it cannot be read or is none. It is https; that of a webhook, which
     may be a program in the cluster, may be http.
     """
-    url = _secret(destination.url_env, destination.url_file, environ, f"{setting}.url")
+    url = secret(destination.url_env, destination.url_file, environ, f"{setting}.url")
     key = None
     if destination.secret_env or destination.secret_file:
-        key = _secret(destination.secret_env, destination.secret_file, environ, f"{setting}.secret")
+        key = secret(destination.secret_env, destination.secret_file, environ, f"{setting}.secret")
     schemes = ("https", "http") if destination.channel is Channel.WEBHOOK else ("https",)
     try:
         parts = urlsplit(url)
@@ -50,7 +50,8 @@ def address_of(destination: Destination, environ: Mapping[str, str], setting: st
     return Address(setting, url, key, destination.ca_file)
 
 
-def _secret(variable: str | None, file: Path | None, environ: Mapping[str, str], setting: str) -> str:
+def secret(variable: str | None, file: Path | None, environ: Mapping[str, str], setting: str) -> str:
+    """The secret in a variable or a file; raises ConfigError, which does not show it, when there is none."""
     if file is not None:
         return secret_in(file, f"{setting}_file")
     text = environ.get(variable or "", "").strip()

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import count
+from pathlib import Path
 
 import requests
 import urllib3
@@ -46,7 +47,7 @@ def post(address: Address, body: bytes, headers: Mapping[str, str], patience: Pa
     never tried again, and ConfigError for any other answer, and for a certificate that is not trusted.
     """
     deadline = patience.clock() + _ALL_S
-    with _session(address) as session:
+    with session_of(address.setting, address.authority) as session:
         for attempt in count(1):
             failed, asked_s = _tried(session, address, body, headers, patience)
             if failed is None:
@@ -62,18 +63,22 @@ def post(address: Address, body: bytes, headers: Mapping[str, str], patience: Pa
 _AGAIN = "run costlab notify again: what was delivered is not posted twice"
 
 
-def _session(address: Address) -> requests.Session:
+def session_of(setting: str, authority: Path | None) -> requests.Session:
+    """A session that follows no redirect, repeats nothing, and trusts one authority where one is named.
+
+    setting: where its ca_file stands. Raises ConfigError when there is no certificate in it.
+    """
     session = StayingSession()
     session.trust_env = False  # neither ~/.netrc nor proxies that were meant for something else
-    if address.authority:
+    if authority:
         try:
-            ssl.create_default_context(cafile=str(address.authority))
+            ssl.create_default_context(cafile=str(authority))
         except (OSError, ssl.SSLError):
             raise ConfigError(
-                f"{address.setting}.ca_file: {address.authority} cannot be read, or holds no certificate",
+                f"{setting}.ca_file: {authority} cannot be read, or holds no certificate",
                 "it must be PEM: -----BEGIN CERTIFICATE-----",
             ) from None
-        session.verify = str(address.authority)
+        session.verify = str(authority)
     for scheme in ("http://", "https://"):
         session.mount(scheme, PromptAdapter())
     return session

@@ -1,12 +1,107 @@
-# The same objects as the Kustomize base, out of the same files: nothing is written twice. The provider `kubernetes` is
-# configured where this is used:
-#
-#   module "costlab" {
-#     source = "./deploy/terraform"
-#     image  = "registry.example.com/costlab:0.1.0"
-#   }
+# costlab's night by Terraform or OpenTofu: the objects of deploy/kubernetes, read from those files, so that there is one
+# truth of them. Variables change what differs from cluster to cluster; the rest stays as it ships.
+
+variable "manifests" {
+  description = "The folder of rbac.yaml, networkpolicy.yaml and cronjob.yaml: costlab deploy NAME --out prints them."
+  type        = string
+  default     = null
+}
+
+variable "namespace" {
+  description = "Where everything lives. It is made, unless create_namespace is false."
+  type        = string
+  default     = "costlab"
+}
+
+variable "create_namespace" {
+  type    = bool
+  default = true
+}
+
+variable "image" {
+  description = "costlab's image, built from deploy/Dockerfile; the one of cronjob.yaml without it."
+  type        = string
+  default     = null
+}
+
+variable "schedule" {
+  description = "When the night begins, in the CronJob's time zone."
+  type        = string
+  default     = null
+}
+
+variable "configuration" {
+  description = "costlab.yaml. Keys and tokens are not in it: they are files of the Secret costlab, which is not made here, so that no state holds them."
+  type        = string
+  default     = null
+}
+
+variable "storage" {
+  description = "The size of the disk for lake and reports, such as 100Gi."
+  type        = string
+  default     = null
+}
+
+locals {
+  folder = coalesce(var.manifests, "${path.module}/../kubernetes")
+
+  shipped = {
+    for object in flatten([
+      for file in ["rbac.yaml", "networkpolicy.yaml", "cronjob.yaml"] : [
+        for document in split("\n---\n", file("${local.folder}/${file}")) : jsonencode(yamldecode("${document}\n"))
+      ]
+    ]) : jsondecode(object).kind => jsondecode(object)
+  }
+
+  job = local.shipped.CronJob.spec
+  pod = local.job.jobTemplate.spec.template
+
+  changed = {
+    ServiceAccount = {}
+    # The API server leaves out a list that is empty, and the provider would miss it: Ingress among the policyTypes
+    # without a rule lets nobody in as well.
+    NetworkPolicy = {
+      spec = { for name, value in local.shipped.NetworkPolicy.spec : name => value if name != "ingress" || length(value) > 0 }
+    }
+    ConfigMap = {
+      data = { "costlab.yaml" = coalesce(var.configuration, local.shipped.ConfigMap.data["costlab.yaml"]) }
+    }
+    PersistentVolumeClaim = {
+      spec = merge(local.shipped.PersistentVolumeClaim.spec, {
+        resources = {
+          requests = { storage = coalesce(var.storage, local.shipped.PersistentVolumeClaim.spec.resources.requests.storage) }
+        }
+      })
+    }
+    CronJob = {
+      spec = merge(local.job, {
+        schedule = coalesce(var.schedule, local.job.schedule)
+        jobTemplate = merge(local.job.jobTemplate, {
+          spec = merge(local.job.jobTemplate.spec, {
+            template = merge(local.pod, {
+              spec = merge(local.pod.spec, {
+                containers = [
+                  for container in local.pod.spec.containers :
+                  merge(container, { image = coalesce(var.image, container.image) })
+                ]
+              })
+            })
+          })
+        })
+      })
+    }
+  }
+
+  objects = {
+    for kind, object in local.shipped : kind => merge(object, local.changed[kind], {
+      metadata = merge(object.metadata, { namespace = var.namespace })
+    })
+  }
+}
+
 terraform {
   required_version = ">= 1.5"
+
   required_providers {
     kubernetes = {
       source  = "hashicorp/kubernetes"
@@ -15,41 +110,17 @@ terraform {
   }
 }
 
-variable "namespace" {
-  description = "Where the objects are; it is made elsewhere."
-  type        = string
-  default     = "costlab"
-}
+resource "kubernetes_namespace_v1" "costlab" {
+  count = var.create_namespace ? 1 : 0
 
-variable "image" {
-  description = "What the CronJob runs, built from deploy/Dockerfile."
-  type        = string
-}
-
-variable "schedule" {
-  description = "When it runs, in the CronJob's timeZone."
-  type        = string
-  default     = "30 1 * * *"
-}
-
-variable "manifests" {
-  description = "The folder of the Kustomize base; null: beside this one."
-  type        = string
-  default     = null
-}
-
-locals {
-  folder = coalesce(var.manifests, "${path.module}/../kubernetes")
-  texts  = [for name in ["rbac.yaml", "networkpolicy.yaml", "cronjob.yaml"] : file("${local.folder}/${name}")]
-  # What stands between slashes is a regular expression to Terraform.
-  chosen = [for text in local.texts : replace(replace(text, "/image: \\S+/", "image: ${var.image}"), "/schedule: \"[^\"]*\"/", "schedule: \"${var.schedule}\"")]
-  objects = {
-    for object in [for document in flatten([for text in local.chosen : split("\n---\n", text)]) : yamldecode("${document}\n")] :
-    "${object.kind}/${object.metadata.name}" => object
+  metadata {
+    name = var.namespace
   }
 }
 
 resource "kubernetes_manifest" "costlab" {
   for_each = local.objects
-  manifest = merge(each.value, { metadata = merge(each.value.metadata, { namespace = var.namespace }) })
+
+  manifest   = each.value
+  depends_on = [kubernetes_namespace_v1.costlab]
 }

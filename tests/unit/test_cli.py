@@ -25,7 +25,7 @@ from costlab.cli.app import app
 from costlab.cli.frame import COMMON, Desk, hoisted
 from costlab.config.settings import Settings
 from costlab.domain import errors
-from costlab.domain.errors import CostlabError, ExitCode
+from costlab.domain.errors import ConfigError, CostlabError, ExitCode
 from costlab.jobs.nightly import Asked
 from costlab.jobs.outcome import Outcome
 from costlab.store.lake import DayState, Lake
@@ -515,6 +515,7 @@ def test_the_jobs_get_what_was_asked(config: Path, monkeypatch: pytest.MonkeyPat
         step: Callable[[str], None],
         posts: object,
         ended: object,  # noqa: ARG001 - passed by its name
+        index: object,  # noqa: ARG001
     ) -> Outcome:
         say("a line\nof two")
         step("a step")
@@ -527,10 +528,43 @@ def test_the_jobs_get_what_was_asked(config: Path, monkeypatch: pytest.MonkeyPat
         "nightly", "--date", "-2d", "--since", "2026-11-01", "--force", "it was wrong", "--log-format", "json"
     )
     assert asked[0][:5] == ("2026-11-19", "2026-11-01", "it was wrong", NOW, config / "lake")
-    [line] = done.stderr.splitlines()
-    assert json.loads(line)["event"] == "a line␊of two"
+    [line], [last] = done.stderr.splitlines(), done.stdout.splitlines()
+    assert json.loads(line)["message"] == "a line␊of two"
+    assert (json.loads(last)["message"], json.loads(last)["process.exit_code"]) == ("done", 0)
     assert len(run("nightly", "-v", "--no-notify", "--log-format=json").stderr.splitlines()) == 2
     assert posting == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("words", "fault", "told"),
+    [
+        (("nightly",), ConfigError("the token secret-7\nis bad", "mend it"), {"costlab.hint": "mend it", "process.exit_code": 2}),
+        (("nightly",), RuntimeError("secret-7"), {"message": "unexpected RuntimeError", "process.exit_code": 1}),
+        (("nightly", "--debug"), RuntimeError("secret-7"), {"error.stack_trace": "RuntimeError: secret-7"}),
+        (("nightly",), KeyboardInterrupt(), {"message": "interrupted", "process.exit_code": 130}),
+        (("nightly", "--no-such"), None, {"message": "No such option", "process.exit_code": 2}),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("asked", [("--log-format", "json"), ("--log-format=json",)])
+@pytest.mark.usefixtures("config")
+def test_a_fault_is_one_object_of_json_too(
+    monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], fault: BaseException | None,
+    told: dict[str, str | int], asked: tuple[str, ...],
+) -> None:  # fmt: skip
+    def fails(*_: object, **__: object) -> None:
+        if fault:
+            raise fault
+
+    monkeypatch.setattr("costlab.jobs.nightly.nightly", fails)
+    done = run(*words, *asked)
+    [line] = done.stderr.splitlines()
+    found = json.loads(line)
+    assert datetime.fromisoformat(found["@timestamp"]).tzinfo is not None
+    assert (found["log.level"], found["event.dataset"]) == ("error", "costlab.log")
+    for name, value in told.items():
+        assert value == found[name] if isinstance(value, int) else value in found[name]
+    assert done.stdout == ""
+    assert ("secret-7" in line) == (isinstance(fault, ConfigError) or "--debug" in words)
 
 
 def test_the_main_job_runs_step_by_step_and_twice(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,6 +33,7 @@ from costlab.jobs.pipelines import _ENGINES
 from costlab.render.deployment import PATHS
 from costlab.sources.prometheus.catalogue import built_in
 
+TERRAFORM = shutil.which("terraform") or ""
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
 # Files that nothing prints: what tests the rules, and what says which files an image is made of.
@@ -118,6 +119,64 @@ def test_what_a_file_cannot_hold_is_refused(words: tuple[str, ...], said: str) -
     assert done.stdout == ""
 
 
+def terraformed(folder: Path, *variables: str) -> dict[str, Row]:
+    """The objects that Terraform would apply; what applies them is left out, for it needs a provider and a cluster."""
+    text, applying, _ = printed("terraform").partition("\nterraform {")
+    assert applying
+    (folder / "main.tf").write_text(f'{text}\noutput "objects" {{\n  value = local.objects\n}}\n')
+    given = [f"-var={each}" for each in (f"manifests={DEPLOY / 'kubernetes'}", *variables)]
+    environment = {"PATH": "/usr/bin:/bin", "HOME": str(folder), "CHECKPOINT_DISABLE": "1"}
+
+    def run(*words: str) -> str:
+        done = subprocess.run(
+            [TERRAFORM, *words], cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    run("apply", "-auto-approve", "-input=false", *given)
+    found: dict[str, Row] = json.loads(run("output", "-json", "objects"))
+    return found
+
+
+def as_terraform_has_them() -> dict[str, Row]:
+    found = {each["kind"]: deepcopy(each) for each in objects()}
+    assert found["NetworkPolicy"]["spec"].pop("ingress") == []
+    return found
+
+
+@pytest.mark.skipif(not TERRAFORM, reason="there is no terraform")
+def test_terraform_applies_the_objects_that_ship(tmp_path: Path) -> None:
+    assert terraformed(tmp_path) == as_terraform_has_them()
+
+
+@pytest.mark.skipif(not TERRAFORM, reason="there is no terraform")
+def test_terraform_s_variables_change_one_place_each(tmp_path: Path) -> None:
+    changed = terraformed(
+        tmp_path, "namespace=finops", "image=r.example.com/costlab:2", "schedule=0 3 * * *", "storage=100Gi",
+        "configuration=timezone: UTC\n",
+    )  # fmt: skip
+    expected = as_terraform_has_them()
+    for each in expected.values():
+        each["metadata"]["namespace"] = "finops"
+    pod_of(expected["CronJob"])["containers"][0]["image"] = "r.example.com/costlab:2"
+    expected["CronJob"]["spec"]["schedule"] = "0 3 * * *"
+    expected["PersistentVolumeClaim"]["spec"]["resources"]["requests"]["storage"] = "100Gi"
+    expected["ConfigMap"]["data"]["costlab.yaml"] = "timezone: UTC\n"
+    assert changed == expected
+    for each in changed.values():
+        kubernetes_validate.validate(each, "1.33", strict=True)
+
+
+@pytest.mark.skipif(not TERRAFORM, reason="there is no terraform")
+def test_terraform_finds_its_file_well_formed() -> None:
+    done = subprocess.run(
+        [TERRAFORM, "fmt", "-check", "-diff", DEPLOY / "terraform"],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+
+
 @pytest.mark.parametrize("version", ["1.30", "1.33"])
 def test_every_object_is_valid_by_the_strict_schema(version: str) -> None:
     kinds = []
@@ -135,23 +194,6 @@ def test_every_object_is_valid_by_the_strict_schema(version: str) -> None:
     there = {path.name for path in (DEPLOY / "kubernetes").glob("*.yaml")}
     assert {*base["resources"]} == there - {"kustomization.yaml"}
     assert {each["metadata"]["namespace"] for each in objects()} == {base["namespace"]}
-
-
-def test_terraform_takes_the_objects_of_the_base_and_what_it_replaces_is_there() -> None:
-    """Terraform itself is not run: its expressions are done here by hand, on what the module says."""
-    module = (DEPLOY / "terraform/main.tf").read_text()
-    [listed] = re.findall(r"for name in \[([^]]+)\]", module)
-    names = json.loads(f"[{listed}]")
-    base = yaml.safe_load((DEPLOY / "kubernetes/kustomization.yaml").read_text())
-    assert sorted(names) == sorted(base["resources"])
-    patterns = [json.loads(f'"{each}"') for each in re.findall(r'"/((?:[^"\\]|\\.)+)/"', module)]
-    texts = [(DEPLOY / "kubernetes" / name).read_text() for name in names]
-    for pattern in patterns:
-        assert sum(len(re.findall(pattern, text)) for text in texts) == 1, pattern
-    found = [yaml.safe_load(f"{document}\n") for text in texts for document in text.split("\n---\n")]
-    assert sorted(map(repr, found)) == sorted(map(repr, objects()))
-    keys = {(each["kind"], each["metadata"]["name"]) for each in found}
-    assert len(keys) == len(found)
 
 
 def privileges(pod: Row) -> set[str]:

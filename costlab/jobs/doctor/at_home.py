@@ -14,6 +14,7 @@ from costlab.domain.time import milliseconds
 from costlab.domain.units import GIB
 from costlab.jobs.doctor.check import Check, Status
 from costlab.publish.address import address_of
+from costlab.publish.elasticsearch import authorization
 from costlab.store.lake import DayState, Lake
 
 
@@ -75,6 +76,18 @@ def destinations(settings: Settings, environ: Mapping[str, str]) -> Iterator[Che
             continue
         text = f"{destination.known_as}: {address.shown} is named; nothing was sent"
         yield Check(Status.OK, subject, text)
+
+
+def indices(settings: Settings, environ: Mapping[str, str]) -> Iterator[Check]:
+    """Whether the key of Elasticsearch can be read; nothing is asked of it."""
+    if settings.elasticsearch is None:
+        return
+    try:
+        authorization(settings.elasticsearch, environ)
+    except ConfigError as fault:
+        yield Check(Status.WARN, "elasticsearch", fault.message, fault.hint)
+        return
+    yield Check(Status.OK, "elasticsearch", f"{settings.elasticsearch.url} is named; nothing was sent")
 
 
 def lake(settings: Settings) -> Check:

@@ -27,6 +27,7 @@ def examine(
         *at_home.configuration(settings),
         *at_home.prices(settings, now),
         *at_home.destinations(settings, environ),
+        *at_home.indices(settings, environ),
         at_home.lake(settings),
         at_home.report(settings),
         *at_home.metrics(settings),
