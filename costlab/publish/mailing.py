@@ -78,9 +78,9 @@ def _tried(mailbox: Mailbox, content: bytes, context: ssl.SSLContext | None, pat
         _judge(refusal.smtp_code, refusal.smtp_error, mailbox, "the connection")
         raise _Later(f"{mailbox.server} gave no sensible answer ({refusal.smtp_code})") from None
     except OSError:  # the library's own faults are some of these
-        raise _Later(f"{mailbox.server} {'broke off' if client else 'is not reachable'}") from None
+        raise _Later(f"{mailbox.server} {'is not reachable' if client is None else 'broke off'}") from None
     finally:
-        if client:
+        if client is not None:
             client.close()
 
 

@@ -179,7 +179,11 @@ HELLO = (b"220 here\r\n", b"250 here\r\n")
         ((*HELLO, b"250 ok\r\n", b"250 ok\r\n"), PostError, TRIES),
         ((*HELLO, b"250 ok\r\n", b"250 ok\r\n", b"250 ok\r\n"), PostError, TRIES),
         ((*HELLO, b"250 ok\r\n", b"250 ok\r\n", b"250 ok\r\n", b"354 go on\r\n"), UnsurePost, 1),
-        ((*HELLO, b"250 ok\r\n", b"250 ok\r\n", b"250 ok\r\n", b"354 go on\r\n", b"what?\r\n"), UnsurePost, 1),
+        (
+            (*HELLO, b"250 ok\r\n", b"250 ok\r\n", b"250 ok\r\n", b"354 go on\r\n", b"what?\r\n"),
+            UnsurePost,
+            1,
+        ),
     ],
 )
 def test_where_it_breaks_off_decides_whether_it_is_tried_again(
