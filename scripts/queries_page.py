@@ -1,5 +1,6 @@
 """Prints docs/queries.md from the headers of queries/; `scripts/docs` writes it."""
 
+import re
 from collections.abc import Iterator
 
 from costlab.store.warehouse import FOLDERS, Query, queries
@@ -47,7 +48,13 @@ def _entry(query: Query) -> Iterator[str]:
         yield f"- units: {_prose(query.units)}"
     yield ""
     if query.notes:
-        yield f"{_prose(query.notes)}\n"
+        yield f"{_listed(_prose(query.notes))}\n"
+
+
+def _listed(text: str) -> str:
+    """Text with an empty line before each numbered item and after the last, without which some take it for prose."""
+    text = re.sub(r"\n(?=\d+\. )", "\n\n", text)
+    return re.sub(r"(?<=\n)(\d+\. .*(?:\n   .*)*)\n(?=\S)", r"\1\n\n", text)
 
 
 def _prose(text: str) -> str:

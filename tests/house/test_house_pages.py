@@ -88,8 +88,7 @@ def test_paths_that_pages_name_are_there() -> None:
     named = {
         (str(path), name)
         for path, text in pages().items()
-        for found in re.findall(r"`([\w./-]+)`|\]\(([^)#:]+)\)", text)
-        for name in found
+        for name in re.findall(r"`([\w./-]+)`", text)
         if re.search(r"\.(?:py|md|sql|lock|toml|png)$|^(?:costlab|docs|queries|scripts|tests)/", name)
     }
     there = {str(path) for path in files()}
