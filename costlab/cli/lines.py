@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from itertools import pairwise, takewhile
 from typing import Any
 
 ECS_VERSION = "8.11.0"
@@ -23,5 +24,5 @@ def json_line(level: str, message: str, **more: Any) -> str:
 
 def wants_json(args: list[str]) -> bool:
     """Whether the arguments, common options in front, ask for log lines as JSON."""
-    pairs = zip(args, [*args[1:], ""], strict=True)
-    return any(pair == ("--log-format", "json") or pair[0] == "--log-format=json" for pair in pairs)
+    front = list(takewhile(lambda word: word != "--", args))
+    return "--log-format=json" in front or ("--log-format", "json") in pairwise(front)

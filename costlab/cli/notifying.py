@@ -34,7 +34,7 @@ def notify(
     output: Output = None,
     out: Out = None,
 ) -> None:
-    """Post what matters of a day to each team's channel: its own costs alone, when there is news, and never twice."""
+    """Post what matters of a day to each team's channel or mailbox: its own costs alone, when there is news, and never twice."""
     from costlab.cli.formats import Answer
     from costlab.cli.show import show
     from costlab.domain.dates import parse_day
@@ -71,12 +71,14 @@ def notify(
 def postman_of(
     settings: "Settings", desk: Desk, *, sends: bool, again: bool = False, team: str | None = None
 ) -> "Postman":
-    """How posts are made: by HTTP, or (without `sends`) not at all."""
+    """How posts are made: over HTTP and SMTP, or (without `sends`) not at all."""
     from costlab.jobs.posts import Postman
+    from costlab.publish.mailing import send
     from costlab.publish.posting import PATIENT, post
 
     deliver = partial(post, patience=PATIENT) if sends else None
-    return Postman(settings, desk.environ, desk.now, deliver, again, team)
+    mail = partial(send, patience=PATIENT) if sends else None
+    return Postman(settings, desk.environ, desk.now, deliver, again, team, mail)
 
 
 def _rows(made: "Sequence[Post]") -> "pa.Table":

@@ -10,7 +10,16 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 import orjson
-from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from costlab.config.accelerator import Accelerator, Texts, without_contradictions
@@ -424,11 +433,12 @@ class Metrics(Section):
 
 
 class Channel(StrEnum):
-    """The form of a post: an incoming webhook of Slack, a Workflow of Microsoft Teams, or JSON for a program."""
+    """The form of a post: an incoming webhook of Slack, a Workflow of Microsoft Teams, JSON for a program, or e-mail."""
 
     SLACK = "slack"
     TEAMS = "teams"
     WEBHOOK = "webhook"
+    MAIL = "mail"
 
 
 class Mute(Section):
@@ -440,6 +450,15 @@ class Mute(Section):
 
 EVERY_TEAM = "all"
 Variable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+# Plain addresses: no names beside them, and of ASCII, which every mail server takes.
+MailAddress = Annotated[
+    str, Field(pattern=r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*$")
+]
+_OF_MAIL = ("to", "sender", "server", "user")
+
+
+def _several(found: object) -> object:
+    return [found] if isinstance(found, str) else found
 
 
 class Destination(Section):
@@ -455,6 +474,16 @@ class Destination(Section):
     name: Annotated[str, Field(min_length=1)] | None = None
     url_env: Variable | None = None
     url_file: Where | None = None
+    to: Annotated[
+        tuple[MailAddress, ...],
+        BeforeValidator(_several),
+        WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
+    ] = ()
+    sender: Annotated[MailAddress | None, Field(alias="from")] = None
+    server: (
+        Annotated[str, Field(pattern=r"^smtps?://(\[[0-9a-f:.]+\]|[A-Za-z0-9.-]+)(:[0-9]{1,5})?$")] | None
+    ) = None
+    user: Annotated[str, Field(pattern=r"^[ -~]+$")] | None = None
     secret_env: Variable | None = None
     secret_file: Where | None = None
     ca_file: Where | None = None
@@ -465,14 +494,33 @@ class Destination(Section):
 
     @model_validator(mode="after")
     def _keeps_its_secrets(self) -> Self:
-        if (self.url_env is None) == (self.url_file is None):
+        mailed = self.channel is Channel.MAIL
+        if not mailed and (self.url_env is None) == (self.url_file is None):
             raise PydanticCustomError("notify", "takes its address from one of url_env and url_file")
         if self.secret_env and self.secret_file:
             raise PydanticCustomError("notify", "takes its key from one of secret_env and secret_file")
-        if (self.secret_env or self.secret_file) and self.channel is not Channel.WEBHOOK:
+        if (self.secret_env or self.secret_file) and self.channel not in (Channel.WEBHOOK, Channel.MAIL):
             raise PydanticCustomError("notify", "signs what goes to a webhook, and nothing else")
         if any((name or "").startswith("COSTLAB_") for name in (self.url_env, self.secret_env)):
             raise PydanticCustomError("notify", "names a variable COSTLAB_…, which would be a setting")
+        return self
+
+    @model_validator(mode="after")
+    def _is_mail_in_whole(self) -> Self:
+        if self.channel is not Channel.MAIL:
+            if any(getattr(self, name) for name in _OF_MAIL):
+                raise PydanticCustomError("notify", "has one of to, from, server and user, which are of mail")
+            return self
+        if self.url_env or self.url_file:
+            raise PydanticCustomError(
+                "notify", "is mail, which goes to a server and has no url_env or url_file"
+            )
+        if not (self.to and self.sender and self.server):
+            raise PydanticCustomError("notify", "is mail, which needs each of to, from and server")
+        if (self.user is None) != (self.secret_env is None and self.secret_file is None):
+            raise PydanticCustomError(
+                "notify", "has one of user and password (secret_env, secret_file), not both"
+            )
         return self
 
     @property

@@ -19,8 +19,11 @@ from costlab.domain.time import Day, milliseconds
 from costlab.jobs.alerts import budget_findings
 from costlab.jobs.anomalies import alarms_of
 from costlab.jobs.budgets import standings
+from costlab.jobs.enclosures import Enclosing
 from costlab.jobs.outlook import PAST_DAYS
-from costlab.publish.address import Address, address_of
+from costlab.publish.address import Address
+from costlab.publish.mailbox import Mailbox, destined
+from costlab.render.messages.mail import Envelope, letter, mail
 from costlab.render.messages.message import Message, Told, is_news, key_of, message
 from costlab.render.messages.slack import slack
 from costlab.render.messages.teams import teams
@@ -35,10 +38,13 @@ _FORMS: Mapping[Channel, Callable[[Message, str | None], dict[str, Any]]] = {
     Channel.SLACK: slack,
     Channel.TEAMS: teams,
     Channel.WEBHOOK: webhook,
+    Channel.MAIL: mail,
 }
 
 # Address, body and headers of a post; raises what publish/posting.py does.
 Deliver = Callable[[Address, bytes, Mapping[str, str]], None]
+# A mailbox and the whole mail; raises what publish/mailing.py does.
+Send = Callable[[Mailbox, bytes], None]
 
 
 class State(StrEnum):
@@ -69,7 +75,7 @@ class Post:
 
     @property
     def content(self) -> str:
-        """SHA-256 of what is sent."""
+        """SHA-256 of what is sent, of a mail that of its words."""
         return sha256(orjson.dumps(self.payload)).hexdigest()
 
     @property
@@ -82,7 +88,10 @@ class Post:
 
 @dataclass(frozen=True, slots=True)
 class Postman:
-    """How posts are made. deliver: None sends nothing and remembers nothing; again: also what was posted already."""
+    """How posts are made. deliver, send: over HTTP and by mail; again: also what was posted already.
+
+    Without `deliver` nothing is sent, and nothing remembered.
+    """
 
     settings: Settings
     environ: Mapping[str, str]
@@ -90,6 +99,7 @@ class Postman:
     deliver: Deliver | None = None
     again: bool = False
     team: str | None = None
+    send: Send | None = None
     _down: dict[str, CostlabError] = field(default_factory=dict)
 
     def posts(self, lake: Lake, cluster: str, day: Day) -> Iterator[Post]:
@@ -98,17 +108,18 @@ class Postman:
         Whoever posts holds the lake. A fault of one destination is told in its posts and stops no other; after it nothing
         more is tried there. Raises ConfigError when the day is not in the lake, and LakeError when a post cannot be remembered.
         """
-        told = of_teams(Warehouse.over(lake), self.settings, cluster, day)
+        warehouse = Warehouse.over(lake)
+        told = of_teams(warehouse, self.settings, cluster, day)
+        enclosing = Enclosing(warehouse, self.settings, cluster, day)
         ledger = Posts(lake.path)
         if self.deliver and self.settings.notify:
             ledger.make_room()
         for place, destination in enumerate(self.settings.notify):
             setting = f"notify[{place}]"
-            yield from self._to(destination, setting, told, cluster, day, ledger)
+            yield from self._to(_Place(destination, setting, ledger, enclosing), told, cluster, day)
 
-    def _to(
-        self, destination: Destination, setting: str, told: Mapping[str, Told], cluster: str, day: Day, ledger: Posts
-    ) -> Iterator[Post]:  # fmt: skip
+    def _to(self, place: "_Place", told: Mapping[str, Told], cluster: str, day: Day) -> Iterator[Post]:
+        destination = place.destination
         names = sorted(told) if destination.team == EVERY_TEAM else [destination.team]
         for name in names:
             slot = Slot(cluster, day.date, name, destination.known_as)
@@ -121,10 +132,11 @@ class Postman:
                 text = f"until {destination.mute.until}: {destination.mute.reason}"
                 yield Post(slot, State.MUTED, note=text)
             else:
-                yield self._made(destination, setting, slot, told[name], ledger)
+                yield self._made(place, slot, told[name])
 
-    def _made(self, destination: Destination, setting: str, slot: Slot, told: Told, ledger: Posts) -> Post:
+    def _made(self, place: "_Place", slot: Slot, told: Told) -> Post:
         """The post, made where it is due."""
+        destination, ledger = place.destination, place.ledger
         found = message(told, Decimal(str(destination.min_monthly)))
         if found is None:
             return Post(slot, State.QUIET)
@@ -135,30 +147,59 @@ class Postman:
             return replace(post, state=State.NO_NEWS)
         if destination.known_as in self._down:
             return _failed(post, self._down[destination.known_as])
-        return self._sent(destination, setting, post, ledger)
+        return self._sent(place, post)
 
-    def _sent(self, destination: Destination, setting: str, post: Post, ledger: Posts) -> Post:
+    def _sent(self, place: "_Place", post: Post) -> Post:
         """The post once it was delivered and is remembered; a dry run stops before that."""
+        known_as = place.destination.known_as
         try:
-            address = address_of(destination, self.environ, setting)
+            address = place.address(self.environ)
             post = replace(post, address=address.shown)
             if self.deliver is None:
                 return post
-            body, headers = orjson.dumps(post.payload), {"Idempotency-Key": post.slot.key}
-            if address.key:
-                headers |= signature(body, address.key, milliseconds(self.now) // 1000)
-            self.deliver(address, body, headers)
+            if isinstance(address, Mailbox):
+                self._mail(place, address, post)
+            else:
+                self._post(address, post)
         except CostlabError as fault:
-            self._down[destination.known_as] = fault
+            self._down[known_as] = fault
             if isinstance(fault, UnsurePost):  # it may have arrived, and must not be there twice
-                ledger.record(post.slot, self._record(post, sure=False))
+                place.ledger.record(post.slot, self._record(post, sure=False))
             return _failed(post, fault)
-        ledger.record(post.slot, self._record(post, sure=True))
+        place.ledger.record(post.slot, self._record(post, sure=True))
         return replace(post, state=State.POSTED)
+
+    def _post(self, address: Address, post: Post) -> None:
+        assert self.deliver is not None  # noqa: S101 - a dry run has stopped before
+        body, headers = orjson.dumps(post.payload), {"Idempotency-Key": post.slot.key}
+        if address.key:
+            headers |= signature(body, address.key, milliseconds(self.now) // 1000)
+        self.deliver(address, body, headers)
+
+    def _mail(self, place: "_Place", mailbox: Mailbox, post: Post) -> None:
+        assert self.send is not None  # noqa: S101 - given with deliver
+        assert post.message is not None  # noqa: S101 - what is due has one
+        enclosed = place.enclosing.of(post.slot.team)
+        envelope = Envelope(mailbox.sender, mailbox.recipients, self.now, post.slot.key)
+        link = _link(place.destination, post.slot)
+        self.send(mailbox, letter(post.message, link, enclosed, envelope))
 
     def _record(self, post: Post, *, sure: bool) -> Record:
         keys = post.message.keys if post.message else ()
         return Record(keys, post.content, self.now.isoformat(timespec="seconds"), sure)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A destination with where it stands in the configuration, what it was told, and what its mails carry."""
+
+    destination: Destination
+    setting: str
+    ledger: Posts
+    enclosing: Enclosing
+
+    def address(self, environ: Mapping[str, str]) -> Address | Mailbox:
+        return destined(self.destination, environ, self.setting)
 
 
 def of_teams(warehouse: Warehouse, settings: Settings, cluster: str, day: Day) -> dict[str, Told]:
@@ -216,10 +257,13 @@ def _budgets(warehouse: Warehouse, settings: Settings, day: Day) -> dict[str, li
 
 
 def _form(found: Message, destination: Destination, slot: Slot) -> dict[str, Any]:
-    link = None
-    if destination.report_url is not None:
-        link = f"{destination.report_url.rstrip('/')}/{slot.cluster}/{slot.day}/index.html"
-    return _FORMS[destination.channel](found, link)
+    return _FORMS[destination.channel](found, _link(destination, slot))
+
+
+def _link(destination: Destination, slot: Slot) -> str | None:
+    if destination.report_url is None:
+        return None
+    return f"{destination.report_url.rstrip('/')}/{slot.cluster}/{slot.day}/index.html"
 
 
 def _remark(before: Record, post: Post) -> str:

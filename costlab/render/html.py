@@ -5,7 +5,9 @@ The report has no script. The pages beside it have one of ours, which sorts and 
 
 import base64
 import hashlib
+from collections.abc import Mapping
 from functools import cache
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -36,10 +38,13 @@ def report_html(report: Report) -> bytes:
     return page.encode()
 
 
-def page_html(page: Page) -> bytes:
-    """A page beside the daily reports, UTF-8, of the same look and under the same policy."""
+def page_html(page: Page, *, scripted: bool = True) -> bytes:
+    """A page beside the daily reports, UTF-8, of the same look and under the same policy.
+
+    scripted: whether its tables can be sorted and filtered; mail servers hold back files with a script.
+    """
     drawing = tuple(Markup(drawn) for drawn in charts.daily(page.daily)) if page.daily else ()  # noqa: S704 - drawn by us
-    style, script = _style(), _script()
+    style, script = _style(), _script() if scripted else ""
     text = _environment().get_template("page.html").render(
         page=page,
         drawing=drawing,
@@ -59,6 +64,11 @@ def statement_html(page: statement.Page) -> bytes:
         policy=_policy(style),
     )  # fmt: skip
     return text.encode()
+
+
+def mail_html(shown: Mapping[str, Any]) -> str:
+    """The HTML within an e-mail: a message, its notes, a link, and a picture as its address and what it shows, or None."""
+    return _environment().get_template("mail.html").render(shown)
 
 
 def _policy(style: str, script: str = "") -> str:

@@ -4,8 +4,12 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import default
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +20,10 @@ from answers import BUDGETS, CLUSTER, HOSTILE, LAST_DAY, tables
 from costlab import shipped
 from costlab.config.settings import Settings
 from costlab.domain.time import Day
+from costlab.jobs.enclosures import Enclosing
 from costlab.jobs.posts import of_teams
+from costlab.render.messages import mail as mails
+from costlab.render.messages.mail import Enclosures, Envelope, letter, mail
 from costlab.render.messages.message import KEY, Message, Told, message
 from costlab.render.messages.slack import slack
 from costlab.render.messages.teams import teams
@@ -25,7 +32,16 @@ from costlab.store.warehouse import Warehouse
 
 SAMPLES = shipped.folder("reports/templates").parent / "samples"
 SETTINGS = Settings().model_copy(update={"budgets": BUDGETS})
-FORMS = {"slack": slack, "teams": teams, "webhook": webhook}
+FORMS = {"slack": slack, "teams": teams, "webhook": webhook, "mail": mail}
+AS_JSON = ("slack", "teams", "webhook")
+ENVELOPE = Envelope(
+    "costlab@example.org",
+    ("leads@example.org", "b@example.org"),
+    datetime(2026, 11, 23, 3, tzinfo=UTC),
+    "0f" * 32,
+)
+# The picture's bytes are matplotlib's, which other versions of it make otherwise.
+ENCLOSED = Enclosures(b"a picture", "What it shows", "<p>ü: the page</p>\n", "nlp.html")
 LINK = "https://reports.example/costlab/prod/2026-11-22/index.html"
 LEAST = Decimal(10)
 TEAM = "nlp-research"
@@ -54,7 +70,7 @@ def sent(told: Told) -> Message:
     return found
 
 
-@pytest.mark.parametrize("channel", FORMS)
+@pytest.mark.parametrize("channel", AS_JSON)
 def test_a_post_is_as_it_was_looked_at(channel: str, told: dict[str, Told]) -> None:
     sample = SAMPLES / f"post-{channel}.json"
     made = orjson.dumps(FORMS[channel](sent(told[TEAM]), LINK), option=orjson.OPT_INDENT_2) + b"\n"
@@ -213,8 +229,119 @@ def element_faults(element: dict[str, Any]) -> Iterator[str]:
             yield f"looks {looks}"
 
 
+def read(made: bytes) -> EmailMessage:
+    """The mail, that neither a line too long nor a header that cannot be read is in."""
+    assert made.isascii()
+    assert all(len(line) <= 998 for line in made.split(b"\r\n"))
+    assert made.count(b"\n") == made.count(b"\r\n") == made.count(b"\r")
+    found = message_from_bytes(made, policy=default)
+    assert isinstance(found, EmailMessage)
+    for part in found.walk():
+        assert not part.defects
+        assert not any(value.defects for value in part.values())
+    return found
+
+
+def words_of(found: EmailMessage, kind: str) -> str:
+    part = found.get_body((kind,))
+    assert part is not None
+    return str(part.get_content())
+
+
+def test_a_mail_is_as_it_was_looked_at(told: dict[str, Told]) -> None:
+    sample = SAMPLES / "post-mail.eml"
+    made = letter(sent(told[TEAM]), LINK, ENCLOSED, ENVELOPE)
+    if os.environ.get("COSTLAB_GOLDEN") == "renew":
+        sample.write_bytes(made.replace(b"\r\n", b"\n"))
+    assert made.replace(b"\r\n", b"\n") == sample.read_bytes()
+    assert made == letter(sent(told[TEAM]), LINK, ENCLOSED, ENVELOPE)
+    found = read(made)
+    assert found["Message-ID"] == f"<{'0f' * 20}@example.org>"
+    assert found["Date"].datetime == ENVELOPE.written
+    [page] = found.iter_attachments()
+    assert page.get_filename() == ENCLOSED.name
+    assert page.get_content().replace("\r\n", "\n") == ENCLOSED.page
+    [picture] = [part for part in found.walk() if part.get_content_type() == "image/png"]
+    assert picture.get_content() == ENCLOSED.picture
+    assert f'src="cid:{picture["Content-ID"][1:-1]}"' in words_of(found, "html")
+
+
+class Seen(HTMLParser):
+    """The elements and the text of a page."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.text = ""
+        self.leads: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.leads += [value or "" for name, value in attrs if name in ("href", "src")]
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+_TAGS = {"html", "head", "meta", "title", "style", "body", "table", "tr", "td", "h1", "h2", "img", "a"}
+
+
+def test_a_name_in_a_mail_is_text_and_no_header(hostile: dict[str, Told]) -> None:
+    for name, of in hostile.items():
+        found = message(of, Decimal(0))
+        if not found:
+            continue
+        for odd in (found, replace(found, title=f"{found.title}\r\nBcc: all@example.org\n\n<b>Büro\u2028")):
+            made = read(letter(odd, LINK, ENCLOSED, ENVELOPE))
+            assert set(made.keys()) == {
+                "From", "To", "Subject", "Date", "Message-ID", "List-Id", "Auto-Submitted", "MIME-Version", "Content-Type",
+            }  # fmt: skip
+            seen = Seen(words_of(made, "html"))
+            assert seen.tags <= _TAGS, name
+            assert set(seen.leads) == {LINK, "cid:costs@costlab"}
+            assert found.sentence in seen.text
+            assert all(action.subject in seen.text for action in found.actions)
+            assert found.sentence in words_of(made, "plain")
+
+
+def test_what_does_not_fit_into_a_mail_stays_behind_and_it_says_so(told: dict[str, Told]) -> None:
+    found = sent(told[TEAM])
+    large = replace(ENCLOSED, page="x" * mails.LARGEST_BYTES)
+    made = letter(found, LINK, large, ENVELOPE)
+    assert len(made) <= mails.LARGEST_BYTES
+    assert list(read(made).iter_attachments()) == []
+    for kind in ("plain", "html"):
+        assert "too large to be attached" in words_of(read(made), kind)
+    assert b"image/png" in made
+    larger = letter(found, LINK, replace(large, picture=large.page.encode()), ENVELOPE)
+    assert len(larger) <= mails.LARGEST_BYTES
+    assert b"image/png" not in larger
+    assert "cid:" not in words_of(read(larger), "html")
+    assert "too large to be attached" in words_of(read(larger), "plain")
+    long = replace(found, actions=tuple(replace(each, risk="ü" * 30_000) for each in found.actions))
+    html = mail(long, LINK)["html"]
+    assert len(html.encode()) <= 102_000
+    assert "did not fit in" in html
+
+
+def test_what_a_mail_carries_is_the_teams_own_alone(told: dict[str, Told]) -> None:
+    enclosing = Enclosing(Warehouse.over_tables(tables()), SETTINGS, CLUSTER, Day(LAST_DAY))
+    assert enclosing.of("no such team") == Enclosures()
+    enclosed = enclosing.of(TEAM)
+    assert enclosed == enclosing.of(TEAM)
+    assert enclosed.picture.startswith(b"\x89PNG")
+    assert enclosed.name == f"{TEAM}-{LAST_DAY}.html"
+    page = Seen(enclosed.page)
+    assert page.leads == ["data:,", "#tables"]
+    assert "script" not in page.tags
+    assert TEAM in page.text
+    for other in set(told) - {TEAM}:
+        assert other not in enclosed.page + enclosed.shows
+
+
 def test_samples_hold_the_words_of_a_message() -> None:
-    for channel in FORMS:
+    for channel in AS_JSON:
         text = Path(SAMPLES / f"post-{channel}.json").read_text()
         for words in (
             "open for 12 days, $1,834 lost so far",

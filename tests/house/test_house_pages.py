@@ -49,6 +49,19 @@ def test_the_entries_that_the_page_of_exporters_shows_are_taken(tmp_path: Path) 
     assert entries["npu"].names(Signal.GPU_POWER) == ("npu_power_watts",)
 
 
+def test_the_configuration_that_a_how_to_shows_is_taken(tmp_path: Path) -> None:
+    shown = [
+        block
+        for path, text in pages().items()
+        if path.is_relative_to("docs/how-to")
+        for block in re.findall(r"```yaml\n((?:lake|accelerators):.*?)```", text, re.DOTALL)
+    ]
+    assert len(shown) >= 2
+    for block in shown:
+        (tmp_path / "costlab.yaml").write_text(block)
+        load(tmp_path / "costlab.yaml", {})
+
+
 @pytest.mark.parametrize(("line", "page"), COMMANDS)
 def test_a_command_that_a_page_shows_is_understood(line: str, page: str) -> None:
     del page  # names the test

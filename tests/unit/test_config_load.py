@@ -420,7 +420,20 @@ def test_the_hash_follows_what_shapes_figures_and_nothing_else(tmp_path: Path) -
             "{channel: webhook, url_env: A, secret_env: B, secret_file: c}",
             "one of secret_env and secret_file",
         ),
-        ("{channel: mail, url_env: A}", "'slack', 'teams' or 'webhook'"),
+        ("{channel: pager, url_env: A}", "'slack', 'teams', 'webhook' or 'mail'"),
+        ("{channel: mail, url_env: A}", "has no url_env or url_file"),
+        ("{channel: mail, to: a@b.c, from: a@b.c}", "needs each of to, from and server"),
+        ("{channel: slack, url_env: A, to: a@b.c}", "which are of mail"),
+        ("{channel: mail, to: a@b.c, from: a@b.c, server: 'smtp://b', user: u}", "not both"),
+        ("{channel: mail, to: a@b.c, from: a@b.c, server: 'smtp://b', secret_env: S}", "not both"),
+        (
+            "{channel: mail, to: a@b.c, from: a@b.c, server: 'smtp://u:T0KEN@b'}",
+            "notify[0].server: must look like",
+        ),
+        (
+            '{channel: mail, to: ["a@b.c", "a@b.c\\r\\nBcc: x@y.z"], from: a@b.c, server: \'smtp://b\'}',
+            "to[1]: must look like",
+        ),
         ("{channel: slack, url_env: A, mute: {until: 2026-12-01}}", "notify[0].mute.reason: is missing"),
         ("{channel: slack, url_env: A, report_url: 'ftp://x'}", "must look like"),
         (

@@ -333,6 +333,26 @@ def test_destinations_are_read_and_not_shown(examined: Examined, tmp_path: Path)
     assert "T0KEN" not in str(checks)
 
 
+def test_mailboxes_are_told_in_short(examined: Examined, tmp_path: Path) -> None:
+    (tmp_path / "word").write_text("T0KEN\n")
+    common = "channel: mail, from: costlab@example.org, user: u"
+    checks = examined(
+        FakeProbe(),
+        f"notify: [{{{common}, to: [leads@example.org, b@c.d], server: 'smtp://[::1]', secret_file: word}},"
+        f" {{{common}, to: leads@example.org, team: a, server: 'smtps://mail.example', secret_env: NOT_THERE}},"
+        f" {{{common}, to: leads@example.org, team: b, server: 'smtps://mail.example:99999', secret_file: word}}]\n",
+    )
+    told = [checks[f"notify[{number}]"] for number in range(3)]
+    assert [check.status for check in told] == [Status.OK, Status.WARN, Status.WARN]
+    assert (
+        "mail all: smtp://[::1]:587 to l…@example.org and 1 more is named; nothing was sent" in told[0].text
+    )
+    assert "the variable NOT_THERE is not set" in told[1].text
+    assert "notify[2].server" in told[2].text
+    assert "T0KEN" not in str(checks)
+    assert "leads" not in str(checks)
+
+
 def test_a_clock_that_is_off_is_told(examined: Examined) -> None:
     check = examined(FakeProbe(skew_s=-90))["prod: clock"]
     assert (check.status, check.text) == (Status.WARN, "-90 s from ours: days begin and end by its clock")

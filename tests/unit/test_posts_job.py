@@ -5,6 +5,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from email import message_from_bytes
+from email.policy import default
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -21,10 +23,13 @@ from costlab.domain.errors import ConfigError, ExitCode, LakeError, PostError, U
 from costlab.domain.findings import Finding, Severity
 from costlab.domain.time import Day
 from costlab.jobs import posts as job
+from costlab.jobs.enclosures import Enclosing
 from costlab.jobs.nightly import Asked, nightly
 from costlab.jobs.posts import Post, Postman, State
 from costlab.jobs.report import FILES
 from costlab.publish.address import Address
+from costlab.publish.mailbox import Mailbox
+from costlab.render.messages.mail import Enclosures
 from costlab.render.messages.message import Told, message
 from costlab.render.messages.webhook import SIGNATURE
 from costlab.store.lake import Lake
@@ -141,6 +146,38 @@ def test_what_failed_is_posted_by_the_next_run(desk: Desk) -> None:
     desk.chat.deliver = real  # type: ignore[method-assign]
     assert desk.states() == [State.POSTED, State.POSTED, State.POSTED_BEFORE, State.FAILED]
     assert "T0KEN" not in str(made)
+
+
+def test_a_mail_is_a_post_like_any_other(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    came: list[bytes] = []
+    fault: list[Exception] = []
+
+    def send(mailbox: Mailbox, content: bytes) -> None:
+        if fault:
+            raise fault[0]
+        assert (mailbox.port, mailbox.password) == (465, "a key")
+        came.append(content)
+
+    monkeypatch.setattr(Enclosing, "of", lambda *_: Enclosures(page="<p>", name="nlp.html"))
+    desk.destinations = [
+        Destination.model_validate({
+            "channel": "mail", "to": "leads@example.org", "from": "c@example.org", "server": "smtps://mail.example",
+            "user": "u", "secret_env": "KEY", "report_url": "https://reports.example",
+        })
+    ]  # fmt: skip
+    [due] = desk.post(dry=True, send=send)
+    assert (due.state, due.address) == (State.DUE, "smtps://mail.example:465 to l…@example.org")
+    assert due.payload is not None
+    fault.append(UnsurePost("no answer", "look there"))
+    assert desk.states(send=send) == [State.FAILED]
+    fault.clear()
+    assert desk.states(send=send) == [State.POSTED_BEFORE]
+    assert desk.states(send=send, again=True) == desk.states(send=send, again=True) == [State.POSTED]
+    assert (len(came), came[0]) == (2, came[1]), "a second delivery is the same mail"
+    read = message_from_bytes(came[0], policy=default)
+    assert read["Subject"] == due.payload["subject"]
+    assert [part.get_filename() for part in read.walk() if part.get_filename()] == ["nlp.html"]
+    assert f"https://reports.example/prod/{DAY}/index.html".encode() in came[0]
 
 
 def test_what_may_have_arrived_is_posted_again_only_where_that_is_asked_for(desk: Desk) -> None:

@@ -13,8 +13,8 @@ from costlab.domain.errors import ConfigError, CostlabError
 from costlab.domain.time import milliseconds
 from costlab.domain.units import GIB
 from costlab.jobs.doctor.check import Check, Status
-from costlab.publish.address import address_of
 from costlab.publish.elasticsearch import authorization
+from costlab.publish.mailbox import destined
 from costlab.store.delta import Key
 from costlab.store.durable import refuse_unwritable
 from costlab.store.lake import DayState, Lake
@@ -73,7 +73,7 @@ def destinations(settings: Settings, environ: Mapping[str, str]) -> Iterator[Che
     for number, destination in enumerate(settings.notify):
         subject = f"notify[{number}]"
         try:
-            address = address_of(destination, environ, subject)
+            address = destined(destination, environ, subject)
         except ConfigError as fault:
             yield Check(Status.WARN, subject, f"{destination.known_as}: {fault.message}", fault.hint)
             continue

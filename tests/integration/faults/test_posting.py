@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
+from email import message_from_bytes
+from email.policy import default
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -17,6 +19,7 @@ from threading import Thread
 
 import pytest
 from authority import Authority
+from mail_office import open_office
 from typer.testing import CliRunner, Result
 
 from costlab.cli.app import app
@@ -300,6 +303,28 @@ def test_the_command_posts_once_and_shows_no_secret(desk: Path) -> None:
     assert "http://127.0.0.1:" in gone.output
     for record in (desk / "lake" / "_posts").rglob("*.json"):
         assert SECRET not in record.read_text()
+
+
+def test_the_command_sends_mail_and_shows_no_whole_address(desk: Path) -> None:
+    with open_office() as office:
+        (desk / "costlab.yaml").write_text(
+            "notify: [{channel: mail, team: nlp, to: leads@example.org, from: costlab@example.org, "
+            f"server: 'smtp://127.0.0.1:{office.port}', min_monthly: 0}}]\nbudgets: [{{team: nlp, monthly: 1}}]\n"
+        )
+        command = ["notify", "--config", str(desk / "costlab.yaml"), "--date", str(LAST_DAY), "-o", "json"]
+        states = []
+        for extra in (["--dry-run"], [], []):
+            done = CliRunner().invoke(app, [*command, *extra], obj=Desk({"HOME": str(desk)}, NOW))
+            states.append(json.loads(done.stdout)["rows"][0]["state"])
+            assert "to l…@example.org" in done.output or states[-1] == "posted_before"
+            assert "leads" not in done.output
+    assert states == ["due", "posted", "posted_before"]
+    [(_, recipients, content)] = office.came
+    made = message_from_bytes(content, policy=default)
+    kinds = [part.get_content_type() for part in made.walk() if not part.is_multipart()]
+    assert kinds == ["text/plain", "text/html", "image/png", "text/html"]
+    assert (recipients, made["Date"].datetime) == (["leads@example.org"], NOW)
+    assert b"exceeded" in content
 
 
 def test_the_command_says_what_it_lacks(desk: Path) -> None:
