@@ -46,7 +46,7 @@ def rows(lake: Lake) -> dict[str, list[dict[str, Any]]]:
     }
 
 
-@pytest.mark.parametrize("landed", [0, 1, 2, 3, 4, 5, 6])
+@pytest.mark.parametrize("landed", [0, 1, 3, 6])
 def test_a_write_whose_answer_is_lost_is_known_as_our_own(store: Store, landed: int) -> None:
     """The entry of a log, a row's file, a lease: whichever answer is lost, the day stands once."""
     lake = Lake.create(store.address)
