@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 FUZZERS = sorted(Path(__file__).parent.glob("fuzz_*.py"))
-SECONDS = 10
+SECONDS = 5
 
 pytestmark = pytest.mark.skipif(
     (sys.platform, platform.machine()) != ("linux", "x86_64") or sys.version_info >= (3, 14),

@@ -215,7 +215,7 @@ def alike(ours: Money, theirs: Money, within: float = ROUNDING) -> None:
 
 
 @given(worlds())
-@examples(max_examples=60)
+@examples(max_examples=40)
 def test_three_implementations_agree(world: World) -> None:
     charges = charged(world)
     alike(money(charges), by_fractions(world))

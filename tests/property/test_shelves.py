@@ -91,7 +91,7 @@ def told(series: Series) -> list[object]:
     return [series.labels, series.offsets.tolist(), series.at_ms.tolist(), str(series.values.tolist())]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40)
 @given(st.data(), st.sampled_from(sorted(SIGNALS)), st.integers(1, 20))
 def test_series_by_series_it_is_the_signal_that_all_samples_make(
     tmp_path: Path, data: st.DataObject, signal: Signal, most: int

@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
 
@@ -172,6 +172,7 @@ def _row(**values: object) -> dict[str, object]:
     } | values  # fmt: skip
 
 
+@settings(max_examples=50)
 @given(charges())
 def test_ratios_of_a_split_are_one_and_its_costs_the_origins(table: pa.Table) -> None:
     reader = focus_rows(

@@ -23,7 +23,7 @@ from costlab.store.content import content_hash
 from costlab.store.lake import READABLE, Lake
 from costlab.store.warehouse import Warehouse
 
-KILLS = int(os.environ.get("COSTLAB_KILLS", "3"))
+KILLS = int(os.environ.get("COSTLAB_KILLS", "2"))
 TOTALS = "select date, kind, resource, sum(cost) as cost, sum(cost_used) as used from charges group by all order by all"
 
 

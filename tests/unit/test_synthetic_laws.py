@@ -36,7 +36,7 @@ def window_in_window(draw: st.DrawFn) -> tuple[Window, Window]:
     return large, Window(inner, draw(st.integers(inner, large.end_ms)))
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=100)
 @given(st.sampled_from(CLUSTER.metrics()), window_in_window())
 def test_a_window_is_the_cut_of_a_larger_one(metric: str, windows: tuple[Window, Window]) -> None:
     large, small = windows
