@@ -1,7 +1,7 @@
-"""The sketches of 30 days of 50,000 containers merged, older days for less, against reading them, in the same run.
+"""The sketches of 30 days of 50,000 containers merged, against reading them, in the same run.
 
 Reading is the query `usage_profiles`, day by day: DuckDB out of Parquet, on all cores. Merging is everything that advice
-makes of its rows: replicas pooled, days joined, one decayed percentile of CPU for each of 5,000 workloads, on one core.
+makes of its rows: replicas pooled, days joined, one percentile of CPU for each of 5,000 workloads, on one core.
 $COSTLAB_BENCH_DIR keeps the lake for the next time.
 """
 
