@@ -81,9 +81,7 @@ class Warehouse:
         connection.execute("set threads = 1")
         for query in queries().values():
             if query.folder == "staging":
-                # Unordered: DuckDB would sort a view's rows again in every question, though it asks for sums of them.
-                unordered = query.text.rpartition("\norder by ")[0]
-                connection.execute(f"create view {query.name} as {unordered}")
+                connection.execute(f"create view {query.name} as {unordered(query.text)}")
         connection.execute(f"set allowed_paths = [{', '.join(text(str(file)) for file in files)}]")
         connection.execute("set enable_external_access = false")
         connection.execute("set lock_configuration = true")
@@ -152,6 +150,12 @@ def find_query(wanted: str) -> Query:
         hint = f"did you mean {close[0]}?" if close else "costlab queries lists them"
         raise ConfigError(f"there is no query {wanted!r}", hint)
     return queries()[wanted]
+
+
+def unordered(select: str) -> str:
+    """A SELECT without its last ORDER BY: DuckDB would sort a view's rows again in every question, though it asks for sums."""
+    body, ordered, _ = select.rpartition("\norder by ")
+    return body if ordered else select
 
 
 def _fitting(wanted: str, params: Mapping[str, Any]) -> Query:

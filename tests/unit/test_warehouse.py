@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from costlab.domain.errors import ConfigError
 from costlab.store.content import content_hash
 from costlab.store.schema import conform, micros_to_decimal
-from costlab.store.warehouse import Warehouse, queries
+from costlab.store.warehouse import Warehouse, queries, unordered
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +49,12 @@ def test_a_wrong_name_is_answered_with_the_right_one(warehouse: Warehouse) -> No
 
 
 ENDLESS = "select count(*) from range(1000000000000) as r(n) where hash(n) % 7 = 3"
+
+
+def test_only_the_last_order_of_a_view_is_taken_off() -> None:
+    inner = "select *\nfrom (\n  select 1 as a\n  order by a\n)"
+    assert unordered(f"{inner}\norder by a, 1\n") == inner
+    assert unordered(inner) == inner
 
 
 def test_an_interruption_is_no_fault_of_the_query(warehouse: Warehouse) -> None:
