@@ -24,6 +24,7 @@ hypothesis.settings.register_profile("costlab", deadline=None)
 hypothesis.settings.load_profile("costlab")
 
 PrometheusServer = Callable[..., str]
+LastDayServer = Callable[..., str]
 VictoriaServer = Callable[..., str]
 
 
@@ -100,13 +101,13 @@ def prometheus_server(
 
 
 @pytest.fixture(scope="session")
-def synthetic_prometheus(
+def last_day_server(
     synthetic_cluster: SyntheticCluster,
     prometheus_folder: Path,
     shared_folder: Path,
     tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[str]:
-    """Base URL of a Prometheus with the synthetic cluster's last day, and an hour before and after it."""
+) -> Iterator[LastDayServer]:
+    """Starts a Prometheus with the synthetic cluster's last day, and an hour before and after it: its base URL."""
     blocks = shared_folder / "last-day"
     with FileLock(shared_folder / "last-day.lock"):
         if not blocks.exists():
@@ -116,10 +117,20 @@ def synthetic_prometheus(
             prometheus.make_blocks(text, made, prometheus_folder)
             text.unlink()  # 0.6 GB
             made.rename(blocks)
-    tsdb = tmp_path_factory.mktemp("prometheus") / "tsdb"
-    shutil.copytree(blocks, tsdb, copy_function=os.link)  # a block is never written again
-    with prometheus.serving(tsdb, prometheus_folder) as url:
-        yield url
+    with ExitStack() as servers:
+
+        def start(*flags: str) -> str:
+            tsdb = tmp_path_factory.mktemp("prometheus") / "tsdb"
+            shutil.copytree(blocks, tsdb, copy_function=os.link)  # a block is never written again
+            return servers.enter_context(prometheus.serving(tsdb, prometheus_folder, *flags))
+
+        yield start
+
+
+@pytest.fixture(scope="session")
+def synthetic_prometheus(last_day_server: LastDayServer) -> str:
+    """Base URL of a Prometheus with that day, under no further limits."""
+    return last_day_server()
 
 
 @pytest.fixture(scope="session")
