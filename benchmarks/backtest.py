@@ -69,7 +69,7 @@ def make(path: Path) -> Path:
 RUN = {
     "status": "complete", "coverage": 1.0, "signals": {}, "signal_coverage": {}, "scrape_interval_s": {}, "samples": 0,
     "source": "made up", "engine": "none", "limits": {}, "warnings": [], "costlab_version": "0", "config_hash": "",
-    "prices_hash": "", "forced": None,
+    "prices_hash": "", "forced": None, "unrecorded": None,
 }  # fmt: skip
 
 

@@ -177,7 +177,7 @@ def _run() -> dict[str, Any]:
     return {
         "status": DayState.COMPLETE.value, "coverage": 1.0, "signals": none, "signal_coverage": none,
         "scrape_interval_s": none, "samples": 0, "source": "made up", "engine": "none", "limits": none, "warnings": [],
-        "costlab_version": __version__, "config_hash": "", "prices_hash": "", "forced": None,
+        "costlab_version": __version__, "config_hash": "", "prices_hash": "", "forced": None, "unrecorded": None,
     }  # fmt: skip
 
 

@@ -455,7 +455,7 @@ def _run() -> dict[str, Any]:
         "signals": {"cpu_seconds": "72000000", "memory_bytes": "72000000", "gpu_engine_active": "1440000"},
         "signal_coverage": {"cpu": "0.99", "memory": "0.99", "gpu": "1"}, "scrape_interval_s": none,
         "samples": 145_000_000, "source": "made up", "engine": "none", "limits": none, "warnings": [],
-        "costlab_version": __version__, "config_hash": "", "prices_hash": "", "forced": None,
+        "costlab_version": __version__, "config_hash": "", "prices_hash": "", "forced": None, "unrecorded": None,
     }  # fmt: skip
 
 

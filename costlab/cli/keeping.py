@@ -1,4 +1,4 @@
-"""Commands that keep the lake: prune, backup, restore."""
+"""Commands that keep the lake: prune, backup, restore, migrate."""
 
 from typing import Annotated
 
@@ -64,3 +64,27 @@ def restore(
 
     desk: Desk = ctx.obj
     typer.echo(job(place, desk.settings().lake, at, dry_run=dry_run))
+
+
+def migrate(
+    ctx: typer.Context,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what the lake lacks; write nothing.")
+    ] = False,
+    output: Output = None,
+    out: Out = None,
+) -> None:
+    """Bring a lake that an older costlab wrote to this version, day by day; make a backup first."""
+    from costlab.cli.formats import Answer
+    from costlab.cli.logs import voice
+    from costlab.cli.show import show
+    from costlab.jobs.migrate import migrate as job
+    from costlab.store.lake import Lake
+
+    desk: Desk = ctx.obj
+    settings = desk.settings()
+    lake = Lake.open(settings.lake, settings.timezone)
+    with voice(desk) as told:
+        rows, line = job(lake, settings, dry_run=dry_run, step=told.step)
+    show(Answer("costlab.migrate/1", rows), output, out)
+    typer.echo(f"{line}; nothing was written: --dry-run" if dry_run else line, err=True)

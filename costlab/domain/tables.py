@@ -515,6 +515,14 @@ _RUNS = _table(
     ),
     Column("versions", _MAP, "", "Delta version of each table after the day's commit."),
     Column("forced", _T, "", "The reason given for replacing the day by a worse one.", null="not forced"),
+    Column(
+        "unrecorded",
+        _MAP,
+        "",
+        "Columns that the costlab which wrote the day did not have yet, by table, joined by commas; `*`: the whole table. "
+        "`costlab migrate` put NaN or null there, whatever null means elsewhere in the column.",
+        null="all were recorded",
+    ),
 )
 
 TABLES: dict[str, TableSpec] = {

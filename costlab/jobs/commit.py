@@ -1,6 +1,6 @@
 """Put a measured day into the lake: checked first, never worse than what is there, `runs` last."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pyarrow as pa
@@ -77,7 +77,14 @@ def commit(
     with lake.replacing(cluster, day, tables, before, afresh=bool(force)) as written:
         changed = any(table.changed for table in written.values())
         forced = force or (before["forced"] if before and not changed else None)
-        run = {**_run_of(facts, settings), "status": state.value, "forced": forced}
+        # Tables that are not written keep what is said of them; those that are made anew have all their columns.
+        unrecorded = without_tables(before, tables) | dict(facts.unrecorded)
+        run = {
+            **_run_of(facts, settings),
+            "status": state.value,
+            "forced": forced,
+            "unrecorded": unrecorded or None,
+        }
         return lake.commit_run(cluster, day, run, written, before) or changed
 
 
@@ -92,8 +99,15 @@ def commit_beside(lake: Lake, cluster: str, day: Day, table: str, rows: pa.Table
     """
     with lake.replacing(cluster, day, {table: rows}, before) as written:
         run = {name: value for name, value in before.items() if name not in ("content", "files", "versions")}
+        run["unrecorded"] = without_tables(before, [table]) or None
         lake.commit_run(cluster, day, run, written, before)
     return written[table].changed
+
+
+def without_tables(run: Run | None, tables: Iterable[str]) -> dict[str, str]:
+    """What `runs` says was not recorded, but of these tables."""
+    said = (run["unrecorded"] if run else None) or {}
+    return {table: columns for table, columns in said.items() if table not in set(tables)}
 
 
 def clear_beside(lake: Lake, cluster: str, day: Day) -> None:
@@ -168,6 +182,11 @@ def facts_in(lake: Lake, cluster: str, day: Day) -> Facts | None:
             f"{day} of cluster {cluster} cannot be charged again: retention has deleted its {', '.join(gone)}",
             f"its charges stand as they are; if Prometheus still has the day: costlab nightly --date {day}",
         )
+    return facts_of(lake, cluster, day, run)
+
+
+def facts_of(lake: Lake, cluster: str, day: Day, run: Run) -> Facts:
+    """The facts of a day by its `runs` row, whose observed tables all stand in the lake."""
     rows = lake.read("findings", cluster, day).to_pylist()
     return Facts(
         tables={
@@ -187,4 +206,5 @@ def facts_in(lake: Lake, cluster: str, day: Day) -> Facts | None:
         engine=run["engine"],
         limits=run["limits"],
         warnings=tuple(run["warnings"]),
+        unrecorded={name: said for name, said in (run["unrecorded"] or {}).items() if name in OBSERVED},
     )

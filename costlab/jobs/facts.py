@@ -1,7 +1,7 @@
 """A day as it was observed, before any price: what extraction leaves in the lake."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import numpy as np
@@ -65,7 +65,7 @@ class Facts:
     """What was observed on a day: tables by name, findings, and what `runs` tells of the reading.
 
     coverage: observed / occupied time over all signals; signal_coverage: by signal; samples: read, by signal.
-    scrape_interval_s: between two samples of a series, by signal.
+    scrape_interval_s: between two samples of a series, by signal. unrecorded: as in `runs`, of these tables.
     """
 
     tables: Mapping[str, DayRows]
@@ -78,6 +78,7 @@ class Facts:
     engine: str
     limits: Mapping[str, str]
     warnings: tuple[str, ...]
+    unrecorded: Mapping[str, str] = field(default_factory=dict)
 
 
 def observe_day(

@@ -36,7 +36,7 @@ def back_up(lake: Lake, vault: Vault, now: datetime) -> Copied:
     The lake is locked only while its files are listed: none of them changes, and none is deleted for three days. Raises
     LakeError, also for a file that is not what an earlier backup of the same lake holds; LakeFull; Busy.
     """
-    with lake.locked():
+    with lake.locked(older=True):
         paths, days = _listed(lake), len(lake.states())
     with vault.locked():
         at, there = stamp(now), stamps(vault)

@@ -21,16 +21,16 @@ from deltalake import (
     CommitProperties,
     DeltaTable,
     PostCommitHookProperties,
-    Schema,
     WriterProperties,
     write_deltalake,
 )
 from deltalake.exceptions import DeltaError
 from deltalake.transaction import AddAction
 
-from costlab.domain.errors import CostlabError, LakeError
+from costlab.domain.errors import CostlabError
 from costlab.domain.tables import PARTITION, TABLES
 from costlab.store import durable
+from costlab.store.columns import FILLED, fields_lacking, lacking, refuse_older
 from costlab.store.encoding import ENCODING, LEVEL, without_statistics
 from costlab.store.faults import full, newer, translated
 from costlab.store.place import Place, found, moved, readable_file, remove_tree
@@ -48,10 +48,14 @@ _SLACK_BYTES = 2**20  # the log entry, and what a file system needs for itself
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A version of a table (-1: there is none yet) and the files of each (cluster, day), relative to its folder."""
+    """A version of a table (-1: there is none yet) and the files of each (cluster, day), relative to its folder.
+
+    lacks: declared columns that some of the files may lack, as an older costlab wrote them.
+    """
 
     version: int
     files: dict[Key, tuple[str, ...]]
+    lacks: frozenset[str] = frozenset()
 
 
 class DeltaFolder:
@@ -88,6 +92,7 @@ class DeltaFolder:
         with translated(self.path):
             # What `snapshot` has opened is still good: Delta refuses a commit on top of a version that is gone.
             table = self._seen or (self._open() if self._exists() else self._create())
+            refuse_older(self.path, [field.name for field in fields_lacking(self.table, table)])
             with self._landing(table) as signed:
                 if isinstance(rows, StoredRows):
                     self._take_over(rows, table, signed)
@@ -110,6 +115,31 @@ class DeltaFolder:
             with self._landing(table) as signed:
                 table.delete(_of_days(days), post_commithook_properties=self._hooks, commit_properties=signed)
             return self._settled(table, days)
+
+    def widen(self) -> Snapshot:
+        """The table with every declared column; until `settle` its snapshots say which of them some files may lack.
+
+        Raises as `replace` does.
+        """
+        with translated(self.path):
+            table = self._open()
+            if fields := fields_lacking(self.table, table):
+                with self._landing(table) as signed:
+                    table.alter.add_columns(
+                        fields, post_commithook_properties=self._hooks, commit_properties=signed
+                    )
+            return self._settled(table, ())
+
+    def settle(self) -> Snapshot:
+        """The table whose files all have every column from now on. Raises as `replace` does."""
+        with translated(self.path):
+            table = self._open()
+            for column in sorted(lacking(self.path, self.table, table)):
+                with self._landing(table) as signed:
+                    table.alter.set_column_metadata(
+                        column, FILLED, post_commithook_properties=self._hooks, commit_properties=signed
+                    )
+            return self._settled(table, ())
 
     @contextmanager
     def _landing(self, table: DeltaTable) -> Iterator[CommitProperties]:
@@ -233,24 +263,7 @@ class DeltaFolder:
         if protocol.min_reader_version > _READER or protocol.min_writer_version > _WRITER or features:
             version = f"{protocol.min_reader_version}.{protocol.min_writer_version}"
             raise newer(self.path, f"its Delta protocol is {version}, not {_READER}.{_WRITER}")
-        self._check_columns(table)
         return table
-
-    def _check_columns(self, table: DeltaTable) -> None:
-        """The stored columns are the declared ones, in any order of them."""
-        declared = {
-            field.name: str(field.type) for field in Schema.from_arrow(arrow_schema(self.table)).fields
-        }
-        stored = {field.name: str(field.type) for field in table.schema().fields}
-        unknown = sorted(stored.keys() - declared.keys())
-        if unknown:
-            raise newer(self.path, f"it has the unknown columns {', '.join(unknown)}")
-        wrong = sorted(name for name, kind in declared.items() if stored.get(name) != kind)
-        if wrong:
-            raise LakeError(
-                f"{self.path} is no table {self.table}: the columns {', '.join(wrong)} are missing or of another type",
-                "measure the days again into a new lake: costlab nightly --since with another --lake",
-            )
 
     def _snapshot(self, table: DeltaTable) -> Snapshot:
         with translated(self.path, "read"):
@@ -261,7 +274,7 @@ class DeltaFolder:
         files: dict[Key, tuple[str, ...]] = {}
         for path, cluster, day in sorted(zip(paths, clusters, days, strict=True)):
             files[cluster, day] = (*files.get((cluster, day), ()), path)
-        return Snapshot(table.version(), files)
+        return Snapshot(table.version(), files, lacking(self.path, self.table, table))
 
 
 class Mark:

@@ -9,14 +9,11 @@ import pyarrow as pa
 from costlab.domain.errors import LakeError
 from costlab.domain.tables import IMPORTED, TABLES
 from costlab.domain.time import Day
-from costlab.store.content import content_hash
 from costlab.store.delta import LOG, DeltaFolder, Key, Snapshot
 from costlab.store.lake import PRUNED, Lake, Run
+from costlab.store.migration import columns_hashed_without
 from costlab.store.place import Place, found
 from costlab.store.pruning import actions
-from costlab.store.rows import Rows, StoredRows
-
-_STREAMED = ("container_usage", "gpu_usage")  # one file a day, in the declared order, too large for memory
 
 
 class Kind(StrEnum):
@@ -122,7 +119,7 @@ def _day_faults(
         yield Damage(Kind.UNFINISHED, table, where, "has rows that no run vouches for")
     elif vouched != "\n".join(snapshot.files.get(where, ())):
         yield Damage(Kind.DAY, table, where, "has other files than `runs` lists: a run broke off")
-    elif fault := _changed(lake, table, where, files, run["content"][table]):
+    elif fault := _changed(lake, table, where, files, snapshot.lacks, run["content"][table]):
         yield Damage(Kind.DAY, table, where, fault)
 
 
@@ -144,16 +141,12 @@ def _unreadable(lake: Lake, table: str, where: Key) -> str:
     return ""
 
 
-def _changed(lake: Lake, table: str, where: Key, files: list[Place], content: str) -> str:
+def _changed(
+    lake: Lake, table: str, where: Key, files: list[Place], lacks: frozenset[str], content: str
+) -> str:
     """Why the rows are not those that were written; empty when their hash says that they are."""
-    cluster, day = where
     try:
-        rows: Rows = (
-            StoredRows(table, cluster, day, files[0])
-            if table in _STREAMED and len(files) == 1
-            else lake.read(table, cluster, Day(day, lake.timezone))
-        )
-        same = content_hash(rows) == content
+        without = columns_hashed_without(lake, table, where, files, lacks, content)
     except (LakeError, pa.ArrowException) as fault:
         return f"cannot be read: {fault}"
-    return "" if same else "has other rows than were written"
+    return "has other rows than were written" if without is None else ""

@@ -16,6 +16,7 @@ from costlab.domain.errors import ConfigError, CostlabError, LakeError
 from costlab.domain.tables import IMPORTED, PARTITION, TABLES, Type
 from costlab.domain.time import Day
 from costlab.store import durable, locking
+from costlab.store.columns import refuse_older
 from costlab.store.content import content_hash
 from costlab.store.delta import DeltaFolder, Key, Mark, Snapshot, check_space
 from costlab.store.faults import newer, translated
@@ -28,7 +29,12 @@ FORMAT = 1
 HEAD = "lake.json"  # without it a folder is no lake
 RESTORING = "_restoring"  # a restore is under way, or broke off
 _CLUSTER = re.compile(r"[a-z0-9-]{1,63}")
-_MAPS = frozenset(column.name for column in TABLES["runs"].columns if column.type is Type.MAP)
+_MAPS = frozenset(
+    column.name for column in TABLES["runs"].columns if column.type is Type.MAP and not column.null
+)
+_NULL_MAPS = frozenset(
+    column.name for column in TABLES["runs"].columns if column.type is Type.MAP and column.null
+)
 
 Run = dict[str, Any]
 
@@ -161,11 +167,18 @@ class Lake:
         return cls(path, zone)
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Keep every other run out of the lake for the block; raises Busy when one is in it."""
+    def locked(self, *, older: bool = False) -> Iterator[None]:
+        """Keep every other run out of the lake for the block; raises Busy when one is in it.
+
+        Raises LakeError when an older costlab wrote the lake, unless `older` lets that be: what follows writes none of its
+        tables, or migrates it.
+        """
         with locking.alone(self.path) as assure:
             self._assure = assure
             try:
+                if not older:
+                    for table, lacks in self.older().items():
+                        refuse_older(self.path / table, lacks)
                 yield
             finally:
                 self._assure = _alone
@@ -265,13 +278,15 @@ class Lake:
 
     def read(self, table: str, cluster: str, day: Day) -> pa.Table:
         """The rows of one day of one table; none when it has none. Raises LakeError when a file is damaged."""
-        return read_files(table, self.filed(table, cluster, day).files)
+        filed = self.filed(table, cluster, day)
+        return read_files(table, filed.files, filed.lacks)
 
     def filed(self, table: str, cluster: str, day: Day) -> FiledRows:
         """The rows of one day of one table, to be read when they are needed."""
         folder = DeltaFolder(self.path, table)
-        files = folder.snapshot().files.get((cluster, day.date), ())
-        return FiledRows(table, tuple(folder.path / file for file in files))
+        snapshot = folder.snapshot()
+        files = snapshot.files.get((cluster, day.date), ())
+        return FiledRows(table, tuple(folder.path / file for file in files), snapshot.lacks)
 
     def dates(self, table: str, cluster: str) -> list[date]:
         """The days of which a table holds rows of a cluster, oldest first."""
@@ -290,15 +305,23 @@ class Lake:
     def runs(self, snapshot: Snapshot) -> dict[Key, Run]:
         """The `runs` row of every day of every cluster at a version of that table, in order; as `run` gives it."""
         files = [self.path / "runs" / file for listed in snapshot.files.values() for file in listed]
-        rows = read_files("runs", files).to_pylist()
+        rows = read_files("runs", files, snapshot.lacks).to_pylist()
         return dict(sorted(((row["cluster"], row["date"]), _plain(row)) for row in rows))
 
     def snapshots(self) -> dict[str, Snapshot]:
         """Every table as it is now."""
         return {table: DeltaFolder(self.path, table).snapshot() for table in TABLES}
 
+    def older(self) -> dict[str, frozenset[str]]:
+        """The columns that each table may lack because an older costlab wrote it; tables that lack none are not named."""
+        return {table: snapshot.lacks for table, snapshot in self.snapshots().items() if snapshot.lacks}
+
     def readable_files(self) -> dict[str, list[Place]]:
         """The files of each table on the days that readers see; of what was imported, on all days."""
+        return {table: list(filed.files) for table, filed in self.readable().items()}
+
+    def readable(self) -> dict[str, FiledRows]:
+        """The rows of each table on the days that readers see; of what was imported, on all days."""
         snapshots = self.snapshots()
         runs = {
             where: run
@@ -312,7 +335,8 @@ class Lake:
                 for where in sorted(snapshot.files)
                 if table in IMPORTED or (where in runs and runs[where]["files"].get(table) != PRUNED)
             ]
-            found[table] = [self.path / table / file for where in shown for file in snapshot.files[where]]
+            files = tuple(self.path / table / file for where in shown for file in snapshot.files[where])
+            found[table] = FiledRows(table, files, snapshot.lacks)
         return found
 
 
@@ -350,4 +374,9 @@ def _standing(run: Run | None) -> dict[str, Written]:
 
 
 def _plain(row: Mapping[str, Any]) -> Run:
-    return {name: dict(v or ()) if name in _MAPS else v for name, v in row.items() if name not in PARTITION}
+    def plain(name: str, value: Any) -> Any:
+        if name in _NULL_MAPS:
+            return None if value is None else dict(value)
+        return dict(value or ()) if name in _MAPS else value
+
+    return {name: plain(name, value) for name, value in row.items() if name not in PARTITION}

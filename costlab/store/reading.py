@@ -8,10 +8,11 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 import pyarrow.dataset as ds
+import pyarrow.parquet as pq
 
 from costlab.domain.errors import LakeError
-from costlab.domain.tables import PARTITION, TABLES, Type
-from costlab.store.place import BucketPath, Place
+from costlab.domain.tables import PARTITION, TABLES, Column, Type
+from costlab.store.place import BucketPath, Place, readable_file
 from costlab.store.schema import arrow_schema, empty, ordered
 
 _SQL = {
@@ -62,15 +63,15 @@ def connect() -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def read_files(table: str, files: Sequence[Place]) -> pa.Table:
+def read_files(table: str, files: Sequence[Place], lacks: frozenset[str] = frozenset()) -> pa.Table:
     """All rows of these files of a table, as declared and in the declared order; none when there are no files.
 
-    Raises LakeError when a file cannot be read.
+    lacks: columns that some of the files may lack, as an older costlab wrote them. Raises LakeError when a file cannot be read.
     """
     if not files:
         return empty(table)
     with readable(table), interruptible(), connect() as connection:
-        rows = connection.sql(select_files(connection, table, files)).to_arrow_table()
+        rows = connection.sql(select_files(connection, table, files, lacks)).to_arrow_table()
     return ordered(table, rows.cast(arrow_schema(table)))
 
 
@@ -86,24 +87,60 @@ def readable(table: str) -> Iterator[None]:
         ) from error
 
 
-def select_files(connection: duckdb.DuckDBPyConnection, table: str, files: Sequence[Place]) -> str:
+def select_files(
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    files: Sequence[Place],
+    lacks: frozenset[str] = frozenset(),
+) -> str:
     """A SELECT of a table's declared columns from these files; without files, of no rows but all columns.
 
+    lacks: columns that some of the files may lack, which are then NaN or null; only for those every file is looked at.
     Files in a bucket are read through Arrow, which is told the columns and the days that are asked for: what DuckDB needs
     for S3 would be fetched from the network. Raises LakeError.
     """
-    columns = TABLES[table].columns
     if not files:
+        columns = TABLES[table].columns
         nothing = ", ".join(f"cast(null as {_SQL[c.type]}) as {name(c.name)}" for c in columns)
         return f"select {nothing} where false"
-    wanted = ", ".join(f"cast({name(c.name)} as {_SQL[c.type]}) as {name(c.name)}" for c in columns)
+    selects = (
+        _select(connection, table, alike, absent) for absent, alike in _by_absent(files, lacks).items()
+    )
+    return " union all ".join(selects)
+
+
+def absent_from(file: Place, lacks: frozenset[str]) -> frozenset[str]:
+    """Those of the columns that a file lacks. Raises OSError and ArrowException."""
+    return lacks - set(pq.read_schema(readable_file(file)).names) if lacks else lacks
+
+
+def _by_absent(files: Sequence[Place], lacks: frozenset[str]) -> dict[frozenset[str], list[Place]]:
+    """The files by what they lack."""
+    if not lacks:
+        return {lacks: list(files)}
+    alike: dict[frozenset[str], list[Place]] = {}
+    for file in files:
+        alike.setdefault(absent_from(file, lacks), []).append(file)
+    return alike
+
+
+def _select(
+    connection: duckdb.DuckDBPyConnection, table: str, files: list[Place], absent: frozenset[str]
+) -> str:
+    wanted = ", ".join(_column(column, absent) for column in TABLES[table].columns)
     inside = [file for file in files if isinstance(file, BucketPath)]
     if inside:
-        connection.register(f"files of {table}", _dataset(table, inside))
-        return f"select {wanted} from {name(f'files of {table}')}"  # noqa: S608 - quoted
+        view = " ".join(["files of", table, *(["without", *sorted(absent)] if absent else [])])
+        connection.register(view, _dataset(table, inside))
+        return f"select {wanted} from {name(view)}"  # noqa: S608 - quoted
     listed = ", ".join(text(str(file)) for file in files)
     types = "hive_types = {'cluster': VARCHAR, 'date': DATE}"
     return f"select {wanted} from read_parquet([{listed}], hive_partitioning = true, {types})"  # noqa: S608 - quoted
+
+
+def _column(column: Column, absent: frozenset[str]) -> str:
+    unknown = "'NaN'" if column.type in (Type.FLOAT, Type.FLOAT32) else "null"
+    return f"cast({unknown if column.name in absent else name(column.name)} as {_SQL[column.type]}) as {name(column.name)}"
 
 
 def _dataset(table: str, files: Sequence[BucketPath]) -> Any:

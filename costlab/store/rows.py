@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from costlab.domain.tables import PARTITION, TABLES
+from costlab.store.columns import with_unknown
 from costlab.store.encoding import ENCODING, LEVEL, without_statistics
 from costlab.store.faults import translated
 from costlab.store.place import Place, readable_file
@@ -24,13 +25,15 @@ from costlab.store.schema import arrow_schema, empty
 class StoredRows:
     """Rows of one table on one day of one cluster, in the declared order, in a file that the lake takes over.
 
-    Columns are read one row group at a time; those that name the partition are not in the file.
+    Columns are read one row group at a time; those that name the partition are not in the file. without: columns that the
+    rows were written without, or are looked at without.
     """
 
     table: str
     cluster: str
     day: date
     file: Place
+    without: frozenset[str] = frozenset()
 
     @property
     def num_rows(self) -> int:
@@ -40,7 +43,8 @@ class StoredRows:
     @property
     def schema(self) -> pa.Schema:
         """The declared columns."""
-        return arrow_schema(self.table)
+        declared = arrow_schema(self.table)
+        return pa.schema([field for field in declared if field.name not in self.without])
 
     def chunks(self, column: str) -> Iterator[pa.Array]:
         """A column, some rows at a time. Raises LakeError."""
@@ -64,10 +68,11 @@ class StoredRows:
 
 @dataclass(frozen=True, slots=True)
 class FiledRows:
-    """Rows of a table on one day that stay in the lake's files until they are read."""
+    """Rows of a table that stay in the lake's files until they are read. lacks: columns that some files may lack."""
 
     table: str
     files: tuple[Place, ...]
+    lacks: frozenset[str] = frozenset()
 
     @property
     def num_rows(self) -> int:
@@ -97,14 +102,15 @@ def batches(rows: DayRows, columns: Sequence[str]) -> Iterator[pa.Table]:
         return
     files: list[Place] = [rows.file] if isinstance(rows, StoredRows) else _in_turn(rows)
     if not files and isinstance(rows, FiledRows):
-        yield read_files(rows.table, rows.files).select(columns)
+        yield read_files(rows.table, rows.files, rows.lacks).select(columns)
         return
     if not rows.num_rows:
         yield empty(rows.table).select(columns)
     for path in files:
         with readable(rows.table), pq.ParquetFile(readable_file(path)) as file:
             for group in range(file.num_row_groups):
-                yield file.read_row_group(group, columns=list(columns))
+                read = file.read_row_group(group, columns=list(columns))
+                yield with_unknown(rows.table, read, columns).select(columns)
 
 
 def _in_turn(rows: FiledRows) -> list[Place]:
@@ -113,6 +119,8 @@ def _in_turn(rows: FiledRows) -> list[Place]:
     A day is cut into files in its order, but their names do not tell it.
     """
     leading = TABLES[rows.table].sort[0]
+    if leading in rows.lacks:
+        return []
     spans = []
     with readable(rows.table):
         for path in rows.files:

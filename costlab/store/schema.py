@@ -16,7 +16,7 @@ from costlab.domain.tables import TABLES, Column, TableSpec, Type
 MONEY = pa.decimal128(18, 6)
 INSTANT = pa.timestamp("us", tz="UTC")
 
-_ARROW = {
+ARROW = {
     Type.TEXT: pa.string(),
     Type.INTEGER: pa.int64(),
     Type.FLOAT: pa.float64(),
@@ -37,7 +37,7 @@ _MONEY_LIMIT_MICROS = 10**18
 @cache
 def arrow_schema(table: str) -> pa.Schema:
     """The declared columns of a table, partition columns first; a column is nullable where null has a meaning."""
-    return pa.schema([pa.field(c.name, _ARROW[c.type], nullable=bool(c.null)) for c in TABLES[table].columns])
+    return pa.schema([pa.field(c.name, ARROW[c.type], nullable=bool(c.null)) for c in TABLES[table].columns])
 
 
 def empty(table: str) -> pa.Table:
@@ -132,12 +132,12 @@ def _to_arrow(column: Column, values: Any) -> pa.Array:
     if isinstance(values, np.ma.MaskedArray):
         return pa.array(values.data, mask=np.ma.getmaskarray(values))
     if column.type in (Type.MAP, Type.TEXTS):
-        return pa.array([list(v.items()) if isinstance(v, dict) else v for v in values], _ARROW[column.type])
+        return pa.array([list(v.items()) if isinstance(v, dict) else v for v in values], ARROW[column.type])
     return pa.array(values, from_pandas=False)  # else NaN would become null
 
 
 def _cast(column: Column, array: pa.Array) -> pa.Array:
-    kind, target = array.type, _ARROW[column.type]
+    kind, target = array.type, ARROW[column.type]
     if pa.types.is_null(kind):
         return array.cast(target)
     if _is_text(kind) != (column.type is Type.TEXT):

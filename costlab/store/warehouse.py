@@ -50,20 +50,19 @@ class Warehouse:
     @interruptible()
     def over(cls, lake: Lake, instead: Mapping[str, pa.Table] | None = None) -> "Warehouse":
         """A warehouse over the days that are complete, or committed as incomplete; some tables by other rows `instead`."""
-        connection, files = connect(), lake.readable_files()
+        connection, rows = connect(), lake.readable()
         for table in TABLES:
             if instead and table in instead:
                 connection.register(table, instead[table])
                 continue
             # The newest day first: of days without the first file DuckDB 2.0 expects a single row, whatever they hold, and
             # joins them the wrong way round. People mostly ask of the last days.
-            newest_first = files[table][::-1]
+            newest_first = rows[table].files[::-1]
             with readable(table):  # its first file is looked at
-                connection.execute(
-                    f"create view {name(table)} as {select_files(connection, table, newest_first)}"
-                )
+                selected = select_files(connection, table, newest_first, rows[table].lacks)
+                connection.execute(f"create view {name(table)} as {selected}")
         return cls._closed(
-            connection, [file for listed in files.values() for file in listed if isinstance(file, Path)]
+            connection, [file for filed in rows.values() for file in filed.files if isinstance(file, Path)]
         )
 
     @classmethod

@@ -24,7 +24,7 @@ def findings(*rules: str, day: Day = DAY) -> pa.Table:
 def run_row(**changes: Any) -> dict[str, Any]:
     return {
         "status": "complete", "coverage": 1.0, "signals": {}, "signal_coverage": {}, "scrape_interval_s": {}, "samples": 1, "source": "s",
-        "engine": "e", "limits": {}, "warnings": [], "costlab_version": "0", "config_hash": "c", "prices_hash": "p", "forced": None,
+        "engine": "e", "limits": {}, "warnings": [], "costlab_version": "0", "config_hash": "c", "prices_hash": "p", "forced": None, "unrecorded": None,
         "versions": {}, **changes,
     }  # fmt: skip
 

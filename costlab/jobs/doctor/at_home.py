@@ -108,8 +108,9 @@ def _folder(settings: Settings, place: Path) -> Check:
         return Check(Status.FAIL, "lake", barred, mend)
     if not Lake.exists(place):
         return Check(Status.OK, "lake", f"{place} is not there yet: the first night makes it")
-    states = Lake.open(place, settings.timezone).states()
-    if found := _broken(states):
+    held = Lake.open(place, settings.timezone)
+    states = held.states()
+    if found := _older(held) or _broken(states):
         return found
     free_bytes = disk_usage(place).free
     text = f"{place}, days: {len(states)}, {free_bytes / GIB:,.1f} GiB free"
@@ -128,9 +129,18 @@ def _bucket(settings: Settings, place: BucketPath) -> Check:
         return Check(Status.FAIL, "lake", barred, "name a folder for what is read with XDG_STATE_HOME")
     if not Lake.exists(place):
         return Check(Status.OK, "lake", f"{place} can be written; the first night makes the lake")
-    states = Lake.open(place, settings.timezone).states()
+    held = Lake.open(place, settings.timezone)
+    states = held.states()
     text = f"{place}, days: {len(states)}; what is read of a day waits in {room}"
-    return _broken(states) or Check(Status.OK, "lake", text)
+    return _older(held) or _broken(states) or Check(Status.OK, "lake", text)
+
+
+def _older(lake: Lake) -> Check | None:
+    lacks = [f"{table} lacks {', '.join(sorted(columns))}" for table, columns in lake.older().items()]
+    if not lacks:
+        return None
+    text = f"{lake.path} was written by an older costlab, and no night writes it: {'; '.join(lacks)}"
+    return Check(Status.FAIL, "lake", text, "make a backup, then costlab migrate")
 
 
 def _broken(states: Mapping[Key, DayState]) -> Check | None:

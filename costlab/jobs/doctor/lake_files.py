@@ -16,7 +16,7 @@ def lake_files(settings: Settings) -> list[Check]:
     """Each damage with its mend; a line that says what was read."""
     try:
         lake = Lake.open(settings.lake, settings.timezone)
-        with lake.locked():
+        with lake.locked(older=True):
             found = inspect(lake)
     except CostlabError as fault:
         return [Check(Status.FAIL, "lake", fault.message, fault.hint)]
