@@ -14,6 +14,7 @@ One folder a table, one partition a cluster and day: Delta Lake, plain Parquet i
 
 - **null** means that a value does not apply; the column says when. Where nothing is said, a column is never null.
 - **NaN** means that a value was not observed. The two are not the same, and neither is 0.
+- Of days that an older costlab wrote `runs.unrecorded` names columns that were not recorded: there null and NaN say no more.
 - Instants are UTC, intervals half-open: the start belongs to them, the end does not.
 - GiB is 2^30 bytes. Money is `decimal(18, 6)` in the row's or the lake's currency, and adds up exactly.
 """

@@ -66,10 +66,13 @@ def migrate(
         unknown: dict[Key, Mapping[str, frozenset[str]]] = {}
         if not dry_run:
             widen(lake, planned.columns)
+            runs = lake.runs(lake.snapshots()["runs"])
             for number, (cluster, date) in enumerate(days, 1):
                 step(f"{cluster} {date}, {number} of {len(days)}")
                 day = Day(date, lake.timezone)
-                unknown[cluster, date] = _migrate_day(lake, settings, planned, cluster, day)
+                unknown[cluster, date] = _migrate_day(
+                    lake, settings, planned, cluster, day, runs[cluster, date]
+                )
             _fill_loose(lake, planned)
             settle(lake, planned.columns)
     verb = "would be written" if dry_run else "written"
@@ -78,13 +81,10 @@ def migrate(
 
 
 def _migrate_day(
-    lake: Lake, settings: Settings, planned: Plan, cluster: str, day: Day
+    lake: Lake, settings: Settings, planned: Plan, cluster: str, day: Day, before: Run
 ) -> Mapping[str, frozenset[str]]:
     """Write what a day lacks, `runs` last; the columns of it that stay unknown, by table."""
     where = (cluster, day.date)
-    before = lake.run(cluster, day)
-    if before is None:
-        raise AssertionError(f"{where} is planned by its run")
     with lake.observing(cluster, day) as room_of:
         held = {table: filled(lake, table, where, room_of) for table in planned.days.get(where, ())}
         made = _made_anew(lake, settings, planned, cluster, day, before)

@@ -36,7 +36,7 @@ def killing_at(moment: int) -> None:
             yield signed
             pass_by()
 
-    DeltaFolder._landing = landing  # type: ignore[method-assign] # noqa: SLF001
+    DeltaFolder._landing = landing  # type: ignore[method-assign,assignment] # noqa: SLF001
 
 
 def main() -> None:
