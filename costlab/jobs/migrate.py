@@ -173,7 +173,10 @@ def _rows(planned: Plan, unknown: Mapping[Key, Mapping[str, frozenset[str]]] | N
     made = Counter(
         (table, column) for where, table, column in vouched if column not in unknown[where].get(table, ())
     )
-    return [_row(*named, count, made[named]) for named, count in sorted(days.items())]
+    made["runs", "unrecorded"] = days[
+        "runs", "unrecorded"
+    ]  # nothing was told of the days, and nothing is to be
+    return [_row(*named, count, made[named]) for named, count in sorted(days.items()) if count]
 
 
 def _row(table: str, column: str, days: int, made: int | None) -> dict[str, Any]:
