@@ -129,7 +129,7 @@ def _tiles(answers: Answers, day: wording.DayCost, ahead: MonthAhead) -> tuple[T
             + (f", {figures.share(float(unused_gpu / parts[Part.UNUSED]))} of it GPUs" if unused_gpu else ""),
             _split({Part.UNUSED: parts[Part.UNUSED]}, total),
         ),
-        _gpu_tile(answers["gpu_models"], day),
+        devices.tile(answers["gpu_models"], known=day.capacity_known),
         _month_tile(answers["month_costs"], day, ahead),
         _last_tile(answers, day),
     )
@@ -147,37 +147,6 @@ def _last_tile(answers: Answers, day: wording.DayCost) -> Tile:
         figures.money(idle, day.currency),
         f"{_of_total(idle, total)}, given to no pod",
         _split({Part.IDLE: idle}, total),
-    )
-
-
-def _gpu_tile(models: list[Row], day: wording.DayCost) -> Tile:
-    capacity = sum(row["capacity_hours"] for row in models)
-    if not capacity:
-        none = "no GPU capacity in this cluster" if day.capacity_known else "what the nodes have is not known"
-        return Tile("GPUs", figures.NONE, none)
-    allocated = sum(row["allocated_hours"] for row in models) / capacity
-    observed = sum(row["observed_hours"] for row in models)
-    hours = f"{figures.quantity(capacity)} GPU hours"
-    if not observed:
-        return Tile(
-            "GPUs allocated",
-            figures.share(allocated),
-            f"of {hours}; busy time not observed",
-            _gpu_split(allocated, 0),
-        )
-    busy = sum(row["busy_hours"] for row in models) / observed
-    return Tile(
-        "GPUs allocated / busy",
-        f"{figures.share(allocated)} / {figures.share(busy)}",
-        f"of {hours}",
-        _gpu_split(allocated, busy),
-    )
-
-
-def _gpu_split(allocated: float, busy: float) -> Split:
-    used = min(busy, allocated)
-    return Split(
-        ((Part.USED, used), (Part.UNUSED, max(0.0, allocated - used)), (Part.IDLE, max(0.0, 1 - allocated)))
     )
 
 
