@@ -92,12 +92,14 @@ def due_editions(
     kept_since: date,
     fresh: Iterable[date] = (),
 ) -> list[Dates]:
-    """The editions to write: the last week and month, those of fresh days, and any that rests on other days than the lake has.
+    """The editions to write: the last two weeks and the last month, those of fresh days, and any that rests on other days than the lake has.
 
     days: the cluster's. An edition is for when its period is over and its last day is in the lake, or was waited for; one
     of whose days the charges were pruned stays as it is.
     """
-    wanted = {week_of(today - timedelta(days=7)), month_of(today).before, *editions_in(out, cluster)}
+    # Two weeks: one whose last day never came is then no longer the last.
+    wanted = {week_of(today - timedelta(days=ago)) for ago in (7, 14)}
+    wanted |= {month_of(today).before, *editions_in(out, cluster)}
     wanted |= {window for day in fresh for window in (week_of(day), month_of(day))}
     return [
         window
