@@ -8,6 +8,7 @@ from costlab.render import evidence, figures
 from costlab.render.cells import Row
 from costlab.render.context import Cell, Column, Notice, Section, Table
 from costlab.render.edition_words import Compared, PeriodCost, days_named, within
+from costlab.render.names import named
 from costlab.render.statement import days_of
 
 _LEVELS = tuple(severity.value for severity in (Severity.ERROR, Severity.WARNING, Severity.INFO))
@@ -29,7 +30,7 @@ def measured(compared: Compared, days: list[Row]) -> Section:
             Column("Complete", "days", numeric=True),
             Column("Incomplete", "days", numeric=True, minor=True),
             Column("Missing", "days", numeric=True),
-            Column("Usage observed", "of the time", numeric=True),
+            Column("Observed", "of the time", numeric=True),
         ),
         tuple(
             (
@@ -55,7 +56,7 @@ def notes(compared: Compared) -> tuple[str, ...]:
     if compared.now.monthly:
         said.insert(1, "Months have 28 to 31 days: changes are of the cost of a day, never of the two sums.")
     said.append(
-        f"costlab cost --window {compared.now.window.name} gives the same total, by whatever it is asked by."
+        f"costlab cost --cluster {named(compared.cluster)} --window {compared.now.window.name} gives the same total, by whatever it is asked by."
     )
     return tuple(said)
 

@@ -191,7 +191,7 @@ days = st.dates(date(2026, 11, 1), date(2026, 11, 30))
     *[st.none() | st.decimals(0, 10**9, places=6) for _ in range(2)],
     *[st.sets(days, max_size=3) for _ in range(3)],
 )
-def test_no_percentage_is_told_where_a_day_is_missing(  # noqa: PLR0913 - what a lake may hold
+def test_no_percentage_is_told_where_a_day_is_missing(
     name: str,
     now: Decimal | None,
     before: Decimal | None,

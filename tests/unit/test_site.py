@@ -44,7 +44,7 @@ LAKE = cast("Lake", Held())
 def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
     """Reports of the last days, and the pages around them."""
 
-    def written(days: int = 2, *, hostile: bool = False) -> Path:
+    def written(days: int = 2, *, editions: int = 0, hostile: bool = False) -> Path:
         warehouse = Warehouse.over_tables(tables(hostile=hostile))
         monkeypatch.setattr(Warehouse, "over", lambda _: warehouse)
         whole = [(CLUSTER, Day(LAST_DAY - timedelta(days=ago))) for ago in range(days)]
