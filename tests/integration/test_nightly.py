@@ -268,7 +268,7 @@ def test_nights_catch_up_and_end_when_nothing_is_missing(
     # A week after the week was over, its last days are waited for no longer; what fails meanwhile does not keep it back.
     for wrote in ([f"{CLUSTER}: wrote the edition of 2026-W47"], []):
         said = []
-        with pytest.raises(ConfigError, match="token"):
+        with pytest.raises(ConfigError, match="not measured: test 2026-11-23"):
             later(settings, said)
         assert [line for line in said if "edition" in line] == wrote
     home = settings.report.out / CLUSTER
