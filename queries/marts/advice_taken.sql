@@ -1,4 +1,4 @@
-/* What became of the requests that were advised when a period began: made by its end, still open, or their workload gone.
+/* What became of the requests that were advised when a period began: made, still open, or their workload gone.
 grain: namespace, workload_kind, workload, container, resource
 inputs: advice
 params: cluster, start, until
