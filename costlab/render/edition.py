@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from costlab.render import (
     changes,
+    cost_tiles,
     devices,
     edition_quality,
     edition_tables,
@@ -111,28 +112,17 @@ def _tiles(told: Told) -> tuple[Tile, ...]:
     total = compared.now.total or ZERO
     parts = {part: total_of(told.shown, f"{part}_cost") for part in Part}
     unused_gpu = sum((r["unused_cost"] for r in answers["reconciliation"] if r["resource"] == "gpu"), ZERO)
-    of_gpus = f", {figures.share(_ratio(unused_gpu, parts[Part.UNUSED]))} of it GPUs" if unused_gpu else ""
     return (
-        Tile(
+        cost_tiles.cost(
             f"Cost of {within(compared.now.window)}",
-            figures.NONE if compared.now.total is None else figures.money(total, currency),
             change_note(compared),
-            _split(parts, total),
+            parts,
+            compared.now.total,
+            currency,
         ),
-        Tile(
-            "Paid for, not used",
-            figures.money(parts[Part.UNUSED], currency),
-            _of_total(parts[Part.UNUSED], total) + of_gpus,
-            _split({Part.UNUSED: parts[Part.UNUSED]}, total),
-        ),
+        cost_tiles.unused(parts[Part.UNUSED], unused_gpu, total, currency),
         devices.tile(answers["gpu_models"], known=True),
-        _budget_tile(answers["budgets"], compared)
-        or Tile(
-            "Idle capacity",
-            figures.money(parts[Part.IDLE], currency),
-            f"{_of_total(parts[Part.IDLE], total)}, given to no pod",
-            _split({Part.IDLE: parts[Part.IDLE]}, total),
-        ),
+        _budget_tile(answers["budgets"], compared) or cost_tiles.idle(parts[Part.IDLE], total, currency),
         _savings_tile(told),
     )
 
@@ -168,20 +158,6 @@ def _changes(told: Told) -> Section:
     taken = edition_tables.taken(answers["advice_taken"], told.compared)
     lead = f"As of {figures.medium_date(told.last)}. {section.lead}" if answers["savings"] else ""
     return replace(section, lead=f"{lead} {taken}".strip(), empty=f"{section.empty} {taken}".strip())
-
-
-def _split(parts: dict[Part, Decimal], total: Decimal) -> Split | None:
-    return (
-        Split(tuple((part, _ratio(amount, total)) for part, amount in parts.items())) if total > 0 else None
-    )
-
-
-def _ratio(amount: Decimal, total: Decimal) -> float:
-    return float(amount / total) if total else 0.0
-
-
-def _of_total(part: Decimal, total: Decimal) -> str:
-    return f"{figures.share(_ratio(part, total))} of the bill" if total else "of nothing"
 
 
 def _capital(text: str) -> str:
