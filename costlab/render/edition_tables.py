@@ -82,12 +82,7 @@ def teams(answers: Mapping[str, list[Row]], compared: Compared) -> Section:
             Cell(figures.quantity(sum(row["gpu_hours"] for row in rows))),
         ),
     )
-    lead = f"No change is told: {why_not(compared)}." if not compared.comparable else ""
-    if compared.comparable and compared.now.monthly:
-        now, before = (len(each.window) for each in (compared.now, compared.before))
-        months = [figures.month(each.window.start) for each in (compared.now, compared.before)]
-        lead = f"The change is of the cost of a day: {months[0]} has {now} of them, {months[1]} {before}."
-    return Section("teams", "Teams", lead, table, "No workload ran in this period.")
+    return Section("teams", "Teams", _basis(compared), table, "No workload ran in this period.")
 
 
 def moved(rows: list[Row], causes: Sequence[wording.Contribution], compared: Compared) -> tuple[Section, ...]:
@@ -195,6 +190,18 @@ def money_columns(compared: Compared) -> tuple[Column, ...]:
         Column(names[1], units[1], numeric=True, minor=True),
         Column("Change", compared.currency + compared.each, numeric=True),
     )
+
+
+def _basis(compared: Compared) -> str:
+    """What a change is of, or why none is told."""
+    if not compared.comparable:
+        return f"No change is told: {why_not(compared)}."
+    if not compared.now.monthly:
+        return ""
+    now, before = (
+        (figures.month(each.window.start), len(each.window)) for each in (compared.now, compared.before)
+    )
+    return f"The change is of the cost of a day: {now[0]} has {now[1]} of them, {before[0]} {before[1]}."
 
 
 def _beside(lines: list[Row], compared: Compared) -> tuple[list[str], str, list[str], str]:
