@@ -1,0 +1,411 @@
+"""A crew of workers that a dask scheduler knows: `dask://HOST:PORT`. The only place that knows of dask.
+
+Workers give back rows, suggestions and pages; only the driver, which holds the lake's lock, commits and writes.
+"""
+
+import platform
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import CancelledError
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from itertools import count
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Generic, TypeAlias, TypeVar
+from urllib.parse import urlsplit
+
+from costlab import __version__
+from costlab.config.settings import Settings
+from costlab.domain.errors import ConfigError, CostlabError, CrewUnavailable, LakeError, WorkerLost
+from costlab.domain.time import Day
+from costlab.jobs.crew import Coming, ComingDay, Lazy, Order, Question, made_ready
+from costlab.jobs.fetch import spooled
+from costlab.jobs.measure import Held, Ready, Step
+from costlab.sources import Source
+from costlab.store.lake import Lake, Run
+from costlab.store.rows import RowFolder, SentRows, StoredRows
+
+SCHEMES = {"dask": "tcp", "dask+tls": "tls"}
+PORT = 8786
+# How long to wait for the scheduler, and for a first worker; then in the middle, when all workers are gone.
+REACHED_WITHIN_S = 15.0
+BACK_WITHIN_S = 120.0
+_LOOKS_EVERY_S = 1.0
+# Questions go before days that are to be measured: other days wait for their answers.
+_SOON = 1_000_000
+
+T = TypeVar("T")
+Sources: TypeAlias = Callable[[Order, Path], Source]
+
+
+def from_prometheus(order: Order, folder: Path) -> Source:
+    """How a worker reads a day: out of the cluster's Prometheus, by way of a folder of its own."""
+    return spooled(order.settings, order.cluster, order.day, folder)
+
+
+@contextmanager
+def dask_crew(
+    address: str,
+    *,
+    sources: Sources = from_prometheus,
+    say: Step = lambda _: None,
+    step: Step = lambda _: None,
+    patience_s: float = REACHED_WITHIN_S,
+) -> Iterator["DaskCrew"]:
+    """The workers of a scheduler, for a block; what is still being made at its end is cancelled.
+
+    sources: of a module that workers have too. Raises ConfigError for an address that is none, without the extra `dask`,
+    and for workers with another costlab or Python; CrewUnavailable when there is no scheduler, or no worker.
+    """
+    target = _target(address)
+    client = _client(target, patience_s)
+    crew = DaskCrew(client, sources, say, step)
+    try:
+        _refuse_others(client, patience_s)
+        say(f"dask: {crew.slots()} days at a time on the workers of {target}")
+        yield crew
+    finally:
+        crew.drop()
+        client.close(timeout=5)
+
+
+@dataclass(slots=True)
+class DaskCrew:
+    """Sends days and questions to workers."""
+
+    client: Any
+    sources: Sources
+    say: Step
+    step: Step
+    # Whether workers were found not to see the lake: then this process answers questions itself.
+    blind: bool = False
+    asked: "set[_Sent[Any]]" = field(default_factory=set)
+    number: Iterator[int] = field(default_factory=count)
+
+    def slots(self) -> int:
+        """How many tasks the workers do at a time."""
+        return sum(self.client.nthreads().values())
+
+    def ahead(self) -> int:
+        """Enough that every slot has a day to measure, while others wait to be committed, advised and reported."""
+        return 2 * self.slots() + 2
+
+    def measure(self, order: Order, lake: Lake) -> ComingDay:
+        """A day that a worker measures."""
+        held = Held.of(lake, order.cluster.id, order.day)
+        sent: _Sent[_Ready] = self._send(
+            _measured, (order, held, self.sources), f"measure {order.cluster.id} {order.day}", soon=False
+        )
+        return _Landing(sent, lake, order)
+
+    def ask(self, question: Question[T], lake: Lake, settings: Settings, cluster: str, day: Day) -> Coming[T]:
+        """The answer of a worker; of this process, where workers do not see the lake as it does."""
+        if self.blind:
+            return Lazy(lambda: question(lake, settings, cluster, day))
+        told = (question, settings, cluster, day, lake.run(cluster, day))
+        sent: _Sent[T | _Blind] = self._send(
+            _answered, told, f"{question.__name__} {cluster} {day}", soon=True
+        )
+        return _Answer(sent, self, lambda: question(lake, settings, cluster, day))
+
+    def wait(self, coming: Sequence[Coming[object]]) -> None:
+        """Return when something of it is done. Raises CrewUnavailable when scheduler or workers are gone for good."""
+        import distributed  # noqa: PLC0415 - an extra, and heavy
+
+        futures = [each.future for each in self.asked if not each.future.done()]
+        if not futures or any(each.done() for each in coming):
+            return
+        self.step(f"wait for {len(futures)} tasks of the workers")
+        alone_since = time.monotonic()
+        while True:
+            try:
+                with self.client.as_current():
+                    distributed.wait(  # type: ignore[no-untyped-call]
+                        futures, timeout=_LOOKS_EVERY_S, return_when="FIRST_COMPLETED"
+                    )
+            except TimeoutError:
+                now = time.monotonic()
+                alone_since = alone_since if not self._workers() else now
+                if now - alone_since > BACK_WITHIN_S:
+                    raise _no_worker() from None
+            except CancelledError as fault:
+                raise _lost() from fault
+            else:
+                return
+
+    def drop(self) -> None:
+        """Nobody asks for anything any more."""
+        for each in tuple(self.asked):
+            each.cancel()
+
+    def tell_blind(self, why: str) -> None:
+        """Say once that the workers do not see the lake."""
+        if not self.blind:
+            self.say(f"dask: workers only measure, the rest is made here: {why}")
+        self.blind = True
+
+    def _workers(self) -> int:
+        try:
+            return len(self.client.nthreads())
+        except OSError as fault:
+            raise _lost() from fault
+
+    def _send(self, task: Callable[..., T], told: tuple[Any, ...], what: str, *, soon: bool) -> "_Sent[T]":
+        number = next(self.number)
+        try:
+            future = self.client.submit(
+                _done, _Told(task, told, _versions()), key=f"costlab {what} {number} {id(self)}",
+                pure=False, priority=(_SOON if soon else 0) - number,
+            )  # fmt: skip
+        except (OSError, CancelledError) as fault:
+            raise _lost() from fault
+        sent: _Sent[T] = _Sent(future, what, self.asked)
+        self.asked.add(sent)
+        return sent
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Sent(Generic[T]):
+    """A task that workers have been given."""
+
+    future: Any
+    what: str
+    asked: "set[_Sent[Any]]"
+
+    def done(self) -> bool:
+        return bool(self.future.done())
+
+    def result(self) -> T:
+        """What the worker made, or its fault. Raises WorkerLost and CrewUnavailable beside."""
+        from distributed.scheduler import KilledWorker  # noqa: PLC0415 - an extra, and heavy
+
+        try:
+            answer = self.future.result()
+        except KilledWorker as fault:
+            raise WorkerLost(
+                f"{self.what}: every worker that tried it died",
+                "look at the workers' memory limits and logs: what they were doing when they died may be too large",
+            ) from fault
+        except CancelledError as fault:
+            raise _lost() from fault
+        finally:
+            self.cancel()
+        if isinstance(answer, _Fault):
+            raise answer.fault
+        made: T = answer
+        return made
+
+    def cancel(self) -> None:
+        self.asked.discard(self)
+        if not self.future.done():
+            self.future.cancel()
+        self.future.release()
+
+
+@dataclass(frozen=True, slots=True)
+class _Landing:
+    """A day that comes from a worker, whose large tables become files of this machine."""
+
+    sent: "_Sent[_Ready]"
+    lake: Lake
+    order: Order
+
+    def done(self) -> bool:
+        return self.sent.done()
+
+    @contextmanager
+    def result(self) -> Iterator[Ready]:
+        ready = self.sent.result()
+        with self.lake.observing(self.order.cluster.id, self.order.day) as rooms:
+            yield ready.landed(rooms)
+
+    def cancel(self) -> None:
+        self.sent.cancel()
+
+
+@dataclass(slots=True)
+class _Answer(Generic[T]):
+    """What a worker answers, or this process in its place."""
+
+    sent: "_Sent[T | _Blind]"
+    crew: DaskCrew
+    otherwise: Callable[[], T]
+    answers: list[T] = field(default_factory=list)
+
+    def done(self) -> bool:
+        return bool(self.answers) or self.sent.done()
+
+    def result(self) -> T:
+        if not self.answers:
+            answer = self.sent.result()
+            if isinstance(answer, _Blind):
+                self.crew.tell_blind(answer.why)
+                self.answers.append(self.otherwise())
+            else:
+                self.answers.append(answer)
+        return self.answers[0]
+
+    def cancel(self) -> None:
+        self.sent.cancel()
+
+
+# What travels.
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class _Told:
+    """A task with all that it is told; not shown by what dask logs of a task, for settings are in it."""
+
+    task: Callable[..., Any]
+    told: tuple[Any, ...]
+    versions: tuple[str, str]
+
+    def __repr__(self) -> str:
+        return f"<{self.task.__name__}>"
+
+
+@dataclass(frozen=True, slots=True)
+class _Fault:
+    """An expected error, on its way back as a value: dask would log it with a traceback."""
+
+    fault: CostlabError
+
+
+@dataclass(frozen=True, slots=True)
+class _Blind:
+    """The worker does not see the lake that the driver writes."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """A day on its way: rows in files are their bytes."""
+
+    ready: Ready
+    files: tuple[SentRows, ...]
+
+    @classmethod
+    def of(cls, ready: Ready) -> "_Ready":
+        tables = ready.priced.tables
+        files = tuple(SentRows.of(rows) for rows in tables.values() if isinstance(rows, StoredRows))
+        rest = {name: rows for name, rows in tables.items() if not isinstance(rows, StoredRows)}
+        return cls(Ready(replace(ready.priced, tables=rest), replace(ready.facts, tables={})), files)
+
+    def landed(self, rooms: RowFolder) -> Ready:
+        stored = {sent.table: rooms.landed(sent) for sent in self.files}
+        return replace(
+            self.ready, priced=replace(self.ready.priced, tables={**self.ready.priced.tables, **stored})
+        )
+
+
+# What workers do.
+
+
+def _done(told: _Told) -> Any:
+    try:
+        _refuse_other(told.versions, _versions(), "the worker that was asked")
+        return told.task(*told.told)
+    except CostlabError as fault:
+        return _Fault(fault)
+
+
+def _measured(order: Order, held: Held, sources: Sources) -> _Ready:
+    from distributed import get_worker  # noqa: PLC0415 - there, on a worker
+
+    with TemporaryDirectory(prefix="costlab-", dir=get_worker().local_directory) as name:
+        folder = Path(name)
+        rooms = RowFolder(folder, order.cluster.id, order.day.date)
+        source = sources(order, folder)
+        with made_ready(order, held, source, rooms, lambda _: None) as ready:
+            return _Ready.of(ready)
+
+
+def _answered(
+    question: Question[T], settings: Settings, cluster: str, day: Day, run: Run | None
+) -> T | _Blind:
+    try:
+        lake = Lake.open(settings.lake)
+        seen = lake.run(cluster, day)
+    except (ConfigError, LakeError) as fault:
+        return _Blind(fault.message)
+    # The files that a run lists have names that no other lake has.
+    if seen != run:
+        return _Blind(f"what lies at {settings.lake} there is not this lake")
+    return question(lake, settings, cluster, day)
+
+
+# Ways to the scheduler, and what is refused.
+
+
+def _target(address: str) -> str:
+    try:
+        parts = urlsplit(address)
+        host, port = parts.hostname, parts.port or PORT
+    except ValueError:  # a port that is no number
+        parts, host, port = urlsplit(""), None, 0
+    if parts.scheme not in SCHEMES or not host or parts.path.strip("/") or "@" in parts.netloc:
+        raise ConfigError(
+            "--engine takes the address of a dask scheduler",
+            f"such as dask://scheduler:{PORT}, or dask+tls://…",
+        )
+    return f"{SCHEMES[parts.scheme]}://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def _client(target: str, patience_s: float) -> Any:
+    try:
+        import distributed  # noqa: PLC0415 - an extra, and heavy
+    except ModuleNotFoundError as fault:
+        raise ConfigError(
+            "--engine dask:// needs the package distributed", "install costlab with its extra: costlab[dask]"
+        ) from fault
+    try:
+        return distributed.Client(  # type: ignore[no-untyped-call]
+            target, timeout=patience_s, set_as_default=False, name="costlab"
+        )
+    except (OSError, ValueError, RuntimeError) as fault:  # the last two: TLS that is not configured
+        raise CrewUnavailable(
+            f"no dask scheduler answers at {target} within {patience_s:g} s",
+            "start one with `dask scheduler`; for dask+tls:// the certificates are in dask's own configuration",
+        ) from fault
+
+
+def _refuse_others(client: Any, patience_s: float) -> None:
+    try:
+        client.wait_for_workers(1, timeout=patience_s)
+    except TimeoutError:
+        raise _no_worker() from None
+    for worker, versions in client.run(_versions, on_error="return").items():
+        if isinstance(versions, Exception):
+            raise ConfigError(
+                f"the worker {worker} cannot run costlab: {type(versions).__name__}",
+                f"install costlab {__version__} for Python {_versions()[1]} where workers run",
+            )
+        _refuse_other(_versions(), versions, f"the worker {worker}")
+
+
+def _versions() -> tuple[str, str]:
+    """Of costlab, and of Python."""
+    return __version__, ".".join(platform.python_version_tuple()[:2])
+
+
+def _refuse_other(mine: tuple[str, str], theirs: tuple[str, str], who: str) -> None:
+    if mine != theirs:
+        raise ConfigError(
+            f"{who} has costlab {theirs[0]} on Python {theirs[1]}, and the driver {mine[0]} on {mine[1]}",
+            "run the same image everywhere",
+        )
+
+
+def _no_worker() -> CrewUnavailable:
+    return CrewUnavailable(
+        "the dask scheduler has no worker", "start some: dask worker HOST:PORT --nthreads 1 --nworkers N"
+    )
+
+
+def _lost() -> CrewUnavailable:
+    return CrewUnavailable(
+        "the dask scheduler is gone",
+        "what is in the lake stands; start it again, and the same command goes on",
+    )
