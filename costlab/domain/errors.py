@@ -18,6 +18,7 @@ CostlabError              1  unexpected
 """
 
 from enum import IntEnum
+from typing import Any
 
 
 class ExitCode(IntEnum):
@@ -46,9 +47,19 @@ class CostlabError(Exception):
         self.message = message
         self.hint = hint
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """As it is copied and sent to another process, whatever its class takes to be made."""
+        return _as_it_was, (type(self), self.args, self.__dict__)
+
     def _render_traceback_(self) -> list[str]:
         """What a notebook shows of it: the two lines of the command line, in the place of a traceback."""
         return [f"error: {self.message}", *([f"hint: {self.hint}"] if self.hint else [])]
+
+
+def _as_it_was(kind: type[CostlabError], args: tuple[Any, ...], told: dict[str, Any]) -> CostlabError:
+    fault = kind.__new__(kind, *args)
+    fault.__dict__.update(told)
+    return fault
 
 
 class ConfigError(CostlabError):

@@ -3,12 +3,11 @@
 Workers give back rows, suggestions and pages; only the driver, which holds the lake's lock, commits and writes.
 """
 
-import platform
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,14 +16,15 @@ from urllib.parse import urlsplit
 
 from costlab import __version__
 from costlab.config.settings import Settings
-from costlab.domain.errors import ConfigError, CostlabError, CrewUnavailable, LakeError, WorkerLost
+from costlab.domain.errors import ConfigError, CrewUnavailable, WorkerLost
 from costlab.domain.time import Day
+from costlab.jobs.away import Blind, Fault, ReadyAway, Told, answered, done, refuse_other, versions
 from costlab.jobs.crew import Coming, ComingDay, Lazy, Order, Question, made_ready
 from costlab.jobs.fetch import spooled
 from costlab.jobs.measure import Held, Ready, Step
 from costlab.sources import Source
-from costlab.store.lake import Lake, Run
-from costlab.store.rows import RowFolder, SentRows, StoredRows
+from costlab.store.lake import Lake
+from costlab.store.rows import RowFolder
 
 SCHEMES = {"dask": "tcp", "dask+tls": "tls"}
 PORT = 8786
@@ -63,7 +63,7 @@ def dask_crew(
     crew = DaskCrew(client, sources, say, step)
     try:
         _refuse_others(client, patience_s)
-        say(f"dask: {crew.slots()} days at a time on the workers of {target}")
+        say(f"dask: threads of workers at {target}: {crew.slots()}")
         yield crew
     finally:
         crew.drop()
@@ -93,46 +93,42 @@ class DaskCrew:
 
     def measure(self, order: Order, lake: Lake) -> ComingDay:
         """A day that a worker measures."""
+        return _Landing(self.send_day(order, lake), self, lake, order)
+
+    def send_day(self, order: Order, lake: Lake) -> "_Sent[ReadyAway]":
+        """The same, on its way."""
         held = Held.of(lake, order.cluster.id, order.day)
-        sent: _Sent[_Ready] = self._send(
-            _measured, (order, held, self.sources), f"measure {order.cluster.id} {order.day}", soon=False
-        )
-        return _Landing(sent, lake, order)
+        what = f"{order.cluster.id} {order.day}"
+        return self._send(_measured, (order, held, self.sources), what, soon=False)
 
     def ask(self, question: Question[T], lake: Lake, settings: Settings, cluster: str, day: Day) -> Coming[T]:
         """The answer of a worker; of this process, where workers do not see the lake as it does."""
         if self.blind:
             return Lazy(lambda: question(lake, settings, cluster, day))
-        told = (question, settings, cluster, day, lake.run(cluster, day))
-        sent: _Sent[T | _Blind] = self._send(
-            _answered, told, f"{question.__name__} {cluster} {day}", soon=True
-        )
+        told = (question, settings, cluster, day, lake.mark(cluster, day))
+        sent: _Sent[T | Blind] = self._send(answered, told, f"{question.__name__} {cluster} {day}", soon=True)
         return _Answer(sent, self, lambda: question(lake, settings, cluster, day))
 
     def wait(self, coming: Sequence[Coming[object]]) -> None:
         """Return when something of it is done. Raises CrewUnavailable when scheduler or workers are gone for good."""
         import distributed  # noqa: PLC0415 - an extra, and heavy
 
-        futures = [each.future for each in self.asked if not each.future.done()]
-        if not futures or any(each.done() for each in coming):
-            return
-        self.step(f"wait for {len(futures)} tasks of the workers")
         alone_since = time.monotonic()
-        while True:
+        while not any(each.done() for each in coming):
+            futures = [each.future for each in self.asked if not each.future.done()]
+            self.step(f"wait for {len(futures)} tasks of the workers")
             try:
                 with self.client.as_current():
                     distributed.wait(  # type: ignore[no-untyped-call]
                         futures, timeout=_LOOKS_EVERY_S, return_when="FIRST_COMPLETED"
                     )
             except TimeoutError:
-                now = time.monotonic()
-                alone_since = alone_since if not self._workers() else now
-                if now - alone_since > BACK_WITHIN_S:
+                if self._workers():
+                    alone_since = time.monotonic()
+                elif time.monotonic() - alone_since > BACK_WITHIN_S:
                     raise _no_worker() from None
             except CancelledError as fault:
                 raise _lost() from fault
-            else:
-                return
 
     def drop(self) -> None:
         """Nobody asks for anything any more."""
@@ -155,7 +151,7 @@ class DaskCrew:
         number = next(self.number)
         try:
             future = self.client.submit(
-                _done, _Told(task, told, _versions()), key=f"costlab {what} {number} {id(self)}",
+                done, Told(task, told, versions()), key=f"costlab {what} {number} {id(self)}",
                 pure=False, priority=(_SOON if soon else 0) - number,
             )  # fmt: skip
         except (OSError, CancelledError) as fault:
@@ -191,7 +187,7 @@ class _Sent(Generic[T]):
             raise _lost() from fault
         finally:
             self.cancel()
-        if isinstance(answer, _Fault):
+        if isinstance(answer, Fault):
             raise answer.fault
         made: T = answer
         return made
@@ -203,11 +199,12 @@ class _Sent(Generic[T]):
         self.future.release()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Landing:
     """A day that comes from a worker, whose large tables become files of this machine."""
 
-    sent: "_Sent[_Ready]"
+    sent: "_Sent[ReadyAway]"
+    crew: DaskCrew
     lake: Lake
     order: Order
 
@@ -216,7 +213,13 @@ class _Landing:
 
     @contextmanager
     def result(self) -> Iterator[Ready]:
-        ready = self.sent.result()
+        try:
+            ready = self.sent.result()
+        except WorkerLost:
+            # The scheduler blames all that a dead worker was to do: once more, now that the guilty one may be gone.
+            self.sent = self.crew.send_day(self.order, self.lake)
+            self.crew.wait([self.sent])
+            ready = self.sent.result()
         with self.lake.observing(self.order.cluster.id, self.order.day) as rooms:
             yield ready.landed(rooms)
 
@@ -228,7 +231,7 @@ class _Landing:
 class _Answer(Generic[T]):
     """What a worker answers, or this process in its place."""
 
-    sent: "_Sent[T | _Blind]"
+    sent: "_Sent[T | Blind]"
     crew: DaskCrew
     otherwise: Callable[[], T]
     answers: list[T] = field(default_factory=list)
@@ -239,7 +242,7 @@ class _Answer(Generic[T]):
     def result(self) -> T:
         if not self.answers:
             answer = self.sent.result()
-            if isinstance(answer, _Blind):
+            if isinstance(answer, Blind):
                 self.crew.tell_blind(answer.why)
                 self.answers.append(self.otherwise())
             else:
@@ -250,68 +253,10 @@ class _Answer(Generic[T]):
         self.sent.cancel()
 
 
-# What travels.
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class _Told:
-    """A task with all that it is told; not shown by what dask logs of a task, for settings are in it."""
-
-    task: Callable[..., Any]
-    told: tuple[Any, ...]
-    versions: tuple[str, str]
-
-    def __repr__(self) -> str:
-        return f"<{self.task.__name__}>"
-
-
-@dataclass(frozen=True, slots=True)
-class _Fault:
-    """An expected error, on its way back as a value: dask would log it with a traceback."""
-
-    fault: CostlabError
-
-
-@dataclass(frozen=True, slots=True)
-class _Blind:
-    """The worker does not see the lake that the driver writes."""
-
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Ready:
-    """A day on its way: rows in files are their bytes."""
-
-    ready: Ready
-    files: tuple[SentRows, ...]
-
-    @classmethod
-    def of(cls, ready: Ready) -> "_Ready":
-        tables = ready.priced.tables
-        files = tuple(SentRows.of(rows) for rows in tables.values() if isinstance(rows, StoredRows))
-        rest = {name: rows for name, rows in tables.items() if not isinstance(rows, StoredRows)}
-        return cls(Ready(replace(ready.priced, tables=rest), replace(ready.facts, tables={})), files)
-
-    def landed(self, rooms: RowFolder) -> Ready:
-        stored = {sent.table: rooms.landed(sent) for sent in self.files}
-        return replace(
-            self.ready, priced=replace(self.ready.priced, tables={**self.ready.priced.tables, **stored})
-        )
-
-
 # What workers do.
 
 
-def _done(told: _Told) -> Any:
-    try:
-        _refuse_other(told.versions, _versions(), "the worker that was asked")
-        return told.task(*told.told)
-    except CostlabError as fault:
-        return _Fault(fault)
-
-
-def _measured(order: Order, held: Held, sources: Sources) -> _Ready:
+def _measured(order: Order, held: Held, sources: Sources) -> ReadyAway:
     from distributed import get_worker  # noqa: PLC0415 - there, on a worker
 
     with TemporaryDirectory(prefix="costlab-", dir=get_worker().local_directory) as name:
@@ -319,21 +264,7 @@ def _measured(order: Order, held: Held, sources: Sources) -> _Ready:
         rooms = RowFolder(folder, order.cluster.id, order.day.date)
         source = sources(order, folder)
         with made_ready(order, held, source, rooms, lambda _: None) as ready:
-            return _Ready.of(ready)
-
-
-def _answered(
-    question: Question[T], settings: Settings, cluster: str, day: Day, run: Run | None
-) -> T | _Blind:
-    try:
-        lake = Lake.open(settings.lake)
-        seen = lake.run(cluster, day)
-    except (ConfigError, LakeError) as fault:
-        return _Blind(fault.message)
-    # The files that a run lists have names that no other lake has.
-    if seen != run:
-        return _Blind(f"what lies at {settings.lake} there is not this lake")
-    return question(lake, settings, cluster, day)
+            return ReadyAway.of(ready)
 
 
 # Ways to the scheduler, and what is refused.
@@ -360,15 +291,27 @@ def _client(target: str, patience_s: float) -> Any:
         raise ConfigError(
             "--engine dask:// needs the package distributed", "install costlab with its extra: costlab[dask]"
         ) from fault
+    if target.startswith("tls") and not _certified():
+        raise ConfigError(
+            "dask+tls:// needs certificates, and dask's configuration names none",
+            "set distributed.comm.tls.ca-file, .client.cert and .client.key there",
+        )
     try:
         return distributed.Client(  # type: ignore[no-untyped-call]
             target, timeout=patience_s, set_as_default=False, name="costlab"
         )
-    except (OSError, ValueError, RuntimeError) as fault:  # the last two: TLS that is not configured
+    except OSError as fault:
         raise CrewUnavailable(
             f"no dask scheduler answers at {target} within {patience_s:g} s",
-            "start one with `dask scheduler`; for dask+tls:// the certificates are in dask's own configuration",
+            "start one with `dask scheduler`, or look at the address and the network between",
         ) from fault
+
+
+def _certified() -> bool:
+    from distributed.security import Security  # noqa: PLC0415 - an extra, and heavy
+
+    told: dict[str, Any] = Security().get_connection_args("client")  # type: ignore[no-untyped-call]
+    return bool(told.get("ssl_context"))
 
 
 def _refuse_others(client: Any, patience_s: float) -> None:
@@ -376,26 +319,13 @@ def _refuse_others(client: Any, patience_s: float) -> None:
         client.wait_for_workers(1, timeout=patience_s)
     except TimeoutError:
         raise _no_worker() from None
-    for worker, versions in client.run(_versions, on_error="return").items():
-        if isinstance(versions, Exception):
+    for worker, theirs in client.run(versions, on_error="return").items():
+        if isinstance(theirs, Exception):
             raise ConfigError(
-                f"the worker {worker} cannot run costlab: {type(versions).__name__}",
-                f"install costlab {__version__} for Python {_versions()[1]} where workers run",
+                f"the worker {worker} cannot run costlab: {type(theirs).__name__}",
+                f"install costlab {__version__} for Python {versions()[1]} where workers run",
             )
-        _refuse_other(_versions(), versions, f"the worker {worker}")
-
-
-def _versions() -> tuple[str, str]:
-    """Of costlab, and of Python."""
-    return __version__, ".".join(platform.python_version_tuple()[:2])
-
-
-def _refuse_other(mine: tuple[str, str], theirs: tuple[str, str], who: str) -> None:
-    if mine != theirs:
-        raise ConfigError(
-            f"{who} has costlab {theirs[0]} on Python {theirs[1]}, and the driver {mine[0]} on {mine[1]}",
-            "run the same image everywhere",
-        )
+        refuse_other(versions(), theirs, f"the worker {worker}")
 
 
 def _no_worker() -> CrewUnavailable:

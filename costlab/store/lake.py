@@ -263,6 +263,10 @@ class Lake:
         rows = self.read("runs", cluster, day).to_pylist()
         return _plain(rows[0]) if rows else None
 
+    def mark(self, cluster: str, day: Day) -> str:
+        """What only this lake, and only as the day stands in it now, gives: the name of the file of its `runs` row."""
+        return _listed(DeltaFolder(self.path, "runs").snapshot(), cluster, day.date)
+
     def read(self, table: str, cluster: str, day: Day) -> pa.Table:
         """The rows of one day of one table; none when it has none. Raises LakeError when a file is damaged."""
         return read_files(table, self.filed(table, cluster, day).files)
