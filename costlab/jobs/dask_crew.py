@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,7 +22,7 @@ from costlab.domain.time import Day
 from costlab.jobs.away import Blind, Fault, ReadyAway, Told, answered, done, refuse_other, versions
 from costlab.jobs.crew import Coming, ComingDay, Lazy, Order, Question, made_ready
 from costlab.jobs.fetch import spooled
-from costlab.jobs.measure import Held, Ready, Step
+from costlab.jobs.measure import Held, Ready, Step, refuse_open
 from costlab.sources import Source
 from costlab.store.lake import Lake
 from costlab.store.rows import RowFolder
@@ -82,31 +83,37 @@ class DaskCrew:
     blind: bool = False
     asked: "set[_Sent[Any]]" = field(default_factory=set)
     number: Iterator[int] = field(default_factory=count)
+    threads: int = 0
+    counted_s: float = float("-inf")
 
     def slots(self) -> int:
-        """How many tasks the workers do at a time."""
-        return sum(self.client.nthreads().values())
+        """How many tasks the workers do at a time, as of a second ago at most. Raises CrewUnavailable."""
+        if time.monotonic() - self.counted_s > _LOOKS_EVERY_S:
+            try:
+                self.threads = sum(self.client.nthreads().values())
+            except (OSError, CancelledError) as fault:
+                raise _lost() from fault
+            self.counted_s = time.monotonic()
+        return self.threads
 
     def ahead(self) -> int:
         """Enough that every slot has a day to measure, while others wait to be committed, advised and reported."""
         return 2 * self.slots() + 2
 
     def measure(self, order: Order, lake: Lake) -> ComingDay:
-        """A day that a worker measures."""
-        return _Landing(self.send_day(order, lake), self, lake, order)
-
-    def send_day(self, order: Order, lake: Lake) -> "_Sent[ReadyAway]":
-        """The same, on its way."""
+        """A day that a worker measures. Raises Busy when it is not over."""
+        refuse_open(order.day, order.settings, order.cluster, order.now_ms)
         held = Held.of(lake, order.cluster.id, order.day)
-        what = f"{order.cluster.id} {order.day}"
-        return self._send(_measured, (order, held, self.sources), what, soon=False)
+        what = f"measure {order.cluster.id} {order.day}"
+        sent = self.send(what, _measured, order, held, self.sources, soon=False)
+        return _Landing(sent, lake, order)
 
     def ask(self, question: Question[T], lake: Lake, settings: Settings, cluster: str, day: Day) -> Coming[T]:
         """The answer of a worker; of this process, where workers do not see the lake as it does."""
         if self.blind:
             return Lazy(lambda: question(lake, settings, cluster, day))
-        told = (question, settings, cluster, day, lake.mark(cluster, day))
-        sent: _Sent[T | Blind] = self._send(answered, told, f"{question.__name__} {cluster} {day}", soon=True)
+        what, mark = f"{question.__name__} {cluster} {day}", lake.mark(cluster, day)
+        sent = self.send(what, answered, question, settings, cluster, day, mark, soon=True)
         return _Answer(sent, self, lambda: question(lake, settings, cluster, day))
 
     def wait(self, coming: Sequence[Coming[object]]) -> None:
@@ -114,16 +121,16 @@ class DaskCrew:
         import distributed  # noqa: PLC0415 - an extra, and heavy
 
         alone_since = time.monotonic()
+        self.step(f"wait for {len(self.asked)} tasks of the workers")
         while not any(each.done() for each in coming):
             futures = [each.future for each in self.asked if not each.future.done()]
-            self.step(f"wait for {len(futures)} tasks of the workers")
             try:
                 with self.client.as_current():
                     distributed.wait(  # type: ignore[no-untyped-call]
                         futures, timeout=_LOOKS_EVERY_S, return_when="FIRST_COMPLETED"
                     )
             except TimeoutError:
-                if self._workers():
+                if self.slots():
                     alone_since = time.monotonic()
                 elif time.monotonic() - alone_since > BACK_WITHIN_S:
                     raise _no_worker() from None
@@ -141,13 +148,10 @@ class DaskCrew:
             self.say(f"dask: workers only measure, the rest is made here: {why}")
         self.blind = True
 
-    def _workers(self) -> int:
-        try:
-            return len(self.client.nthreads())
-        except OSError as fault:
-            raise _lost() from fault
-
-    def _send(self, task: Callable[..., T], told: tuple[Any, ...], what: str, *, soon: bool) -> "_Sent[T]":
+    def send(
+        self, what: str, task: Callable[..., T], *told: Any, soon: bool, once_more: bool = True
+    ) -> "_Sent[T]":
+        """Give the workers a task; once_more: when workers died of it. Raises CrewUnavailable."""
         number = next(self.number)
         try:
             future = self.client.submit(
@@ -156,18 +160,20 @@ class DaskCrew:
             )  # fmt: skip
         except (OSError, CancelledError) as fault:
             raise _lost() from fault
-        sent: _Sent[T] = _Sent(future, what, self.asked)
+        again = partial(self.send, what, task, *told, soon=soon, once_more=False) if once_more else None
+        sent: _Sent[T] = _Sent(future, what, self, again)
         self.asked.add(sent)
         return sent
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Sent(Generic[T]):
-    """A task that workers have been given."""
+    """A task that workers have been given; again: gives it to them once more."""
 
     future: Any
     what: str
-    asked: "set[_Sent[Any]]"
+    crew: DaskCrew
+    again: "Callable[[], _Sent[T]] | None"
 
     def done(self) -> bool:
         return bool(self.future.done())
@@ -179,32 +185,37 @@ class _Sent(Generic[T]):
         try:
             answer = self.future.result()
         except KilledWorker as fault:
-            raise WorkerLost(
-                f"{self.what}: every worker that tried it died",
-                "look at the workers' memory limits and logs: what they were doing when they died may be too large",
-            ) from fault
+            if self.again is None:
+                raise WorkerLost(
+                    f"{self.what}: every worker that tried it died",
+                    "look at the workers' memory limits and logs: it may be too large for them",
+                ) from fault
         except CancelledError as fault:
             raise _lost() from fault
+        else:
+            if isinstance(answer, Fault):
+                raise answer.fault
+            made: T = answer
+            return made
         finally:
             self.cancel()
-        if isinstance(answer, Fault):
-            raise answer.fault
-        made: T = answer
-        return made
+        # The scheduler blames all that a dead worker was to do: once more, now that the guilty one may be gone.
+        sent = self.again()
+        self.crew.wait([sent])
+        return sent.result()
 
     def cancel(self) -> None:
-        self.asked.discard(self)
+        self.crew.asked.discard(self)
         if not self.future.done():
             self.future.cancel()
         self.future.release()
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Landing:
     """A day that comes from a worker, whose large tables become files of this machine."""
 
     sent: "_Sent[ReadyAway]"
-    crew: DaskCrew
     lake: Lake
     order: Order
 
@@ -213,13 +224,7 @@ class _Landing:
 
     @contextmanager
     def result(self) -> Iterator[Ready]:
-        try:
-            ready = self.sent.result()
-        except WorkerLost:
-            # The scheduler blames all that a dead worker was to do: once more, now that the guilty one may be gone.
-            self.sent = self.crew.send_day(self.order, self.lake)
-            self.crew.wait([self.sent])
-            ready = self.sent.result()
+        ready = self.sent.result()
         with self.lake.observing(self.order.cluster.id, self.order.day) as rooms:
             yield ready.landed(rooms)
 
