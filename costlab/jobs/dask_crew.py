@@ -3,6 +3,7 @@
 Workers give back rows, suggestions and pages; only the driver, which holds the lake's lock, commits and writes.
 """
 
+import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
@@ -60,15 +61,17 @@ def dask_crew(
     and for workers with another costlab or Python; CrewUnavailable when there is no scheduler, or no worker.
     """
     target = _target(address)
-    client = _client(target, patience_s)
-    crew = DaskCrew(client, sources, say, step)
-    try:
-        _refuse_others(client, patience_s)
-        say(f"dask: threads of workers at {target}: {crew.slots()}")
-        yield crew
-    finally:
-        crew.drop()
-        client.close(timeout=5)
+    _refuse_absent()
+    with _quiet():
+        client = _client(target, patience_s)
+        crew = DaskCrew(client, sources, say, step)
+        try:
+            _refuse_others(client, patience_s)
+            say(f"dask: threads of workers at {target}: {crew.slots()}")
+            yield crew
+        finally:
+            crew.drop()
+            client.close(timeout=5)
 
 
 @dataclass(slots=True)
@@ -275,6 +278,20 @@ def _measured(order: Order, held: Held, sources: Sources) -> ReadyAway:
 # Ways to the scheduler, and what is refused.
 
 
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Dask tells the log with a traceback of a scheduler that is gone, which is an error of ours with a hint."""
+    loggers = [logging.getLogger(name) for name in ("distributed", "distributed.client")]
+    levels = [logger.level for logger in loggers]
+    try:
+        for logger in loggers:
+            logger.setLevel(logging.CRITICAL)
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
 def _target(address: str) -> str:
     try:
         parts = urlsplit(address)
@@ -289,13 +306,18 @@ def _target(address: str) -> str:
     return f"{SCHEMES[parts.scheme]}://{f'[{host}]' if ':' in host else host}:{port}"
 
 
-def _client(target: str, patience_s: float) -> Any:
+def _refuse_absent() -> None:
     try:
-        import distributed  # noqa: PLC0415 - an extra, and heavy
+        import distributed  # noqa: F401, PLC0415 - an extra, and heavy; it sets its own log levels
     except ModuleNotFoundError as fault:
         raise ConfigError(
             "--engine dask:// needs the package distributed", "install costlab with its extra: costlab[dask]"
         ) from fault
+
+
+def _client(target: str, patience_s: float) -> Any:
+    import distributed  # noqa: PLC0415 - an extra, and heavy
+
     if target.startswith("tls") and not _certified():
         raise ConfigError(
             "dask+tls:// needs certificates, and dask's configuration names none",

@@ -31,13 +31,16 @@ NOW = datetime.fromtimestamp(DAYS[-1].window.end_ms / 1000, UTC) + timedelta(hou
 @lru_cache(maxsize=1)
 def world() -> World:
     """A node with two pods, of which one uses a little less each day: its advice rests on that of the day before."""
-    when = {"end_ms": DAYS[-1].window.end_ms + HOUR_MS, "step_ms": 5 * MINUTE_MS}
+    when: dict[str, Any] = {"end_ms": DAYS[-1].window.end_ms + HOUR_MS, "step_ms": 5 * MINUTE_MS}
     made = World().node(**when)
     for pod in ("steady", "sinking"):
         made.pod(pod, requests={"cpu": 2.0, "memory": 4 * 2**30}, **when)
     made.use("steady", cpu=0.5, **when)
-    day_of = lambda t: (t - BEFORE) // (24 * HOUR_MS)  # noqa: E731 - one word for two levels
-    return made.use("sinking", cpu=0.2, memory=lambda t: 2**30 * (1 - 0.04 * day_of(t)), **when)
+
+    def sinking(at_ms: int) -> float:
+        return 2**30 * (1 - 0.04 * ((at_ms - BEFORE) // (24 * HOUR_MS)))
+
+    return made.use("sinking", cpu=0.2, memory=sinking, **when)
 
 
 def source(order: Order, _: Path) -> World:
