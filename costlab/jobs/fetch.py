@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from costlab.config.settings import Cluster, Settings
-from costlab.core.kernels import Ints
+from costlab.core.arrays import Ints
 from costlab.domain.signals import Series, Signal
 from costlab.domain.time import Day, Window
 from costlab.jobs.facts import unpriced_signals
