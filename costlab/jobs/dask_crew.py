@@ -10,6 +10,7 @@ from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from importlib import import_module
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -308,7 +309,7 @@ def _target(address: str) -> str:
 
 def _refuse_absent() -> None:
     try:
-        import distributed  # noqa: F401, PLC0415 - an extra, and heavy; it sets its own log levels
+        import_module("distributed")  # it is heavy, and sets its own log levels
     except ModuleNotFoundError as fault:
         raise ConfigError(
             "--engine dask:// needs the package distributed", "install costlab with its extra: costlab[dask]"
