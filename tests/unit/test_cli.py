@@ -407,7 +407,7 @@ def test_every_fault_is_two_lines_and_a_code(args: list[str], code: int, error: 
         (["sql", "selec 1"], "SQL: Parser Error"),
         (["sql", "select * from read_csv('/etc/passwd')"], "SQL: Permission Error"),
         (["sql", "@team"], "there is no query 'team'"),
-        (["sql", "@teams"], "its parameters do not fit: $cluster, $day"),
+        (["sql", "@teams"], "lacks $cluster, $day"),
         (["report", "--date", "2026-11-01"], "2026-11-01 of cluster demo is not in the lake"),
         (["recommend", "--date", "2026-11-01"], "2026-11-01 of cluster demo is not in the lake"),
         (["recommend", "--policy", "costlap"], "there is no policy 'costlap'; did you mean 'costlab'?"),
