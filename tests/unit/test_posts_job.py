@@ -18,17 +18,20 @@ from hypothesis import given
 from hypothesis import settings as limits
 from hypothesis import strategies as st
 
-from costlab.config.settings import Channel, Destination, Settings
+from costlab.config.destination import Channel, Destination
+from costlab.config.settings import Settings
 from costlab.domain.errors import ConfigError, ExitCode, LakeError, PostError, UnsurePost
 from costlab.domain.findings import Finding, Severity
 from costlab.domain.time import Day
 from costlab.jobs import posts as job
+from costlab.jobs.couriers import Couriers
 from costlab.jobs.enclosures import Enclosing
 from costlab.jobs.nightly import Asked, nightly
 from costlab.jobs.posts import Post, Postman, State
 from costlab.jobs.report import FILES
 from costlab.publish.address import Address
 from costlab.publish.mailbox import Mailbox
+from costlab.publish.thread import Thread
 from costlab.render.messages.mail import Enclosures
 from costlab.render.messages.message import Told, message
 from costlab.render.messages.webhook import SIGNATURE
@@ -70,6 +73,22 @@ class Chat:
 
 
 @dataclass
+class Issue:
+    """Holds one comment for each marker; it counts how often it was asked."""
+
+    fault: Exception | None = None
+    comments: dict[str, str] = field(default_factory=dict)
+    asked: int = 0
+
+    def comment(self, thread: Thread, marker: str, body: str) -> None:
+        assert (thread.token, body.startswith(marker)) == (ENVIRON["KEY"], True)
+        self.asked += 1
+        if self.fault:
+            raise self.fault
+        self.comments[marker] = body
+
+
+@dataclass
 class Desk:
     """A lake, its destinations, and what the lake tells of teams."""
 
@@ -77,10 +96,12 @@ class Desk:
     chat: Chat
     teams: dict[str, Told]
     destinations: list[Destination]
+    issue: Issue = field(default_factory=Issue)
 
-    def post(self, day: Day = DAY, *, dry: bool = False, **other: Any) -> list[Post]:
+    def post(self, day: Day = DAY, *, dry: bool = False, send: Any = None, **other: Any) -> list[Post]:
         settings = Settings.model_construct(notify=tuple(self.destinations))
-        postman = Postman(settings, ENVIRON, NOW, None if dry else self.chat.deliver, **other)
+        couriers = Couriers(self.chat.deliver, send, self.issue.comment)
+        postman = Postman(settings, ENVIRON, NOW, None if dry else couriers, **other)
         return list(postman.posts(self.lake, "prod", day))
 
     def states(self, day: Day = DAY, **other: Any) -> list[State]:
@@ -178,6 +199,45 @@ def test_a_mail_is_a_post_like_any_other(desk: Desk, monkeypatch: pytest.MonkeyP
     assert read["Subject"] == due.payload["subject"]
     assert [part.get_filename() for part in read.walk() if part.get_filename()] == ["nlp.html"]
     assert f"https://reports.example/prod/{DAY}/index.html".encode() in came[0]
+
+
+def test_a_comment_is_kept_up_to_date_and_says_once_that_nothing_is_open(desk: Desk) -> None:
+    common = {"channel": "github", "repository": "acme/ml", "issue": 12, "secret_env": "KEY"}
+    desk.destinations = [Destination.model_validate(common)]
+    desk.teams = {"nlp": told("api"), "vision": told(team="vision")}
+    [due, _] = desk.post(dry=True)
+    assert (due.state, due.address) == (State.DUE, "https://api.github.com/… acme/ml#12")
+    assert desk.states() == [State.POSTED, State.QUIET], "what was never open has no comment"
+    assert desk.states() == [State.POSTED_BEFORE, State.QUIET]
+    [(marker, body)] = desk.issue.comments.items()
+    assert due.payload == {"body": body}
+    day = DAY.next
+    desk.teams = {"nlp": told("api", day=day)}
+    assert desk.states(day) == [State.POSTED], (
+        "a comment that is changed disturbs nobody, and has no cooldown"
+    )
+    desk.teams = {"nlp": told("api", "other", day=day)}
+    assert desk.states(day) == [State.POSTED], "it tells what the day is found to be now"
+    assert list(desk.issue.comments) == [marker]
+    assert "other" in desk.issue.comments[marker]
+    desk.teams = {"nlp": told("api")}
+    [old] = desk.post()
+    assert (old.state, old.note) == (State.POSTED_BEFORE, f"the comment tells of {day} already")
+    later = day.next
+    desk.teams = {"nlp": told(day=later)}
+    desk.issue.fault = PostError("not available", "again")
+    assert desk.states(later) == [State.FAILED]
+    desk.issue.fault = None
+    assert desk.states(later) == [State.POSTED]
+    assert "Nothing is open" in desk.issue.comments[marker]
+    desk.teams = {"nlp": told(day=later.next)}
+    asked = desk.issue.asked
+    assert desk.states(later) == desk.states(later.next) == [State.QUIET]
+    assert desk.issue.asked == asked
+    desk.destinations = [Destination.model_validate({**common, "name": "renamed"})]
+    desk.teams = {"nlp": told("api", day=later.next)}
+    assert desk.states(later.next) == [State.POSTED]
+    assert len(desk.issue.comments) == 2, "it is found by its destination's name"
 
 
 def test_what_may_have_arrived_is_posted_again_only_where_that_is_asked_for(desk: Desk) -> None:

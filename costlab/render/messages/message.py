@@ -124,6 +124,17 @@ def message(told: Told, least_monthly: Decimal) -> Message | None:
     )
 
 
+def settled(told: Told, least_monthly: Decimal) -> Message:
+    """What stands in the place of a message once nothing matters any more."""
+    saves = (
+        f"that saves {figures.money(least_monthly, told.currency)} a month" if least_monthly else "advised"
+    )
+    nothing = f"Nothing is open: no alarm, no budget to look after, no change {saves}."
+    return Message(
+        told.cluster, told.team, told.day, _title(told), _sentence(told), (), (), nothing, _notes(told), ()
+    )
+
+
 def is_news(found: Message, told_before: set[str]) -> bool:
     """Whether it tells anything that was not told already."""
     return not told_before.issuperset(found.keys)
