@@ -31,6 +31,18 @@ class Channel(StrEnum):
         return self in (Channel.GITHUB, Channel.GITLAB)
 
 
+class Weekday(StrEnum):
+    """The day of the week on which a week's post comes; it tells of the seven days before."""
+
+    MONDAY = "monday"
+    TUESDAY = "tuesday"
+    WEDNESDAY = "wednesday"
+    THURSDAY = "thursday"
+    FRIDAY = "friday"
+    SATURDAY = "saturday"
+    SUNDAY = "sunday"
+
+
 class Mute(Section):
     """Nothing is posted up to a day (exclusive), and why."""
 
@@ -73,6 +85,7 @@ class Destination(Section):
     team: one, or all: then each team's post goes there. url_env, url_file: where the address is, which is a secret.
     secret_env, secret_file: where the key is that signs what goes to a webhook, the password of mail, or the token of a
     comment. issue: of GitHub a pull request as well. report_url: where report.out can be seen.
+    weekly: one post a week, on that day; null is one a day.
     min_monthly: what a change saves in a month at least. cooldown: how long what was told is no reason to post again.
     """
 
@@ -100,6 +113,7 @@ class Destination(Section):
     secret_file: Where | None = None
     ca_file: Where | None = None
     report_url: Annotated[str, Field(pattern=r"^https?://[^\s?#]+$")] | None = None
+    weekly: Weekday | None = None
     min_monthly: Price = 10.0
     cooldown_ms: Annotated[Duration, Field(alias="cooldown")] = 7 * DAY_MS
     mute: Mute | None = None

@@ -10,17 +10,16 @@ from typing import Any
 
 import orjson
 
-from costlab.config.destination import EVERY_TEAM, Destination
+from costlab.config.destination import EVERY_TEAM, Destination, Weekday
 from costlab.config.faults import meant
 from costlab.config.settings import Settings
 from costlab.domain.errors import CostlabError, ExitCode, UnsurePost
 from costlab.domain.time import Day
 from costlab.jobs.couriers import Couriers, Parcel, form
-from costlab.jobs.enclosures import Enclosing
-from costlab.jobs.team_days import of_teams
+from costlab.jobs.editions import Edition, daily, weekly
 from costlab.publish.destined import destined
-from costlab.render.messages.message import Message, Told, is_news, message, settled
-from costlab.store.lake import Lake
+from costlab.render.messages.message import Message, is_news
+from costlab.store.lake import READABLE, Lake
 from costlab.store.posts import Posts, Record, Slot
 from costlab.store.warehouse import Warehouse
 
@@ -86,44 +85,51 @@ class Postman:
         more is tried there. Raises ConfigError when the day is not in the lake, and LakeError when a post cannot be remembered.
         """
         warehouse = Warehouse.over(lake)
-        told = of_teams(warehouse, self.settings, cluster, day)
-        enclosing = Enclosing(warehouse, self.settings, cluster, day)
+        editions: dict[Weekday | None, Edition] = {None: daily(warehouse, self.settings, cluster, day)}
         ledger = Posts(lake.path)
         if self.couriers and self.settings.notify:
             ledger.make_room()
         for number, destination in enumerate(self.settings.notify):
-            setting = f"notify[{number}]"
-            yield from self._to(_Counter(destination, setting, ledger, enclosing), told, cluster, day)
+            if destination.weekly and destination.weekly not in editions:
+                held = [of for of, state in lake.days(cluster).items() if state in READABLE]
+                edition = weekly(warehouse, self.settings, cluster, day, destination.weekly, held)
+                editions[destination.weekly] = edition
+            counter = _Counter(destination, f"notify[{number}]", ledger, editions[destination.weekly])
+            yield from self._to(counter, cluster)
 
-    def _to(self, counter: "_Counter", told: Mapping[str, Told], cluster: str, day: Day) -> Iterator[Post]:
-        destination = counter.destination
-        names = sorted(told) if destination.team == EVERY_TEAM else [destination.team]
+    def _to(self, counter: "_Counter", cluster: str) -> Iterator[Post]:
+        destination, edition = counter.destination, counter.edition
+        names = sorted(edition.teams) if destination.team == EVERY_TEAM else [destination.team]
         for name in names:
-            slot = Slot(cluster, day.date, name, destination.known_as)
+            slot = Slot(cluster, edition.day, name, destination.known_as)
             if self.team not in (None, name):
                 continue
-            if name not in told:
-                text = f"the day has no cost or advice of team {name!r}{meant(name, told)}"
+            if not edition.teams:
+                yield Post(slot, State.QUIET, note="the lake has no day of the week")
+            elif name not in edition.teams:
+                when = "week" if destination.weekly else "day"
+                text = f"the {when} has no cost or advice of team {name!r}{meant(name, edition.teams)}"
                 yield Post(slot, State.NO_SUCH_TEAM, note=text)
-            elif destination.mute and day.date < destination.mute.until:
+            elif destination.mute and edition.day < destination.mute.until:
                 text = f"until {destination.mute.until}: {destination.mute.reason}"
                 yield Post(slot, State.MUTED, note=text)
             else:
-                yield self._made(counter, slot, told[name])
+                yield self._made(counter, slot)
 
-    def _made(self, counter: "_Counter", slot: Slot, told: Told) -> Post:
+    def _made(self, counter: "_Counter", slot: Slot) -> Post:
         """The post, made where it is due."""
-        destination, ledger = counter.destination, counter.ledger
-        found = message(told, Decimal(str(destination.min_monthly)))
+        destination, ledger, edition = counter.destination, counter.ledger, counter.edition
+        least = Decimal(str(destination.min_monthly))
+        found = edition.message(slot.team, least)
         if destination.channel.is_comment:
             standing = ledger.newest(slot)
             if standing and standing[0] > slot.day and not self.again:
                 return Post(slot, State.POSTED_BEFORE, note=f"the comment tells of {standing[0]} already")
             if found is None and standing and standing[1].keys:
-                found = settled(told, Decimal(str(destination.min_monthly)))
+                found = edition.settled(slot.team, least)
         if found is None:
             return Post(slot, State.QUIET)
-        payload = form(found, _link(destination, slot), destination.channel, slot)
+        payload = form(found, counter.link, destination.channel, slot)
         post = Post(slot, State.DUE, message=found, payload=payload)
         if told_before := self._told_before(counter, post):
             return told_before
@@ -156,8 +162,8 @@ class Postman:
             post = replace(post, address=place.shown)
             if self.couriers is None:
                 return post
-            link, enclosed = _link(counter.destination, post.slot), counter.enclosing.of
-            parcel = Parcel(post.slot, message, link, payload, self.now, enclosed)
+            enclosed = counter.edition.enclosing.of
+            parcel = Parcel(post.slot, message, counter.link, payload, self.now, enclosed)
             self.couriers.carry(parcel, place)
         except CostlabError as fault:
             self._down[known_as] = fault
@@ -174,18 +180,19 @@ class Postman:
 
 @dataclass(frozen=True, slots=True)
 class _Counter:
-    """A destination with where it stands in the configuration, what it was told, and what its mails carry."""
+    """A destination with where it stands in the configuration, what it was told, and what there is to tell."""
 
     destination: Destination
     setting: str
     ledger: Posts
-    enclosing: Enclosing
+    edition: Edition
 
-
-def _link(destination: Destination, slot: Slot) -> str | None:
-    if destination.report_url is None:
-        return None
-    return f"{destination.report_url.rstrip('/')}/{slot.cluster}/{slot.day}/index.html"
+    @property
+    def link(self) -> str | None:
+        """Where the report can be seen."""
+        where, edition = self.destination.report_url, self.edition
+        cluster = edition.cluster
+        return where and f"{where.rstrip('/')}/{cluster}/{edition.newest}/index.html"
 
 
 def _remark(before: Record, post: Post) -> str:

@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from email import message_from_bytes
 from email.message import EmailMessage
@@ -16,19 +16,22 @@ from typing import Any
 
 import orjson
 import pytest
-from answers import BUDGETS, CLUSTER, HOSTILE, LAST_DAY, tables
+from answers import BUDGETS, CLUSTER, FIRST_DAY, HOSTILE, LAST_DAY, tables
 from hypothesis import given
 from hypothesis import settings as limits
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from costlab import shipped
+from costlab.config.destination import Weekday
 from costlab.config.settings import Settings
 from costlab.domain.time import Day
+from costlab.jobs.editions import weekly
 from costlab.jobs.enclosures import Enclosing
 from costlab.jobs.team_days import of_teams
 from costlab.render.messages import mail as mails
 from costlab.render.messages.comment import comment, inert, marker_of
+from costlab.render.messages.digest import Week, digest
 from costlab.render.messages.mail import Enclosures, Envelope, letter, mail
 from costlab.render.messages.message import KEY, Message, Told, message, settled
 from costlab.render.messages.slack import slack
@@ -71,17 +74,71 @@ def hostile() -> dict[str, Told]:
     return of_teams(Warehouse.over_tables(tables(hostile=True)), SETTINGS, CLUSTER, Day(LAST_DAY))
 
 
-def sent(told: Told) -> Message:
-    """The team's message; its dearest action is open for twelve days."""
+def aged(told: Told) -> Told:
+    """Its dearest action is open for twelve days."""
     dearest = max(told.advice, key=lambda row: row["monthly_saving_gross"] or 0)
     age = {name: dearest[name] for name in KEY} | {
         "open_days": 12,
         "first_date": date(2026, 11, 11),
         "lost_cost": Decimal("1834.5"),
     }
-    found = message(replace(told, ages=[age]), LEAST)
+    return replace(told, ages=[age])
+
+
+def sent(told: Told) -> Message:
+    """The team's message; its dearest action is open for twelve days."""
+    found = message(aged(told), LEAST)
     assert found
     return found
+
+
+@pytest.fixture(scope="module")
+def week() -> Week:
+    """The team's week; one of its changes is open for twelve days, one was made, one stands no more."""
+    held = [FIRST_DAY + timedelta(days=number) for number in range((LAST_DAY - FIRST_DAY).days + 1)]
+    over = Warehouse.over_tables(tables())
+    edition = weekly(over, SETTINGS, CLUSTER, Day(LAST_DAY), Weekday.MONDAY, held)
+    assert (edition.day, str(edition.newest)) == (LAST_DAY, str(LAST_DAY))
+    found = edition.teams[TEAM]
+    assert isinstance(found, Week)
+    became = [
+        {**advised, "workload": workload, "became": became, "monthly_saving_gross": Decimal(saves)}
+        for advised, workload, became, saves in zip(
+            found.told.advice, ("api", "old-job", "gone", "small"), ("done", "withdrawn", "gone", "done"),
+            (420, 300, 200, 2), strict=False,
+        )
+    ]  # fmt: skip
+    return replace(found, told=aged(found.told), settled=became)
+
+
+def test_a_week_is_told_as_it_was_looked_at(week: Week) -> None:
+    found = digest(week, LEAST)
+    assert found
+    assert (found.since, found.day) == (LAST_DAY - timedelta(days=6), LAST_DAY)
+    assert not list(slack_faults(slack(found, LINK)))
+    assert not list(card_faults(teams(found, LINK)))
+    for name, made in (
+        ("week-webhook.json", orjson.dumps(webhook(found, LINK), option=orjson.OPT_INDENT_2) + b"\n"),
+        ("week-comment.md", comment(found, LINK, MARKER)["body"].encode()),
+        ("week-mail.txt", mail(found, LINK)["text"].encode()),
+    ):
+        sample = SAMPLES / f"post-{name}"
+        if os.environ.get("COSTLAB_GOLDEN") == "renew":
+            sample.write_bytes(made)
+        assert made == sample.read_bytes()
+    for form in FORMS.values():
+        shown = " ".join(strings(form(found, None)))
+        assert "Done since the week before" in shown.replace("<wbr>", "")
+
+
+def test_a_week_adds_up_from_the_days(week: Week) -> None:
+    """An oracle over the charges themselves; no other query is asked."""
+    rows = tables()["charges"].to_pylist()
+    for end, told in ((LAST_DAY, week.cost), (LAST_DAY - timedelta(days=7), week.cost_before)):
+        owed = [row["cost"] for row in rows if row["team"] == TEAM and 0 <= (end - row["date"]).days < 7]
+        assert told == sum(owed, Decimal(0)) > 0
+    change = (week.cost or 0) - (week.cost_before or 0)
+    assert change == sum((each.change for each in week.contributions), Decimal(0))
 
 
 @pytest.mark.parametrize("channel", AS_JSON)

@@ -63,14 +63,8 @@ def _body(message: Message, link: str | None, marker: str) -> str:
     alerts = "\n".join(f"- ⚠ {inert(alert)}" for alert in message.alerts)
     actions = "\n".join(_action(number, action) for number, action in enumerate(message.actions, 1))
     rest = [inert(text) for text in (message.more, *message.notes) if text]
-    parts = [
-        f"### {inert(message.title)}",
-        inert(message.sentence),
-        alerts,
-        actions,
-        *rest,
-        _end(message, link),
-    ]
+    opening = [f"### {inert(message.title)}", *map(inert, (message.sentence, *message.followed))]
+    parts = [*opening, alerts, actions, *rest, _end(message, link)]
     return f"{marker}\n" + "\n\n".join(part for part in parts if part) + "\n"
 
 
