@@ -16,8 +16,8 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
+from keeping.alone import CHECKOUT, told_by
 from keeping.lakes import kept
 from large_lake.questions import usual, whole
 
@@ -26,7 +26,6 @@ from costlab.store.warehouse import queries
 DAYS = 90
 LARGE = (50_000, 5_000)  # containers, workloads
 REPORTED = (10_000, 5_000)
-CHECKOUT = Path(__file__).resolve().parents[1]
 SOURCES = [
     CHECKOUT / "benchmarks" / name
     for name in ("large_lake/fleet.py", "large_lake/world.py", "advising/world.py")
@@ -66,7 +65,7 @@ def _made(lakes: Path, containers: int, workloads: int) -> Path:
     if not (lake / "made").exists():
         shutil.rmtree(lake, ignore_errors=True)
         lake.mkdir(parents=True)
-        run("world", str(lake), str(containers), str(workloads), str(DAYS))
+        told_by("large_lake.world", str(lake), str(containers), str(workloads), str(DAYS))
         (lake / "made").touch()
     return lake
 
@@ -82,7 +81,7 @@ def _print_queries(lake: Path, names: list[str]) -> int:
         for number, (each, of) in enumerate(asked):
             if each is None or (each, of) in asked[:number]:
                 continue
-            took = run("asker", str(lake), name, json.dumps(each[0]), of)
+            took = told_by("large_lake.asker", str(lake), name, json.dumps(each[0]), of)
             slow += number == 0 and took["warm_cpu_s"] >= 1
             print(
                 f"{name:24}{each[1]:5}{took['rows']:11,}{took['cold_s']:8.2f}{took['warm_s']:8.2f}"
@@ -133,19 +132,6 @@ def _command(lake: Path, *arguments: str) -> tuple[float, float, float]:
     if status:
         raise SystemExit(f"{' '.join(command)}: {os.waitstatus_to_exitcode(status)}")
     return seconds, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
-
-
-def run(module: str, *arguments: str) -> dict[str, Any]:
-    """What a module of `large_lake` tells, run in a process of its own."""
-    paths = os.pathsep.join(map(str, (CHECKOUT, CHECKOUT / "benchmarks")))
-    command = [sys.executable, "-m", f"large_lake.{module}", *arguments]
-    done = subprocess.run(
-        command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": paths}, check=False
-    )
-    if done.returncode:
-        raise SystemExit(f"{module}: {done.stderr.strip()[-2000:]}")
-    told: dict[str, Any] = json.loads(done.stdout or "{}")
-    return told
 
 
 if __name__ == "__main__":

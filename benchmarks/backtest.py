@@ -31,18 +31,8 @@ def main() -> None:
     lake = make(folder / "lake")
     first = LAST - timedelta(days=DAYS - 1)
     window = f"{first}..{LAST + timedelta(days=1)}"
-    asked = [
-        "backtest",
-        "--policy",
-        POLICIES,
-        "--window",
-        window,
-        "--train",
-        "14d",
-        "--plot",
-        str(folder / "plot.svg"),
-    ]
-    command = [sys.executable, "-m", "costlab", "--lake", str(lake), *asked]
+    asked = ["--policy", POLICIES, "--window", window, "--train", "14d", "--plot", str(folder / "plot.svg")]
+    command = [sys.executable, "-m", "costlab", "--lake", str(lake), "backtest", *asked]
     begun = time.perf_counter()
     subprocess.run(command, check=True)
     seconds = time.perf_counter() - begun

@@ -6,17 +6,15 @@ usage) scaled to the node, and write used, unused, unobserved, idle and system a
 the profiles, checks what it made, and commits it. $COSTLAB_BENCH_DIR keeps the made-up days for the next time.
 """
 
-import json
 import os
 import shutil
 import statistics
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
 from charging.world import DAY
+from keeping.alone import CHECKOUT, told_by
 from keeping.lakes import kept
 
 ROUNDS = 3
@@ -24,7 +22,6 @@ MAIN, SCALES = 5_000, (1_000, 5_000, 20_000)
 FRESH, LOADED = "costlab, in a fresh process", "costlab, kernels loaded"
 PEERS = {"DuckDB": "by_duckdb", "Polars": "by_polars", "pandas": "by_pandas"}
 AGREE = 1e-6  # of what the resource costs
-CHECKOUT = Path(__file__).resolve().parents[1]
 
 
 def main() -> None:
@@ -42,7 +39,7 @@ def main() -> None:
         for name, seconds in taken.items():
             rate, ratio = samples[MAIN] / seconds / 1e6, seconds / taken[LOADED]
             print(f"{name:30}{seconds:9.2f}{rate:13.2f}{ratio:11.2f}{peak[name]:10.0f}")
-        alone = _run("kernel_times", str(days / str(MAIN)))
+        alone = told_by("charging.kernel_times", str(days / str(MAIN)))
         _print_kernels(alone)
         print("\ncostlab by size")
         cost = {}
@@ -72,7 +69,7 @@ def _made(folder: Path, alive: int) -> int:
     if not told.exists():
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        told.write_text(str(_run("world", str(folder), str(alive))["samples"]))
+        told.write_text(str(told_by("charging.world", str(folder), str(alive))["samples"]))
     return int(told.read_text())
 
 
@@ -81,8 +78,11 @@ def _round(folder: Path, scratch: Path) -> dict[str, tuple[float, float]]:
     found = _costlab(folder, scratch)
     ours = found.pop("sums")
     for name, module in PEERS.items():
-        told = _run(
-            module, str(folder / "lake"), str(DAY.window.start_ms), str(scratch / f"{module}.parquet")
+        told = told_by(
+            f"charging.{module}",
+            str(folder / "lake"),
+            str(DAY.window.start_ms),
+            str(scratch / f"{module}.parquet"),
         )
         found[name] = told["seconds"][0], told["peak_mib"]
         for resource in ("cpu", "memory"):
@@ -99,24 +99,12 @@ def _costlab(folder: Path, scratch: Path) -> dict[str, Any]:
         shutil.rmtree(copy, ignore_errors=True)
         shutil.copytree(folder, copy)
     os.sync()  # else the commit, which is synced, waits for what was copied
-    told = _run("by_costlab", *map(str, copies))
+    told = told_by("charging.by_costlab", *map(str, copies))
     return {
         FRESH: (told["seconds"][0], told["peak_mib"]),
         LOADED: (told["seconds"][1], told["peak_mib"]),
         "sums": told["sums"],
     }
-
-
-def _run(module: str, *arguments: str) -> dict[str, Any]:
-    paths = os.pathsep.join(map(str, (CHECKOUT, CHECKOUT / "benchmarks")))
-    command = [sys.executable, "-m", f"charging.{module}", *arguments]
-    done = subprocess.run(
-        command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": paths}, check=False
-    )
-    if done.returncode:
-        raise SystemExit(f"{module}: {done.stderr.strip()[-2000:]}")
-    told: dict[str, Any] = json.loads(done.stdout)
-    return told
 
 
 def _print_kernels(alone: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ import statistics
 import tempfile
 from pathlib import Path
 
-from recommend import run
+from keeping.alone import told_by
 
 ROUNDS, DAYS, CONTAINERS, MOST = 3, 30, 50_000, 1.5
 
@@ -23,11 +23,11 @@ def main() -> None:
         if not (lake / "runs").exists():
             shutil.rmtree(lake, ignore_errors=True)
             lake.mkdir(parents=True)
-            run("world", str(lake), str(CONTAINERS), str(DAYS))
+            told_by("advising.world", str(lake), str(CONTAINERS), str(DAYS))
         print(f"{'round':>5}{'read s':>9}{'merge s':>9}{'ratio':>7}{'CPU s':>9}{'CPU s':>9}{'peak MiB':>10}")
         ratios = []
         for number in range(1, ROUNDS + 1):
-            told = run("merge", str(lake), str(DAYS))
+            told = told_by("advising.merge", str(lake), str(DAYS))
             ratios.append(told["merge_s"] / told["read_s"])
             print(
                 f"{number:5}{told['read_s']:9.2f}{told['merge_s']:9.2f}{ratios[-1]:7.2f}{told['read_cpu_s']:9.2f}"

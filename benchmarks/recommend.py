@@ -4,21 +4,17 @@ It reads every profile, pools replicas, runs the rule `costlab` on each of the d
 The first round compiles what is not in the kernels' cache. $COSTLAB_BENCH_DIR keeps the lake for the next time.
 """
 
-import json
-import os
 import shutil
 import statistics
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
+from keeping.alone import CHECKOUT, told_by
 from keeping.lakes import kept
 
 ROUNDS = 3
 DAYS, MAIN, SCALES = 14, 50_000, (10_000, 50_000)
-CHECKOUT = Path(__file__).resolve().parents[1]
 
 
 def main() -> None:
@@ -30,7 +26,7 @@ def main() -> None:
             if not (lake / "runs").exists():
                 shutil.rmtree(lake, ignore_errors=True)
                 lake.mkdir(parents=True)
-                run("world", str(lake), str(containers), str(DAYS))
+                told_by("advising.world", str(lake), str(containers), str(DAYS))
         print(f"{'containers':>10}{'round':>7}{'seconds':>9}{'peak MiB':>10}{'rows':>9}{'advised':>9}")
         taken = {
             containers: [_night(lakes / str(containers), Path(scratch) / "lake") for _ in range(ROUNDS)]
@@ -55,20 +51,7 @@ def _night(lake: Path, copy: Path) -> dict[str, Any]:
     """What `recommend_day` took in a copy of the lake, which has no advice yet."""
     shutil.rmtree(copy, ignore_errors=True)
     shutil.copytree(lake, copy)
-    return run("night", str(copy))
-
-
-def run(module: str, *arguments: str) -> dict[str, Any]:
-    """What a module of `advising` tells, run in a process of its own."""
-    paths = os.pathsep.join(map(str, (CHECKOUT, CHECKOUT / "benchmarks")))
-    command = [sys.executable, "-m", f"advising.{module}", *arguments]
-    done = subprocess.run(
-        command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": paths}, check=False
-    )
-    if done.returncode:
-        raise SystemExit(f"{module}: {done.stderr.strip()[-2000:]}")
-    told: dict[str, Any] = json.loads(done.stdout or "{}")
-    return told
+    return told_by("advising.night", str(copy))
 
 
 if __name__ == "__main__":

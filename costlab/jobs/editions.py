@@ -1,140 +1,151 @@
-"""What is posted of a cluster at a time: a day to those who want each, the week that is over to those who want that."""
+"""The weekly and monthly editions that lie in a cluster's folder: written by name, made anew when a day changed, cleared."""
 
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import date, timedelta
-from decimal import Decimal
+from enum import StrEnum
+from pathlib import Path
 
-from costlab.config.destination import Weekday
+import orjson
+
 from costlab.config.settings import Settings
-from costlab.domain.dates import Dates
-from costlab.domain.time import Day
-from costlab.jobs.anomalies import alarms_in
-from costlab.jobs.enclosures import Enclosing
-from costlab.jobs.team_days import of_teams
-from costlab.render.messages.digest import DAYS, Week, digest, settled_week
-from costlab.render.messages.message import Message, Told, message, settled
-from costlab.render.wording import Contribution
+from costlab.domain.dates import Dates, month_of, named_window, week_of
+from costlab.domain.errors import ConfigError
+from costlab.jobs.edition import made_of, render_edition
+from costlab.publish.files import put, take_away
+from costlab.store.lake import READABLE, DayState
 from costlab.store.warehouse import Warehouse
 
-_OWED = (
-    "kind",
-    "resource",
-    "team",
-    "namespace",
-    "workload_kind",
-    "workload",
-)  # in the order of the query's columns
-_OF_TEAMS = ("workload", "volume", "network")
-_Costs = Mapping[tuple[str, ...], Decimal | None]
+# How long an edition waits for its last day: nights look for missing days as far back.
+WAIT_DAYS = 7
+
+_SUFFIXES = ("html", "json")  # what says that an edition is made comes last
 
 
-@dataclass(frozen=True, slots=True)
-class Edition:
-    """What there is to tell of each team. day: by which its posts are remembered; newest: whose report belongs to it."""
+class Folder(StrEnum):
+    """Where editions of a kind lie, beside the days."""
 
-    cluster: str
-    day: date
-    newest: Day
-    teams: Mapping[str, Told | Week]
-    enclosing: Enclosing
-
-    def message(self, team: str, least_monthly: Decimal) -> Message | None:
-        """What the team is told, or None when nothing matters."""
-        told = self.teams[team]
-        return digest(told, least_monthly) if isinstance(told, Week) else message(told, least_monthly)
-
-    def settled(self, team: str, least_monthly: Decimal) -> Message:
-        """What stands in the place of a message once nothing matters any more."""
-        told = self.teams[team]
-        return settled_week(told, least_monthly) if isinstance(told, Week) else settled(told, least_monthly)
+    WEEK = "week"
+    MONTH = "month"
 
 
-def daily(warehouse: Warehouse, settings: Settings, cluster: str, day: Day) -> Edition:
-    """The edition of a day; raises ConfigError when it is not in the lake."""
-    told = of_teams(warehouse, settings, cluster, day)
-    return Edition(cluster, day.date, day, told, Enclosing(warehouse, settings, cluster, day))
-
-
-def weekly(
-    warehouse: Warehouse, settings: Settings, cluster: str, day: Day, weekday: Weekday, held: Collection[date]
-) -> Edition:
-    """The edition of the last week that is over once the day is: that which ended before its last such weekday.
-
-    held: the days that the lake has of the cluster. Advice and budgets are those of the newest of the week; where the lake
-    has none of it there is nothing to tell of any team.
-    """
-    end = week_end(day.date, weekday)
-    there = [of for of in held if end - timedelta(DAYS) < of <= end]
-    newest = Day(max(there, default=end), settings.timezone)
-    teams = _weeks(warehouse, settings, cluster, newest, end, held) if there else {}
-    return Edition(cluster, end, newest, teams, Enclosing(warehouse, settings, cluster, newest))
-
-
-def week_end(day: date, weekday: Weekday) -> date:
-    """The last day up to `day` that is followed by the weekday.
-
-    >>> week_end(date(2026, 11, 24), Weekday.MONDAY)
-    datetime.date(2026, 11, 22)
-    """
-    before = (list(Weekday).index(weekday) - 1) % DAYS
-    return day - timedelta((day.weekday() - before) % DAYS)
-
-
-def _weeks(
-    warehouse: Warehouse, settings: Settings, cluster: str, newest: Day, end: date, held: Collection[date]
-) -> dict[str, Week]:
-    told = of_teams(warehouse, settings, cluster, newest)
-    this = Dates(end - timedelta(DAYS - 1), end + timedelta(1))
-    costs, costs_before = (_costs(warehouse, cluster, window) for window in (this, this.before))
-    days, days_before = (sum(w.start <= of < w.end for of in held) for w in (this, this.before))
-    became = warehouse.query("settled_advice", cluster=cluster, day=str(newest), days=DAYS).to_pylist()
-    alarms = alarms_in(warehouse, cluster, this)
-    return {
-        team: Week(
-            of,
-            end,
-            _total(costs, of) if days else None,
-            _total(costs_before, of) if days_before else None,
-            days,
-            days_before,
-            list(_contributions(costs, costs_before, of)),
-            [(day, alarm) for day, alarm in alarms if alarm.subject == team],
-            [row for row in became if row["team"] == team],
+def edition_window(window: Dates, today: date) -> Dates:
+    """The window; raises ConfigError when it is no week or month, or not over."""
+    if window.name is None:
+        raise ConfigError(
+            f"{window.start}..{window.end} is neither a week nor a month",
+            "an edition is of 2026-W47, 2026-11, last-week or last-month; costlab cost answers for any window",
         )
-        for team, of in told.items()
-    }
+    if window.end > today:
+        raise ConfigError(
+            f"{window.name} is not over: its last day is {window.end - timedelta(days=1)}",
+            "the report of a day tells of the month so far; costlab cost --window answers for any days",
+        )
+    return window
 
 
-def _costs(warehouse: Warehouse, cluster: str, window: Dates) -> _Costs:
-    """What each owner owed in the window, by currency and the columns of _OWED; nothing of it is shared."""
-    rows = warehouse.query(
-        "costs", start=window.start, until=window.end, by=",".join(_OWED), labels="", cluster=cluster, namespace="",
-        team="", share_idle="none", namespaces="", teams="", fees="false", method="cost", across="cluster",
-    ).to_pylist()  # fmt: skip
-    return {(row["currency"], *row["key"]): row["cost"] for row in rows if row["key"]}
+def address(window: Dates) -> str:
+    """Where the edition of a week or month lies in its cluster's folder: week/2026-W47.html."""
+    return f"{folder_of(window)}/{window.name}.html"
 
 
-def _of(costs: _Costs, told: Told) -> _Costs:
-    """Those of the team, in the currency of its day: money of another cannot be added to it."""
-    place = 1 + _OWED.index("team")
-    return {
-        key: cost
-        for key, cost in costs.items()
-        if (key[0], key[place]) == (told.currency, told.team) and key[1] in _OF_TEAMS
-    }
+def folder_of(window: Dates) -> Folder:
+    """The folder of a week's or a month's edition."""
+    return Folder.MONTH if window == month_of(window.start) else Folder.WEEK
 
 
-def _total(costs: _Costs, told: Told) -> Decimal | None:
-    """None where nothing of it has a price."""
-    own = list(_of(costs, told).values())
-    known = [cost for cost in own if cost is not None]
-    return None if own and not known else sum(known, Decimal(0))
+def editions_in(out: Path, cluster: str) -> list[Dates]:
+    """The weeks and months of which there is an edition to read, the oldest of each first."""
+    found = []
+    for folder in Folder:
+        home = out / cluster / folder
+        names = sorted(entry.stem for entry in home.glob("*.html")) if home.is_dir() else []
+        windows = [window for name in names if (window := named_window(name))]
+        found += [window for window in windows if folder_of(window) is folder]
+    return found
 
 
-def _contributions(costs: _Costs, costs_before: _Costs, told: Told) -> Iterator[Contribution]:
-    own, own_before = _of(costs, told), _of(costs_before, told)
-    for key in sorted({*own, *own_before}):
-        _, kind, resource, team, namespace, workload_kind, workload = key
-        now, before = (found.get(key) or Decimal(0) for found in (own, own_before))
-        yield Contribution(kind, team, workload_kind, workload, namespace, resource, now, before)
+def write_edition(
+    warehouse: Warehouse, settings: Settings, cluster: str, window: Dates, out: Path
+) -> list[Path]:
+    """The files of an edition, in `out/<cluster>/week/` or `month/`, and as `latest` when no later one is there.
+
+    Each file is replaced as a whole; a second run on the same lake changes no byte. Raises ConfigError when no day of
+    the window is in the lake, when it holds several currencies, and when a file cannot be written.
+    """
+    content = render_edition(warehouse, settings, cluster, window)
+    home = out / cluster / folder_of(window)
+    later = any(
+        other > window for other in editions_in(out, cluster) if folder_of(other) is folder_of(window)
+    )
+    names = [str(window.name)] if later else ["latest", str(window.name)]
+    written = [put(home / f"{name}.{suffix}", content[suffix]) for name in names for suffix in _SUFFIXES]
+    return written[-len(_SUFFIXES) :] + written[: -len(_SUFFIXES)]
+
+
+def due_editions(
+    warehouse: Warehouse,
+    days: Mapping[date, DayState],
+    cluster: str,
+    out: Path,
+    *,
+    today: date,
+    kept_since: date,
+    fresh: Iterable[date] = (),
+) -> list[Dates]:
+    """The editions to write: the last two weeks and the last month, those of fresh days, and any that rests on other days than the lake has.
+
+    days: the cluster's. An edition is for when its period is over and its last day is in the lake, or was waited for; one
+    of whose days the charges were pruned stays as it is.
+    """
+    # Two weeks: one whose last day never came is then no longer the last.
+    wanted = {week_of(today - timedelta(days=ago)) for ago in (7, 14)}
+    wanted |= {month_of(today).before, *editions_in(out, cluster)}
+    wanted |= {window for day in fresh for window in (week_of(day), month_of(day))}
+    return [
+        window
+        for window in sorted(wanted, key=lambda window: (window.end, window.start))
+        if kept_since < window.end <= today
+        and _ready(days, window, today)
+        and _told(out, cluster, window) != made_of(warehouse, cluster, window)
+    ]
+
+
+def clear_editions(out: Path, cluster: str, before: date) -> list[str]:
+    """Remove the editions whose last day is before that day, and nothing else; their names, the oldest of each kind first.
+
+    `latest` stays. Raises ConfigError when one cannot be removed.
+    """
+    return [
+        str(window.name)
+        for window in editions_in(out, cluster)
+        if window.end <= before
+        and take_away(out / cluster / folder_of(window), [f"{window.name}.{suffix}" for suffix in _SUFFIXES])
+    ]
+
+
+def closed_editions(days: Collection[date], today: date, kept_since: date) -> Iterator[Dates]:
+    """The weeks and months of these days that are over and kept, the latest last of each kind."""
+    for of in (week_of, month_of):
+        for window in sorted({of(day) for day in days}):
+            if kept_since < window.end <= today:
+                yield window
+
+
+def _ready(days: Mapping[date, DayState], window: Dates, today: date) -> bool:
+    states = {day: state for day, state in days.items() if window.before.start <= day < window.end}
+    if DayState.PRUNED in states.values():
+        return False
+    held = {day for day, state in states.items() if state in READABLE and day >= window.start}
+    last = window.end - timedelta(days=1)
+    return last in held or (bool(held) and today - window.end >= timedelta(days=WAIT_DAYS))
+
+
+def _told(out: Path, cluster: str, window: Dates) -> dict[str, str] | None:
+    """What the edition that is there rests on; None where there is none, or not all of it."""
+    page = out / cluster / address(window)
+    try:
+        told = orjson.loads(page.with_suffix(".json").read_bytes())
+    except (FileNotFoundError, orjson.JSONDecodeError):
+        return None
+    made = told.get("made_of") if isinstance(told, dict) and page.is_file() else None
+    return made if isinstance(made, dict) else None

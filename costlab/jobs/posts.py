@@ -16,7 +16,7 @@ from costlab.config.settings import Settings
 from costlab.domain.errors import CostlabError, ExitCode, UnsurePost
 from costlab.domain.time import Day
 from costlab.jobs.couriers import Couriers, Parcel, form
-from costlab.jobs.editions import Edition, daily, weekly
+from costlab.jobs.tours import Tour, daily, weekly
 from costlab.publish.destined import destined
 from costlab.render.messages.message import Message, is_news
 from costlab.store.lake import READABLE, Lake
@@ -85,32 +85,32 @@ class Postman:
         more is tried there. Raises ConfigError when the day is not in the lake, and LakeError when a post cannot be remembered.
         """
         warehouse = Warehouse.over(lake)
-        editions: dict[Weekday | None, Edition] = {None: daily(warehouse, self.settings, cluster, day)}
+        tours: dict[Weekday | None, Tour] = {None: daily(warehouse, self.settings, cluster, day)}
         ledger = Posts(lake.path)
         if self.couriers and self.settings.notify:
             ledger.make_room()
         for number, destination in enumerate(self.settings.notify):
-            if destination.weekly and destination.weekly not in editions:
+            if destination.weekly and destination.weekly not in tours:
                 held = [of for of, state in lake.days(cluster).items() if state in READABLE]
-                edition = weekly(warehouse, self.settings, cluster, day, destination.weekly, held)
-                editions[destination.weekly] = edition
-            counter = _Counter(destination, f"notify[{number}]", ledger, editions[destination.weekly])
+                tour = weekly(warehouse, self.settings, cluster, day, destination.weekly, held)
+                tours[destination.weekly] = tour
+            counter = _Counter(destination, f"notify[{number}]", ledger, tours[destination.weekly])
             yield from self._to(counter, cluster)
 
     def _to(self, counter: "_Counter", cluster: str) -> Iterator[Post]:
-        destination, edition = counter.destination, counter.edition
-        names = sorted(edition.teams) if destination.team == EVERY_TEAM else [destination.team]
+        destination, tour = counter.destination, counter.tour
+        names = sorted(tour.teams) if destination.team == EVERY_TEAM else [destination.team]
         for name in names:
-            slot = Slot(cluster, edition.day, name, destination.known_as)
+            slot = Slot(cluster, tour.day, name, destination.known_as)
             if self.team not in (None, name):
                 continue
-            if not edition.teams:
+            if not tour.teams:
                 yield Post(slot, State.QUIET, note="the lake has no day of the week")
-            elif name not in edition.teams:
+            elif name not in tour.teams:
                 when = "week" if destination.weekly else "day"
-                text = f"the {when} has no cost or advice of team {name!r}{meant(name, edition.teams)}"
+                text = f"the {when} has no cost or advice of team {name!r}{meant(name, tour.teams)}"
                 yield Post(slot, State.NO_SUCH_TEAM, note=text)
-            elif destination.mute and edition.day < destination.mute.until:
+            elif destination.mute and tour.day < destination.mute.until:
                 text = f"until {destination.mute.until}: {destination.mute.reason}"
                 yield Post(slot, State.MUTED, note=text)
             else:
@@ -118,15 +118,15 @@ class Postman:
 
     def _made(self, counter: "_Counter", slot: Slot) -> Post:
         """The post, made where it is due."""
-        destination, ledger, edition = counter.destination, counter.ledger, counter.edition
+        destination, ledger, tour = counter.destination, counter.ledger, counter.tour
         least = Decimal(str(destination.min_monthly))
-        found = edition.message(slot.team, least)
+        found = tour.message(slot.team, least)
         if destination.channel.is_comment:
             standing = ledger.newest(slot)
             if standing and standing[0] > slot.day and not self.again:
                 return Post(slot, State.POSTED_BEFORE, note=f"the comment tells of {standing[0]} already")
             if found is None and standing and standing[1].keys:
-                found = edition.settled(slot.team, least)
+                found = tour.settled(slot.team, least)
         if found is None:
             return Post(slot, State.QUIET)
         payload = form(found, counter.link, destination.channel, slot)
@@ -162,7 +162,7 @@ class Postman:
             post = replace(post, address=place.shown)
             if self.couriers is None:
                 return post
-            enclosed = counter.edition.enclosing.of
+            enclosed = counter.tour.enclosing.of
             parcel = Parcel(post.slot, message, counter.link, payload, self.now, enclosed)
             self.couriers.carry(parcel, place)
         except CostlabError as fault:
@@ -185,14 +185,14 @@ class _Counter:
     destination: Destination
     setting: str
     ledger: Posts
-    edition: Edition
+    tour: Tour
 
     @property
     def link(self) -> str | None:
         """Where the report can be seen."""
-        where, edition = self.destination.report_url, self.edition
-        cluster = edition.cluster
-        return where and f"{where.rstrip('/')}/{cluster}/{edition.newest}/index.html"
+        where, tour = self.destination.report_url, self.tour
+        cluster = tour.cluster
+        return where and f"{where.rstrip('/')}/{cluster}/{tour.newest}/index.html"
 
 
 def _remark(before: Record, post: Post) -> str:

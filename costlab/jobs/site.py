@@ -12,6 +12,7 @@ from costlab.domain.errors import ConfigError
 from costlab.domain.time import Day, day_of
 from costlab.jobs.asked import refuse_unknown
 from costlab.jobs.cost import quality
+from costlab.jobs.editions import address, closed_editions, editions_in, write_edition
 from costlab.jobs.report import CHANGED, Gathered, days_of_reports, gather, put_report, rendered
 from costlab.jobs.report import QUESTIONS as REPORTED
 from costlab.publish.files import put, take_away
@@ -47,11 +48,15 @@ _FOLDERS = ("team", "workload")
 
 
 def write_reports(
-    lake: Lake, settings: Settings, days: Sequence[tuple[str, Day]], out: Path
+    lake: Lake,
+    settings: Settings,
+    days: Sequence[tuple[str, Day]],
+    out: Path,
+    editions: Sequence[tuple[str, Dates]] = (),
 ) -> Iterator[Path]:
-    """Write the reports of these days of clusters, one by one, and then what leads to them; the page of each day.
+    """Write the reports of these days of clusters, one by one, then these editions, then what leads to them; each page.
 
-    Raises what `gather` and `put_report` do; what was written by then is led to all the same.
+    Raises what `gather`, `put_report` and `write_edition` do; what was written by then is led to all the same.
     """
     warehouse = Warehouse.over(lake)
 
@@ -68,6 +73,8 @@ def write_reports(
                 newest[cluster] = max(newest.get(cluster, gathered), gathered, key=lambda each: each.day.date)
                 coming = [told(place + 1)] if place + 1 < len(days) else []
                 yield put_report(rendered(gathered, settings), cluster, day, out)[0]
+        for cluster, window in editions:
+            yield write_edition(warehouse, settings, cluster, window, out)[0]
     finally:
         write_site(lake, settings, out, warehouse, newest)
 
@@ -96,6 +103,19 @@ def days_kept(
             "measure one with costlab nightly, or keep reports longer: report.keep",
         )
     return days
+
+
+def editions_kept(
+    days: Sequence[tuple[str, Day]], settings: Settings, today: date
+) -> list[tuple[str, Dates]]:
+    """The weeks and months of these days that are over, whose editions are kept; of each cluster the latest last."""
+    held: dict[str, list[date]] = {}
+    for cluster, day in days:
+        held.setdefault(cluster, []).append(day.date)
+    since = settings.report.kept_since(today)
+    return [
+        (cluster, window) for cluster, own in held.items() for window in closed_editions(own, today, since)
+    ]
 
 
 def write_site(
@@ -130,7 +150,7 @@ def write_site(
         told = (gathered or {}).get(cluster)
         answers = asked(warehouse, cluster, Day(shown, lake.timezone), reports, told)
         last.append((cluster, answers["daily_costs"][-1]))
-        files = render_cluster(warehouse, settings, cluster, answers, reports)
+        files = render_cluster(warehouse, settings, cluster, answers, reports, editions_in(out, cluster))
         written += [put(out / cluster / name, content) for name, content in files.items()]
         for folder in _FOLDERS:
             take_away(out / cluster / folder, _stale(out / cluster / folder, folder, files))
@@ -164,7 +184,12 @@ def asked(
 
 
 def render_cluster(
-    warehouse: Warehouse, settings: Settings, cluster: str, answers: Answers, reports: Collection[date]
+    warehouse: Warehouse,
+    settings: Settings,
+    cluster: str,
+    answers: Answers,
+    reports: Collection[date],
+    editions: Collection[Dates] = (),
 ) -> dict[str, bytes]:
     """The files of a cluster's pages by name, each page with its JSON beside it."""
     currency = answers["headline"][0]["currency"] or settings.prices.currency
@@ -172,7 +197,7 @@ def render_cluster(
     window = Dates(days[0]["date"], days[-1]["date"] + timedelta(days=1))
     told = quality(warehouse, window, cluster, window.end)
     files = {}
-    for name, page, rows, beside in _pages(answers, currency, reports):
+    for name, page, rows, beside in _pages(answers, currency, reports, editions):
         files[f"{name}.html"] = page_html(page)
         schema = f"costlab.site.{name.partition('/')[0] if '/' in name else 'cluster'}/1"
         files[f"{name}.json"] = json_bytes(
@@ -183,7 +208,7 @@ def render_cluster(
 
 
 def _pages(
-    answers: Answers, currency: str, reports: Collection[date]
+    answers: Answers, currency: str, reports: Collection[date], editions: Collection[Dates]
 ) -> Iterator[tuple[str, Page, list[Row], dict[str, Any]]]:
     """Each page with its address, and what its JSON has: rows, and parts beside them."""
     days = [
@@ -193,13 +218,15 @@ def _pages(
     teams = sorted({row["team"] for row in answers["team_days"]})
     keys = dict.fromkeys(_key(row) for row in answers["workload_days"])
     beside = {
+        "editions": [{"name": window.name, "page": address(window)} for window in editions],
         "teams": [{**row, "page": f"team/{addresses.team(row['team'])}.html"} for row in answers["teams"] if row["team"] in teams],
         "workloads": [
             {**row, "page": f"workload/{addresses.workload(*_key(row))}.html" if _key(row) in keys else None}
             for row in answers["workloads"]
         ],
     }  # fmt: skip
-    yield "index", cluster_page(answers, currency, reports), days, beside
+    periods = {window: address(window) for window in editions}
+    yield "index", cluster_page(answers, currency, reports, periods), days, beside
     for team in teams:
         own = {name: [row for row in answers[name] if row["team"] == team] for name in _OF_TEAMS}
         page = team_page(team, answers, currency, reports)
@@ -221,7 +248,9 @@ def _clusters(out: Path) -> Iterator[str]:
     """The folders in which reports of a cluster lie, or lay."""
     for home in out.iterdir() if out.is_dir() else ():
         if home.is_dir() and (
-            days_of_reports(out, home.name) or all((home / name).is_file() for name in FRONT)
+            days_of_reports(out, home.name)
+            or editions_in(out, home.name)
+            or all((home / name).is_file() for name in FRONT)
         ):
             yield home.name  # fmt: skip
 

@@ -81,9 +81,7 @@ class Warehouse:
         connection.execute("set threads = 1")
         for query in queries().values():
             if query.folder == "staging":
-                # Unordered: DuckDB would sort a view's rows again in every question, though it asks for sums of them.
-                unordered = query.text.rpartition("\norder by ")[0]
-                connection.execute(f"create view {query.name} as {unordered}")
+                connection.execute(f"create view {query.name} as {unordered(query.text)}")
         connection.execute(f"set allowed_paths = [{', '.join(text(str(file)) for file in files)}]")
         connection.execute("set enable_external_access = false")
         connection.execute("set lock_configuration = true")
@@ -154,12 +152,26 @@ def find_query(wanted: str) -> Query:
     return queries()[wanted]
 
 
+def unordered(select: str) -> str:
+    """A SELECT without its last ORDER BY: DuckDB would sort a view's rows again in every question, though it asks for sums."""
+    body, ordered, _ = select.rpartition("\norder by ")
+    return body if ordered else select
+
+
 def _fitting(wanted: str, params: Mapping[str, Any]) -> Query:
     query = find_query(wanted)
     if params.keys() != query.params:
-        odd = ", ".join(f"${param}" for param in sorted(params.keys() ^ query.params))
-        takes = ", ".join(f"${param}" for param in sorted(query.params)) or "no parameter"
-        raise ConfigError(f"query {query.name} and its parameters do not fit: {odd}", f"it takes {takes}")
+        faults = {"lacks": query.params - params.keys(), "has no": params.keys() - query.params}
+        said = " and ".join(
+            f"{fault} {', '.join(f'${name}' for name in sorted(names))}"
+            for fault, names in faults.items()
+            if names
+        )
+        takes = " ".join(f"--param {name}=…" for name in sorted(query.params)) or "no parameter"
+        raise ConfigError(
+            f"query {query.name} {said}",
+            f"it takes {takes}; costlab queries {query.name} tells what they mean",
+        )
     return query
 
 

@@ -26,9 +26,9 @@ from costlab import shipped
 from costlab.config.destination import Weekday
 from costlab.config.settings import Settings
 from costlab.domain.time import Day
-from costlab.jobs.editions import weekly
 from costlab.jobs.enclosures import Enclosing
 from costlab.jobs.team_days import of_teams
+from costlab.jobs.tours import weekly
 from costlab.render.messages import mail as mails
 from costlab.render.messages.comment import comment, inert, marker_of
 from costlab.render.messages.digest import Week, digest
@@ -97,9 +97,9 @@ def week() -> Week:
     """The team's week; one of its changes is open for twelve days, one was made, one stands no more."""
     held = [FIRST_DAY + timedelta(days=number) for number in range((LAST_DAY - FIRST_DAY).days + 1)]
     over = Warehouse.over_tables(tables())
-    edition = weekly(over, SETTINGS, CLUSTER, Day(LAST_DAY), Weekday.MONDAY, held)
-    assert (edition.day, str(edition.newest)) == (LAST_DAY, str(LAST_DAY))
-    found = edition.teams[TEAM]
+    tour = weekly(over, SETTINGS, CLUSTER, Day(LAST_DAY), Weekday.MONDAY, held)
+    assert (tour.day, str(tour.newest)) == (LAST_DAY, str(LAST_DAY))
+    found = tour.teams[TEAM]
     assert isinstance(found, Week)
     became = [
         {**advised, "workload": workload, "became": became, "monthly_saving_gross": Decimal(saves)}

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from costlab.domain.errors import ConfigError
 from costlab.store.content import content_hash
 from costlab.store.schema import conform, micros_to_decimal
-from costlab.store.warehouse import Warehouse, queries
+from costlab.store.warehouse import Warehouse, queries, unordered
 
 
 @pytest.fixture(scope="module")
@@ -42,13 +42,19 @@ def test_a_wrong_name_is_answered_with_the_right_one(warehouse: Warehouse) -> No
     with pytest.raises(ConfigError, match="no query 'headlin'") as caught:
         warehouse.query("headlin")
     assert caught.value.hint == "did you mean headline?"
-    with pytest.raises(ConfigError, match=r"do not fit: \$cluster, \$day"):
+    with pytest.raises(ConfigError, match=r"lacks \$cluster, \$day"):
         warehouse.query("headline")
-    with pytest.raises(ConfigError, match=r"do not fit: .*\$week"):
+    with pytest.raises(ConfigError, match=r"has no \$week"):
         warehouse.query("headline", cluster="c", day="2026-11-22", week="w")
 
 
 ENDLESS = "select count(*) from range(1000000000000) as r(n) where hash(n) % 7 = 3"
+
+
+def test_only_the_last_order_of_a_view_is_taken_off() -> None:
+    inner = "select *\nfrom (\n  select 1 as a\n  order by a\n)"
+    assert unordered(f"{inner}\norder by a, 1\n") == inner
+    assert unordered(inner) == inner
 
 
 def test_an_interruption_is_no_fault_of_the_query(warehouse: Warehouse) -> None:
