@@ -17,7 +17,7 @@ _DAYS = {
     "advice_before": 14, "advisable_containers": 14, "advisable_costs": 14, "advisable_keys": 14, "pool_capacity": 14,
     "scalable_workloads": 14, "quota_days": 90, "quota_hours": 28, "quota_requests": 28, "quota_suggestions": 28,
     "daily_costs": 30, "team_days": 30, "workload_days": 30, "volume_history": 90, "open_advice": 90,
-    "bill_reconciliation": 7, "usage_of_workloads": 7,
+    "bill_reconciliation": 7, "usage_of_workloads": 7, "settled_advice": 7,
 }  # fmt: skip
 _WINDOWS = {
     "audit": 7, "autoscaled_workloads": 14, "cost_history": 90, "costs": 7, "energy_use": 7, "focus": 1, "gpu_hours": 1,

@@ -12,11 +12,9 @@ from zoneinfo import ZoneInfo, available_timezones
 import orjson
 from pydantic import (
     AfterValidator,
-    BeforeValidator,
     Field,
     SecretStr,
     ValidationInfo,
-    WithJsonSchema,
     field_validator,
     model_validator,
 )
@@ -24,9 +22,11 @@ from pydantic_core import PydanticCustomError
 
 from costlab.config.accelerator import Accelerator, Texts, without_contradictions
 from costlab.config.book import PriceBook, Validity
+from costlab.config.destination import Destination
 from costlab.config.device_resource import ResourceName
 from costlab.config.faults import meant
 from costlab.config.section import (
+    DAY_MS,
     Cores,
     Count,
     Duration,
@@ -35,6 +35,7 @@ from costlab.config.section import (
     Ratio,
     Section,
     Size,
+    Variable,
     Where,
     WhereLake,
     anchored,
@@ -43,7 +44,6 @@ from costlab.domain.errors import ConfigError
 from costlab.domain.tables import IMPORTED, TABLES
 
 HALF_HOUR_MS = 1_800_000
-DAY_MS = 86_400_000  # as a length; a calendar day is `domain.time.Day`
 WAYS_IN = ("bearer_token_file", "token_command", "basic_auth", "sigv4")
 
 
@@ -430,108 +430,6 @@ class Metrics(Section):
     @classmethod
     def _is_plain(cls, url: str | None) -> str | None:
         return url and _plain(url, "http://pushgateway:9091")
-
-
-class Channel(StrEnum):
-    """The form of a post: an incoming webhook of Slack, a Workflow of Microsoft Teams, JSON for a program, or e-mail."""
-
-    SLACK = "slack"
-    TEAMS = "teams"
-    WEBHOOK = "webhook"
-    MAIL = "mail"
-
-
-class Mute(Section):
-    """Nothing is posted up to a day (exclusive), and why."""
-
-    until: date
-    reason: Annotated[str, Field(min_length=1)]
-
-
-EVERY_TEAM = "all"
-Variable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
-# Plain addresses: no names beside them, and of ASCII, which every mail server takes.
-MailAddress = Annotated[
-    str, Field(pattern=r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*$")
-]
-_OF_MAIL = ("to", "sender", "server", "user")
-
-
-def _several(found: object) -> object:
-    return [found] if isinstance(found, str) else found
-
-
-class Destination(Section):
-    """Where posts go, and whose they are.
-
-    team: one, or all: then each team's post goes there. url_env, url_file: where the address is, which is a secret.
-    secret_env, secret_file: where the key is that signs what goes to a webhook. report_url: where report.out can be seen.
-    min_monthly: what a change saves in a month at least. cooldown: how long what was told is no reason to post again.
-    """
-
-    channel: Channel
-    team: Annotated[str, Field(min_length=1)] = EVERY_TEAM
-    name: Annotated[str, Field(min_length=1)] | None = None
-    url_env: Variable | None = None
-    url_file: Where | None = None
-    to: Annotated[
-        tuple[MailAddress, ...],
-        BeforeValidator(_several),
-        WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
-    ] = ()
-    sender: Annotated[MailAddress | None, Field(alias="from")] = None
-    server: (
-        Annotated[str, Field(pattern=r"^smtps?://(\[[0-9a-f:.]+\]|[A-Za-z0-9.-]+)(:[0-9]{1,5})?$")] | None
-    ) = None
-    user: Annotated[str, Field(pattern=r"^[ -~]+$")] | None = None
-    secret_env: Variable | None = None
-    secret_file: Where | None = None
-    ca_file: Where | None = None
-    report_url: Annotated[str, Field(pattern=r"^https?://[^\s?#]+$")] | None = None
-    min_monthly: Price = 10.0
-    cooldown_ms: Annotated[Duration, Field(alias="cooldown")] = 7 * DAY_MS
-    mute: Mute | None = None
-
-    @model_validator(mode="after")
-    def _keeps_its_secrets(self) -> Self:
-        mailed = self.channel is Channel.MAIL
-        if not mailed and (self.url_env is None) == (self.url_file is None):
-            raise PydanticCustomError("notify", "takes its address from one of url_env and url_file")
-        if self.secret_env and self.secret_file:
-            raise PydanticCustomError("notify", "takes its key from one of secret_env and secret_file")
-        if (self.secret_env or self.secret_file) and self.channel not in (Channel.WEBHOOK, Channel.MAIL):
-            raise PydanticCustomError("notify", "signs what goes to a webhook, and nothing else")
-        if any((name or "").startswith("COSTLAB_") for name in (self.url_env, self.secret_env)):
-            raise PydanticCustomError("notify", "names a variable COSTLAB_…, which would be a setting")
-        return self
-
-    @model_validator(mode="after")
-    def _is_mail_in_whole(self) -> Self:
-        if self.channel is not Channel.MAIL:
-            if any(getattr(self, name) for name in _OF_MAIL):
-                raise PydanticCustomError("notify", "has one of to, from, server and user, which are of mail")
-            return self
-        if self.url_env or self.url_file:
-            raise PydanticCustomError(
-                "notify", "is mail, which goes to a server and has no url_env or url_file"
-            )
-        if not (self.to and self.sender and self.server):
-            raise PydanticCustomError("notify", "is mail, which needs each of to, from and server")
-        if (self.user is None) != (self.secret_env is None and self.secret_file is None):
-            raise PydanticCustomError(
-                "notify", "has one of user and password (secret_env, secret_file), not both"
-            )
-        return self
-
-    @property
-    def known_as(self) -> str:
-        """Its name: what was posted is remembered by it."""
-        return self.name or f"{self.channel} {self.team}"
-
-    @property
-    def cooldown_days(self) -> int:
-        """How many days what was told is no news, at least one."""
-        return max(1, self.cooldown_ms // DAY_MS)
 
 
 class Elasticsearch(Section):

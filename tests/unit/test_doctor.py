@@ -353,6 +353,22 @@ def test_mailboxes_are_told_in_short(examined: Examined, tmp_path: Path) -> None
     assert "leads" not in str(checks)
 
 
+def test_comments_are_told_without_their_token(examined: Examined, tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("T0KEN\n")
+    checks = examined(
+        FakeProbe(),
+        "notify: [{channel: github, repository: acme/ml, issue: 12, secret_file: token},"
+        " {channel: gitlab, project: a/b, merge_request: 7, api_url: 'http://git.example/api/v4', secret_file: token},"
+        " {channel: gitlab, project: a/b, issue: 7, team: a, secret_env: NOT_THERE}]\n",
+    )
+    told = [checks[f"notify[{number}]"] for number in range(3)]
+    assert [check.status for check in told] == [Status.OK, Status.WARN, Status.WARN]
+    assert "github all: https://api.github.com/… acme/ml#12 is named; nothing was sent" in told[0].text
+    assert "http://git.example/api/v4 is no https address" in told[1].text
+    assert "the variable NOT_THERE is not set" in told[2].text
+    assert "T0KEN" not in str(checks)
+
+
 def test_a_clock_that_is_off_is_told(examined: Examined) -> None:
     check = examined(FakeProbe(skew_s=-90))["prod: clock"]
     assert (check.status, check.text) == (Status.WARN, "-90 s from ours: days begin and end by its clock")
