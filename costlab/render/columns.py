@@ -10,6 +10,8 @@ from costlab.render.envelope import Row, plain, unique
 from costlab.render.text import csv_cell
 
 _SCALES = range(1, 7)  # of decimals that Arrow writes without an exponent, however small they are
+# What is quoted, and what may begin a formula, which is more than what does: `csv_cell` looks closely.
+_ODD = r"""[",\r\n]|^[^\w(/.]"""
 _PLAIN_FROM, _PLAIN_BELOW = 1e-4, 1e9  # of floats that Arrow and Python write alike
 
 
@@ -43,7 +45,9 @@ def _plain_column(column: pa.ChunkedArray) -> list[Any]:
 
 def _csv_column(column: pa.Array) -> pa.Array:
     kind = column.type
-    if pa.types.is_string(kind):  # a few names, again and again
+    if pa.types.is_string(kind):
+        if not pc.any(pc.match_substring_regex(column, _ODD)).as_py():
+            return column.fill_null("")
         coded = column.dictionary_encode()
         texts = pa.array([csv_cell(name) for name in coded.dictionary.to_pylist()], pa.string())
         return texts.take(coded.indices).fill_null("")

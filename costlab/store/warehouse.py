@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import duckdb
 import pyarrow as pa
@@ -48,7 +48,7 @@ class Warehouse:
 
     @classmethod
     @interruptible()
-    def over(cls, lake: Lake, instead: Mapping[str, pa.Table] | None = None) -> "Warehouse":
+    def over(cls, lake: Lake, instead: Mapping[str, pa.Table] | None = None) -> Self:
         """A warehouse over the days that are complete, or committed as incomplete; some tables by other rows `instead`."""
         connection, files = connect(), lake.readable_files()
         for table in TABLES:
@@ -70,7 +70,7 @@ class Warehouse:
 
     @classmethod
     @interruptible()
-    def over_tables(cls, tables: Mapping[str, pa.Table]) -> "Warehouse":
+    def over_tables(cls, tables: Mapping[str, pa.Table]) -> Self:
         """A warehouse over rows that are not committed; the lake's other tables are there, and empty."""
         connection = connect()
         for table in TABLES:
@@ -78,7 +78,7 @@ class Warehouse:
         return cls._closed(connection, [])
 
     @classmethod
-    def _closed(cls, connection: duckdb.DuckDBPyConnection, files: Iterable[Path]) -> "Warehouse":
+    def _closed(cls, connection: duckdb.DuckDBPyConnection, files: Iterable[Path]) -> Self:
         # One thread: sums of doubles then have one order, and reports are the same to the byte.
         connection.execute("set threads = 1")
         for query in queries().values():
@@ -88,6 +88,13 @@ class Warehouse:
         connection.execute("set enable_external_access = false")
         connection.execute("set lock_configuration = true")
         return cls(connection)
+
+    def keep(self, view: str) -> None:
+        """Hold the rows of a table or staging view in memory from now on; raises LakeError when they cannot be read."""
+        with _told():
+            self._connection.execute(f"create table kept as select * from {name(view)}")  # noqa: S608 - quoted
+            self._connection.execute(f"drop view {name(view)}")
+            self._connection.execute(f"alter table kept rename to {name(view)}")
 
     def query(self, wanted: str, **params: Any) -> pa.Table:
         """The rows of a named query. Raises ConfigError for an unknown name, and parameters that do not fit."""
