@@ -63,13 +63,10 @@ def write_reports(
 
     Raises what `gather` and `put_report` do; what was written by then is led to all the same.
     """
-    dates = sorted(day.date for _, day in days)
-    several = len(dates) > 1
-    warehouse = (
-        DayByDay.over(lake).expect(Dates(dates[0], dates[-1] + timedelta(days=1)))
-        if several
-        else Warehouse.over(lake)
-    )
+    warehouse = Warehouse.over(lake)
+    if len(days) > 1:
+        dates = sorted(day.date for _, day in days)
+        warehouse = DayByDay(warehouse, Dates(dates[0], dates[-1] + timedelta(days=1)))
 
     def told(place: int) -> Future[Gathered]:
         return asking.submit(gather, warehouse, settings, *days[place])

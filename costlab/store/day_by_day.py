@@ -2,9 +2,8 @@
 
 from collections.abc import Callable, Mapping
 from datetime import date, timedelta
-from typing import Any, Self
+from typing import Any
 
-import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -21,21 +20,17 @@ Params = Mapping[str, Any]
 class DayByDay(Warehouse):
     """A warehouse that gives the same answers, sooner, to who asks about each of some days."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
-        super().__init__(connection)
-        self._span: Dates | None = None
-        self._wide: dict[tuple[Any, ...], tuple[Dates, pa.Table]] = {}
-
-    def expect(self, span: Dates) -> Self:
-        """Itself, to be asked about the days of this span."""
+    def __init__(self, warehouse: Warehouse, span: Dates) -> None:
+        """Over what the warehouse is over, to be asked about the days of the span; raises LakeError."""
+        super().__init__(warehouse._connection)  # noqa: SLF001 - of its own kind
         for view in _KEPT:
-            self.keep(view)
+            warehouse.keep(view)
         self._span = span
-        return self
+        self._wide: dict[tuple[Any, ...], tuple[Dates, pa.Table]] = {}
 
     def query(self, wanted: str, **params: Any) -> pa.Table:
         """The rows of a named query, cut from those of all days where a row tells of its own date alone; as `Warehouse`."""
-        if wanted not in _WINDOWED or self._span is None:
+        if wanted not in _WINDOWED:
             return super().query(wanted, **params)
         window_of, widened = _WINDOWED[wanted]
         window = window_of(params)

@@ -45,6 +45,7 @@ class Warehouse:
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection = connection
+        self._kept: set[str] = set()
 
     @classmethod
     @interruptible()
@@ -91,10 +92,13 @@ class Warehouse:
 
     def keep(self, view: str) -> None:
         """Hold the rows of a table or staging view in memory from now on; raises LakeError when they cannot be read."""
+        if view in self._kept:
+            return
         with _told():
             self._connection.execute(f"create table kept as select * from {name(view)}")  # noqa: S608 - quoted
             self._connection.execute(f"drop view {name(view)}")
             self._connection.execute(f"alter table kept rename to {name(view)}")
+        self._kept.add(view)
 
     def query(self, wanted: str, **params: Any) -> pa.Table:
         """The rows of a named query. Raises ConfigError for an unknown name, and parameters that do not fit."""
