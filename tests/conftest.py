@@ -2,6 +2,7 @@
 
 import gc
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -23,6 +24,7 @@ hypothesis.settings.register_profile("costlab", deadline=None)
 hypothesis.settings.load_profile("costlab")
 
 PrometheusServer = Callable[..., str]
+LastDayServer = Callable[..., str]
 VictoriaServer = Callable[..., str]
 
 
@@ -42,10 +44,18 @@ def synthetic_cluster() -> SyntheticCluster:
 
 
 @pytest.fixture(scope="session")
-def demo_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of caches, $XDG_CACHE_HOME, that holds the demo's lake; one for all processes of a session."""
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all processes of a session share: what is dear is made once, behind a lock."""
     base = tmp_path_factory.getbasetemp()
-    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "caches"
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def demo_cache(shared_folder: Path) -> Path:
+    """A folder of caches, $XDG_CACHE_HOME, that holds the demo's lake."""
+    folder = shared_folder / "caches"
     folder.mkdir(exist_ok=True)
     with pytest.MonkeyPatch.context() as patch, FileLock(folder / "demo.lock"):
         patch.setenv("XDG_CACHE_HOME", str(folder))
@@ -91,17 +101,36 @@ def prometheus_server(
 
 
 @pytest.fixture(scope="session")
-def synthetic_prometheus(
+def last_day_server(
     synthetic_cluster: SyntheticCluster,
-    prometheus_server: PrometheusServer,
+    prometheus_folder: Path,
+    shared_folder: Path,
     tmp_path_factory: pytest.TempPathFactory,
-) -> str:
-    """Base URL of a Prometheus with the synthetic cluster's last day, and an hour before and after it."""
-    file = tmp_path_factory.mktemp("synthetic") / "last-day.om"
-    write_openmetrics(synthetic_cluster, synthetic_cluster.days[-1].window.widen(HOUR_MS, HOUR_MS), file)
-    url = prometheus_server(file)
-    file.unlink()  # 0.6 GB of text
-    return url
+) -> Iterator[LastDayServer]:
+    """Starts a Prometheus with the synthetic cluster's last day, and an hour before and after it: its base URL."""
+    blocks = shared_folder / "last-day"
+    with FileLock(shared_folder / "last-day.lock"):
+        if not blocks.exists():
+            text, made = shared_folder / "last-day.om", shared_folder / "last-day.part"
+            window = synthetic_cluster.days[-1].window.widen(HOUR_MS, HOUR_MS)
+            write_openmetrics(synthetic_cluster, window, text)
+            prometheus.make_blocks(text, made, prometheus_folder)
+            text.unlink()  # 0.6 GB
+            made.rename(blocks)
+    with ExitStack() as servers:
+
+        def start(*flags: str) -> str:
+            tsdb = tmp_path_factory.mktemp("prometheus") / "tsdb"
+            shutil.copytree(blocks, tsdb, copy_function=os.link)  # a block is never written again
+            return servers.enter_context(prometheus.serving(tsdb, prometheus_folder, *flags))
+
+        yield start
+
+
+@pytest.fixture(scope="session")
+def synthetic_prometheus(last_day_server: LastDayServer) -> str:
+    """Base URL of a Prometheus with that day, under no further limits."""
+    return last_day_server()
 
 
 @pytest.fixture(scope="session")

@@ -17,9 +17,9 @@ import numpy as np
 import pyarrow as pa
 
 from charging.world import CLUSTER, DAY, settings_of
-from costlab.core import kernels
 from costlab.core._jit import kernel
-from costlab.core.kernels import Brief, Ints, Singles
+from costlab.core.arrays import Brief, Ints, Singles
+from costlab.core.kernels import billing, profiling
 from costlab.jobs.charges import charge_day
 from costlab.jobs.facts import BULKY
 from costlab.jobs.observed import usage_in
@@ -47,11 +47,11 @@ def main() -> None:
     bills: list[Work] = []
     profiles: list[Work] = []
     reads: list[Work] = []
-    kernels.bill = _recording(
-        kernels.bill, bills, lambda a: reads.append(lambda: read(a[4], a[6], a[7], a[8]))
+    billing.bill = _recording(
+        billing.bill, bills, lambda a: reads.append(lambda: read(a[4], a[6], a[7], a[8]))
     )
-    kernels.profile = _recording(
-        kernels.profile, profiles, lambda a: reads.append(lambda: read(a[0], a[3], a[4], a[5]))
+    profiling.profile = _recording(
+        profiling.profile, profiles, lambda a: reads.append(lambda: read(a[0], a[3], a[4], a[5]))
     )
     charge_day(tables, files["gpu_usage"], usage, settings, CLUSTER, DAY)
     profile_day(tables["containers"], usage, CLUSTER, DAY)

@@ -15,9 +15,10 @@ from costlab.cli.options import ClusterId, DateText, Reason
 from costlab.domain.errors import ConfigError, ExitCode
 
 if TYPE_CHECKING:  # requests and DuckDB wait until a job runs
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from costlab.config.settings import Cluster, Settings
+    from costlab.domain.dates import Dates
     from costlab.domain.time import Day
     from costlab.jobs.nightly import Asked
     from costlab.jobs.outcome import Outcome
@@ -141,21 +142,31 @@ def report(
         ),
     ] = None,
     every: Annotated[
-        bool, typer.Option("--all", help="Every day that the lake holds and report.keep keeps.")
+        bool,
+        typer.Option("--all", help="Every day, week and month that the lake holds and report.keep keeps."),
     ] = False,
+    window: Annotated[
+        str | None,
+        typer.Option(
+            "--window",
+            metavar="W",
+            help="The edition of a week or month: last-week, 2026-W47, last-month, 2026-11.",
+        ),
+    ] = None,
     cluster: ClusterId = None,
     out: Annotated[
         Path | None,
         typer.Option("--out", metavar="FOLDER", help="Write into this folder in place of report.out."),
     ] = None,
 ) -> None:
-    """Write the day's report: HTML, Markdown, JSON and CSV, a folder a cluster and day; and the pages that lead to it."""
+    """Write the day's report (HTML, Markdown, JSON, CSV), or the edition of a week or month; and the pages that lead to it."""
     from costlab.domain.dates import parse_day
-    from costlab.jobs.site import days_kept, write_reports
+    from costlab.domain.time import day_of
+    from costlab.jobs.site import days_kept, editions_kept, write_reports
     from costlab.store.lake import Lake
 
-    if date and every:
-        raise ConfigError("--date and --all exclude each other", "leave one of them out")
+    if sum(map(bool, (date, every, window))) > 1:
+        raise ConfigError("--date, --window and --all exclude each other", "leave all but one of them out")
     desk: Desk = ctx.obj
     settings = desk.settings()
     lake = Lake.open(settings.lake)
@@ -163,16 +174,31 @@ def report(
     ids = ids or lake.clusters()
     if not ids:
         settings.chosen()
-    if every:
+    folder = out or settings.report.out
+    editions: list[tuple[str, Dates]] = []
+    if window:
+        days, editions = [], _editions(window, ids, desk, lake)
+    elif every:
         days = days_kept(lake, settings, ids, desk.now)
+        editions = editions_kept(days, settings, day_of(desk.now, lake.timezone).date)
     else:
         day = parse_day(date or "yesterday", desk.now, lake.timezone)
         days = [(name, day) for name in ids]
-    folder = out or settings.report.out
-    for page in write_reports(lake, settings, days, folder):
+    for page in write_reports(lake, settings, days, folder, editions):
         typer.echo(page)
     if every:
         typer.echo(folder / "index.html")
+
+
+def _editions(window: str, ids: "Sequence[str]", desk: Desk, lake: "Lake") -> "list[tuple[str, Dates]]":
+    """The edition that a window names, of each cluster; raises ConfigError where it is of none."""
+    from costlab.domain.dates import parse_window
+    from costlab.domain.time import day_of
+    from costlab.jobs.editions import edition_window
+
+    dates = parse_window(window, desk.now, lake.timezone)
+    edition_window(dates, day_of(desk.now, lake.timezone).date)
+    return [(name, dates) for name in ids]
 
 
 def _work(desk: Desk, date: str) -> "tuple[Settings, Day, Lake]":

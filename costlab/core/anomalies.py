@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from costlab.core.kernels import Floats
+from costlab.core.arrays import Floats
 
 _NORMAL = 1.4826  # of a normal distribution: its standard deviation over the median of absolute differences
 

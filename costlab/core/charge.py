@@ -6,9 +6,9 @@ from enum import Enum
 import numpy as np
 from numpy.typing import NDArray
 
-from costlab.core import kernels
+from costlab.core.arrays import Brief, Floats, Ints, Singles
 from costlab.core.grid import Grid
-from costlab.core.kernels import Brief, Floats, Ints, Singles
+from costlab.core.kernels import billing
 from costlab.domain.time import HOUR_MS
 
 _FAR = np.int64(2**62)
@@ -148,7 +148,7 @@ def bill_node(grid: Grid, levels: Levels, claims: Claims, rule: Rule, there: Int
 
     there: int64 (m, 2), spans apart from each other and ordered, outside of which claims do not count.
     """
-    quantity, amount, sums = kernels.bill(
+    quantity, amount, sums = billing.bill(
         claims.asked_offsets, claims.asked_start_ms, claims.asked_end_ms, claims.asked,
         claims.seen, claims.used_zero_ms, claims.used_start_ms, claims.used_end_ms, claims.used, claims.unit,
         there, grid.start_ms, grid.cell_ms, *_cells(grid, levels), (*rule.value, levels.bounded),

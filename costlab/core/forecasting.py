@@ -14,7 +14,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from costlab.core.kernels import Floats
+from costlab.core.arrays import Floats
 
 Flags = NDArray[np.bool_]
 

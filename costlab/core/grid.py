@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from costlab.core import kernels
-from costlab.core.kernels import Floats, Ints
+from costlab.core.arrays import Floats, Ints
+from costlab.core.kernels import billing
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Grid:
     def level(self, start_ms: Ints, end_ms: Ints, values: Floats) -> Floats:
         """Value × milliseconds of one quantity per cell, 0 where it is not in force: float64 (cells,)."""
         weighted = np.zeros(self.cells)
-        kernels.spread(
+        billing.spread(
             0, start_ms, end_ms, values, 1.0, 0, len(values),
             self.start_ms, self.end_ms, self.start_ms, self.cell_ms, np.zeros(self.cells), weighted,
         )  # fmt: skip

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from costlab.core.kernels import Floats, Ints
+from costlab.core.arrays import Floats, Ints
 from costlab.domain.units import MICRO
 
 

@@ -1,14 +1,14 @@
 """From samples to values: what was observed of a thing, when, as disjoint stretches of constant value.
 
-docs/methods.md, "From samples to values", defines the rules; `kernels` holds the loops.
+docs/methods.md, "From samples to values", defines the rules; `kernels.samples` holds the loops.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from costlab.core import kernels
-from costlab.core.kernels import Floats, Ints
+from costlab.core.arrays import Floats, Ints
+from costlab.core.kernels import samples
 
 _MANY = 2_000_000  # samples
 
@@ -71,7 +71,7 @@ def one_after_another(parts: list[Stretches]) -> Stretches:
 
 def held(at_ms: Ints, values: Floats, offsets: Ints, max_gap_ms: int) -> Stretches:
     """What a gauge's series showed: each sample holds until the next, at most `max_gap_ms`."""
-    end_ms = kernels.hold(at_ms, values, offsets, max_gap_ms)
+    end_ms = samples.hold(at_ms, values, offsets, max_gap_ms)
     return Stretches(at_ms, end_ms, values, offsets).keep(end_ms > at_ms)
 
 
@@ -79,7 +79,7 @@ def rates(
     at_ms: Ints, values: Floats, offsets: Ints, began_ms: Ints, max_gap_ms: int, reach_ms: int
 ) -> Stretches:
     """What a counter's series showed: its rise per second between two samples, resets counted from 0."""
-    start_ms, per_second = kernels.rate(at_ms, values, offsets, began_ms, max_gap_ms, reach_ms)
+    start_ms, per_second = samples.rate(at_ms, values, offsets, began_ms, max_gap_ms, reach_ms)
     return Stretches(start_ms, at_ms, per_second, offsets).keep(start_ms < at_ms)
 
 
@@ -102,7 +102,7 @@ def united(
     counts[:-1] = (target[1:] != target[:-1]) | (at_ms[1:] != at_ms[:-1])
     at_ms, values, target, teller = at_ms[counts], values[counts], target[counts], teller[counts]
     if counter:
-        in_order = ~kernels.late(values, teller, _offsets(target, groups))
+        in_order = ~samples.late(values, teller, _offsets(target, groups))
         at_ms, values, target = at_ms[in_order], values[in_order], target[in_order]
     return at_ms, values, _offsets(target, groups)
 
@@ -127,7 +127,7 @@ def combine(stretches: Stretches, group: Ints, groups: int, *, add: bool) -> Str
     same_group = target[1:] == target[:-1]
     if not np.any(same_group & (start_ms[1:] < end_ms[:-1])):
         return Stretches(start_ms, end_ms, values, offsets)
-    return Stretches(*kernels.overlay(start_ms, end_ms, values, offsets, add))
+    return Stretches(*samples.overlay(start_ms, end_ms, values, offsets, add))
 
 
 def clipped(stretches: Stretches, series: Ints, start_ms: Ints, end_ms: Ints) -> Stretches:
@@ -168,7 +168,7 @@ def side_by_side(sides: tuple[Stretches, ...]) -> tuple[Ints, Ints, tuple[Floats
     start_ms, end_ms, offsets = first.start_ms, first.end_ms, first.offsets
     columns: tuple[Floats, ...] = (first.values,)
     for side in sides[1:]:
-        start_ms, end_ms, left, right, offsets = kernels.align(
+        start_ms, end_ms, left, right, offsets = samples.align(
             start_ms, end_ms, offsets, side.start_ms, side.end_ms, side.offsets
         )
         columns = (*(_take(column, left) for column in columns), _take(side.values, right))

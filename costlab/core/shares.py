@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from costlab.core.kernels import Floats, Ints
+from costlab.core.arrays import Floats, Ints
 
 
 def even_shares(start_ms: int, end_ms: int, from_ms: Ints, to_ms: Ints) -> tuple[Floats, int]:

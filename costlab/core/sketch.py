@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from costlab.core.kernels import Brief, Floats, Ints
+from costlab.core.arrays import Brief, Floats, Ints
 
 
 def merged(buckets: Brief, weights_ms: Ints | Brief) -> tuple[Brief, Ints]:

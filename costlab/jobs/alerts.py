@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from costlab.config.settings import Forecasting
+from costlab.core.arrays import Ints
 from costlab.core.forecasting import LONGEST, forecast, highest
-from costlab.core.kernels import Ints
 from costlab.domain.findings import Finding, Severity
 from costlab.jobs.budgets import BudgetState, Standing, alert_reached, exceeded_on, spent_beyond
 from costlab.jobs.outlook import Outlook

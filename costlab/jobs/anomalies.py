@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from costlab.core.anomalies import DAILY, Episode, episodes, middle, scores
-from costlab.core.kernels import Floats
+from costlab.core.arrays import Floats
 from costlab.domain.dates import Dates
 from costlab.domain.findings import Finding, Severity
 from costlab.jobs.asked import OF_PODS, Filters, key_columns

@@ -11,9 +11,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from costlab.config.settings import Basis
+from costlab.core.arrays import Floats, Ints
 from costlab.core.charge import ALWAYS, Bill, Claims, Levels, Rule, between, bill_node
 from costlab.core.grid import Grid
-from costlab.core.kernels import Floats, Ints
 from costlab.core.money import apportion, to_micros
 from costlab.domain.errors import ReconcileError
 from costlab.domain.units import GIB, Resource

@@ -10,8 +10,8 @@ import numpy as np
 import pyarrow as pa
 
 from costlab.config.settings import Settings
+from costlab.core.arrays import Floats, Ints
 from costlab.core.grid import grid_of
-from costlab.core.kernels import Floats, Ints
 from costlab.core.money import to_micros
 from costlab.domain.findings import Finding, Severity
 from costlab.domain.tables import PARTITION, TABLES

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from costlab.config.device_resource import DeviceResources, exposed
-from costlab.core.kernels import Floats, Ints
+from costlab.core.arrays import Floats, Ints
 from costlab.core.observe import Stretches, combine, held, nearest_rank, side_by_side
 from costlab.domain.identity import PodKey, container_key, gpu_key
 from costlab.domain.signals import Labels, Signal

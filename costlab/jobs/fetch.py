@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 
 import numpy as np
 
-from costlab.core.kernels import Ints
+from costlab.core.arrays import Ints
 from costlab.domain.signals import Series, Signal
 from costlab.domain.time import Window
 from costlab.sources import Shape, Shelf, SourceInfo, Stream, label_sets

@@ -5,9 +5,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from costlab.core import kernels
-from costlab.core.hours import hourly_max
-from costlab.core.kernels import Floats, Ints
+from costlab.core.arrays import Floats, Ints
+from costlab.core.kernels import profiling
 from costlab.core.observe import Stretches, nearest_rank
 from costlab.domain.time import HOUR_MS, Day
 from costlab.jobs.columns import lists
@@ -55,10 +54,10 @@ def _busy(usage: DeviceUsage, day: Day) -> dict[str, Any]:
     life = np.tile(np.array([zero_ms, day.window.end_ms], np.int64), (len(seen), 1))
     start_ms, end_ms = ((edge - zero_ms).astype(np.int32) for edge in (usage.start_ms, usage.end_ms))
     busy = usage.busy.astype(np.float32)
-    _, mean, ranks, offsets, buckets, weights_ms = kernels.profile(
+    _, mean, ranks, offsets, buckets, weights_ms = profiling.profile(
         seen, life, zero_ms, start_ms, end_ms, busy, np.array(list(_RANKS.values()))
     )
-    hours = hourly_max(seen, life, zero_ms, *clock_of(day), start_ms, end_ms, busy)
+    hours = profiling.hourly_max(seen, life, zero_ms, *clock_of(day), start_ms, end_ms, busy)
     starts = pa.array(offsets.astype(np.int32))
     return {
         "busy_mean": mean,

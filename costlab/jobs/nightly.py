@@ -10,6 +10,7 @@ from costlab.domain.errors import ConfigError, CostlabError, ExitCode, Reconcile
 from costlab.domain.time import Day, day_of, days_between, milliseconds
 from costlab.jobs.anomalies import alarms_of
 from costlab.jobs.commit import clear_beside
+from costlab.jobs.editions import clear_editions, due_editions, write_edition
 from costlab.jobs.indexing import Indexed, days_in
 from costlab.jobs.measure import measure_day, refuse_open
 from costlab.jobs.outcome import Outcome
@@ -91,7 +92,7 @@ def nightly(  # noqa: PLR0913 - every effect is passed in
         for cluster in clusters:
             night.clear(cluster, settings.report.kept_since(today))
             ended(night.spend(cluster, tasks[cluster.id]))
-        night.lead()
+        night.lead(today)
         since = _back(day_of(now, settings.timezone), CATCH_UP_DAYS).date
         if posts and settings.notify:
             for cluster in clusters:
@@ -222,11 +223,11 @@ class _Night:
     def file(self, clusters: Sequence[str], index: Indexing, since: date) -> None:
         """Bring the days since then into Elasticsearch, and those that this night measured, however old."""
         self.step("index")
-        fresh = {name.partition(" ")[::2] for name in self.days["in the lake"]}
+        fresh = {cluster: self.fresh(cluster) for cluster in clusters}
         days = [
             (cluster, day)
             for cluster, day in days_in(self.lake, clusters)
-            if day.date >= since or (cluster, str(day)) in fresh
+            if day.date >= since or day.date in fresh[cluster]
         ]
         try:
             for done in index(self.lake, days):
@@ -240,19 +241,51 @@ class _Night:
         """Remove old reports first, so that those of old days which this night makes are there until the next."""
         try:
             gone = clear_reports(self.settings.report.out, cluster.id, before)
+            gone += clear_editions(self.settings.report.out, cluster.id, before)
         except ConfigError as fault:  # what is too much there is no reason to measure nothing
             self.say(f"{cluster.id}: {fault.message}")
             return
         if gone:
             self.say(f"{cluster.id}: removed the reports of {_listed(gone)}, as report.keep says")
 
-    def lead(self) -> None:
-        """Write the pages that lead to the reports, also when no day was due: a night may have been killed before."""
+    def lead(self, today: date) -> None:
+        """Write editions and what leads to all reports, also when no day was due: a night may have been killed before."""
         try:
-            write_site(self.lake, self.settings, self.settings.report.out)
+            warehouse = Warehouse.over(self.lake)
+            for cluster in self.settings.chosen():
+                self.sum_up(warehouse, cluster.id, today)
+            write_site(self.lake, self.settings, self.settings.report.out, warehouse)
         except CostlabError as fault:
             self.faults.append(fault)
             self.days["not written"].append("the pages that lead to the reports")
+
+    def sum_up(self, warehouse: Warehouse, cluster: str, today: date) -> None:
+        """Write the weeks and months that are over, or rest on days that are others now."""
+        report = self.settings.report
+        windows = due_editions(
+            warehouse,
+            self.lake.days(cluster),
+            cluster,
+            report.out,
+            today=today,
+            kept_since=report.kept_since(today),
+            fresh=self.fresh(cluster),
+        )
+        for window in windows:
+            self.step("sum up")
+            try:
+                write_edition(warehouse, self.settings, cluster, window, report.out)
+            except (
+                ConfigError
+            ) as fault:  # two currencies do not add up, this night or the next: the days are sound
+                self.say(f"{cluster}: {fault.message}")
+            else:
+                self.say(f"{cluster}: wrote the edition of {window.name}")
+
+    def fresh(self, cluster: str) -> list[date]:
+        """The days of a cluster that this night brought into the lake, or reported."""
+        told = (name.partition(" ")[::2] for name in self.days["in the lake"])
+        return [date.fromisoformat(day) for of, day in told if of == cluster]
 
     def outcome(self) -> Outcome:
         """The gravest outcome. Raises what `nightly` does."""

@@ -15,7 +15,7 @@ import pyarrow as pa
 from costlab.config.faults import meant
 from costlab.config.prices import NodeKind, node_prices
 from costlab.config.settings import Settings
-from costlab.core.kernels import Ints
+from costlab.core.arrays import Ints
 from costlab.core.packing.nodes import Need, needs
 from costlab.domain.dates import Dates
 from costlab.domain.errors import ConfigError

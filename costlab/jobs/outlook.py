@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from costlab.config.settings import Forecasting
+from costlab.core.arrays import Floats
 from costlab.core.forecasting import LONGEST, Forecast, forecast
-from costlab.core.kernels import Floats
 from costlab.domain.dates import Dates
 from costlab.domain.errors import ConfigError
 from costlab.jobs.asked import Filters

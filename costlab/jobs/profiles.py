@@ -8,9 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from costlab.core import kernels
-from costlab.core.hours import hourly_max
-from costlab.core.kernels import Ints
+from costlab.core.arrays import Ints
+from costlab.core.kernels import profiling
 from costlab.domain.time import Day
 from costlab.domain.units import Resource
 from costlab.jobs.columns import lists, milliseconds_of
@@ -85,8 +84,8 @@ def _observed(
     def profile(begin: int) -> tuple[NDArray[Any], ...]:
         some = slice(begin, begin + _AT_A_TIME)
         span, used = (observed.start_ms, observed.end_ms), observed.usage[resource]
-        profiled = kernels.profile(seen[some], life[some], observed.zero_ms, *span, used, percents)
-        return *profiled, hourly_max(seen[some], life[some], observed.zero_ms, *clock, *span, used)
+        profiled = profiling.profile(seen[some], life[some], observed.zero_ms, *span, used, percents)
+        return *profiled, profiling.hourly_max(seen[some], life[some], observed.zero_ms, *clock, *span, used)
 
     with ThreadPoolExecutor(processors()) as pool:
         parts = list(zip(*pool.map(profile, range(0, len(key), _AT_A_TIME)), strict=True))

@@ -5,7 +5,8 @@ from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, S
 
 import numpy as np
 
-from costlab.core.kernels import Ints, telling
+from costlab.core.arrays import Ints
+from costlab.core.kernels.samples import telling
 from costlab.core.observe import ScrapeSteps
 from costlab.domain.signals import Labels, Series, Signal, one_after_another
 from costlab.domain.time import Window

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from costlab.core.kernels import Ints
+from costlab.core.arrays import Ints
 from costlab.core.observe import Stretches, clipped
 from costlab.domain.signals import Labels, Series, Signal
 from costlab.domain.time import Window

@@ -12,6 +12,7 @@ from costlab.domain.errors import ConfigError
 from costlab.domain.time import Day, day_of
 from costlab.jobs.asked import refuse_unknown
 from costlab.jobs.cost import quality
+from costlab.jobs.editions import address, closed_editions, editions_in, write_edition
 from costlab.jobs.report import CHANGED, Gathered, days_of_reports, gather, put_report, rendered
 from costlab.jobs.report import QUESTIONS as REPORTED
 from costlab.publish.files import put, take_away
@@ -57,11 +58,15 @@ _FOLDERS = ("team", "workload")
 
 
 def write_reports(
-    lake: Lake, settings: Settings, days: Sequence[tuple[str, Day]], out: Path
+    lake: Lake,
+    settings: Settings,
+    days: Sequence[tuple[str, Day]],
+    out: Path,
+    editions: Sequence[tuple[str, Dates]] = (),
 ) -> Iterator[Path]:
-    """Write the reports of these days of clusters, one by one, and then what leads to them; the page of each day.
+    """Write the reports of these days of clusters, one by one, then these editions, then what leads to them; each page.
 
-    Raises what `gather` and `put_report` do; what was written by then is led to all the same.
+    Raises what `gather`, `put_report` and `write_edition` do; what was written by then is led to all the same.
     """
     warehouse = Warehouse.over(lake)
     if len(days) > 1:
@@ -81,6 +86,8 @@ def write_reports(
                 newest[cluster] = max(newest.get(cluster, gathered), gathered, key=lambda each: each.day.date)
                 coming = [told(place + 1)] if place + 1 < len(days) else []
                 yield put_report(rendered(gathered, settings), cluster, day, out)[0]
+        for cluster, window in editions:
+            yield write_edition(warehouse, settings, cluster, window, out)[0]
     finally:
         write_site(lake, settings, out, warehouse, newest)
 
@@ -109,6 +116,19 @@ def days_kept(
             "measure one with costlab nightly, or keep reports longer: report.keep",
         )
     return days
+
+
+def editions_kept(
+    days: Sequence[tuple[str, Day]], settings: Settings, today: date
+) -> list[tuple[str, Dates]]:
+    """The weeks and months of these days that are over, whose editions are kept; of each cluster the latest last."""
+    held: dict[str, list[date]] = {}
+    for cluster, day in days:
+        held.setdefault(cluster, []).append(day.date)
+    since = settings.report.kept_since(today)
+    return [
+        (cluster, window) for cluster, own in held.items() for window in closed_editions(own, today, since)
+    ]
 
 
 def write_site(
@@ -143,7 +163,7 @@ def write_site(
         told = (gathered or {}).get(cluster)
         answers = asked(warehouse, cluster, Day(shown, lake.timezone), reports, told)
         last.append((cluster, answers["daily_costs"][-1]))
-        files = render_cluster(warehouse, settings, cluster, answers, reports)
+        files = render_cluster(warehouse, settings, cluster, answers, reports, editions_in(out, cluster))
         written += [put(out / cluster / name, content) for name, content in files.items()]
         for folder in _FOLDERS:
             take_away(out / cluster / folder, _stale(out / cluster / folder, folder, files))
@@ -177,7 +197,12 @@ def asked(
 
 
 def render_cluster(
-    warehouse: Warehouse, settings: Settings, cluster: str, answers: Answers, reports: Collection[date]
+    warehouse: Warehouse,
+    settings: Settings,
+    cluster: str,
+    answers: Answers,
+    reports: Collection[date],
+    editions: Collection[Dates] = (),
 ) -> dict[str, bytes]:
     """The files of a cluster's pages by name, each page with its JSON beside it."""
     currency = answers["headline"][0]["currency"] or settings.prices.currency
@@ -185,7 +210,7 @@ def render_cluster(
     window = Dates(days[0]["date"], days[-1]["date"] + timedelta(days=1))
     told = quality(warehouse, window, cluster, window.end)
     files = {}
-    for name, page, rows, beside in _pages(answers, currency, reports):
+    for name, page, rows, beside in _pages(answers, currency, reports, editions):
         files[f"{name}.html"] = page_html(page)
         schema = f"costlab.site.{name.partition('/')[0] if '/' in name else 'cluster'}/1"
         counted = (told.complete_days, told.days, told.coverage)
@@ -195,7 +220,7 @@ def render_cluster(
 
 
 def _pages(
-    answers: Answers, currency: str, reports: Collection[date]
+    answers: Answers, currency: str, reports: Collection[date], editions: Collection[Dates]
 ) -> Iterator[tuple[str, Page, list[Row], dict[str, Any]]]:
     """Each page with its address, and what its JSON has, as JSON says it: rows, and parts beside them."""
     told: Answers = {name: [plain(row) for row in answers[name]] for name in _TOLD}
@@ -206,13 +231,15 @@ def _pages(
     teams = sorted({row["team"] for row in answers["team_days"]})
     keys = dict.fromkeys(map(ownership.workload, answers["workload_days"]))
     beside = {
+        "editions": [{"name": window.name, "page": address(window)} for window in editions],
         "teams": [{**row, "page": f"team/{addresses.team(row['team'])}.html"} for row in told["teams"] if row["team"] in teams],
         "workloads": [
             {**row, "page": f"workload/{addresses.workload(*key)}.html" if key in keys else None}
             for row, key in zip(told["workloads"], map(ownership.workload, told["workloads"]), strict=True)
         ],
     }  # fmt: skip
-    yield "index", cluster_page(answers, currency, reports), days, beside
+    periods = {window: address(window) for window in editions}
+    yield "index", cluster_page(answers, currency, reports, periods), days, beside
     shown, beside_it = by_owner(answers, OF_TEAMS, ownership.team), by_owner(told, _OF_TEAMS, ownership.team)
     for team in teams:
         page, own = team_page(team, shown[team], answers, currency, reports), dict(beside_it[team])
@@ -235,7 +262,9 @@ def _clusters(out: Path) -> Iterator[str]:
     """The folders in which reports of a cluster lie, or lay."""
     for home in out.iterdir() if out.is_dir() else ():
         if home.is_dir() and (
-            days_of_reports(out, home.name) or all((home / name).is_file() for name in FRONT)
+            days_of_reports(out, home.name)
+            or editions_in(out, home.name)
+            or all((home / name).is_file() for name in FRONT)
         ):
             yield home.name  # fmt: skip
 

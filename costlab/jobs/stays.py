@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from costlab.core.kernels import Floats, Ints
+from costlab.core.arrays import Floats, Ints
 from costlab.domain.signals import Labels, Series, Signal
 from costlab.domain.time import Window
 from costlab.jobs.heard import Hearing, presences

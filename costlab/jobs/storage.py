@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from costlab.config.settings import Settings
-from costlab.core.kernels import Floats, Ints
+from costlab.core.arrays import Floats, Ints
 from costlab.core.money import apportion, to_micros
 from costlab.core.shares import even_shares
 from costlab.domain.errors import ReconcileError

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from costlab.core.kernels import Floats
+from costlab.core.arrays import Floats
 from costlab.core.observe import Stretches, clipped, combine, rates, side_by_side
 from costlab.domain.identity import container_key
 from costlab.domain.signals import Labels, Series, Signal

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from costlab.core.kernels import Floats, Ints
+from costlab.core.arrays import Floats, Ints
 from costlab.core.money import to_micros
 from costlab.domain.findings import Finding, Severity
 from costlab.domain.time import HOUR_MS

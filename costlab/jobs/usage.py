@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from costlab.core.kernels import Floats, Ints
+from costlab.core.arrays import Floats, Ints
 from costlab.core.observe import Stretches, combine, held, rates, side_by_side
 from costlab.domain.identity import container_key
 from costlab.domain.signals import Labels, Series, Signal

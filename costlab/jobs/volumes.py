@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from costlab.config.settings import Settings
-from costlab.core.kernels import Ints
+from costlab.core.arrays import Ints
 from costlab.core.shares import even_shares
 from costlab.domain.signals import Labels, Signal
 from costlab.domain.time import HOUR_MS, Day, Window

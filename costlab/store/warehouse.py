@@ -174,9 +174,17 @@ def unordered(select: str) -> str:
 def _fitting(wanted: str, params: Mapping[str, Any]) -> Query:
     query = find_query(wanted)
     if params.keys() != query.params:
-        odd = ", ".join(f"${param}" for param in sorted(params.keys() ^ query.params))
-        takes = ", ".join(f"${param}" for param in sorted(query.params)) or "no parameter"
-        raise ConfigError(f"query {query.name} and its parameters do not fit: {odd}", f"it takes {takes}")
+        faults = {"lacks": query.params - params.keys(), "has no": params.keys() - query.params}
+        said = " and ".join(
+            f"{fault} {', '.join(f'${name}' for name in sorted(names))}"
+            for fault, names in faults.items()
+            if names
+        )
+        takes = " ".join(f"--param {name}=…" for name in sorted(query.params)) or "no parameter"
+        raise ConfigError(
+            f"query {query.name} {said}",
+            f"it takes {takes}; costlab queries {query.name} tells what they mean",
+        )
     return query
 
 

@@ -1,10 +1,12 @@
 """The rules of the code that no linter holds."""
 
 import ast
+import inspect
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -16,8 +18,10 @@ from costlab.domain.tables import TABLES, Column, TableSpec, Type
 
 MODULES = {path: ast.parse((ROOT / path).read_text()) for path in files("costlab") if path.suffix == ".py"}
 KERNELS = [
-    node.name
-    for node in MODULES[Path("costlab/core/kernels.py")].body
+    (path.stem, node.name)
+    for path, tree in MODULES.items()
+    if path.parent == Path("costlab/core/kernels")
+    for node in tree.body
     if isinstance(node, ast.FunctionDef) and node.decorator_list and node.name[0] != "_"  # part of another
 ]
 REMARK = re.compile(r'\s*(?:#|--|""")\s*\S')
@@ -64,9 +68,13 @@ def test_a_variable_of_the_tests_does_not_stop_the_command(name: str) -> None:
         assert "is no setting" not in fault.message  # noqa: PT017 - most of them raise nothing
 
 
-@pytest.mark.parametrize("name", KERNELS)
-def test_a_kernel_is_held_against_its_twin_and_explained(name: str) -> None:
-    laws = (ROOT / "tests/property/test_kernels.py").read_text()
+@pytest.mark.parametrize(("module", "name"), KERNELS)
+def test_a_kernel_is_held_against_its_twin_and_explained(module: str, name: str) -> None:
+    kernels, reference = (import_module(f"costlab.core.{each}.{module}") for each in ("kernels", "reference"))
+    loop = getattr(kernels, name)
+    plain = getattr(loop, "py_func", loop)  # numba's
+    assert inspect.signature(plain) == inspect.signature(getattr(reference, name))
+    laws = "".join(path.read_text() for path in (ROOT / "tests/property").glob("test_kernels_*.py"))
     assert f"kernels.{name}(" in laws
     assert f"reference.{name}(" in laws
     assert f"`{name}`" in (ROOT / "docs/methods.md").read_text()

@@ -7,12 +7,11 @@ import pytest
 from real_world import CLUSTER, settings_in
 
 from costlab.config.settings import Prometheus
-from costlab.domain.time import HOUR_MS, Day
+from costlab.domain.time import Day
 from costlab.jobs.fetch import SpooledSource
 from costlab.jobs.measure import measure_day
 from costlab.sources.prometheus import PrometheusSource
 from costlab.sources.synthetic import SyntheticCluster
-from costlab.sources.synthetic.openmetrics import write_openmetrics
 from costlab.store.lake import Lake, Run
 from costlab.store.spool import Spool
 
@@ -37,14 +36,12 @@ def measured(folder: Path, url: str, engine: str, day: Day) -> Run:
 def test_remote_read_and_json_and_a_crippled_server_give_one_lake(
     synthetic_cluster: SyntheticCluster,
     synthetic_prometheus: str,
-    prometheus_server: Callable[..., str],
+    last_day_server: Callable[..., str],
     tmp_path: Path,
 ) -> None:
     day = synthetic_cluster.days[-1]
     runs = [measured(tmp_path, synthetic_prometheus, engine, day) for engine in ("remote-read", "json")]
-    file = tmp_path / "day.om"
-    write_openmetrics(synthetic_cluster, day.window.widen(HOUR_MS, HOUR_MS), file)
-    runs.append(measured(tmp_path / "crippled", prometheus_server(file, *CRIPPLED), "json", day))
+    runs.append(measured(tmp_path / "crippled", last_day_server(*CRIPPLED), "json", day))
     assert [run["engine"] for run in runs] == ["remote-read", "json", "json"]
     assert runs[2]["limits"]["query.max-samples"] == "20000"
     assert runs[0]["content"] == runs[1]["content"] == runs[2]["content"]

@@ -71,6 +71,12 @@ def night(
     return nightly(settings, asked, now=now, source_of=source_of, say=said.append), said
 
 
+def later(settings: Settings, said: list[str]) -> None:
+    """The night of 30 November, which can read nothing."""
+    now = datetime(2026, 11, 30, 3, tzinfo=UTC)
+    nightly(settings, Asked(), now=now, source_of=no_source, say=said.append)
+
+
 def prometheus(cluster: Cluster, _: Day) -> Source:
     return PrometheusSource(cluster.prometheus)
 
@@ -259,6 +265,15 @@ def test_nights_catch_up_and_end_when_nothing_is_missing(
     assert [text.split(":")[0] for text in said] == [f"{CLUSTER} {day}" for day in days[-2:]]
     assert "complete" in outcome.line
     assert night(settings, direct, Asked())[1] == []
+    # A week after the week was over, its last days are waited for no longer; what fails meanwhile does not keep it back.
+    for wrote in ([f"{CLUSTER}: wrote the edition of 2026-W47"], []):
+        said = []
+        with pytest.raises(ConfigError, match="not measured: test 2026-11-23"):
+            later(settings, said)
+        assert [line for line in said if "edition" in line] == wrote
+    home = settings.report.out / CLUSTER
+    assert (home / "week/latest.json").read_bytes() == (home / "week/2026-W47.json").read_bytes()
+    assert 'href="week/2026-W47.html"' in (home / "index.html").read_text()
     shifted = settings_in(tmp_path, timezone="Europe/Berlin")
     with pytest.raises(ConfigError, match="are of UTC, and the configuration says Europe/Berlin"):
         night(shifted, direct, Asked())

@@ -7,9 +7,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from costlab.core.arrays import Floats, Ints
 from costlab.core.charge import Bill, Claims, Levels, Rule, bill_node
 from costlab.core.grid import Grid
-from costlab.core.kernels import Floats, Ints
 from costlab.core.money import apportion, to_micros
 
 CELL_S, CELLS = 60, 5

@@ -10,8 +10,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from costlab.core.arrays import Floats
 from costlab.core.demand import kernels, reference
-from costlab.core.kernels import Floats
 
 CELL, CELLS, CELLS_AN_HOUR = 5, 7, 3  # minutes; the last hour of the grid has one cell
 START = 1_000 * 60_000

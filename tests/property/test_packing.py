@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from costlab.core.kernels import Ints
+from costlab.core.arrays import Ints
 from costlab.core.packing import kernels, reference
 from costlab.core.packing.nodes import least_nodes, most_nodes, needs
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from costlab.core.kernels import Floats, Ints
+from costlab.core.arrays import Floats, Ints
 from costlab.core.rightsizing.autopilot import AutopilotWindow, Tolerance
 from costlab.core.rightsizing.crane import Crane
 from costlab.core.rightsizing.krr import KrrSimple, KrrSimpleLimit

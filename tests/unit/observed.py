@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from costlab.core.kernels import Floats, Ints
+from costlab.core.arrays import Floats, Ints
 from costlab.core.rightsizing.policy import Advised, Policy
 from costlab.core.rightsizing.samples import Circumstances, Samples
 

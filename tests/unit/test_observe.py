@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from costlab.core.kernels import Ints
+from costlab.core.arrays import Ints
 from costlab.core.observe import ScrapeSteps, Stretches, clipped, combine, held, rates, side_by_side
 
 NAN = float("nan")

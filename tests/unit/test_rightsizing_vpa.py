@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from observed import DAY_MS, HOUR_MS, MIB, MINUTE_MS, TODAY_MS, advice, killed, one_subject, replica
 
-from costlab.core.kernels import Floats
+from costlab.core.arrays import Floats
 from costlab.core.rightsizing.histograms import Buckets
 from costlab.core.rightsizing.kernels import bucket_of, bumped, daily_peaks, percentile_buckets, tally
 from costlab.core.rightsizing.policy import REASONS

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from costlab.core.kernels import Floats, Ints
+from costlab.core.arrays import Floats, Ints
 from costlab.domain.errors import LakeError, LakeFull, SourceUnavailable
 from costlab.domain.signals import Labels, Series, Signal
 from costlab.domain.time import Day, Window

@@ -3,7 +3,8 @@
 import numpy as np
 
 from costlab.core._jit import kernel
-from costlab.core.kernels import Brief, Floats, Ints, Singles, spread
+from costlab.core.arrays import Brief, Floats, Ints, Singles
+from costlab.core.kernels.billing import spread
 
 
 @kernel

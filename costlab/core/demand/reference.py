@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from costlab.core.kernels import Brief, Floats, Ints, Singles
-from costlab.core.reference import spread
+from costlab.core.arrays import Brief, Floats, Ints, Singles
+from costlab.core.reference.billing import spread
 
 
 def demand(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from costlab.core.kernels import Ints
+from costlab.core.arrays import Ints
 from costlab.core.packing.kernels import first_fit
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from costlab.core.kernels import Ints
+from costlab.core.arrays import Ints
 
 
 def first_fit(amounts: Ints, room: Ints) -> Ints:

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from costlab.core.kernels import Floats, Ints, Singles
+from costlab.core.arrays import Floats, Ints, Singles
 from costlab.core.rightsizing.histograms import Buckets
 from costlab.core.rightsizing.kernels import percentile_buckets, step_peaks, tally
 from costlab.core.rightsizing.policy import Advised

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from costlab.core import kernels
-from costlab.core.kernels import Brief, Floats, Ints, Singles
+from costlab.core.arrays import Brief, Floats, Ints, Singles
+from costlab.core.kernels import profiling
 from costlab.core.rightsizing.samples import Samples
 
 RANKS = (50, 90, 95, 99)  # per cent, of memory within a day: those that `profiles` has
@@ -65,11 +65,11 @@ def daily_of(samples: Samples, days_ms: Ints) -> Daily:
         life = np.tile(np.column_stack([days_ms[some], days_ms[some + 1]]), (len(samples.subject), 1))
         cell = (samples.subject[:, None] * days + some).ravel()
         span = seen, life, zero_ms, since_ms, until_ms
-        observed_ms, _, levels, _, _, _ = kernels.profile(*span, samples.memory_bytes, _ALL_RANKS)
+        observed_ms, _, levels, _, _, _ = profiling.profile(*span, samples.memory_bytes, _ALL_RANKS)
         np.add.at(memory_ms, cell, observed_ms)
         np.fmax.at(peak, cell, levels[:, -1])
         np.fmax.at(ranks, cell, levels[:, :-1])
-        observed_ms, _, levels, offsets, bucket, weight_ms = kernels.profile(
+        observed_ms, _, levels, offsets, bucket, weight_ms = profiling.profile(
             *span, samples.cpu_cores, _ALL_RANKS[-1:]
         )
         np.add.at(cpu_ms, cell, observed_ms)

@@ -5,7 +5,7 @@ from math import ceil, log
 
 import numpy as np
 
-from costlab.core.kernels import Floats
+from costlab.core.arrays import Floats
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ values are float32, NaN = not observed. Segment s is edges_ms[s]:edges_ms[s + 1]
 import numpy as np
 
 from costlab.core._jit import bare_kernel, kernel
-from costlab.core.kernels import Floats, Ints, Singles
+from costlab.core.arrays import Floats, Ints, Singles
 
 
 @bare_kernel

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from costlab.core.kernels import Floats, Ints
+from costlab.core.arrays import Floats, Ints
 from costlab.core.rightsizing.policy import Advised
 from costlab.core.rightsizing.proposals import Proposed, advised, proposed
 from costlab.core.rightsizing.quantiles import window_quantiles

@@ -3,7 +3,7 @@
 import numpy as np
 
 from costlab.core._jit import kernel
-from costlab.core.kernels import Brief, Floats, Ints
+from costlab.core.arrays import Brief, Floats, Ints
 
 
 @kernel

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from costlab.core.kernels import Floats, Ints, Singles
+from costlab.core.arrays import Floats, Ints, Singles
 
 
 @dataclass(frozen=True, slots=True)

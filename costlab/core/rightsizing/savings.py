@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from costlab.core.kernels import Floats, Ints
+from costlab.core.arrays import Floats, Ints
 
 
 @dataclass(frozen=True, slots=True)

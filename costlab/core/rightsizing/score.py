@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from costlab.core.kernels import Floats, Ints, Singles
+from costlab.core.arrays import Floats, Ints, Singles
 from costlab.core.rightsizing.kernels import exceedances, means
 from costlab.core.rightsizing.samples import Samples
 from costlab.domain.time import HOUR_MS, MINUTE_MS

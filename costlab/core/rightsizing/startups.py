@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from costlab.core.kernels import Floats, Ints
+from costlab.core.arrays import Floats, Ints
 
 _ABOVE = 1.1  # times the most used otherwise: below, what holds for all of its time holds for its start
 

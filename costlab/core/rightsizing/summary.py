@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from costlab.core.kernels import Floats
+from costlab.core.arrays import Floats
 from costlab.core.rightsizing.policy import Advised
 from costlab.core.rightsizing.samples import Samples
 from costlab.core.rightsizing.score import ContainerDays, Exceeded, Use, exceeded

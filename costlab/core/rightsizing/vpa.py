@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from costlab.core.kernels import Floats, Ints
+from costlab.core.arrays import Floats, Ints
 from costlab.core.rightsizing.histograms import Buckets
 from costlab.core.rightsizing.kernels import daily_peaks, percentile_buckets, state_of, tally
 from costlab.core.rightsizing.policy import Advised

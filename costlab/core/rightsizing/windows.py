@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from costlab.core.kernels import Floats, Ints, Singles
+from costlab.core.arrays import Floats, Ints, Singles
 from costlab.core.rightsizing.kernels import segment_peaks
 from costlab.core.rightsizing.samples import Circumstances, Samples
 

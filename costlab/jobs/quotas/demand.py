@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from costlab.config.device_resource import charged
 from costlab.config.settings import Settings
+from costlab.core.arrays import Floats, Ints
 from costlab.core.demand import kernels
 from costlab.core.grid import Grid, grid_of
-from costlab.core.kernels import Floats, Ints
 from costlab.domain.time import HOUR_MS, Day
 from costlab.domain.units import Resource
 from costlab.jobs.columns import milliseconds_of

@@ -9,9 +9,9 @@ import numpy as np
 import pyarrow as pa
 
 from costlab.config.settings import Quota, Settings
+from costlab.core.arrays import Floats
 from costlab.core.forecasting import LONGEST, forecast
 from costlab.core.grid import Grid, grid_of
-from costlab.core.kernels import Floats
 from costlab.domain.time import Day
 from costlab.domain.units import Resource
 from costlab.jobs.commit import check, commit_beside, measured_run

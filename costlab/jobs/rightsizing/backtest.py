@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from costlab.config.settings import Rightsizing
-from costlab.core.kernels import Floats
+from costlab.core.arrays import Floats
 from costlab.core.rightsizing.policies import POLICIES, NoPolicy, policy_of
 from costlab.core.rightsizing.policy import REASONS, Advised, Policy
 from costlab.core.rightsizing.score import ContainerDays, Exceeded, Use, used

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from costlab.core.kernels import Brief, Floats, Ints
+from costlab.core.arrays import Brief, Floats, Ints
 from costlab.domain.time import Day, Window
 from costlab.store.warehouse import Warehouse
 

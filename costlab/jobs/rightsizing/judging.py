@@ -9,7 +9,7 @@ import numpy as np
 from costlab.config.accelerator import builtin
 from costlab.config.mig import USABLE, MigProfile, mig_profiles
 from costlab.core import sketch
-from costlab.core.kernels import Floats
+from costlab.core.arrays import Floats
 from costlab.domain.advice import Action, Evidence, Reason
 from costlab.domain.signals import SIGNALS, Signal
 from costlab.domain.units import GIB

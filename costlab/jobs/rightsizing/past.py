@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from costlab.core.kernels import Brief, Floats, Ints, Singles
+from costlab.core.arrays import Brief, Floats, Ints, Singles
 from costlab.core.rightsizing.daily import RANKS, Daily
 from costlab.core.rightsizing.pooling import pooled
 from costlab.core.rightsizing.savings import Levels

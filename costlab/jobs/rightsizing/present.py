@@ -7,7 +7,7 @@ from datetime import date
 import numpy as np
 
 from costlab.config.settings import Rightsizing
-from costlab.core.kernels import Floats
+from costlab.core.arrays import Floats
 from costlab.core.rightsizing.decisions import CODE, Bounds, Flags, Present
 from costlab.core.rightsizing.startups import Startups
 from costlab.domain.time import Day

@@ -7,7 +7,7 @@ import numpy as np
 
 from costlab.config.faults import meant
 from costlab.config.settings import Rightsizing
-from costlab.core.kernels import Floats
+from costlab.core.arrays import Floats
 from costlab.core.rightsizing.costlab.rule import PRICES, Costlab
 from costlab.core.rightsizing.decisions import Codes, Proposals
 from costlab.core.rightsizing.policies import POLICIES

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from costlab.core.kernels import Floats
+from costlab.core.arrays import Floats
 from costlab.core.rightsizing.decisions import Decided, Present, Proposals
 from costlab.core.rightsizing.policy import REASONS
 from costlab.core.rightsizing.startups import Startups

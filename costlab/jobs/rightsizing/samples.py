@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from costlab.core.kernels import Floats, Ints
+from costlab.core.arrays import Floats, Ints
 from costlab.core.rightsizing.samples import Circumstances, Samples, joined
 from costlab.core.rightsizing.score import ContainerDays
 from costlab.domain.dates import Dates

@@ -10,7 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from costlab.config.settings import Silence
-from costlab.core.kernels import Floats, Ints
+from costlab.core.arrays import Floats, Ints
 from costlab.domain.advice import Action, Evidence, Reason
 from costlab.domain.time import Day
 from costlab.domain.units import Resource

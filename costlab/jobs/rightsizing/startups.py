@@ -6,8 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from costlab.core.hours import HOURS
-from costlab.core.kernels import Floats
+from costlab.core.arrays import Floats
+from costlab.core.kernels.profiling import HOURS
 from costlab.core.rightsizing.decisions import Flags
 from costlab.core.rightsizing.startups import Startups, startups_of
 from costlab.domain.time import MINUTE_MS, Day

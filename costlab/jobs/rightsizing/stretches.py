@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from costlab.core.kernels import Ints
+from costlab.core.arrays import Ints
 from costlab.core.rightsizing.samples import Samples
 from costlab.domain.dates import Dates
 from costlab.domain.time import Day

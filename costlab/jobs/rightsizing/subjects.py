@@ -6,7 +6,7 @@ from datetime import date, timedelta
 import numpy as np
 import pyarrow as pa
 
-from costlab.core.kernels import Floats
+from costlab.core.arrays import Floats
 from costlab.core.rightsizing.decisions import Flags
 from costlab.domain.dates import Dates
 from costlab.domain.time import Day

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from costlab.core.kernels import Floats, Ints
+from costlab.core.arrays import Floats, Ints
 from costlab.domain.time import Day
 from costlab.jobs.profiles import clock_of
 from costlab.jobs.rightsizing.schedules import HOURS, Flags, Worked, ever_idle

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from costlab.core.kernels import Floats, Ints
+from costlab.core.arrays import Floats, Ints
 from costlab.core.rightsizing.decisions import Decided
 from costlab.core.rightsizing.savings import Pools, freed_hours, given_back
 from costlab.domain.time import Day

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from costlab.core.kernels import late
+from costlab.core.kernels.samples import late
 from costlab.domain.signals import SIGNALS, Kind, Labels, Series, Signal, no_series
 from costlab.domain.units import Unit
 from costlab.sources import RawSeries

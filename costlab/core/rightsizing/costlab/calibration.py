@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from costlab.core.kernels import Floats, Ints
+from costlab.core.arrays import Floats, Ints
 
 _BANDS = 6
 _LEAST = 600  # container-days in a band: below, the cushion would be most of what is promised

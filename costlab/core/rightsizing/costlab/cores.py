@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from costlab.core.kernels import Floats, Ints
+from costlab.core.arrays import Floats, Ints
 from costlab.core.rightsizing.costlab.features import RECENT, highest_before
 from costlab.core.rightsizing.costlab.percentiles import cores_at, window_ranks
 from costlab.core.rightsizing.daily import Daily

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from costlab.core.kernels import Floats
+from costlab.core.arrays import Floats
 from costlab.core.rightsizing.costlab.features import RECENT, highest_before
 from costlab.core.rightsizing.daily import RANKS, Daily
 

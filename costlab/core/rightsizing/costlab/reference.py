@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from costlab.core.kernels import Brief, Floats, Ints, Singles
+from costlab.core.arrays import Brief, Floats, Ints, Singles
 
 
 def window_ranks(

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from costlab.core.kernels import Floats
+from costlab.core.arrays import Floats
 
 _ROUNDED = 0.01  # a miss smaller than this counts as of this size, so that the loss has no corner
 _RIDGE = 0.1  # of the mean curvature; without it features that say the same drive the weights apart

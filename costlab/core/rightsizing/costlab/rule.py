@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from costlab.config.settings import Risk
-from costlab.core.kernels import Floats, Ints
+from costlab.core.arrays import Floats, Ints
 from costlab.core.rightsizing.costlab.choice import chosen
 from costlab.core.rightsizing.costlab.cores import BUDGET, STEADY_BUDGET, cores_of, held
 from costlab.core.rightsizing.costlab.features import known_of

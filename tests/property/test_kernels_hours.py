@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from costlab.core import hours, kernels, reference
+from costlab.core.kernels import profiling as kernels
+from costlab.core.reference import profiling as reference
 from costlab.domain.time import HOUR_MS, Day, instant
 from costlab.jobs.profiles import clock_of
 
@@ -39,7 +40,7 @@ def used(draw: st.DrawFn) -> Used:
 
 @given(used())
 def test_the_loop_is_its_twin(arguments: Used) -> None:
-    np.testing.assert_array_equal(hours.hourly_max(*arguments), reference.hourly_max(*arguments))
+    np.testing.assert_array_equal(kernels.hourly_max(*arguments), reference.hourly_max(*arguments))
 
 
 @given(used())
@@ -47,7 +48,7 @@ def test_the_largest_of_the_hours_is_that_of_the_day(arguments: Used) -> None:
     seen, life, zero_ms, edges_ms, _, start_ms, end_ms, values = arguments
     within = np.clip(life, zero_ms, zero_ms + edges_ms[-1])
     _, _, ranks, *_ = kernels.profile(seen, within, zero_ms, start_ms, end_ms, values, np.array([100]))
-    most = hours.hourly_max(*arguments)
+    most = kernels.hourly_max(*arguments)
     np.testing.assert_array_equal(np.fmax.reduce(most, axis=1), ranks[:, 0].astype(np.float32))
 
 
@@ -57,7 +58,7 @@ def test_a_moment_is_in_the_hour_that_the_clock_shows(day: Day, part: float) -> 
     edges_ms, hour = clock_of(day)
     seen, life = np.array([[0, 1]]), np.array([[day.window.start_ms, day.window.end_ms]])
     start, end = np.array([at_ms], np.int32), np.array([at_ms + 1], np.int32)
-    most = hours.hourly_max(
+    most = kernels.hourly_max(
         seen, life, day.window.start_ms, edges_ms, hour, start, end, np.ones(1, np.float32)
     )
     shown = instant(day.window.start_ms + at_ms).astimezone(ZoneInfo(day.timezone)).hour

@@ -1,0 +1,79 @@
+"""Bills: every kernel equals its NumPy twin, whatever is asked for and used."""
+
+from typing import Any
+
+import numpy as np
+from arrays_of import same, stretches
+from hypothesis import given
+from hypothesis import strategies as st
+
+from costlab.core.arrays import Floats, Ints
+from costlab.core.kernels import billing as kernels
+from costlab.core.reference import billing as reference
+
+
+@given(st.lists(st.tuples(st.integers(-(2**40), 2**40), st.floats(0, 90_000, width=32))))
+def test_lay(stretches: list[tuple[int, float]]) -> None:
+    at_us = np.array([at for at, _ in stretches], np.int64)
+    lasted_s = np.array([lasted for _, lasted in stretches], np.float32)
+    ours, theirs = np.empty((2, len(at_us)), np.int32), np.empty((2, len(at_us)), np.int32)
+    kernels.lay(at_us, lasted_s, -7, *ours)
+    reference.lay(at_us, lasted_s, -7, *theirs)
+    same(ours, theirs)
+
+
+@given(stretches(1, disjoint=False), st.integers(-100, 200), st.integers(-50, 250), st.integers(0, 200))
+def test_spread(
+    intervals: tuple[Ints, Ints, Floats, Ints], start_s: int, begin_s: int, length_s: int
+) -> None:
+    start_ms, end_ms, values, (first, last) = intervals
+    grid_ms = start_s * 1000, 60_000
+    within_ms = max(begin_s, start_s) * 1000, min(begin_s + length_s, start_s + 240) * 1000
+    arguments = (-7, start_ms, end_ms, values, 0.5, first, last, *within_ms, *grid_ms)
+    ours, theirs = (np.zeros(4), np.zeros(4)), (np.zeros(4), np.zeros(4))
+    assert kernels.spread(*arguments, *ours) == reference.spread(*arguments, *theirs)
+    same(ours, theirs)
+
+
+@st.composite
+def claims(draw: st.DrawFn, *, share: bool) -> tuple[Any, ...]:
+    """What three rows ask for, and what they were seen to use: CSR arrays, and one of seen, of stretches or nothing."""
+    numbers = st.integers(0, 48).map(lambda n: n / 4)
+    asked = draw(stretches(3, disjoint=True).filter(lambda some: np.diff(some[3]).min() > 0))
+    used = draw(stretches(3, disjoint=True))
+    known = np.array([draw(st.one_of(st.just(np.nan), numbers)) for _ in used[0]], np.float32)
+    seen = np.column_stack([used[3][:-1], used[3][1:]])
+    zero_ms = draw(st.integers(-100, 100))
+    since = [(edge - zero_ms).astype(np.int32) for edge in used[:2]]
+    seen[draw(st.lists(st.booleans(), min_size=3, max_size=3))] = -1
+    return (asked[3], *asked[:3], seen, zero_ms, *since, known / 16 if share else known, 0.5)
+
+
+@given(st.data(), st.tuples(st.booleans(), st.booleans(), st.booleans(), st.booleans()))
+def test_bill(data: st.DataObject, mode: tuple[bool, bool, bool, bool]) -> None:
+    cells = 4
+    claimed = data.draw(claims(share=mode[2]))
+    edges = sorted(data.draw(st.sets(st.integers(-50, 450), min_size=4, max_size=4)))
+    there = data.draw(
+        st.sampled_from(
+            [np.array([[-(2**62), 2**62]]), np.array(edges).reshape(2, 2) * 1000, np.empty((0, 2), int)]
+        )
+    )
+    capacity = (
+        np.array(data.draw(st.lists(st.integers(0, 12), min_size=cells, max_size=cells)), np.float64) * 60
+    )
+    allocatable = capacity * 0.75
+    price = np.array([1.0, 2.0, np.nan, 0.5])
+    grid = data.draw(st.integers(-100, 200)) * 1000, 60_000
+    arguments = (*claimed, there, *grid, capacity, allocatable, price, mode)
+    same(kernels.bill(*arguments), reference.bill(*arguments))
+
+
+@given(st.integers(0, 1500), st.integers(0, 1500), st.integers(1, 1500))
+def test_pairwise_is_the_sum_of_numpy_to_the_bit(low: int, count: int, cells: int) -> None:
+    values = np.zeros(cells)
+    values[low : low + count] = np.random.default_rng(count).lognormal(0, 9, len(values[low : low + count]))
+    room = np.empty((64, 4), np.int64), np.empty(64)
+    arguments = (values, low, low + count, *room)
+    same(kernels.pairwise(*arguments), reference.pairwise(*arguments))
+    assert kernels.pairwise(*arguments) == values.sum()
