@@ -1,5 +1,6 @@
 """Commands of the main job: nightly, and its steps extract, compute, report."""
 
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,15 +12,18 @@ import typer
 from costlab.cli.frame import Desk
 from costlab.cli.lines import json_line
 from costlab.cli.notifying import postman_of
-from costlab.cli.options import ClusterId, DateText, Reason
+from costlab.cli.options import ClusterId, DateText, Engine, Reason
 from costlab.domain.errors import ConfigError, ExitCode
 
 if TYPE_CHECKING:  # requests and DuckDB wait until a job runs
     from collections.abc import Callable, Iterable, Sequence
+    from contextlib import AbstractContextManager
 
+    from costlab.cli.logs import Voice
     from costlab.config.settings import Cluster, Settings
     from costlab.domain.dates import Dates
     from costlab.domain.time import Day
+    from costlab.jobs.dask_crew import DaskCrew
     from costlab.jobs.nightly import Asked
     from costlab.jobs.outcome import Outcome
     from costlab.sources import Source
@@ -39,6 +43,7 @@ def nightly(
         bool, typer.Option("--dry-run", help="Say which days are due; read and write nothing.")
     ] = False,
     no_notify: Annotated[bool, typer.Option("--no-notify", help="Post nothing.")] = False,
+    engine: Engine = None,
 ) -> None:
     """Catch up the days that are missing: extract, compute, report, post. Made for cron: see the exit codes."""
     from costlab.cli.logs import voice
@@ -56,13 +61,14 @@ def nightly(
         _say_due(settings, asked, desk)
         return
     began_s = monotonic()
-    with voice(desk) as told:
+    with voice(desk) as told, _crew(engine, told) as crew:
         night = partial(
             job,
             settings,
             asked,
             now=desk.now,
             source_of=_sources(settings, told.step),
+            crew=crew,
             say=told.say,
             step=told.step,
             posts=None if no_notify else postman_of(settings, desk, sends=True).posts,
@@ -117,8 +123,10 @@ def compute(
         ),
     ] = None,
     cluster: ClusterId = None,
+    engine: Engine = None,
 ) -> None:
     """Charge a day that was extracted, or those of a window, with today's prices, bills and owners."""
+    from costlab.cli.logs import voice
     from costlab.domain.dates import parse_window
     from costlab.jobs.recompute import compute_days, days_held
 
@@ -128,9 +136,9 @@ def compute(
     settings, day, lake = _work(desk, date or "yesterday")
     chosen = [each.id for each in settings.chosen(cluster)]
     dates = parse_window(window, desk.now, lake.timezone) if window else None
-    with lake.locked():
+    with lake.locked(), voice(desk) as told, _crew(engine, told) as crew:
         days = days_held(lake, chosen, dates) if dates else [(each, day) for each in chosen]
-        _end(compute_days(lake, settings, days), desk)
+        _end(compute_days(lake, settings, days, crew), desk)
 
 
 def report(
@@ -224,24 +232,26 @@ def _day(text: str, desk: Desk, settings: "Settings") -> "Day":
 
 def _sources(settings: "Settings", step: "Callable[[str], None]") -> "Callable[[Cluster, Day], Source]":
     """How a day's samples are read: out of the cluster's Prometheus, entered anew for each, by way of the spool."""
-    from costlab.jobs.facts import unpriced_signals
-    from costlab.jobs.fetch import SpooledSource
-    from costlab.sources.prometheus import PrometheusSource
-    from costlab.sources.prometheus.catalogue import Catalogue
+    from costlab.jobs.fetch import spooled
     from costlab.store.memory import keep_little
     from costlab.store.place import located, workshop
-    from costlab.store.spool import Spool
 
     keep_little()
-    catalogue, unread = Catalogue(settings.accelerators), unpriced_signals(settings)
+    folder = workshop(located(settings.lake))
 
     def source_of(cluster: "Cluster", day: "Day") -> "Source":
-        stream = PrometheusSource(cluster.prometheus, catalogue=catalogue)
-        return SpooledSource(
-            stream, Spool(workshop(located(settings.lake)), cluster.id, day), step, unread=unread
-        )
+        return spooled(settings, cluster, day, folder, step)
 
     return source_of
+
+
+def _crew(engine: str | None, told: "Voice") -> "AbstractContextManager[DaskCrew | None]":
+    """The workers that --engine names, None without it. Raises what `dask_crew` does."""
+    if engine is None:
+        return nullcontext()
+    from costlab.jobs.dask_crew import dask_crew
+
+    return dask_crew(engine, say=told.say, step=told.step)
 
 
 def _say_due(settings: "Settings", asked: "Asked", desk: Desk) -> None:

@@ -25,6 +25,7 @@ from costlab.render.envelope import envelope, json_bytes, plain
 from costlab.render.html import report_html
 from costlab.render.page import build
 from costlab.render.text import report_markdown, rows_csv
+from costlab.store.lake import Lake
 from costlab.store.warehouse import Warehouse
 
 DAYS = 30
@@ -100,6 +101,21 @@ def write_report(
     is not in the lake or the folder cannot be written.
     """
     return put_report(render_report(warehouse, settings, cluster_id, day), cluster_id, day, out)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A day's report, file by file, and what of its cost is far from its level."""
+
+    files: Mapping[str, bytes]
+    alarms: tuple[str, ...]
+
+
+def told_of(lake: Lake, settings: Settings, cluster_id: str, day: Day) -> Told:
+    """What a night tells of a day. Raises ConfigError when the day is not in the lake."""
+    warehouse = Warehouse.over(lake)
+    files = render_report(warehouse, settings, cluster_id, day)
+    return Told(files, tuple(alarm.message for alarm in alarms_of(warehouse, cluster_id, day.date)))
 
 
 def put_report(files: Mapping[str, bytes], cluster_id: str, day: Day, out: Path) -> list[Path]:

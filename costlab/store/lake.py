@@ -21,7 +21,7 @@ from costlab.store.delta import DeltaFolder, Key, Mark, Snapshot, check_space
 from costlab.store.faults import newer, translated
 from costlab.store.place import Place, located, workshop
 from costlab.store.reading import read_files
-from costlab.store.rows import FiledRows, OnDisk, Rows
+from costlab.store.rows import FiledRows, RowFolder, Rows
 from costlab.store.schema import conform
 
 FORMAT = 1
@@ -171,7 +171,7 @@ class Lake:
                 self._assure = _alone
 
     @contextmanager
-    def observing(self, cluster: str, day: Day) -> Iterator[Callable[[str], OnDisk]]:
+    def observing(self, cluster: str, day: Day) -> Iterator[RowFolder]:
         """Room for the rows of a day by table, on this machine, for a block that commits them; then what is left goes.
 
         Raises LakeError.
@@ -181,7 +181,7 @@ class Lake:
             shutil.rmtree(folder, ignore_errors=True)  # of a run that was killed
             folder.mkdir(parents=True)
         try:
-            yield lambda table: OnDisk(folder, table, cluster, day.date)
+            yield RowFolder(folder, cluster, day.date)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -262,6 +262,10 @@ class Lake:
         """The day's `runs` row, maps as dictionaries, without partition columns; None when the day was never committed."""
         rows = self.read("runs", cluster, day).to_pylist()
         return _plain(rows[0]) if rows else None
+
+    def mark(self, cluster: str, day: Day) -> str:
+        """What only this lake, and only as the day stands in it now, gives: the name of the file of its `runs` row."""
+        return _listed(DeltaFolder(self.path, "runs").snapshot(), cluster, day.date)
 
     def read(self, table: str, cluster: str, day: Day) -> pa.Table:
         """The rows of one day of one table; none when it has none. Raises LakeError when a file is damaged."""

@@ -515,9 +515,11 @@ def test_the_jobs_get_what_was_asked(config: Path, monkeypatch: pytest.MonkeyPat
         say: Callable[[str], None],
         step: Callable[[str], None],
         posts: object,
+        crew: object,
         ended: object,  # noqa: ARG001 - passed by its name
         index: object,  # noqa: ARG001
     ) -> Outcome:
+        assert crew is None
         say("a line\nof two")
         step("a step")
         posting.append(posts is not None)
@@ -617,7 +619,8 @@ def november(config: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Outcome
         raise end
 
     Lake.create(config / "lake")
-    monkeypatch.setattr("costlab.jobs.recompute.compute_day", computes)
+    monkeypatch.setattr("costlab.jobs.recompute.computed", computes)
+    monkeypatch.setattr("costlab.jobs.recompute.put_computed", lambda ended, *_: ended)
     monkeypatch.setattr(
         Lake, "days", lambda *_: dict.fromkeys(map(date.fromisoformat, ends), DayState.COMPLETE)
     )
