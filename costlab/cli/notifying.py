@@ -47,7 +47,7 @@ def notify(
         raise ConfigError("the configuration names no destination", "add one under `notify:`; docs/notify.md")
     lake = Lake.open(settings.lake)
     day = parse_day(date, desk.now, lake.timezone)
-    known = sorted({name for name, _ in lake.states()})
+    known = lake.clusters()
     if cluster:
         refuse_unknown(cluster, known)
     postman = postman_of(settings, desk, sends=not dry_run, again=again, team=team)

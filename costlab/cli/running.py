@@ -179,7 +179,7 @@ def report(
     settings = desk.settings()
     lake = Lake.open(settings.lake)
     ids = [cluster] if cluster else [chosen.id for chosen in settings.clusters]
-    ids = ids or sorted({name for name, _ in lake.states()})
+    ids = ids or lake.clusters()
     if not ids:
         settings.chosen()
     folder = out or settings.report.out

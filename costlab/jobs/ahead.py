@@ -36,7 +36,7 @@ def ahead(
         window,
         forecasting,
     )
-    volumes = warehouse.query("volume_history", cluster=cluster_id, day=str(day), days=PAST_DAYS).to_pylist()
+    volumes = warehouse.query("volume_history", cluster=cluster_id, day=str(day), days=PAST_DAYS)
     quotas = warehouse.query("quota_headroom", cluster=cluster_id, day=str(day)).to_pylist()
     findings = [
         *budget_findings(standing),

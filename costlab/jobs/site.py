@@ -16,11 +16,21 @@ from costlab.jobs.editions import address, closed_editions, editions_in, write_e
 from costlab.jobs.report import CHANGED, Gathered, days_of_reports, gather, put_report, rendered
 from costlab.jobs.report import QUESTIONS as REPORTED
 from costlab.publish.files import put, take_away
-from costlab.render import addresses
+from costlab.render import addresses, ownership
 from costlab.render.context import Page
-from costlab.render.envelope import envelope, json_bytes
+from costlab.render.envelope import envelope, json_bytes, plain
 from costlab.render.html import page_html
-from costlab.render.site import CHART_DAYS, cluster_page, clusters_page, team_page, workload_page
+from costlab.render.ownership import by_owner
+from costlab.render.site import (
+    CHART_DAYS,
+    OF_TEAMS,
+    OF_WORKLOADS,
+    cluster_page,
+    clusters_page,
+    team_page,
+    workload_page,
+)
+from costlab.store.day_by_day import DayByDay
 from costlab.store.lake import READABLE, Lake
 from costlab.store.warehouse import Warehouse
 
@@ -59,13 +69,16 @@ def write_reports(
     Raises what `gather`, `put_report` and `write_edition` do; what was written by then is led to all the same.
     """
     warehouse = Warehouse.over(lake)
+    if len(days) > 1:
+        dates = sorted(day.date for _, day in days)
+        warehouse = DayByDay(warehouse, Dates(dates[0], dates[-1] + timedelta(days=1)))
 
     def told(place: int) -> Future[Gathered]:
         return asking.submit(gather, warehouse, settings, *days[place])
 
     newest: dict[str, Gathered] = {}
     try:
-        # A day is asked for while the one before is rendered. It gains little: 55 s for 90 days that take 60 s of CPU.
+        # A day is asked for while the one before is rendered.
         with ThreadPoolExecutor(1) as asking:
             coming = [told(place) for place in range(min(1, len(days)))]
             for place, (cluster, day) in enumerate(days):
@@ -200,48 +213,49 @@ def render_cluster(
     for name, page, rows, beside in _pages(answers, currency, reports, editions):
         files[f"{name}.html"] = page_html(page)
         schema = f"costlab.site.{name.partition('/')[0] if '/' in name else 'cluster'}/1"
-        files[f"{name}.json"] = json_bytes(
-            envelope(schema, window, currency, (told.complete_days, told.days, told.coverage), cluster=cluster,
-                     rows=rows, **beside)
-        )  # fmt: skip
+        counted = (told.complete_days, told.days, told.coverage)
+        head = envelope(schema, window, currency, counted, cluster=cluster)
+        files[f"{name}.json"] = json_bytes({**head, "rows": rows, **beside})
     return files
 
 
 def _pages(
     answers: Answers, currency: str, reports: Collection[date], editions: Collection[Dates]
 ) -> Iterator[tuple[str, Page, list[Row], dict[str, Any]]]:
-    """Each page with its address, and what its JSON has: rows, and parts beside them."""
+    """Each page with its address, and what its JSON has, as JSON says it: rows, and parts beside them."""
+    told: Answers = {name: [plain(row) for row in answers[name]] for name in _TOLD}
     days = [
-        {**row, "report": f"{row['date']}/index.html" if row["date"] in reports else None}
-        for row in answers["daily_costs"]
+        {**row, "report": f"{row['date']}/index.html" if date.fromisoformat(row["date"]) in reports else None}
+        for row in told["daily_costs"]
     ]
     teams = sorted({row["team"] for row in answers["team_days"]})
-    keys = dict.fromkeys(_key(row) for row in answers["workload_days"])
+    keys = dict.fromkeys(map(ownership.workload, answers["workload_days"]))
     beside = {
         "editions": [{"name": window.name, "page": address(window)} for window in editions],
-        "teams": [{**row, "page": f"team/{addresses.team(row['team'])}.html"} for row in answers["teams"] if row["team"] in teams],
+        "teams": [{**row, "page": f"team/{addresses.team(row['team'])}.html"} for row in told["teams"] if row["team"] in teams],
         "workloads": [
-            {**row, "page": f"workload/{addresses.workload(*_key(row))}.html" if _key(row) in keys else None}
-            for row in answers["workloads"]
+            {**row, "page": f"workload/{addresses.workload(*key)}.html" if key in keys else None}
+            for row, key in zip(told["workloads"], map(ownership.workload, told["workloads"]), strict=True)
         ],
     }  # fmt: skip
     periods = {window: address(window) for window in editions}
     yield "index", cluster_page(answers, currency, reports, periods), days, beside
+    shown, beside_it = by_owner(answers, OF_TEAMS, ownership.team), by_owner(told, _OF_TEAMS, ownership.team)
     for team in teams:
-        own = {name: [row for row in answers[name] if row["team"] == team] for name in _OF_TEAMS}
-        page = team_page(team, answers, currency, reports)
-        rows = own.pop("team_days")
-        yield f"team/{addresses.team(team)}", page, rows, {"team": team, **own}
+        page, own = team_page(team, shown[team], answers, currency, reports), dict(beside_it[team])
+        yield f"team/{addresses.team(team)}", page, own.pop("team_days"), {"team": team, **own}
+    shown = by_owner(answers, OF_WORKLOADS, ownership.workload)
+    beside_it = by_owner(told, _OF_WORKLOADS, ownership.workload)
     for key in keys:
-        own = {name: [row for row in answers[name] if _key(row) == key] for name in _OF_WORKLOADS}
-        page = workload_page(key, answers, currency, reports)
-        rows = own.pop("workload_days")
-        told = dict(zip(("namespace", "workload_kind", "workload"), key, strict=True))
-        yield f"workload/{addresses.workload(*key)}", page, rows, {**told, **own}
+        page, own = workload_page(key, shown[key], answers, currency, reports), dict(beside_it[key])
+        named = dict(zip(("namespace", "workload_kind", "workload"), key, strict=True))
+        yield f"workload/{addresses.workload(*key)}", page, own.pop("workload_days"), {**named, **own}
 
 
+# What is in the JSON beside a page.
 _OF_TEAMS = ("team_days", "workloads", "savings", "schedules")
 _OF_WORKLOADS = ("workload_days", "savings", "schedules")
+_TOLD = ("daily_costs", "teams", *_OF_TEAMS, "workload_days")
 
 
 def _clusters(out: Path) -> Iterator[str]:
@@ -265,7 +279,3 @@ def _stale(home: Path, folder: str, files: Collection[str]) -> list[str]:
         and addresses.ADDRESS.fullmatch(name[:-5])
         and f"{folder}/{name}" not in files
     )
-
-
-def _key(row: Row) -> tuple[str, str, str]:
-    return row["namespace"], row["workload_kind"], row["workload"]

@@ -7,7 +7,7 @@ from decimal import Decimal
 from itertools import groupby
 
 from costlab.domain.dates import Dates
-from costlab.render import addresses, changes, figures, owners, trends, wording
+from costlab.render import addresses, changes, figures, owners, ownership, trends, wording
 from costlab.render.cells import RESOURCES, ZERO, Row, bar, total_of
 from costlab.render.context import (
     Cell,
@@ -28,6 +28,9 @@ from costlab.render.statement import period_name
 Answers = Mapping[str, list[Row]]
 
 CHART_DAYS = 30
+# What a page shows of its owner alone.
+OF_TEAMS = ("teams", "team_days", "workloads", "savings", "schedules", "unused_workloads")
+OF_WORKLOADS = ("workload_days", "cost_changes", "savings", "schedules")
 _ALL = 1_000_000  # a page of its own has room for every row
 
 
@@ -65,14 +68,18 @@ def cluster_page(
     cause = None
     if day.change is not None:
         cause = wording.find_cause(map(wording.Contribution.of, answers["cost_changes"]), day.change)
-    paged = {_key(row) for row in answers["workload_days"]}
+    paged = {ownership.workload(row) for row in answers["workload_days"]}
     teamed = {row["team"] for row in answers["team_days"]}
 
     def of_team(row: Row) -> str:
         return f"team/{addresses.team(row['team'])}.html" if row["team"] in teamed else ""
 
     def of_workload(row: Row) -> str:
-        return f"workload/{addresses.workload(*_key(row))}.html" if _key(row) in paged else ""
+        return (
+            f"workload/{addresses.workload(*ownership.workload(row))}.html"
+            if ownership.workload(row) in paged
+            else ""
+        )
 
     latest = max(reports, default=None)
     return Page(
@@ -107,20 +114,23 @@ def _latest_editions(editions: Mapping[Dates, str]) -> list[Link]:
     ]
 
 
-def team_page(team: str, answers: Answers, currency: str, reports: Collection[date]) -> Page:
-    """A team's days, its workloads, and what is worth changing."""
+def team_page(team: str, rows: Answers, answers: Answers, currency: str, reports: Collection[date]) -> Page:
+    """A team's days, its workloads, and what is worth changing. rows: the team's own of the answers OF_TEAMS."""
     day = day_cost(answers, currency)
-    rows = {name: [row for row in answers[name] if row["team"] == team] for name in _OF_OWNERS}
     [told] = rows["teams"] or [
         {"total_cost": ZERO, "usual_cost": None, "unused_cost": ZERO, "gpu_hours": 0.0}
     ]
     owed = replace(
         day, total=told["total_cost"], usual=told["usual_cost"], previous=_previous(rows["team_days"], day)
     )
-    paged = {_key(row) for row in answers["workload_days"]}
+    paged = {ownership.workload(row) for row in answers["workload_days"]}
 
     def of_workload(row: Row) -> str:
-        return f"../workload/{addresses.workload(*_key(row))}.html" if _key(row) in paged else ""
+        return (
+            f"../workload/{addresses.workload(*ownership.workload(row))}.html"
+            if ownership.workload(row) in paged
+            else ""
+        )
 
     return Page(
         title=f"{named(team)}, {named(day.cluster)}",
@@ -140,12 +150,14 @@ def team_page(team: str, answers: Answers, currency: str, reports: Collection[da
 
 
 def workload_page(
-    key: tuple[str, str, str], answers: Answers, currency: str, reports: Collection[date]
+    key: tuple[str, str, str], rows: Answers, answers: Answers, currency: str, reports: Collection[date]
 ) -> Page:
-    """A workload's days, what it paid for on the last one, and what is worth changing. key: namespace, kind, name."""
+    """A workload's days, what it paid for on the last one, and what is worth changing.
+
+    key: namespace, kind, name. rows: the workload's own of the answers OF_WORKLOADS.
+    """
     day = day_cost(answers, currency)
     namespace, kind, name = key
-    rows = {query: [row for row in answers[query] if _key(row) == key] for query in _OF_WORKLOADS}
     parts = rows["workload_days"]
     today = [row for row in parts if row["date"] == day.when]
     usual = None if day.usual is None else total_of(rows["cost_changes"], "usual_cost")
@@ -167,10 +179,6 @@ def workload_page(
         ),
         downloads=(("JSON", f"{addresses.workload(*key)}.json"),),
     )
-
-
-_OF_OWNERS = ("teams", "team_days", "workloads", "savings", "schedules", "unused_workloads")
-_OF_WORKLOADS = ("workload_days", "cost_changes", "savings", "schedules")
 
 
 def _last(row: Row | None) -> tuple[Cell, ...]:
@@ -330,7 +338,3 @@ def _summed(rows: list[Row]) -> Row:
         f"{part}_cost": total_of(rows, f"{part}_cost") for part in (Part.USED, Part.UNUSED, Part.UNOBSERVED)
     }
     return {"date": rows[0]["date"], "total_cost": sum(known, ZERO) if known else None, **parts}  # fmt: skip
-
-
-def _key(row: Row) -> tuple[str, str, str]:
-    return row["namespace"], row["workload_kind"], row["workload"]

@@ -282,6 +282,10 @@ class Lake:
         files = DeltaFolder(self.path, table).snapshot().files
         return sorted(day for of, day in files if of == cluster)
 
+    def clusters(self) -> list[str]:
+        """The clusters of which a run has committed a day, by name."""
+        return sorted({of for of, _ in DeltaFolder(self.path, "runs").snapshot().files})
+
     def days(self, cluster: str) -> dict[date, DayState]:
         """Every day of a cluster that a run has committed, oldest first, and how far it came."""
         return {day: state for (of, day), state in self.states().items() if of == cluster}

@@ -7,7 +7,6 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
-import pyarrow.dataset as ds
 
 from costlab.domain.errors import LakeError
 from costlab.domain.tables import PARTITION, TABLES, Type
@@ -108,6 +107,8 @@ def select_files(connection: duckdb.DuckDBPyConnection, table: str, files: Seque
 
 def _dataset(table: str, files: Sequence[BucketPath]) -> Any:
     """The files as one, each with the cluster and the day that its folder names."""
+    import pyarrow.dataset as ds  # noqa: PLC0415 - it imports pandas, which takes longer than a question of a small lake
+
     schema = arrow_schema(table)
     parts = []
     for file in files:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import duckdb
 import pyarrow as pa
@@ -45,10 +45,11 @@ class Warehouse:
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection = connection
+        self._kept: set[str] = set()
 
     @classmethod
     @interruptible()
-    def over(cls, lake: Lake, instead: Mapping[str, pa.Table] | None = None) -> "Warehouse":
+    def over(cls, lake: Lake, instead: Mapping[str, pa.Table] | None = None) -> Self:
         """A warehouse over the days that are complete, or committed as incomplete; some tables by other rows `instead`."""
         connection, files = connect(), lake.readable_files()
         for table in TABLES:
@@ -58,9 +59,11 @@ class Warehouse:
             # The newest day first: of days without the first file DuckDB 2.0 expects a single row, whatever they hold, and
             # joins them the wrong way round. People mostly ask of the last days.
             newest_first = files[table][::-1]
-            with readable(table):  # its first file is looked at
+            # A row a day in a file of its own, which most questions look at: they are read once.
+            kept = "table" if table == "runs" else "view"
+            with readable(table):  # of a view, its first file is looked at
                 connection.execute(
-                    f"create view {name(table)} as {select_files(connection, table, newest_first)}"
+                    f"create {kept} {name(table)} as {select_files(connection, table, newest_first)}"
                 )
         return cls._closed(
             connection, [file for listed in files.values() for file in listed if isinstance(file, Path)]
@@ -68,7 +71,7 @@ class Warehouse:
 
     @classmethod
     @interruptible()
-    def over_tables(cls, tables: Mapping[str, pa.Table]) -> "Warehouse":
+    def over_tables(cls, tables: Mapping[str, pa.Table]) -> Self:
         """A warehouse over rows that are not committed; the lake's other tables are there, and empty."""
         connection = connect()
         for table in TABLES:
@@ -76,7 +79,7 @@ class Warehouse:
         return cls._closed(connection, [])
 
     @classmethod
-    def _closed(cls, connection: duckdb.DuckDBPyConnection, files: Iterable[Path]) -> "Warehouse":
+    def _closed(cls, connection: duckdb.DuckDBPyConnection, files: Iterable[Path]) -> Self:
         # One thread: sums of doubles then have one order, and reports are the same to the byte.
         connection.execute("set threads = 1")
         for query in queries().values():
@@ -86,6 +89,16 @@ class Warehouse:
         connection.execute("set enable_external_access = false")
         connection.execute("set lock_configuration = true")
         return cls(connection)
+
+    def keep(self, view: str) -> None:
+        """Hold the rows of a table or staging view in memory from now on; raises LakeError when they cannot be read."""
+        if view in self._kept:
+            return
+        with _told():
+            self._connection.execute(f"create table kept as select * from {name(view)}")  # noqa: S608 - quoted
+            self._connection.execute(f"drop view {name(view)}")
+            self._connection.execute(f"alter table kept rename to {name(view)}")
+        self._kept.add(view)
 
     def query(self, wanted: str, **params: Any) -> pa.Table:
         """The rows of a named query. Raises ConfigError for an unknown name, and parameters that do not fit."""
