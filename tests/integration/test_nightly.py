@@ -22,7 +22,7 @@ from costlab.domain.errors import (
 )
 from costlab.domain.signals import Series, Signal, join_series, no_series
 from costlab.domain.time import HOUR_MS, Day, Window, milliseconds
-from costlab.jobs.measure import compute_day, extract_day, measure_day, refuse_open
+from costlab.jobs.measure import Held, Ready, compute_day, extract_day, measure_day, ready_day, refuse_open
 from costlab.jobs.nightly import Asked, nightly, unreported
 from costlab.jobs.outcome import Outcome
 from costlab.jobs.report import FILES
@@ -31,6 +31,7 @@ from costlab.sources.prometheus.source import PrometheusSource
 from costlab.sources.synthetic import SyntheticCluster, SyntheticSource
 from costlab.store.content import content_hash
 from costlab.store.lake import DayState, Lake
+from costlab.store.rows import RowFolder
 from costlab.store.warehouse import Warehouse
 
 SourceOf = Callable[[Cluster, Day], Source]
@@ -362,13 +363,13 @@ def test_a_day_that_cannot_be_measured_does_not_stop_the_next(
     settings, days = settings_in(tmp_path), synthetic_cluster.days
 
     def broken(
-        source: Source, lake: Lake, settings: Settings, cluster: str, day: Day, **more: Any
-    ) -> Outcome:
+        source: Source, held: Held, settings: Settings, cluster: str, day: Day, rooms: RowFolder, **more: Any
+    ) -> Ready:
         if day == days[-2]:
             raise ReconcileError("its parts are not its price", "report it")
-        return measure_day(source, lake, settings, cluster, day, **more)
+        return ready_day(source, held, settings, cluster, day, rooms, **more)
 
-    monkeypatch.setattr("costlab.jobs.nightly.measure_day", broken)
+    monkeypatch.setattr("costlab.jobs.crew.ready_day", broken)
     said: list[str] = []
     with pytest.raises(ReconcileError) as caught:
         night(settings, lambda *_: SyntheticSource(synthetic_cluster), Asked(since=days[-3]), said)
@@ -409,7 +410,7 @@ def test_a_report_that_failed_is_due_and_the_day_is_not_measured_again(
 
     settings, said = settings_in(tmp_path), list[str]()
     with monkeypatch.context() as broken:
-        broken.setattr("costlab.jobs.nightly.write_report", full)
+        broken.setattr("costlab.jobs.nightly.put_report", full)
         with pytest.raises(ConfigError, match="the report cannot be written"):
             night(settings, lambda *_: SyntheticSource(synthetic_cluster), Asked(), said)
     assert ["committed" in line for line in said] == [True]
