@@ -5,7 +5,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-from costlab.config.settings import Budget, Forecasting
+from costlab.config.advising import Budget, Forecasting
 from costlab.domain.dates import Dates
 from costlab.domain.findings import Finding, Severity
 from costlab.domain.time import Day

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from costlab.config.settings import Forecasting
+from costlab.config.advising import Forecasting
 from costlab.core.arrays import Ints
 from costlab.core.forecasting import LONGEST, forecast, highest
 from costlab.domain.findings import Finding, Severity

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
-from costlab.config.settings import Energy
+from costlab.config.charging import Energy
 from costlab.render import (
     budgets,
     changes,

@@ -9,7 +9,8 @@ import pyarrow as pa
 from hostile import HOSTILE
 from world import CLUSTER, FIRST_DAY, LAST_DAY, WORK, Work, world
 
-from costlab.config.settings import Budget, Settings
+from costlab.config.advising import Budget
+from costlab.config.settings import Settings
 from costlab.domain.dates import named_window
 from costlab.domain.time import Day
 from costlab.jobs.edition import render_edition

@@ -9,11 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from costlab.config.charging import Basis, Energy
 from costlab.config.examples import example, write_examples
 from costlab.config.faults import dotted
 from costlab.config.load import load
 from costlab.config.section import Section, format_duration, parse_duration
-from costlab.config.settings import Basis, Configuration, Energy, Engine, Settings
+from costlab.config.servers import Engine
+from costlab.config.settings import Configuration, Settings
 from costlab.config.values import values
 from costlab.domain.errors import ConfigError, ExitCode
 

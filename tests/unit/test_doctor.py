@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from costlab.config.load import load
-from costlab.config.settings import Engine
+from costlab.config.servers import Engine
 from costlab.domain.errors import SourceRefused, SourceUnavailable
 from costlab.domain.signals import Labels, Signal
 from costlab.domain.time import Window

@@ -21,7 +21,7 @@ from world import INCOMPLETE, LAST_DAY, MISSING, world
 
 from costlab.cli.app import app
 from costlab.cli.frame import Desk
-from costlab.config.settings import Budget, Forecasting
+from costlab.config.advising import Budget, Forecasting
 from costlab.domain.dates import Dates
 from costlab.domain.errors import ConfigError
 from costlab.domain.findings import Severity

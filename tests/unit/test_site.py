@@ -14,7 +14,8 @@ from answers import BUDGETS, CLUSTER, HOSTILE, LAST_DAY, tables
 from hypothesis import given
 from hypothesis import strategies as st
 
-from costlab.config.settings import Prices, Settings
+from costlab.config.charging import Prices
+from costlab.config.settings import Settings
 from costlab.domain.dates import month_of, week_of
 from costlab.domain.time import Day, days_between
 from costlab.jobs.report import clear_reports

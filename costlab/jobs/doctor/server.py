@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from costlab.config.section import DAY_MS
-from costlab.config.settings import Engine
+from costlab.config.servers import Engine
 from costlab.domain.signals import Signal
 from costlab.domain.time import HOUR_MS, MINUTE_MS, day_of
 from costlab.jobs.doctor.check import Check

@@ -8,7 +8,8 @@ from datetime import date, timedelta
 import numpy as np
 import pyarrow as pa
 
-from costlab.config.settings import Quota, Settings
+from costlab.config.advising import Quota
+from costlab.config.settings import Settings
 from costlab.core.arrays import Floats
 from costlab.core.forecasting import LONGEST, forecast
 from costlab.core.grid import Grid, grid_of

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from costlab.config.settings import Rightsizing, Settings
+from costlab.config.advising import Rightsizing
+from costlab.config.settings import Settings
 from costlab.core.rightsizing.decisions import Proposals, decide, without_trifles
 from costlab.domain.time import Day
 from costlab.domain.units import Resource
