@@ -15,7 +15,7 @@ from costlab.render.names import markdown
 
 _LARGEST = 60_000  # characters, with room for signs that count as two
 _TEXT = 1500
-_UNSEEN = "\N{ZERO WIDTH SPACE}"
+UNSEEN = "\N{ZERO WIDTH SPACE}"
 # People, issues, merge requests, labels, milestones, epics, alerts, emoji and addresses, references in brackets, changes
 # in braces.
 _ACTED_ON = re.compile(
@@ -45,18 +45,27 @@ def comment(message: Message, link: str | None, marker: str) -> dict[str, Any]:
 def inert(text: str) -> str:
     """Text that a comment shows as it stands, in one line: no mention, reference, link, command or markup is in it.
 
-    >>> inert("ask @all") == "ask " + chr(92) + "@" + _UNSEEN + "all"
+    >>> inert("ask @all") == "ask " + chr(92) + "@" + UNSEEN + "all"
     True
     """
     text = cut(text.strip(), _TEXT)
     parts = (_COMMIT.sub(_broken, markdown(part)) for part in text.split("$"))
-    shown = _DOLLAR.join(_ACTED_ON.sub(_UNSEEN, part) for part in parts)
-    return _UNSEEN + shown if _BEGINS.match(text) else shown
+    return begun(_DOLLAR.join(map(apart, parts)), text)
+
+
+def apart(text: str) -> str:
+    """Text with what cannot be seen behind each sign that mentions, refers, leads or commands."""
+    return _ACTED_ON.sub(UNSEEN, text)
+
+
+def begun(shown: str, text: str) -> str:
+    """What is shown of a text, that it begins with no command, list or heading."""
+    return UNSEEN + shown if _BEGINS.match(text) else shown
 
 
 def _broken(commit: re.Match[str]) -> str:
     """In pieces that are too short for a commit."""
-    return _UNSEEN.join(commit[0][place : place + 6] for place in range(0, len(commit[0]), 6))
+    return UNSEEN.join(commit[0][place : place + 6] for place in range(0, len(commit[0]), 6))
 
 
 def _body(message: Message, link: str | None, marker: str) -> str:
