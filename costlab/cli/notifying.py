@@ -73,11 +73,12 @@ def postman_of(
     """How posts are made: sent, or (without `sends`) only shown."""
     from costlab.jobs.couriers import Couriers
     from costlab.jobs.posts import Postman
+    from costlab.publish.announcing import announce
     from costlab.publish.commenting import comment
     from costlab.publish.mailing import send
     from costlab.publish.posting import post
 
-    couriers = Couriers(post, send, comment) if sends else None
+    couriers = Couriers(post, send, comment, announce) if sends else None
     return Postman(settings, desk.environ, desk.now, couriers, again, team)
 
 

@@ -14,8 +14,8 @@ from costlab.config.section import DAY_MS, Count, Duration, Price, Section, Vari
 class Channel(StrEnum):
     """The form of a post.
 
-    An incoming webhook of Slack, a Workflow of Microsoft Teams, JSON for a program, e-mail, and one comment that is kept
-    up to date on GitHub or GitLab.
+    An incoming webhook of Slack, a Workflow of Microsoft Teams, JSON for a program, e-mail, one comment that is kept up to
+    date on GitHub or GitLab, and text for a service that the library apprise speaks to.
     """
 
     SLACK = "slack"
@@ -24,6 +24,7 @@ class Channel(StrEnum):
     MAIL = "mail"
     GITHUB = "github"
     GITLAB = "gitlab"
+    APPRISE = "apprise"
 
     @property
     def is_comment(self) -> bool:
@@ -139,8 +140,10 @@ class Destination(Section):
             )
         if self.secret_env and self.secret_file:
             raise PydanticCustomError("notify", "takes its key from one of secret_env and secret_file")
-        if self._has_secret and self.channel in (Channel.SLACK, Channel.TEAMS):
+        if self._has_secret and self.channel in (Channel.SLACK, Channel.TEAMS, Channel.APPRISE):
             raise PydanticCustomError("notify", "signs what goes to a webhook, and nothing else")
+        if self.ca_file and self.channel is Channel.APPRISE:
+            raise PydanticCustomError("notify", "is apprise, which takes no ca_file: set REQUESTS_CA_BUNDLE")
         if any((name or "").startswith("COSTLAB_") for name in (self.url_env, self.secret_env)):
             raise PydanticCustomError("notify", "names a variable COSTLAB_…, which would be a setting")
         return self

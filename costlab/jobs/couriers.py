@@ -11,8 +11,10 @@ from costlab.config.destination import Channel
 from costlab.domain.time import milliseconds
 from costlab.publish.address import Address
 from costlab.publish.destined import Place
+from costlab.publish.herald import Herald
 from costlab.publish.mailbox import Mailbox
 from costlab.publish.thread import Thread
+from costlab.render.messages.announcement import announcement
 from costlab.render.messages.comment import comment, marker_of
 from costlab.render.messages.mail import Enclosures, Envelope, letter, mail
 from costlab.render.messages.message import Message
@@ -26,6 +28,7 @@ _FORMS: Mapping[Channel, Callable[[Message, str | None], dict[str, Any]]] = {
     Channel.TEAMS: teams,
     Channel.WEBHOOK: webhook,
     Channel.MAIL: mail,
+    Channel.APPRISE: announcement,
 }
 
 
@@ -46,12 +49,13 @@ class Couriers:
     """How a post gets out. Each raises PostError, UnsurePost and ConfigError, as those of `publish` do.
 
     deliver: address, body and headers, over HTTP; send: a mailbox and the whole mail; comment: a thread, the first line
-    by which the comment is found, and its body.
+    by which the comment is found, and its body; announce: a service of apprise, and the words in so many characters.
     """
 
     deliver: Callable[[Address, bytes, Mapping[str, str]], None]
     send: Callable[[Mailbox, bytes], None]
     comment: Callable[[Thread, str, str], None]
+    announce: Callable[[Herald, Callable[[int], Mapping[str, str]]], None]
 
     def carry(self, parcel: Parcel, place: Place) -> None:
         """The parcel is where it goes; raises what its courier does."""
@@ -61,6 +65,8 @@ class Couriers:
             self.send(place, letter(parcel.message, parcel.link, enclosed, envelope))
         elif isinstance(place, Thread):
             self.comment(place, marker_of(parcel.slot.thread), parcel.payload["body"])
+        elif isinstance(place, Herald):
+            self.announce(place, lambda most: announcement(parcel.message, parcel.link, most))
         else:
             body, headers = orjson.dumps(parcel.payload), {"Idempotency-Key": parcel.slot.key}
             if place.key:

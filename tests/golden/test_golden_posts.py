@@ -17,7 +17,7 @@ from typing import Any
 import orjson
 import pytest
 from answers import BUDGETS, CLUSTER, FIRST_DAY, HOSTILE, LAST_DAY, tables
-from hypothesis import given
+from hypothesis import HealthCheck, given
 from hypothesis import settings as limits
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
@@ -30,6 +30,7 @@ from costlab.jobs.enclosures import Enclosing
 from costlab.jobs.team_days import of_teams
 from costlab.jobs.tours import weekly
 from costlab.render.messages import mail as mails
+from costlab.render.messages.announcement import announcement, spoken
 from costlab.render.messages.comment import comment, inert, marker_of
 from costlab.render.messages.digest import Week, digest
 from costlab.render.messages.mail import Enclosures, Envelope, letter, mail
@@ -49,6 +50,7 @@ FORMS: dict[str, Callable[[Message, str | None], dict[str, Any]]] = {
     "webhook": webhook,
     "mail": mail,
     "comment": partial(comment, marker=MARKER),
+    "apprise": announcement,
 }
 AS_JSON = ("slack", "teams", "webhook")
 ENVELOPE = Envelope(
@@ -457,6 +459,46 @@ def test_text_of_the_cluster_is_nothing_but_text_in_a_comment(odd: str) -> None:
     )
     seen = rendered.replace("\u200b", "")
     assert seen.split() == f"x {odd} x".replace("\u200b", "").split(), "it is read as it was written"
+
+
+def test_an_announcement_is_as_it_was_looked_at(told: dict[str, Told]) -> None:
+    sample = SAMPLES / "post-apprise.txt"
+    words = announcement(sent(told[TEAM]), LINK)
+    made = f"{words['title']}\n\n{words['body']}\n"
+    if os.environ.get("COSTLAB_GOLDEN") == "renew":
+        sample.write_text(made)
+    assert made == sample.read_text()
+
+
+# What chats act on in a text of no declared form: mentions, Slack's among them, links with and without a scheme, hidden
+# text, code, emoji, and a command or heading where it begins.
+ACTED_ON_IN_CHATS = re.compile(
+    r"@\w|<[!@#\w]|\]\(|\w://|\w\.[^\W\d_]|\|\||~~|``|:\w+:|#\w|^(?!⚠)[/#>!-]|\n", re.IGNORECASE
+)
+
+
+@limits(max_examples=300)
+@given(st.one_of(ODD, st.sampled_from([*map(named, HOSTILE), "<!channel> <@U1> @everyone", "[x](http://evil.example)",
+    "evil.example", "||x||", "```\n/close\n```", "# x", "/close", "me@example.org", ":tada:", "<http://evil.example|x>",
+])))  # fmt: skip
+def test_text_of_the_cluster_is_nothing_but_text_in_a_chat(odd: str) -> None:
+    shown = spoken(odd)
+    assert not ACTED_ON_IN_CHATS.search(shown)
+    assert shown.replace("\u200b", "").split() == odd.replace("\u200b", "").split(), (
+        "it is read as it was written"
+    )
+
+
+@limits(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(most=st.integers(1, 6000))
+def test_an_announcement_fits_and_counts_what_does_not(told: dict[str, Told], most: int) -> None:
+    found = sent(told[TEAM])
+    body = announcement(found, LINK, most)["body"]
+    assert len(body) <= most
+    shown = sum(spoken(action.subject) in body for action in found.actions)
+    assert shown == len(found.actions) or body.endswith("…") or "did not fit in" in body
+    patches = [line for line in body.splitlines() if line.startswith("costlab patch ")]
+    assert set(patches) <= {action.patch for action in found.actions}, "what is copied is as it was written"
 
 
 def test_a_comment_that_is_too_large_says_what_is_left_out(told: dict[str, Told]) -> None:

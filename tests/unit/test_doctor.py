@@ -369,6 +369,22 @@ def test_comments_are_told_without_their_token(examined: Examined, tmp_path: Pat
     assert "T0KEN" not in str(checks)
 
 
+def test_a_service_of_apprise_is_told_by_its_scheme_alone(examined: Examined, tmp_path: Path) -> None:
+    (tmp_path / "chat").write_text("discord://4174216298/T0KEN-JHMHI8qBe7bk2ZwO5U711o3dV_js\n")
+    (tmp_path / "two").write_text("ntfys://ntfy.example/T0KEN/b\n")
+    checks = examined(
+        FakeProbe(),
+        "notify: [{channel: apprise, url_file: chat}, {channel: apprise, team: a, url_file: two},"
+        " {channel: apprise, team: b, url_env: NOT_THERE}]\n",
+    )
+    told = [checks[f"notify[{number}]"] for number in range(3)]
+    assert [check.status for check in told] == [Status.OK, Status.WARN, Status.WARN]
+    assert told[0].text == "apprise all: discord://… is named; nothing was sent"
+    assert "names 2 places" in told[1].text
+    assert "the variable NOT_THERE is not set" in told[2].text
+    assert "T0KEN" not in str(checks)
+
+
 def test_a_clock_that_is_off_is_told(examined: Examined) -> None:
     check = examined(FakeProbe(skew_s=-90))["prod: clock"]
     assert (check.status, check.text) == (Status.WARN, "-90 s from ours: days begin and end by its clock")

@@ -102,7 +102,7 @@ class Desk:
 
     def post(self, day: Day = DAY, *, dry: bool = False, send: Any = None, **other: Any) -> list[Post]:
         settings = Settings.model_construct(notify=tuple(self.destinations))
-        couriers = Couriers(self.chat.deliver, send, self.issue.comment)
+        couriers = Couriers(self.chat.deliver, send, self.issue.comment, send)
         postman = Postman(settings, ENVIRON, NOW, None if dry else couriers, **other)
         return list(postman.posts(self.lake, "prod", day))
 

@@ -316,6 +316,30 @@ def test_the_command_keeps_one_comment_and_shows_no_token(desk: Path) -> None:
     assert "exceeded" in host.comments[1]
 
 
+def test_the_command_posts_by_apprise_once_and_shows_no_secret(desk: Path) -> None:
+    (desk / "costlab.yaml").write_text(
+        "notify: [{channel: apprise, team: nlp, url_env: CHAT, min_monthly: 1000000}]\n"
+        "budgets: [{team: nlp, monthly: 1}]\n"
+    )
+    command = ["notify", "--config", str(desk / "costlab.yaml"), "--date", str(LAST_DAY), "-o", "json"]
+    with receiving(OK, (401, {}, SECRET.encode())) as receiver:
+        environ = {"HOME": str(desk), "CHAT": f"json://costlab:{SECRET}@127.0.0.1:{receiver.port}/{SECRET}"}
+        done = [
+            CliRunner().invoke(app, [*command, *extra], obj=Desk(environ, NOW))
+            for extra in (["--dry-run"], ["-v"], [], ["--again", "-v"])
+        ]
+    told = [json.loads(each.stdout) for each in done]
+    assert [each["rows"][0]["state"] for each in told] == ["due", "posted", "posted_before", "failed"]
+    assert [each["rows"][0]["address"] for each in told] == ["json://…", "json://…", None, "json://…"]
+    assert [each.exit_code for each in done] == [0, 0, 0, ExitCode.USAGE]
+    sent = json.loads(receiver.came[0][1])
+    assert {"title": sent["title"], "body": sent["message"]} == told[0]["messages"][0]["payload"]
+    assert "exceeded" in sent["message"]
+    assert len(receiver.came) == 2
+    assert "refused the post (401)" in done[3].stderr
+    assert SECRET not in "".join(each.output for each in done)
+
+
 def test_the_command_says_what_it_lacks(desk: Path) -> None:
     with receiving(OK) as receiver:
         assert "there is no cluster 'x'" in notified(desk, receiver, "--cluster", "x").stderr
