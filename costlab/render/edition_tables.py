@@ -246,7 +246,7 @@ def _moved(
                 Cell(_team(row["team"])),
                 priced(cost[i], row),
                 Cell(was[i]),
-                Cell(change[i], tone="bad" if amount > 0 else "good"),
+                Cell(change[i], tone="" if change[i] == "0" else "bad" if amount > 0 else "good"),
                 Cell(_why(row, amount, price)),
             )
             for i, (row, amount, price) in enumerate(shown)
