@@ -30,6 +30,8 @@ SOURCES = [
     CHECKOUT / "benchmarks" / name
     for name in ("large_lake/fleet.py", "large_lake/world.py", "advising/world.py")
 ]
+# Every day of the lake is reported, whenever that is.
+_ENVIRONMENT = {"PYTHONPATH": str(CHECKOUT), "COSTLAB_REPORT__KEEP": "10000d"}
 WEEK, EVER = "2026-11-16..2026-11-23", "2026-08-25..2026-11-23"
 COMMANDS = (
     ("cost", "--window", WEEK), ("cost", "--by", "workload", "--window", WEEK), ("cost", "--window", EVER),
@@ -111,7 +113,7 @@ def _print_reports(large: Path, reported: Path, scratch: Path) -> list[tuple[str
         found.append((words, *took, size))
     took = _command(reported, "report", "--all", "--out", str(scratch / "site"))
     words = f"{DAYS} days and the site, {REPORTED[1]:,} workloads"
-    print(f"{words:56}{took[0]:9.2f}{took[1]:8.2f}{took[2]:7.0f}")
+    print(f"{words:56}{took[0]:9.2f}{took[1]:8.2f}{took[2]:7.0f}", flush=True)
     day = found[0]
     return [
         ("seconds, a day's report", day[1], 5.0), ("MB, a day's report", day[3] * 2**20 / 1e6, 1000.0),
@@ -124,9 +126,7 @@ def _command(lake: Path, *arguments: str) -> tuple[float, float, float]:
     """Seconds by the clock and of the CPU, and MiB at most, of a command of costlab."""
     command = [sys.executable, "-m", "costlab", "--lake", str(lake), *arguments]
     begun = time.perf_counter()
-    started = subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, env={**os.environ, "PYTHONPATH": str(CHECKOUT)}
-    )
+    started = subprocess.Popen(command, stdout=subprocess.DEVNULL, env={**os.environ, **_ENVIRONMENT})
     _, status, used = os.wait4(started.pid, 0)
     seconds = time.perf_counter() - begun
     if status:

@@ -31,10 +31,12 @@ VictoriaServer = Callable[..., str]
 def pytest_unconfigure() -> None:
     """Let nothing outlive the session.
 
-    Hypothesis leaves a callback with the garbage collector, and what that holds at the interpreter's end DuckDB's
+    Hypothesis and dask leave callbacks with the garbage collector, and what they hold at the interpreter's end DuckDB's
     binding tells of in 40 lines, as leaked.
     """
-    gc.callbacks[:] = [each for each in gc.callbacks if not str(each.__module__).startswith("hypothesis.")]
+    gc.callbacks[:] = [
+        each for each in gc.callbacks if not str(each.__module__).startswith(("hypothesis.", "distributed."))
+    ]
 
 
 @pytest.fixture(scope="session")

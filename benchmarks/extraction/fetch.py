@@ -11,7 +11,7 @@ from pathlib import Path
 
 import orjson
 
-from costlab.config.settings import Prometheus
+from costlab.config.servers import Prometheus
 from costlab.sources.prometheus.backend import enter
 from costlab.sources.prometheus.gate import Gate
 from costlab.sources.prometheus.planning import pieces, series_at_once

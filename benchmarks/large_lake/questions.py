@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
+from costlab.domain.time import Day
 from costlab.store.warehouse import queries
 from large_lake.fleet import Fleet
 from large_lake.world import CLUSTER, LAST
@@ -15,9 +16,9 @@ _ANYBODY = {"namespace": "", "team": ""}
 # How far back each of them looks when nothing else is said; the others are asked of a day.
 _DAYS = {
     "advice_before": 14, "advisable_containers": 14, "advisable_costs": 14, "advisable_keys": 14, "pool_capacity": 14,
-    "scalable_workloads": 14, "quota_days": 90, "quota_hours": 28, "quota_requests": 28, "quota_suggestions": 28,
+    "scalable_workloads": 14, "startups": 14, "quota_days": 90, "quota_hours": 28, "quota_requests": 28, "quota_suggestions": 28,
     "daily_costs": 30, "team_days": 30, "workload_days": 30, "volume_history": 90, "open_advice": 90,
-    "bill_reconciliation": 7, "usage_of_workloads": 7,
+    "bill_reconciliation": 7, "usage_of_workloads": 7, "settled_advice": 7,
 }  # fmt: skip
 _WINDOWS = {
     "audit": 7, "autoscaled_workloads": 14, "cost_history": 90, "costs": 7, "energy_use": 7, "focus": 1, "gpu_hours": 1,
@@ -61,7 +62,7 @@ def whole(name: str, days: int) -> tuple[Params, int] | None:
     if queries()[name].folder == "checks":
         return {}, days
     if name in ("usage_stretches", "workload_hours", "gpu_hours", "focus") or not (
-        {"days", "start"} & queries()[name].params
+        {"days", "start", "dates"} & queries()[name].params
     ):
         return None
     return _of(name, days)
@@ -71,8 +72,10 @@ def _of(name: str, days: int | None) -> tuple[Params, int]:
     wanted = queries()[name].params
     length = days or _DAYS.get(name) or _WINDOWS.get(name) or 1
     own = _OWN.get(name, {})
+    looked_at = [LAST.date - timedelta(days=ago) for ago in range(length)]
     known: Params = {
         "cluster": CLUSTER, "day": _DAY, "days": length, "until": _UNTIL,
-        "start": str(LAST.date - timedelta(days=length - 1)), **_ANYBODY, **own,
+        "start": str(LAST.date - timedelta(days=length - 1)), "dates": list(map(str, looked_at)), "midnights_ms": [Day(each).window.start_ms for each in looked_at],
+        **_ANYBODY, **own,
     }  # fmt: skip
     return {param: known[param] for param in wanted}, length

@@ -162,7 +162,7 @@ def idle(
 
 def clusters_of(lake: "Lake", settings: "Settings", cluster: str | None) -> list[str]:
     """The cluster that was asked for, else those of the configuration, else those that the lake knows."""
-    known = sorted({name for name, _ in lake.states()})
+    known = lake.clusters()
     return [cluster] if cluster else [each.id for each in settings.clusters] or known
 
 

@@ -82,7 +82,7 @@ def elasticsearch(
     desk: Desk = ctx.obj
     named = demanded(desk.settings().elasticsearch)
     question = Question.of(desk, window, cluster)
-    ids = [cluster] if cluster else sorted({name for name, _ in question.lake.states()})
+    ids = [cluster] if cluster else question.lake.clusters()
     dates = question.dates
     days = [each for each in days_in(question.lake, ids) if dates.start <= each[1].date < dates.end]
     done = list(Indexer(named, desk.environ, again).index(question.lake, days))

@@ -16,7 +16,8 @@ import yaml
 from costlab.cli.options import Format
 from costlab.domain.dates import Dates
 from costlab.jobs.cost import Quality
-from costlab.render.envelope import envelope, json_bytes, plain, plain_rows, unique
+from costlab.render.columns import plain_rows
+from costlab.render.envelope import envelope, json_bytes, plain, unique
 from costlab.render.names import cell, markdown
 
 Row = dict[str, Any]

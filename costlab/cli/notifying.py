@@ -1,7 +1,6 @@
 """The command `notify`: the day's posts, and what a night posts."""
 
 from contextlib import nullcontext
-from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -48,7 +47,7 @@ def notify(
         raise ConfigError("the configuration names no destination", "add one under `notify:`; docs/notify.md")
     lake = Lake.open(settings.lake)
     day = parse_day(date, desk.now, lake.timezone)
-    known = sorted({name for name, _ in lake.states()})
+    known = lake.clusters()
     if cluster:
         refuse_unknown(cluster, known)
     postman = postman_of(settings, desk, sends=not dry_run, again=again, team=team)
@@ -71,14 +70,16 @@ def notify(
 def postman_of(
     settings: "Settings", desk: Desk, *, sends: bool, again: bool = False, team: str | None = None
 ) -> "Postman":
-    """How posts are made: over HTTP and SMTP, or (without `sends`) not at all."""
+    """How posts are made: sent, or (without `sends`) only shown."""
+    from costlab.jobs.couriers import Couriers
     from costlab.jobs.posts import Postman
+    from costlab.publish.announcing import announce
+    from costlab.publish.commenting import comment
     from costlab.publish.mailing import send
-    from costlab.publish.posting import PATIENT, post
+    from costlab.publish.posting import post
 
-    deliver = partial(post, patience=PATIENT) if sends else None
-    mail = partial(send, patience=PATIENT) if sends else None
-    return Postman(settings, desk.environ, desk.now, deliver, again, team, mail)
+    couriers = Couriers(post, send, comment, announce) if sends else None
+    return Postman(settings, desk.environ, desk.now, couriers, again, team)
 
 
 def _rows(made: "Sequence[Post]") -> "pa.Table":

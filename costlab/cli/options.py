@@ -48,6 +48,14 @@ WindowText = Annotated[
     ),
 ]
 DateText = Annotated[str, typer.Option("--date", metavar="DATE", help="yesterday, today, -2d or 2026-11-22.")]
+Engine = Annotated[
+    str | None,
+    typer.Option(
+        "--engine",
+        metavar="dask://HOST:PORT",
+        help="Let the workers of a dask scheduler do the work; needs the extra dask.",
+    ),
+]
 Reason = Annotated[
     str | None,
     typer.Option("--force", metavar="REASON", help="Replace a day even by a worse one; the reason is kept."),

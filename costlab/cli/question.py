@@ -75,7 +75,7 @@ def demand_known(cluster: str | None, lake: "Lake", settings: "Settings") -> Non
 
     configured = [each.id for each in settings.clusters]
     if cluster is not None and cluster not in configured:
-        refuse_unknown(cluster, {*configured, *(name for name, _ in lake.states())})
+        refuse_unknown(cluster, {*configured, *lake.clusters()})
 
 
 def say_unmatched(warehouse: "Warehouse", filters: "Filters", window: "Dates | None" = None) -> bool:

@@ -1,5 +1,6 @@
 """Commands of the main job: nightly, and its steps extract, compute, report."""
 
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,14 +12,18 @@ import typer
 from costlab.cli.frame import Desk
 from costlab.cli.lines import json_line
 from costlab.cli.notifying import postman_of
-from costlab.cli.options import ClusterId, DateText, Reason
+from costlab.cli.options import ClusterId, DateText, Engine, Reason
 from costlab.domain.errors import ConfigError, ExitCode
 
 if TYPE_CHECKING:  # requests and DuckDB wait until a job runs
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
+    from contextlib import AbstractContextManager
 
+    from costlab.cli.logs import Voice
     from costlab.config.settings import Cluster, Settings
+    from costlab.domain.dates import Dates
     from costlab.domain.time import Day
+    from costlab.jobs.dask_crew import DaskCrew
     from costlab.jobs.nightly import Asked
     from costlab.jobs.outcome import Outcome
     from costlab.sources import Source
@@ -38,6 +43,7 @@ def nightly(
         bool, typer.Option("--dry-run", help="Say which days are due; read and write nothing.")
     ] = False,
     no_notify: Annotated[bool, typer.Option("--no-notify", help="Post nothing.")] = False,
+    engine: Engine = None,
 ) -> None:
     """Catch up the days that are missing: extract, compute, report, post. Made for cron: see the exit codes."""
     from costlab.cli.logs import voice
@@ -55,13 +61,14 @@ def nightly(
         _say_due(settings, asked, desk)
         return
     began_s = monotonic()
-    with voice(desk) as told:
+    with voice(desk) as told, _crew(engine, told) as crew:
         night = partial(
             job,
             settings,
             asked,
             now=desk.now,
             source_of=_sources(settings, told.step),
+            crew=crew,
             say=told.say,
             step=told.step,
             posts=None if no_notify else postman_of(settings, desk, sends=True).posts,
@@ -116,8 +123,10 @@ def compute(
         ),
     ] = None,
     cluster: ClusterId = None,
+    engine: Engine = None,
 ) -> None:
     """Charge a day that was extracted, or those of a window, with today's prices, bills and owners."""
+    from costlab.cli.logs import voice
     from costlab.domain.dates import parse_window
     from costlab.jobs.recompute import compute_days, days_held
 
@@ -127,9 +136,9 @@ def compute(
     settings, day, lake = _work(desk, date or "yesterday")
     chosen = [each.id for each in settings.chosen(cluster)]
     dates = parse_window(window, desk.now, lake.timezone) if window else None
-    with lake.locked():
+    with lake.locked(), voice(desk) as told, _crew(engine, told) as crew:
         days = days_held(lake, chosen, dates) if dates else [(each, day) for each in chosen]
-        _end(compute_days(lake, settings, days), desk)
+        _end(compute_days(lake, settings, days, crew), desk)
 
 
 def report(
@@ -141,38 +150,63 @@ def report(
         ),
     ] = None,
     every: Annotated[
-        bool, typer.Option("--all", help="Every day that the lake holds and report.keep keeps.")
+        bool,
+        typer.Option("--all", help="Every day, week and month that the lake holds and report.keep keeps."),
     ] = False,
+    window: Annotated[
+        str | None,
+        typer.Option(
+            "--window",
+            metavar="W",
+            help="The edition of a week or month: last-week, 2026-W47, last-month, 2026-11.",
+        ),
+    ] = None,
     cluster: ClusterId = None,
     out: Annotated[
         Path | None,
         typer.Option("--out", metavar="FOLDER", help="Write into this folder in place of report.out."),
     ] = None,
 ) -> None:
-    """Write the day's report: HTML, Markdown, JSON and CSV, a folder a cluster and day; and the pages that lead to it."""
+    """Write the day's report (HTML, Markdown, JSON, CSV), or the edition of a week or month; and the pages that lead to it."""
     from costlab.domain.dates import parse_day
-    from costlab.jobs.site import days_kept, write_reports
+    from costlab.domain.time import day_of
+    from costlab.jobs.site import days_kept, editions_kept, write_reports
     from costlab.store.lake import Lake
 
-    if date and every:
-        raise ConfigError("--date and --all exclude each other", "leave one of them out")
+    if sum(map(bool, (date, every, window))) > 1:
+        raise ConfigError("--date, --window and --all exclude each other", "leave all but one of them out")
     desk: Desk = ctx.obj
     settings = desk.settings()
     lake = Lake.open(settings.lake)
     ids = [cluster] if cluster else [chosen.id for chosen in settings.clusters]
-    ids = ids or sorted({name for name, _ in lake.states()})
+    ids = ids or lake.clusters()
     if not ids:
         settings.chosen()
-    if every:
+    folder = out or settings.report.out
+    editions: list[tuple[str, Dates]] = []
+    if window:
+        days, editions = [], _editions(window, ids, desk, lake)
+    elif every:
         days = days_kept(lake, settings, ids, desk.now)
+        editions = editions_kept(days, settings, day_of(desk.now, lake.timezone).date)
     else:
         day = parse_day(date or "yesterday", desk.now, lake.timezone)
         days = [(name, day) for name in ids]
-    folder = out or settings.report.out
-    for page in write_reports(lake, settings, days, folder):
+    for page in write_reports(lake, settings, days, folder, editions):
         typer.echo(page)
     if every:
         typer.echo(folder / "index.html")
+
+
+def _editions(window: str, ids: "Sequence[str]", desk: Desk, lake: "Lake") -> "list[tuple[str, Dates]]":
+    """The edition that a window names, of each cluster; raises ConfigError where it is of none."""
+    from costlab.domain.dates import parse_window
+    from costlab.domain.time import day_of
+    from costlab.jobs.editions import edition_window
+
+    dates = parse_window(window, desk.now, lake.timezone)
+    edition_window(dates, day_of(desk.now, lake.timezone).date)
+    return [(name, dates) for name in ids]
 
 
 def _work(desk: Desk, date: str) -> "tuple[Settings, Day, Lake]":
@@ -198,24 +232,26 @@ def _day(text: str, desk: Desk, settings: "Settings") -> "Day":
 
 def _sources(settings: "Settings", step: "Callable[[str], None]") -> "Callable[[Cluster, Day], Source]":
     """How a day's samples are read: out of the cluster's Prometheus, entered anew for each, by way of the spool."""
-    from costlab.jobs.facts import unpriced_signals
-    from costlab.jobs.fetch import SpooledSource
-    from costlab.sources.prometheus import PrometheusSource
-    from costlab.sources.prometheus.catalogue import Catalogue
+    from costlab.jobs.fetch import spooled
     from costlab.store.memory import keep_little
     from costlab.store.place import located, workshop
-    from costlab.store.spool import Spool
 
     keep_little()
-    catalogue, unread = Catalogue(settings.accelerators), unpriced_signals(settings)
+    folder = workshop(located(settings.lake))
 
     def source_of(cluster: "Cluster", day: "Day") -> "Source":
-        stream = PrometheusSource(cluster.prometheus, catalogue=catalogue)
-        return SpooledSource(
-            stream, Spool(workshop(located(settings.lake)), cluster.id, day), step, unread=unread
-        )
+        return spooled(settings, cluster, day, folder, step)
 
     return source_of
+
+
+def _crew(engine: str | None, told: "Voice") -> "AbstractContextManager[DaskCrew | None]":
+    """The workers that --engine names, None without it. Raises what `dask_crew` does."""
+    if engine is None:
+        return nullcontext()
+    from costlab.jobs.dask_crew import dask_crew
+
+    return dask_crew(engine, say=told.say, step=told.step)
 
 
 def _say_due(settings: "Settings", asked: "Asked", desk: Desk) -> None:

@@ -8,7 +8,7 @@ from itertools import pairwise
 import orjson
 
 from costlab.config.book import NodeRule, PriceBook, Validity
-from costlab.config.settings import Prices
+from costlab.config.charging import Prices
 from costlab.domain.time import Window
 
 # The shipped rates: they share an hourly price out where the configured ones cannot.

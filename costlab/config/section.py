@@ -22,6 +22,7 @@ from costlab.domain.units import format_bytes, format_cores, parse_quantity
 
 _UNITS_MS = {"d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1000}
 BUCKET = "s3://"
+DAY_MS = _UNITS_MS["d"]  # as a length; a calendar day is `domain.time.Day`
 _DURATION = re.compile(r"([1-9][0-9]{0,8})([smhd])")
 
 
@@ -131,4 +132,5 @@ Size = Annotated[
     WithJsonSchema({"type": ["string", "number"]}),
 ]
 Where = Annotated[Path, AfterValidator(anchored)]
+Variable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]  # of the environment
 WhereLake = Annotated[Path | str, PlainValidator(place, json_schema_input_type=str)]

@@ -58,6 +58,22 @@ def month_of(day: date) -> Dates:
     return Dates(first, (first + timedelta(days=31)).replace(day=1))
 
 
+def named_window(name: str) -> Dates | None:
+    """The days of a week or month by the name that `Dates.name` gives; None where it is the name of none.
+
+    >>> named_window("2026-11") == month_of(date(2026, 11, 5)), named_window("2026-W54")
+    (True, None)
+    """
+    try:
+        if month := _MONTH.fullmatch(name):
+            return month_of(date(int(month[1]), int(month[2]), 1))
+        if week := _WEEK.fullmatch(name):
+            return week_of(date.fromisocalendar(int(week[1]), int(week[2]), 1))
+    except (ValueError, OverflowError):  # the 13th month, the 54th week, the last days of the year 9999
+        pass
+    return None
+
+
 def parse_day(text: str, now: datetime, timezone: str) -> Day:
     """The day that a text names at an aware instant, in the lake's time zone; raises ConfigError.
 
@@ -93,10 +109,8 @@ def parse_window(text: str, now: datetime, timezone: str) -> Dates:
     try:
         if last := _LAST_DAYS.fullmatch(word):
             return Dates(today - timedelta(days=int(last[1])), today)
-        if month := _MONTH.fullmatch(word):
-            return month_of(date(int(month[1]), int(month[2]), 1))
-        if week := _WEEK.fullmatch(word):
-            return week_of(date.fromisocalendar(int(week[1]), int(week[2]), 1))
+        if named := named_window(word):
+            return named
         if word in ("this-week", "last-week"):
             return week_of(today - 7 * _ONE_DAY * (word == "last-week"))
         if word in ("this-month", "last-month"):

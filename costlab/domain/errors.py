@@ -6,16 +6,19 @@ CostlabError              1  unexpected
 │   ├── SourceUnavailable 3  not reachable, too slow, or it broke off
 │   ├── SourceRefused     3  it answered, and said no
 │   │   └── NoDay         3  it answered in full, and no day can be made of it
-│   └── WorseDay          3  it now knows less than the lake already holds
+│   ├── WorseDay          3  it now knows less than the lake already holds
+│   └── WorkerLost        3  every worker that measured the day died
 ├── PostError             5  a message could not be delivered: try again
 │   └── UnsurePost        5  it was sent, and no answer came
 ├── Busy                  5  a lock is held: try again
+├── CrewUnavailable       5  no workers to do the work: try again
 ├── LakeError             6  the lake is damaged, cannot be written, or is not one this version reads
 │   └── LakeFull          5  no space left: as before, and the same run succeeds once there is space
 └── ReconcileError        7  the money does not add up, nothing was committed
 """
 
 from enum import IntEnum
+from typing import Any
 
 
 class ExitCode(IntEnum):
@@ -44,9 +47,19 @@ class CostlabError(Exception):
         self.message = message
         self.hint = hint
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """As it is copied and sent to another process, whatever its class takes to be made."""
+        return _as_it_was, (type(self), self.args, self.__dict__)
+
     def _render_traceback_(self) -> list[str]:
         """What a notebook shows of it: the two lines of the command line, in the place of a traceback."""
         return [f"error: {self.message}", *([f"hint: {self.hint}"] if self.hint else [])]
+
+
+def _as_it_was(kind: type[CostlabError], args: tuple[Any, ...], told: dict[str, Any]) -> CostlabError:
+    fault = kind.__new__(kind, *args)
+    fault.__dict__.update(told)
+    return fault
 
 
 class ConfigError(CostlabError):
@@ -75,6 +88,16 @@ class NoDay(SourceRefused):
 
 class WorseDay(SourceError):
     """The source now gives less for a day than the lake already holds."""
+
+
+class WorkerLost(SourceError):
+    """Workers die of a day, one after the other; nothing of it was committed."""
+
+
+class CrewUnavailable(CostlabError):
+    """The workers that should do the work cannot be reached now; the same command may succeed later."""
+
+    exit_code = ExitCode.BUSY
 
 
 class Busy(CostlabError):

@@ -5,7 +5,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-from costlab.config.settings import Budget, Forecasting
+from costlab.config.advising import Budget, Forecasting
 from costlab.domain.dates import Dates
 from costlab.domain.findings import Finding, Severity
 from costlab.domain.time import Day
@@ -36,7 +36,7 @@ def ahead(
         window,
         forecasting,
     )
-    volumes = warehouse.query("volume_history", cluster=cluster_id, day=str(day), days=PAST_DAYS).to_pylist()
+    volumes = warehouse.query("volume_history", cluster=cluster_id, day=str(day), days=PAST_DAYS)
     quotas = warehouse.query("quota_headroom", cluster=cluster_id, day=str(day)).to_pylist()
     findings = [
         *budget_findings(standing),

@@ -4,13 +4,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
-from itertools import groupby
 from math import isfinite
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from costlab.config.settings import Forecasting
+from costlab.config.advising import Forecasting
+from costlab.core.arrays import Ints
 from costlab.core.forecasting import LONGEST, forecast, highest
 from costlab.domain.findings import Finding, Severity
 from costlab.jobs.budgets import BudgetState, Standing, alert_reached, exceeded_on, spent_beyond
@@ -103,10 +105,14 @@ def _of_budget(standing: Standing, outlook: Outlook) -> tuple[str, Severity, str
     return "budget_share_reached", Severity.INFO, f"{figures.share(reached)} reached: {spent}", None
 
 
-def volume_findings(rows: Iterable[Row], forecasting: Forecasting) -> Iterator[Finding]:
-    """Claims that are full, or will be within 30 days: rows of volume_history, one claim's days after another's."""
-    for last, used in _filling(list(_histories(rows)), forecasting):
-        found = exhaustion(used, last["date"], last["requested_bytes"], forecasting)
+def volume_findings(rows: pa.Table, forecasting: Forecasting) -> Iterator[Finding]:
+    """Claims that are full, or will be within 30 days: the table of volume_history, one claim's days after another's."""
+    for history in _filling(rows, forecasting):
+        *_, last = history
+        used = {row["date"]: row["used_bytes"] for row in history}
+        count = (last["date"] - history[0]["date"]).days
+        days = [last["date"] - timedelta(days=ago) for ago in range(count, -1, -1)]
+        found = exhaustion(list(map(used.get, days)), last["date"], last["requested_bytes"], forecasting)
         if found and found.day:
             words = _when(found, last["date"])
             amounts = f"{figures.gib(last['used_bytes'])} GiB of {figures.gib(last['requested_bytes'])} GiB"
@@ -134,38 +140,38 @@ def quota_findings(rows: Iterable[Row]) -> Iterator[Finding]:
             yield Finding("quota_filling", Severity.WARNING, subject, text)
 
 
-def _histories(rows: Iterable[Row]) -> Iterator[tuple[Row, list[float | None]]]:
-    """Of each claim its last row, and what it used on each day from its first to its last."""
-    for _, group in groupby(rows, key=lambda row: (row["cluster"], row["namespace"], row["claim"])):
-        days = list(group)
-        first: date = days[0]["date"]
-        by_date = {row["date"]: row["used_bytes"] for row in days}
-        count = (days[-1]["date"] - first).days + 1
-        yield days[-1], [by_date.get(first + timedelta(days=i)) for i in range(count)]
-
-
-def _filling(
-    claims: list[tuple[Row, list[float | None]]], forecasting: Forecasting
-) -> Iterator[tuple[Row, list[float | None]]]:
-    """Those that are full, or that any way of forecasting sees full within 30 days: few of thousands."""
-    for last_day, same in groupby(sorted(claims, key=_last_day), key=_last_day):
-        of_day = list(same)
-        past = np.full((len(of_day), LONGEST), np.nan)
-        for row, (_, used) in enumerate(of_day):
-            known = [np.nan if value is None else value for value in used[-LONGEST:]]
-            past[row, LONGEST - len(known) :] = known
-        first_day = last_day - timedelta(days=LONGEST - 1)
-        free = set(forecasting.holidays)
+def _filling(rows: pa.Table, forecasting: Forecasting) -> Iterator[list[Row]]:
+    """The rows of those that are full, or that any way of forecasting sees full within 30 days: few of thousands."""
+    if not rows.num_rows:
+        return
+    ends = _ends(rows)
+    begins = np.concatenate([[0], ends[:-1]])
+    day = rows["date"].cast(pa.int32()).to_numpy().astype(np.int64)
+    used = rows["used_bytes"].to_numpy()
+    limits = rows["requested_bytes"].to_numpy()[ends - 1]
+    last = day[ends - 1]
+    claim = np.repeat(np.arange(len(ends)), ends - begins)
+    ago = last[claim] - day
+    past, known = np.full((len(ends), LONGEST), np.nan), ago < LONGEST
+    past[claim[known], LONGEST - 1 - ago[known]] = used[known]
+    free = set(forecasting.holidays)
+    for last_day in np.unique(last):
+        same = np.flatnonzero(last == last_day)
+        first_day = date(1970, 1, 1) + timedelta(days=int(last_day) - (LONGEST - 1))
         holidays = [first_day + timedelta(days=i) in free for i in range(LONGEST + DAYS_AHEAD)]
-        most = highest(past, first_day.weekday(), np.array(holidays, np.bool_), DAYS_AHEAD)
-        limits = np.array([last["requested_bytes"] for last, _ in of_day])
-        reached = np.fmax(most, past[:, -1]) >= limits * (1 - 1e-9)
-        yield from (claim for claim, may in zip(of_day, reached, strict=True) if may)
+        most = highest(past[same], first_day.weekday(), np.array(holidays, np.bool_), DAYS_AHEAD)
+        reached = np.fmax(most, past[same, -1]) >= limits[same] * (1 - 1e-9)
+        for i in same[reached]:
+            yield rows.slice(begins[i], ends[i] - begins[i]).to_pylist()
 
 
-def _last_day(claim: tuple[Row, list[float | None]]) -> date:
-    last: date = claim[0]["date"]
-    return last
+def _ends(rows: pa.Table) -> Ints:
+    """Where each claim's rows end: int64 (claims,), one past the last."""
+    another = np.zeros(rows.num_rows - 1, np.bool_)
+    for name in ("cluster", "namespace", "claim"):
+        column = rows[name]
+        another |= pc.not_equal(column.slice(1), column.slice(0, rows.num_rows - 1)).to_numpy()
+    return np.append(np.flatnonzero(another) + 1, rows.num_rows)
 
 
 def _when(found: Exhaustion, last_day: date) -> str:

@@ -9,7 +9,7 @@ from fractions import Fraction
 from math import isnan
 from typing import Any
 
-from costlab.config.settings import Budget
+from costlab.config.advising import Budget
 from costlab.domain.identity import WorkloadKey
 from costlab.render import figures
 from costlab.sources.manifests import Planned

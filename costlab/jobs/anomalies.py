@@ -94,12 +94,19 @@ def anomalies(warehouse: Warehouse, by: str, window: Dates, filters: Filters = _
 
 def alarms_of(warehouse: Warehouse, cluster: str, day: date) -> list[Finding]:
     """What began on this day in the costs of the cluster's teams, the largest change first."""
-    window = Dates(day, day + timedelta(1))
+    return [alarm for _, alarm in alarms_in(warehouse, cluster, Dates(day, day + timedelta(1)))]
+
+
+def alarms_in(warehouse: Warehouse, cluster: str, window: Dates) -> list[tuple[date, Finding]]:
+    """What began in the window, with its day: the latest first, then the largest change."""
     rows = anomalies(warehouse, "team", window, Filters(cluster)).rows.to_pylist()
     return [
-        Finding("cost_anomaly", Severity.INFO, row["team"], row["message"], abs(row["change_cost"]))
+        (
+            row["date"],
+            Finding("cost_anomaly", Severity.INFO, row["team"], row["message"], abs(row["change_cost"])),
+        )
         for row in rows
-        if row["date"] == day
+        if window.start <= row["date"] < window.end
     ]
 
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from costlab.config.settings import Basis
+from costlab.config.charging import Basis
 from costlab.core.arrays import Floats, Ints
 from costlab.core.charge import ALWAYS, Bill, Claims, Levels, Rule, between, bill_node
 from costlab.core.grid import Grid

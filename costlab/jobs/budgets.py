@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
-from costlab.config.settings import Budget, Forecasting
+from costlab.config.advising import Budget, Forecasting
 from costlab.domain.dates import Dates
 from costlab.domain.units import money
 from costlab.jobs.asked import Filters

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 
+from costlab.config.advising import WorkloadClass
 from costlab.config.book import plain_label
-from costlab.config.settings import ClassRule, WorkloadClass
+from costlab.config.settings import ClassRule
 from costlab.domain.identity import WorkloadKey
 
 _RUNS_TO_ITS_END = (

@@ -1,6 +1,7 @@
 """Put a measured day into the lake: checked first, never worse than what is there, `runs` last."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
@@ -42,13 +43,12 @@ def check(tables: Mapping[str, pa.Table]) -> None:
 
 
 def refuse_worse(
-    lake: Lake, cluster: str, day: Day, facts: Facts, settings: Settings, force: str | None
+    before: Run | None, cluster: str, day: Day, facts: Facts, settings: Settings, force: str | None
 ) -> None:
     """Raise WorseDay when the source now gives less for the day than the lake holds; a reason in `force` lets it.
 
-    A signal that is not read because it has no price any more is no loss.
+    before: the day's `runs` row, or None. A signal that is not read because it has no price any more is no loss.
     """
-    before = lake.run(cluster, day)
     if before is None or force:
         return
     lost = sorted(set(before["signals"]) - set(facts.samples) - unpriced_signals(settings))
@@ -90,6 +90,14 @@ def commit(
 
 # What is made of a measured day and the days before it.
 MADE_BESIDE = ("advice", "quota_advice")
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """Rows that were made of a measured day, to be put beside it; run: the day's when they were made."""
+
+    rows: pa.Table
+    run: Run
 
 
 def commit_beside(lake: Lake, cluster: str, day: Day, table: str, rows: pa.Table, before: Run) -> bool:

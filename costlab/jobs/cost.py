@@ -7,7 +7,7 @@ from datetime import date
 import pyarrow as pa
 
 from costlab.config.book import plain_label
-from costlab.config.settings import Share
+from costlab.config.charging import Share
 from costlab.domain.dates import Dates
 from costlab.domain.errors import ConfigError
 from costlab.domain.sharing import ShareIdle

@@ -1,5 +1,6 @@
 """What a team's mail carries beside its words: its last thirty days as a picture, and its page of the day."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
 from functools import cached_property
@@ -8,11 +9,12 @@ from typing import Any
 from costlab.config.settings import Settings
 from costlab.domain.time import Day
 from costlab.jobs.site import Answers, asked
-from costlab.render import addresses, figures
+from costlab.render import addresses, figures, ownership
 from costlab.render.html import page_html
 from costlab.render.messages.mail import Enclosures
 from costlab.render.names import named
-from costlab.render.site import CHART_DAYS, team_page
+from costlab.render.ownership import by_owner
+from costlab.render.site import CHART_DAYS, OF_TEAMS, team_page
 from costlab.render.team_chart import TeamDay, team_png
 from costlab.render.trends import since_the_first
 from costlab.store.warehouse import Warehouse
@@ -46,7 +48,7 @@ class Enclosing:
 
     def _page(self, team: str) -> str:
         """The page of the site, without what leads elsewhere and without its script: it stands alone."""
-        page = team_page(team, self._answers, self._currency, ())
+        page = team_page(team, self._own[team], self._answers, self._currency, ())
         return page_html(replace(page, path=(), links=(), downloads=()), scripted=False).decode()
 
     @property
@@ -57,6 +59,10 @@ class Enclosing:
     def _answers(self) -> Answers:
         found = asked(self._warehouse, self._cluster, self._day, ())
         return {**found, "workload_days": []}  # pages of workloads, which names would lead to
+
+    @cached_property
+    def _own(self) -> Mapping[str, Mapping[str, list[dict[str, Any]]]]:
+        return by_owner(self._answers, OF_TEAMS, ownership.team)
 
 
 def _days(rows: list[dict[str, Any]], days: list[dict[str, Any]]) -> list[TeamDay]:

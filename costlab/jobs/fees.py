@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
-from costlab.config.settings import Prices
+from costlab.config.charging import Prices
 from costlab.domain.time import HOUR_MS, Day
 from costlab.domain.units import MICRO
 

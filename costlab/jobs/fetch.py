@@ -1,15 +1,28 @@
 """A day out of a stream, by way of the spool: fetched once, also when a run breaks off, and read from there."""
 
 from collections.abc import Callable, Collection, Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 
+from costlab.config.settings import Cluster, Settings
 from costlab.core.arrays import Ints
 from costlab.domain.signals import Series, Signal
-from costlab.domain.time import Window
+from costlab.domain.time import Day, Window
+from costlab.jobs.facts import unpriced_signals
 from costlab.sources import Shape, Shelf, SourceInfo, Stream, label_sets
+from costlab.sources.prometheus.catalogue import Catalogue
+from costlab.sources.prometheus.source import PrometheusSource
 from costlab.store.scratch import Scratch
 from costlab.store.spool import Kept, SignalRoom, Spool
+
+
+def spooled(
+    settings: Settings, cluster: Cluster, day: Day, folder: Path, step: Callable[[str], None] = lambda _: None
+) -> "SpooledSource":
+    """A day out of the cluster's Prometheus, by way of a spool in this folder. Raises ConfigError."""
+    stream = PrometheusSource(cluster.prometheus, catalogue=Catalogue(settings.accelerators))
+    return SpooledSource(stream, Spool(folder, cluster.id, day), step, unread=unpriced_signals(settings))
 
 
 class SpooledSource:

@@ -9,7 +9,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from costlab.config.settings import Budget, Settings
+from costlab.config.advising import Budget
+from costlab.config.settings import Settings
 from costlab.core.forecasting import Band, Way
 from costlab.domain.dates import Dates
 from costlab.domain.errors import ConfigError

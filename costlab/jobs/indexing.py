@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from costlab.config.settings import Elasticsearch
+from costlab.config.servers import Elasticsearch
 from costlab.domain.errors import ConfigError
 from costlab.domain.time import Day
 from costlab.jobs.documents import DayDocuments, day_documents, template

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
@@ -22,8 +22,8 @@ from costlab.jobs.profiles import profile_day
 from costlab.jobs.quotas.demand import demand_day
 from costlab.jobs.storage import priced_volumes
 from costlab.sources import Source
-from costlab.store.lake import DayState, Lake
-from costlab.store.rows import DayRows, Rows, StoredRows
+from costlab.store.lake import DayState, Lake, Run
+from costlab.store.rows import DayRows, RowRoom, Rows, StoredRows
 
 Step = Callable[[str], None]
 
@@ -34,10 +34,31 @@ def _silent(_: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Priced:
-    """A day that is ready to be committed."""
+    """The tables of a day with prices and charges, and how far it has come with them."""
 
     tables: Mapping[str, Rows]
     state: DayState
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A day that is ready to be committed: its tables, and what was observed."""
+
+    priced: Priced
+    facts: Facts
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a day is measured against: its `runs` row, None without one, and the bills that were imported of it."""
+
+    run: Run | None
+    bills: pa.Table
+
+    @classmethod
+    def of(cls, lake: Lake, cluster: str, day: Day) -> "Held":
+        """As the lake tells it. Raises LakeError."""
+        return cls(lake.run(cluster, day), lake.read("bills", cluster, day))
 
 
 def extract_day(
@@ -45,7 +66,7 @@ def extract_day(
     step: Step = _silent,
 ) -> Outcome:  # fmt: skip
     """Read a day into the lake; `compute_day` then charges it. Raises SourceError, WorseDay and what the lake raises."""
-    with _settling(source, force), lake.observing(cluster, day) as room_of:
+    with settling(source, force), lake.observing(cluster, day) as room_of:
         facts = observe_day(source, settings, cluster, day, step, room_of=room_of)
         step("commit")
         return _keep(facts, lake, settings, cluster, day, force)
@@ -53,8 +74,8 @@ def extract_day(
 
 def _keep(facts: Facts, lake: Lake, settings: Settings, cluster: str, day: Day, force: str | None) -> Outcome:
     """Commit a day that was observed, without charges where it has none yet."""
-    refuse_worse(lake, cluster, day, facts, settings, force)
     committed = lake.run(cluster, day)
+    refuse_worse(committed, cluster, day, facts, settings, force)
     tables: Mapping[str, Rows] = {
         **facts.tables,
         "findings": findings_table(list(facts.findings), cluster, day),
@@ -71,6 +92,11 @@ def _keep(facts: Facts, lake: Lake, settings: Settings, cluster: str, day: Day, 
 
 def compute_day(lake: Lake, settings: Settings, cluster: str, day: Day) -> Outcome:
     """Charge a day that was extracted, with today's prices and owners. Raises ConfigError when it was not."""
+    return put_computed(computed(lake, settings, cluster, day), lake, settings, cluster, day)
+
+
+def computed(lake: Lake, settings: Settings, cluster: str, day: Day) -> Ready:
+    """A day that was extracted with today's charges; of its tables those that they change. Raises what `compute_day` does."""
     facts = facts_in(lake, cluster, day)
     if facts is None:
         raise ConfigError(
@@ -83,7 +109,13 @@ def compute_day(lake: Lake, settings: Settings, cluster: str, day: Day) -> Outco
         for name, rows in priced.tables.items()
         if name in ("nodes", "volumes") or name not in OBSERVED
     }
-    changed = commit(lake, cluster, day, made, facts, settings, priced.state)
+    return Ready(replace(priced, tables=made), replace(facts, tables={}))
+
+
+def put_computed(ready: Ready, lake: Lake, settings: Settings, cluster: str, day: Day) -> Outcome:
+    """Commit a day that was charged again. Raises what the lake raises."""
+    facts, priced = ready.facts, ready.priced
+    changed = commit(lake, cluster, day, priced.tables, facts, settings, priced.state)
     return _outcome(facts, cluster, day, priced.state, changed=changed)
 
 
@@ -92,9 +124,30 @@ def measure_day(
     step: Step = _silent,
 ) -> Outcome:  # fmt: skip
     """Read and charge a day, and commit it whole: what does not reconcile leaves the lake as it was."""
-    with _settling(source, force), lake.observing(cluster, day) as room_of:
-        facts = observe_day(source, settings, cluster, day, step, room_of=room_of)
-        return settle_day(facts, lake, settings, cluster, day, force, step)
+    with settling(source, force), lake.observing(cluster, day) as room_of:
+        held = Held.of(lake, cluster, day)
+        ready = ready_day(source, held, settings, cluster, day, room_of, force=force, step=step)
+        return put_day(ready, lake, settings, cluster, day, force, step)
+
+
+def ready_day(
+    source: Source, held: Held, settings: Settings, cluster: str, day: Day, room_of: Callable[[str], RowRoom],
+    *, force: str | None = None, step: Step = _silent,
+) -> Ready:  # fmt: skip
+    """A day as it is to be committed; the lake is neither read nor written. Raises SourceError and ReconcileError."""
+    facts = observe_day(source, settings, cluster, day, step, room_of=room_of)
+    return _charged(facts, held, settings, cluster, day, force, step)
+
+
+def put_day(
+    ready: Ready, lake: Lake, settings: Settings, cluster: str, day: Day, force: str | None = None,
+    step: Step = _silent,
+) -> Outcome:  # fmt: skip
+    """Commit a day whole. Raises what the lake raises."""
+    facts, priced = ready.facts, ready.priced
+    step("commit")
+    changed = commit(lake, cluster, day, priced.tables, facts, settings, priced.state, force)
+    return _outcome(facts, cluster, day, priced.state, changed=changed)
 
 
 def settle_day(
@@ -102,12 +155,16 @@ def settle_day(
     step: Step = _silent,
 ) -> Outcome:  # fmt: skip
     """Charge a day that was observed, and commit it whole. Raises WorseDay, ReconcileError and what the lake raises."""
-    refuse_worse(lake, cluster, day, facts, settings, force)
+    ready = _charged(facts, Held.of(lake, cluster, day), settings, cluster, day, force, step)
+    return put_day(ready, lake, settings, cluster, day, force, step)
+
+
+def _charged(
+    facts: Facts, held: Held, settings: Settings, cluster: str, day: Day, force: str | None, step: Step
+) -> Ready:
+    refuse_worse(held.run, cluster, day, facts, settings, force)
     step("charge")
-    priced = price(facts, settings, cluster, day, lake.read("bills", cluster, day))
-    step("commit")
-    changed = commit(lake, cluster, day, priced.tables, facts, settings, priced.state, force)
-    return _outcome(facts, cluster, day, priced.state, changed=changed)
+    return Ready(price(facts, settings, cluster, day, held.bills), facts)
 
 
 def price(facts: Facts, settings: Settings, cluster: str, day: Day, bills: pa.Table | None = None) -> Priced:
@@ -169,7 +226,7 @@ def closes_ms(day: Day, settings: Settings, cluster: Cluster) -> int:
 
 
 @contextmanager
-def _settling(source: Source, force: str | None) -> Iterator[None]:
+def settling(source: Source, force: str | None) -> Iterator[None]:
     """Let the source forget the day once it is in the lake.
 
     Also before it is forced, and when what it gave was refused: what was fetched may be what was wrong.

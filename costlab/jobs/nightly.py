@@ -1,23 +1,26 @@
 """The main job: measure every day that is missing, advise, and write its report."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import partial
 
 from costlab.config.settings import Cluster, Settings
 from costlab.domain.errors import ConfigError, CostlabError, ExitCode, ReconcileError, SourceError
 from costlab.domain.time import Day, day_of, days_between, milliseconds
-from costlab.jobs.anomalies import alarms_of
-from costlab.jobs.commit import clear_beside
+from costlab.jobs.commit import clear_beside, commit_beside
+from costlab.jobs.crew import Crew, Here, Lazy, Order
+from costlab.jobs.editions import clear_editions, due_editions, write_edition
 from costlab.jobs.indexing import Indexed, days_in
-from costlab.jobs.measure import measure_day, refuse_open
+from costlab.jobs.measure import put_day
 from costlab.jobs.outcome import Outcome
 from costlab.jobs.posts import Post, State
-from costlab.jobs.quotas.suggest import suggest_day
-from costlab.jobs.report import clear_reports, reported, write_report
-from costlab.jobs.rightsizing.recommend import recommend_day
+from costlab.jobs.quotas.suggest import quotas_beside
+from costlab.jobs.report import clear_reports, put_report, reported, told_of
+from costlab.jobs.rightsizing.recommend import advice_beside
 from costlab.jobs.site import write_site
+from costlab.jobs.turns import Pause, Stage, Steps, Turn, Turns
 from costlab.publish.files import make_room
 from costlab.sources import Source
 from costlab.store.lake import READABLE, DayState, Lake
@@ -31,6 +34,13 @@ CATCH_UP_DAYS = 7
 # How the days of a night end, in the order in which its last line tells them, and how many of each it names.
 _ENDS = ("not measured", "in the lake without a report", "not tried", "not written", "in the lake")
 _NAMED = 7
+
+# What is made of a measured day and put beside it, one after the other: quotas rest on the advice.
+_BESIDE = (
+    ("advice", advice_beside, Stage.ADVISED),
+    ("quota_advice", quotas_beside, Stage.QUOTAS),
+)
+NOTHING = Lazy(lambda: None)
 
 # What of its posts a night tells.
 _SAID = (State.POSTED, State.FAILED, State.NO_SUCH_TEAM)
@@ -71,10 +81,12 @@ def nightly(  # noqa: PLR0913 - every effect is passed in
     ended: Callable[[ClusterEnd], None] = lambda _: None,
     posts: Posting | None = None,
     index: Indexing | None = None,
+    crew: Crew | None = None,
 ) -> Outcome:
     """Measure the days that are due in every cluster, and report them; one cluster's failure does not stop the others.
 
-    `ended` is told when a cluster has had its turn. Of each cluster the last day is posted, where it was not before; what
+    `crew` does the work in the place of this process, which reads by `source_of`; what it made is committed here, day by
+    day. `ended` is told when a cluster has had its turn. Of each cluster the last day is posted, where it was not before; what
     cannot be delivered is told, and the code is then that of the fault where the night's own is none that is graver. So it is
     with `index`, which is asked for the days of the last week, for it leaves alone what is there.
     Raises the error of the only day there was; of several days, after all had their turn, an error of the first one's
@@ -84,14 +96,14 @@ def nightly(  # noqa: PLR0913 - every effect is passed in
     with lake.locked():
         sweep(workshop(lake.path), milliseconds(now))
         today = day_of(now, settings.timezone).date
-        night = _Night(settings, asked, lake, milliseconds(now), source_of, say, step)
+        night = _Night(settings, asked, lake, milliseconds(now), crew or Here(source_of, step), say, step)
         clusters = settings.chosen()
         tasks = {cluster.id: _tasks(lake, settings, cluster.id, asked, now) for cluster in clusters}
         night.count = sum(map(len, tasks.values()))
         for cluster in clusters:
             night.clear(cluster, settings.report.kept_since(today))
-            ended(night.spend(cluster, tasks[cluster.id]))
-        night.lead()
+        night.spend(tasks, ended)
+        night.lead(today)
         since = _back(day_of(now, settings.timezone), CATCH_UP_DAYS).date
         if posts and settings.notify:
             for cluster in clusters:
@@ -155,52 +167,95 @@ class _Night:
     asked: Asked
     lake: Lake
     now_ms: int
-    source_of: Callable[[Cluster, Day], Source]
+    crew: Crew
     say: Callable[[str], None]
     step: Callable[[str], None]
     count: int = 0
+    measured: Counter[str] = field(default_factory=Counter)
+    fresh: dict[str, list[date]] = field(
+        default_factory=lambda: defaultdict(list)
+    )  # measured or reported, by cluster
     worst: Outcome = field(default=Outcome("nothing was due"))
     faults: list[CostlabError] = field(default_factory=list)
     days: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     posting: ExitCode = ExitCode.DONE
 
-    def spend(self, cluster: Cluster, tasks: Sequence[_Task]) -> ClusterEnd:
-        """Do one cluster's days; what is not the fault of a day alone ends them."""
-        out, codes, measured = self.settings.report.out, [ExitCode.DONE], 0
-        for place, task in enumerate(tasks):
-            name = f"{cluster.id} {task.day}"
-            committed = task.measured
-            try:
-                make_room(out / cluster.id)  # before hours are spent on what could not be told
-                outcome = Outcome(f"{name}: its report was missing")
-                if not task.measured:
-                    outcome = self._measure(cluster, task.day)
-                    committed = True
-                    measured += 1
-                self.say(outcome.line)
-                self.step("advise")
-                if self.asked.force:
-                    clear_beside(self.lake, cluster.id, task.day)
-                recommend_day(self.lake, self.settings, cluster.id, task.day)
-                suggest_day(self.lake, self.settings, cluster.id, task.day)
-                warehouse = Warehouse.over(self.lake)
-                write_report(warehouse, self.settings, cluster.id, task.day, out)
-                for alarm in alarms_of(warehouse, cluster.id, task.day.date):
-                    self.say(f"{name}: {alarm.message}")
-            except CostlabError as fault:
-                self.faults.append(fault)
-                codes.append(fault.exit_code)
-                self.days["in the lake without a report" if committed else "not measured"].append(name)
-                if self.count > 1:  # the only one's fault is said at the end
-                    self.say(f"{name}: {fault.message}")
-                if isinstance(fault, SourceError | ReconcileError):
-                    continue  # that day's own fault: the next may be sound
-                self.days["not tried"] += [f"{cluster.id} {later.day}" for later in tasks[place + 1 :]]
-                break
-            self.days["in the lake"].append(name)
-            codes.append(outcome.exit_code)
-            self.worst = outcome if outcome.exit_code >= self.worst.exit_code else self.worst
-        return ClusterEnd(cluster.id, max(codes), measured)
+    def spend(self, tasks: Mapping[str, Sequence[_Task]], ended: Callable[[ClusterEnd], None]) -> None:
+        """Do the days of all clusters; what is not the fault of a day alone ends its cluster's."""
+        clusters = self.settings.chosen()
+        turns = Turns.of(
+            self.crew,
+            [
+                Turn(cluster.id, f"{cluster.id} {task.day}", partial(self._day, cluster, task))
+                for cluster in clusters
+                for task in tasks[cluster.id]
+            ],
+        )
+        left = {name: len(some) for name, some in tasks.items()}
+        codes = {name: [ExitCode.DONE] for name in tasks}
+        for name in [name for name, count in left.items() if not count]:
+            ended(ClusterEnd(name, ExitCode.DONE))
+        for turn in turns.ended():
+            over = [turn, *self._after(turn, turns)]
+            codes[turn.cluster] += [end.exit_code for end in (turn.fault, turn.outcome) if end is not None]
+            left[turn.cluster] -= len(over)
+            if not left[turn.cluster]:
+                ended(ClusterEnd(turn.cluster, max(codes[turn.cluster]), self.measured[turn.cluster]))
+
+    def _day(self, cluster: Cluster, task: _Task, turn: Turn) -> Steps:
+        """What is to be done of a day: measured, advised, reported; whoever does it, it is committed here."""
+        lake, settings, day, out = self.lake, self.settings, task.day, self.settings.report.out
+        make_room(out / cluster.id)  # before hours are spent on what could not be told
+        outcome = Outcome(f"{turn.name}: its report was missing")
+        if not task.measured:
+            order = Order(settings, cluster, day, self.now_ms, self.asked.force)
+            coming = self.crew.measure(order, lake)
+            yield Pause(coming, Stage.MEASURED)
+            with coming.result() as ready:
+                outcome = put_day(ready, lake, settings, cluster.id, day, self.asked.force, self.step)
+            self.measured[cluster.id] += 1
+        turn.stage = Stage.MEASURED
+        self.say(outcome.line)
+        yield Pause(NOTHING, Stage.ADVISED)  # for advice rests on that of the day before
+        self.step("advise")
+        if self.asked.force:
+            clear_beside(lake, cluster.id, day)
+        for table, question, stage in _BESIDE:
+            made = self.crew.ask(question, lake, settings, cluster.id, day)
+            yield Pause(made, stage)
+            beside = made.result()
+            commit_beside(lake, cluster.id, day, table, beside.rows, beside.run)
+            turn.stage = stage
+        told = self.crew.ask(told_of, lake, settings, cluster.id, day)
+        yield Pause(told, Stage.REPORTED)
+        put_report(told.result().files, cluster.id, day, out)
+        for alarm in told.result().alarms:
+            self.say(f"{turn.name}: {alarm}")
+        turn.stage = Stage.REPORTED
+        self.fresh[cluster.id].append(day.date)
+        return outcome
+
+    def _after(self, turn: Turn, turns: Turns) -> list[Turn]:
+        """Book how a day ended; the days of its cluster that are not done because of it."""
+        if turn.outcome is not None:
+            self.days["in the lake"].append(turn.name)
+            self.worst = turn.outcome if turn.outcome.exit_code >= self.worst.exit_code else self.worst
+        if turn.fault is None:
+            return []
+        self.faults.append(turn.fault)
+        self._leave(turn, "not measured")
+        if self.count > 1:  # the only one's fault is said at the end
+            self.say(f"{turn.name}: {turn.fault.message}")
+        if isinstance(turn.fault, SourceError | ReconcileError):
+            return []  # that day's own fault: the next may be sound
+        later = turns.stop(turn)
+        for each in later:
+            self._leave(each, "not tried")
+        return later
+
+    def _leave(self, turn: Turn, otherwise: str) -> None:
+        committed = turn.stage >= Stage.MEASURED
+        self.days["in the lake without a report" if committed else otherwise].append(turn.name)
 
     def tell(self, cluster: Cluster, posts: Posting, since: date) -> None:
         """Post the cluster's last day; of those that a night catches up only that one is news, and none that is long gone."""
@@ -222,11 +277,10 @@ class _Night:
     def file(self, clusters: Sequence[str], index: Indexing, since: date) -> None:
         """Bring the days since then into Elasticsearch, and those that this night measured, however old."""
         self.step("index")
-        fresh = {name.partition(" ")[::2] for name in self.days["in the lake"]}
         days = [
             (cluster, day)
             for cluster, day in days_in(self.lake, clusters)
-            if day.date >= since or (cluster, str(day)) in fresh
+            if day.date >= since or day.date in self.fresh[cluster]
         ]
         try:
             for done in index(self.lake, days):
@@ -240,19 +294,44 @@ class _Night:
         """Remove old reports first, so that those of old days which this night makes are there until the next."""
         try:
             gone = clear_reports(self.settings.report.out, cluster.id, before)
+            gone += clear_editions(self.settings.report.out, cluster.id, before)
         except ConfigError as fault:  # what is too much there is no reason to measure nothing
             self.say(f"{cluster.id}: {fault.message}")
             return
         if gone:
             self.say(f"{cluster.id}: removed the reports of {_listed(gone)}, as report.keep says")
 
-    def lead(self) -> None:
-        """Write the pages that lead to the reports, also when no day was due: a night may have been killed before."""
+    def lead(self, today: date) -> None:
+        """Write editions and what leads to all reports, also when no day was due: a night may have been killed before."""
         try:
-            write_site(self.lake, self.settings, self.settings.report.out)
+            warehouse = Warehouse.over(self.lake)
+            for cluster in self.settings.chosen():
+                self.sum_up(warehouse, cluster.id, today)
+            write_site(self.lake, self.settings, self.settings.report.out, warehouse)
         except CostlabError as fault:
             self.faults.append(fault)
             self.days["not written"].append("the pages that lead to the reports")
+
+    def sum_up(self, warehouse: Warehouse, cluster: str, today: date) -> None:
+        """Write the weeks and months that are over, or rest on days that are others now."""
+        report = self.settings.report
+        windows = due_editions(
+            warehouse,
+            self.lake.days(cluster),
+            cluster,
+            report.out,
+            today=today,
+            kept_since=report.kept_since(today),
+            fresh=self.fresh[cluster],
+        )
+        for window in windows:
+            self.step("sum up")
+            try:
+                write_edition(warehouse, self.settings, cluster, window, report.out)
+            except ConfigError as fault:  # two currencies do not add up, this night or the next
+                self.say(f"{cluster}: {fault.message}")
+            else:
+                self.say(f"{cluster}: wrote the edition of {window.name}")
 
     def outcome(self) -> Outcome:
         """The gravest outcome. Raises what `nightly` does."""
@@ -263,14 +342,6 @@ class _Night:
             raise first
         told = [f"{what}: {_listed(self.days[what])}" for what in _ENDS if self.days[what]]
         raise type(first)("; ".join(told), first.hint) from first
-
-    def _measure(self, cluster: Cluster, day: Day) -> Outcome:
-        refuse_open(day, self.settings, cluster, self.now_ms)
-        source = self.source_of(cluster, day)
-        refuse_open(day, self.settings, cluster, self.now_ms, source.ahead_s())
-        return measure_day(
-            source, self.lake, self.settings, cluster.id, day, force=self.asked.force, step=self.step
-        )
 
 
 def _listed(names: list[str]) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from costlab.config.settings import Forecasting
+from costlab.config.advising import Forecasting
 from costlab.core.arrays import Floats
 from costlab.core.forecasting import LONGEST, Forecast, forecast
 from costlab.domain.dates import Dates

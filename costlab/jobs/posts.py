@@ -1,8 +1,8 @@
 """Post what matters of a day to each team: its own costs alone, when there is news, and never twice."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from hashlib import sha256
@@ -10,41 +10,18 @@ from typing import Any
 
 import orjson
 
+from costlab.config.destination import EVERY_TEAM, Destination, Weekday
 from costlab.config.faults import meant
-from costlab.config.settings import EVERY_TEAM, Channel, Destination, Settings
-from costlab.domain.dates import Dates
-from costlab.domain.errors import ConfigError, CostlabError, ExitCode, UnsurePost
-from costlab.domain.findings import Finding
-from costlab.domain.time import Day, milliseconds
-from costlab.jobs.alerts import budget_findings
-from costlab.jobs.anomalies import alarms_of
-from costlab.jobs.budgets import standings
-from costlab.jobs.enclosures import Enclosing
-from costlab.jobs.outlook import PAST_DAYS
-from costlab.publish.address import Address
-from costlab.publish.mailbox import Mailbox, destined
-from costlab.render.messages.mail import Envelope, letter, mail
-from costlab.render.messages.message import Message, Told, is_news, key_of, message
-from costlab.render.messages.slack import slack
-from costlab.render.messages.teams import teams
-from costlab.render.messages.webhook import signature, webhook
-from costlab.store.lake import DayState, Lake
+from costlab.config.settings import Settings
+from costlab.domain.errors import CostlabError, ExitCode, UnsurePost
+from costlab.domain.time import Day
+from costlab.jobs.couriers import Couriers, Parcel, form
+from costlab.jobs.tours import Tour, daily, weekly
+from costlab.publish.destined import destined
+from costlab.render.messages.message import Message, is_news
+from costlab.store.lake import READABLE, Lake
 from costlab.store.posts import Posts, Record, Slot
 from costlab.store.warehouse import Warehouse
-
-OPEN_DAYS = 90  # how far back advice is followed that stands
-
-_FORMS: Mapping[Channel, Callable[[Message, str | None], dict[str, Any]]] = {
-    Channel.SLACK: slack,
-    Channel.TEAMS: teams,
-    Channel.WEBHOOK: webhook,
-    Channel.MAIL: mail,
-}
-
-# Address, body and headers of a post; raises what publish/posting.py does.
-Deliver = Callable[[Address, bytes, Mapping[str, str]], None]
-# A mailbox and the whole mail; raises what publish/mailing.py does.
-Send = Callable[[Mailbox, bytes], None]
 
 
 class State(StrEnum):
@@ -88,18 +65,17 @@ class Post:
 
 @dataclass(frozen=True, slots=True)
 class Postman:
-    """How posts are made. deliver, send: over HTTP and by mail; again: also what was posted already.
+    """How posts are made. couriers: who brings them; again: also what was posted already; team: only of that one.
 
-    Without `deliver` nothing is sent, and nothing remembered.
+    Without `couriers` nothing is sent, and nothing remembered.
     """
 
     settings: Settings
     environ: Mapping[str, str]
     now: datetime
-    deliver: Deliver | None = None
+    couriers: Couriers | None = None
     again: bool = False
     team: str | None = None
-    send: Send | None = None
     _down: dict[str, CostlabError] = field(default_factory=dict)
 
     def posts(self, lake: Lake, cluster: str, day: Day) -> Iterator[Post]:
@@ -109,80 +85,93 @@ class Postman:
         more is tried there. Raises ConfigError when the day is not in the lake, and LakeError when a post cannot be remembered.
         """
         warehouse = Warehouse.over(lake)
-        told = of_teams(warehouse, self.settings, cluster, day)
-        enclosing = Enclosing(warehouse, self.settings, cluster, day)
+        tours: dict[Weekday | None, Tour] = {None: daily(warehouse, self.settings, cluster, day)}
         ledger = Posts(lake.path)
-        if self.deliver and self.settings.notify:
+        if self.couriers and self.settings.notify:
             ledger.make_room()
-        for place, destination in enumerate(self.settings.notify):
-            setting = f"notify[{place}]"
-            yield from self._to(_Place(destination, setting, ledger, enclosing), told, cluster, day)
+        for number, destination in enumerate(self.settings.notify):
+            if destination.weekly and destination.weekly not in tours:
+                held = [of for of, state in lake.days(cluster).items() if state in READABLE]
+                tour = weekly(warehouse, self.settings, cluster, day, destination.weekly, held)
+                tours[destination.weekly] = tour
+            counter = _Counter(destination, f"notify[{number}]", ledger, tours[destination.weekly])
+            yield from self._to(counter, cluster)
 
-    def _to(self, place: "_Place", told: Mapping[str, Told], cluster: str, day: Day) -> Iterator[Post]:
-        destination = place.destination
-        names = sorted(told) if destination.team == EVERY_TEAM else [destination.team]
+    def _to(self, counter: "_Counter", cluster: str) -> Iterator[Post]:
+        destination, tour = counter.destination, counter.tour
+        names = sorted(tour.teams) if destination.team == EVERY_TEAM else [destination.team]
         for name in names:
-            slot = Slot(cluster, day.date, name, destination.known_as)
+            slot = Slot(cluster, tour.day, name, destination.known_as)
             if self.team not in (None, name):
                 continue
-            if name not in told:
-                text = f"the day has no cost or advice of team {name!r}{meant(name, told)}"
+            if not tour.teams:
+                yield Post(slot, State.QUIET, note="the lake has no day of the week")
+            elif name not in tour.teams:
+                when = "week" if destination.weekly else "day"
+                text = f"the {when} has no cost or advice of team {name!r}{meant(name, tour.teams)}"
                 yield Post(slot, State.NO_SUCH_TEAM, note=text)
-            elif destination.mute and day.date < destination.mute.until:
+            elif destination.mute and tour.day < destination.mute.until:
                 text = f"until {destination.mute.until}: {destination.mute.reason}"
                 yield Post(slot, State.MUTED, note=text)
             else:
-                yield self._made(place, slot, told[name])
+                yield self._made(counter, slot)
 
-    def _made(self, place: "_Place", slot: Slot, told: Told) -> Post:
+    def _made(self, counter: "_Counter", slot: Slot) -> Post:
         """The post, made where it is due."""
-        destination, ledger = place.destination, place.ledger
-        found = message(told, Decimal(str(destination.min_monthly)))
+        destination, ledger, tour = counter.destination, counter.ledger, counter.tour
+        least = Decimal(str(destination.min_monthly))
+        found = tour.message(slot.team, least)
+        if destination.channel.is_comment:
+            standing = ledger.newest(slot)
+            if standing and standing[0] > slot.day and not self.again:
+                return Post(slot, State.POSTED_BEFORE, note=f"the comment tells of {standing[0]} already")
+            if found is None and standing and standing[1].keys:
+                found = tour.settled(slot.team, least)
         if found is None:
             return Post(slot, State.QUIET)
-        post = Post(slot, State.DUE, message=found, payload=_form(found, destination, slot))
-        if before := None if self.again else ledger.find(slot):
-            return replace(post, state=State.POSTED_BEFORE, note=_remark(before, post))
-        if not self.again and not is_news(found, ledger.told(slot, destination.cooldown_days)):
-            return replace(post, state=State.NO_NEWS)
+        payload = form(found, counter.link, destination.channel, slot)
+        post = Post(slot, State.DUE, message=found, payload=payload)
+        if told_before := self._told_before(counter, post):
+            return told_before
         if destination.known_as in self._down:
             return _failed(post, self._down[destination.known_as])
-        return self._sent(place, post)
+        return self._sent(counter, post)
 
-    def _sent(self, place: "_Place", post: Post) -> Post:
+    def _told_before(self, counter: "_Counter", post: Post) -> Post | None:
+        """The post as it is told where it is not made: it was before, or has no news. A comment is kept up to date."""
+        destination, ledger, slot = counter.destination, counter.ledger, post.slot
+        before = None if self.again else ledger.find(slot)
+        if destination.channel.is_comment:
+            same = before is not None and before.content == post.content
+            return replace(post, state=State.POSTED_BEFORE) if same else None
+        if before:
+            return replace(post, state=State.POSTED_BEFORE, note=_remark(before, post))
+        assert post.message is not None  # noqa: S101 - what is due has one
+        if self.again or is_news(post.message, ledger.told(slot, destination.cooldown_days)):
+            return None
+        return replace(post, state=State.NO_NEWS)
+
+    def _sent(self, counter: "_Counter", post: Post) -> Post:
         """The post once it was delivered and is remembered; a dry run stops before that."""
-        known_as = place.destination.known_as
+        known_as = counter.destination.known_as
+        message, payload = post.message, post.payload
+        assert message is not None  # noqa: S101 - what is due has both
+        assert payload is not None  # noqa: S101 - the same
         try:
-            address = place.address(self.environ)
-            post = replace(post, address=address.shown)
-            if self.deliver is None:
+            place = destined(counter.destination, self.environ, counter.setting)
+            post = replace(post, address=place.shown)
+            if self.couriers is None:
                 return post
-            if isinstance(address, Mailbox):
-                self._mail(place, address, post)
-            else:
-                self._post(address, post)
+            enclosed = counter.tour.enclosing.of
+            parcel = Parcel(post.slot, message, counter.link, payload, self.now, enclosed)
+            self.couriers.carry(parcel, place)
         except CostlabError as fault:
             self._down[known_as] = fault
             if isinstance(fault, UnsurePost):  # it may have arrived, and must not be there twice
-                place.ledger.record(post.slot, self._record(post, sure=False))
+                counter.ledger.record(post.slot, self._record(post, sure=False))
             return _failed(post, fault)
-        place.ledger.record(post.slot, self._record(post, sure=True))
+        counter.ledger.record(post.slot, self._record(post, sure=True))
         return replace(post, state=State.POSTED)
-
-    def _post(self, address: Address, post: Post) -> None:
-        assert self.deliver is not None  # noqa: S101 - a dry run has stopped before
-        body, headers = orjson.dumps(post.payload), {"Idempotency-Key": post.slot.key}
-        if address.key:
-            headers |= signature(body, address.key, milliseconds(self.now) // 1000)
-        self.deliver(address, body, headers)
-
-    def _mail(self, place: "_Place", mailbox: Mailbox, post: Post) -> None:
-        assert self.send is not None  # noqa: S101 - given with deliver
-        assert post.message is not None  # noqa: S101 - what is due has one
-        enclosed = place.enclosing.of(post.slot.team)
-        envelope = Envelope(mailbox.sender, mailbox.recipients, self.now, post.slot.key)
-        link = _link(place.destination, post.slot)
-        self.send(mailbox, letter(post.message, link, enclosed, envelope))
 
     def _record(self, post: Post, *, sure: bool) -> Record:
         keys = post.message.keys if post.message else ()
@@ -190,80 +179,20 @@ class Postman:
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
-    """A destination with where it stands in the configuration, what it was told, and what its mails carry."""
+class _Counter:
+    """A destination with where it stands in the configuration, what it was told, and what there is to tell."""
 
     destination: Destination
     setting: str
     ledger: Posts
-    enclosing: Enclosing
+    tour: Tour
 
-    def address(self, environ: Mapping[str, str]) -> Address | Mailbox:
-        return destined(self.destination, environ, self.setting)
-
-
-def of_teams(warehouse: Warehouse, settings: Settings, cluster: str, day: Day) -> dict[str, Told]:
-    """What the lake tells of the day, team by team; nothing of a team is in what another is told.
-
-    Raises ConfigError when the day is not in the lake.
-    """
-
-    def rows(query: str, **extra: Any) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = warehouse.query(
-            query, cluster=cluster, day=str(day), **extra
-        ).to_pylist()
-        return found
-
-    headline = rows("headline")
-    if not headline:
-        raise ConfigError(
-            f"{day} of cluster {cluster} is not in the lake",
-            f"measure it first: costlab nightly --date {day}",
-        )
-    costs = {row["team"]: row for row in rows("teams")}
-    changes = [row for row in rows("cost_changes", against="") if row["team"]]
-    advice, ages = rows("savings"), {key_of(row): row for row in rows("open_advice", days=OPEN_DAYS)}
-    alarms = alarms_of(warehouse, cluster, day.date)
-    budgets = _budgets(warehouse, settings, day)
-    coverage = None if headline[0]["status"] == DayState.COMPLETE else headline[0]["coverage"]
-    currency = headline[0]["currency"] or settings.prices.currency
-    return {
-        team: Told(
-            cluster,
-            team,
-            day.date,
-            currency,
-            costs.get(team),
-            [row for row in changes if row["team"] == team],
-            [alarm for alarm in alarms if alarm.subject == team],
-            budgets.get(team, ()),
-            [row for row in advice if row["team"] == team],
-            [ages[key] for row in advice if row["team"] == team and (key := key_of(row)) in ages],
-            coverage,
-        )
-        for team in sorted({*costs, *(row["team"] for row in advice)})
-    }
-
-
-def _budgets(warehouse: Warehouse, settings: Settings, day: Day) -> dict[str, list[Finding]]:
-    window = Dates(day.date - timedelta(days=PAST_DAYS - 1), day.date + timedelta(days=1))
-    owned = [budget for budget in settings.budgets if budget.team]
-    if not owned:
-        return {}
-    return {
-        standing.budget.subject: list(budget_findings([standing]))
-        for standing in standings(warehouse, owned, window, settings.forecast)
-    }
-
-
-def _form(found: Message, destination: Destination, slot: Slot) -> dict[str, Any]:
-    return _FORMS[destination.channel](found, _link(destination, slot))
-
-
-def _link(destination: Destination, slot: Slot) -> str | None:
-    if destination.report_url is None:
-        return None
-    return f"{destination.report_url.rstrip('/')}/{slot.cluster}/{slot.day}/index.html"
+    @property
+    def link(self) -> str | None:
+        """Where the report can be seen."""
+        where, tour = self.destination.report_url, self.tour
+        cluster = tour.cluster
+        return where and f"{where.rstrip('/')}/{cluster}/{tour.newest}/index.html"
 
 
 def _remark(before: Record, post: Post) -> str:

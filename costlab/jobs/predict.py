@@ -13,8 +13,9 @@ from typing import Any
 import pyarrow as pa
 
 from costlab.config.book import plain_label
+from costlab.config.charging import Basis
 from costlab.config.device_resource import DeviceResources, charged, exposed
-from costlab.config.settings import Basis, Settings
+from costlab.config.settings import Settings
 from costlab.domain.errors import ConfigError
 from costlab.domain.identity import WorkloadKey
 from costlab.domain.units import GIB, Resource, money

@@ -1,13 +1,16 @@
 """Charge days that are in the lake already: after a bill was imported, or prices or owners have changed."""
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 from costlab.config.settings import Settings
 from costlab.domain.dates import Dates
 from costlab.domain.errors import ConfigError, CostlabError
 from costlab.domain.time import Day
-from costlab.jobs.measure import compute_day
+from costlab.jobs.crew import Alone, Answering
+from costlab.jobs.measure import computed, put_computed
 from costlab.jobs.outcome import Outcome
+from costlab.jobs.turns import Pause, Stage, Steps, Turn, Turns
 from costlab.store.lake import Lake
 
 
@@ -27,22 +30,33 @@ def days_held(lake: Lake, clusters: Sequence[str], window: Dates) -> list[tuple[
     return held
 
 
-def compute_days(lake: Lake, settings: Settings, days: Sequence[tuple[str, Day]]) -> Iterator[Outcome]:
+def compute_days(
+    lake: Lake, settings: Settings, days: Sequence[tuple[str, Day]], crew: Answering | None = None
+) -> Iterator[Outcome]:
     """Charge days, each by itself: how each ended, as soon as it has; one day's fault does not stop the others.
 
-    Raises the error of the only day there was; of several, after all had their turn, an error of the gravest one's
-    kind that names those that were not computed.
+    crew: does the work in the place of this process, which commits. Raises the error of the only day there was; of
+    several, after all had their turn, an error of the gravest one's kind that names those that were not computed.
     """
+    crew = crew or Alone()
+
+    def steps(cluster: str, day: Day, turn: Turn) -> Steps:
+        coming = crew.ask(computed, lake, settings, cluster, day)
+        yield Pause(coming, Stage.MEASURED)
+        outcome = put_computed(coming.result(), lake, settings, cluster, day)
+        turn.stage = Stage.MEASURED
+        return outcome
+
     faults: dict[str, CostlabError] = {}
-    for cluster, day in days:
-        try:
-            outcome = compute_day(lake, settings, cluster, day)
-        except CostlabError as fault:
-            if len(days) == 1:
-                raise
-            faults[f"{cluster} {day}"] = fault
-            outcome = Outcome(f"{cluster} {day}: not computed: {fault.message}", fault.exit_code)
-        yield outcome
+    turns = [Turn(cluster, f"{cluster} {day}", partial(steps, cluster, day)) for cluster, day in days]
+    for turn in Turns.of(crew, turns).ended():
+        if turn.fault is None:
+            yield turn.outcome or Outcome(turn.name)
+            continue
+        if len(days) == 1:
+            raise turn.fault
+        faults[turn.name] = turn.fault
+        yield Outcome(f"{turn.name}: not computed: {turn.fault.message}", turn.fault.exit_code)
     if faults:
         gravest = max(faults.values(), key=lambda fault: fault.exit_code)
         raise type(gravest)(f"not computed: {', '.join(faults)}", gravest.hint) from gravest

@@ -19,11 +19,13 @@ from costlab.jobs.asked import Filters
 from costlab.jobs.audit import audit_table
 from costlab.jobs.consumption import energy_used
 from costlab.publish.files import put, take_away
+from costlab.render.columns import plain_rows, table_csv
 from costlab.render.context import MonthAhead
-from costlab.render.envelope import envelope, json_bytes
+from costlab.render.envelope import envelope, json_bytes, plain
 from costlab.render.html import report_html
 from costlab.render.page import build
 from costlab.render.text import report_markdown, rows_csv
+from costlab.store.lake import Lake
 from costlab.store.warehouse import Warehouse
 
 DAYS = 30
@@ -54,6 +56,9 @@ QUESTIONS: dict[str, dict[str, int | str]] = {
 # Answers that a report has with more in them than the query tells.
 CHANGED = ("day_findings",)
 
+# What lies beside the report, and is not in it.
+_UNSHOWN = ("day_charges",)
+
 # Queries whose rows lie beside the report as they are: (title, file name).
 DOWNLOADS = {
     "day_charges": ("every charge", "charges.csv"),
@@ -74,13 +79,16 @@ _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """What the lake tells of a day: rows by query, the columns of those that are downloads, the rest of the month."""
+    """What the lake tells of a day: the answers by query, as rows for the page and as tables, and the rest of the month.
+
+    Answers that are in CHANGED have more rows than their tables. Every charge is in tables alone: no page shows them.
+    """
 
     cluster: str
     day: Day
     currency: str
     answers: dict[str, list[dict[str, Any]]]
-    columns: dict[str, list[str]]
+    tables: dict[str, pa.Table]
     month: MonthAhead
 
 
@@ -93,6 +101,21 @@ def write_report(
     is not in the lake or the folder cannot be written.
     """
     return put_report(render_report(warehouse, settings, cluster_id, day), cluster_id, day, out)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A day's report, file by file, and what of its cost is far from its level."""
+
+    files: Mapping[str, bytes]
+    alarms: tuple[str, ...]
+
+
+def told_of(lake: Lake, settings: Settings, cluster_id: str, day: Day) -> Told:
+    """What a night tells of a day. Raises ConfigError when the day is not in the lake."""
+    warehouse = Warehouse.over(lake)
+    files = render_report(warehouse, settings, cluster_id, day)
+    return Told(files, tuple(alarm.message for alarm in alarms_of(warehouse, cluster_id, day.date)))
 
 
 def put_report(files: Mapping[str, bytes], cluster_id: str, day: Day, out: Path) -> list[Path]:
@@ -154,7 +177,9 @@ def render_report(warehouse: Warehouse, settings: Settings, cluster_id: str, day
 def gather(warehouse: Warehouse, settings: Settings, cluster_id: str, day: Day) -> Gathered:
     """All that the day's report is made of. Raises ConfigError when the day is not in the lake."""
     tables = asked(warehouse, settings, cluster_id, day)
-    answers: dict[str, list[dict[str, Any]]] = {name: table.to_pylist() for name, table in tables.items()}
+    answers: dict[str, list[dict[str, Any]]] = {
+        name: table.to_pylist() for name, table in tables.items() if name not in _UNSHOWN
+    }
     if not answers["headline"]:
         raise ConfigError(
             f"{day} of cluster {cluster_id} is not in the lake",
@@ -165,8 +190,7 @@ def gather(warehouse: Warehouse, settings: Settings, cluster_id: str, day: Day) 
     money = answers["headline"][0]["currency"] or settings.prices.currency
     alarms = [asdict(each) | {"currency": money} for each in alarms_of(warehouse, cluster_id, day.date)]
     answers["day_findings"] = with_findings(answers["day_findings"], [*alarms, *findings])
-    columns = {name: tables[name].column_names for name in DOWNLOADS}
-    return Gathered(cluster_id, day, money, answers, columns, month)
+    return Gathered(cluster_id, day, money, answers, tables, month)
 
 
 def rendered(told: Gathered, settings: Settings) -> dict[str, bytes]:
@@ -185,18 +209,23 @@ def rendered(told: Gathered, settings: Settings) -> dict[str, bytes]:
         "report.json": json_bytes(_envelope(told)),
     }
     for name, (_, file) in DOWNLOADS.items():
-        files[file] = rows_csv(told.columns[name], answers[name])
+        table = told.tables[name]
+        files[file] = rows_csv(table.column_names, answers[name]) if name in CHANGED else table_csv(table)
     return files
 
 
 def _envelope(told: Gathered) -> dict[str, Any]:
     """The report's answers by query, in the envelope of the command line's. Every single charge is in charges.csv."""
     [run] = told.answers["headline"]
-    return envelope(
+    head = envelope(
         "costlab.report/1",
         Dates(told.day.date, told.day.next.date),
         told.currency,
         (int(run["status"] == "complete"), 1, run["coverage"]),
         cluster=told.cluster,
-        answers={name: rows for name, rows in told.answers.items() if name != "day_charges"},
     )
+    answers = {
+        name: plain(told.answers[name]) if name in CHANGED else plain_rows(told.tables[name])
+        for name in told.answers
+    }
+    return {**head, "answers": answers}

@@ -12,14 +12,25 @@ from costlab.domain.errors import ConfigError
 from costlab.domain.time import Day, day_of
 from costlab.jobs.asked import refuse_unknown
 from costlab.jobs.cost import quality
+from costlab.jobs.editions import address, closed_editions, editions_in, write_edition
 from costlab.jobs.report import CHANGED, Gathered, days_of_reports, gather, put_report, rendered
 from costlab.jobs.report import QUESTIONS as REPORTED
 from costlab.publish.files import put, take_away
-from costlab.render import addresses
+from costlab.render import addresses, ownership
 from costlab.render.context import Page
-from costlab.render.envelope import envelope, json_bytes
+from costlab.render.envelope import envelope, json_bytes, plain
 from costlab.render.html import page_html
-from costlab.render.site import CHART_DAYS, cluster_page, clusters_page, team_page, workload_page
+from costlab.render.ownership import by_owner
+from costlab.render.site import (
+    CHART_DAYS,
+    OF_TEAMS,
+    OF_WORKLOADS,
+    cluster_page,
+    clusters_page,
+    team_page,
+    workload_page,
+)
+from costlab.store.day_by_day import DayByDay
 from costlab.store.lake import READABLE, Lake
 from costlab.store.warehouse import Warehouse
 
@@ -47,20 +58,27 @@ _FOLDERS = ("team", "workload")
 
 
 def write_reports(
-    lake: Lake, settings: Settings, days: Sequence[tuple[str, Day]], out: Path
+    lake: Lake,
+    settings: Settings,
+    days: Sequence[tuple[str, Day]],
+    out: Path,
+    editions: Sequence[tuple[str, Dates]] = (),
 ) -> Iterator[Path]:
-    """Write the reports of these days of clusters, one by one, and then what leads to them; the page of each day.
+    """Write the reports of these days of clusters, one by one, then these editions, then what leads to them; each page.
 
-    Raises what `gather` and `put_report` do; what was written by then is led to all the same.
+    Raises what `gather`, `put_report` and `write_edition` do; what was written by then is led to all the same.
     """
     warehouse = Warehouse.over(lake)
+    if len(days) > 1:
+        dates = sorted(day.date for _, day in days)
+        warehouse = DayByDay(warehouse, Dates(dates[0], dates[-1] + timedelta(days=1)))
 
     def told(place: int) -> Future[Gathered]:
         return asking.submit(gather, warehouse, settings, *days[place])
 
     newest: dict[str, Gathered] = {}
     try:
-        # A day is asked for while the one before is rendered. It gains little: 55 s for 90 days that take 60 s of CPU.
+        # A day is asked for while the one before is rendered.
         with ThreadPoolExecutor(1) as asking:
             coming = [told(place) for place in range(min(1, len(days)))]
             for place, (cluster, day) in enumerate(days):
@@ -68,6 +86,8 @@ def write_reports(
                 newest[cluster] = max(newest.get(cluster, gathered), gathered, key=lambda each: each.day.date)
                 coming = [told(place + 1)] if place + 1 < len(days) else []
                 yield put_report(rendered(gathered, settings), cluster, day, out)[0]
+        for cluster, window in editions:
+            yield write_edition(warehouse, settings, cluster, window, out)[0]
     finally:
         write_site(lake, settings, out, warehouse, newest)
 
@@ -96,6 +116,19 @@ def days_kept(
             "measure one with costlab nightly, or keep reports longer: report.keep",
         )
     return days
+
+
+def editions_kept(
+    days: Sequence[tuple[str, Day]], settings: Settings, today: date
+) -> list[tuple[str, Dates]]:
+    """The weeks and months of these days that are over, whose editions are kept; of each cluster the latest last."""
+    held: dict[str, list[date]] = {}
+    for cluster, day in days:
+        held.setdefault(cluster, []).append(day.date)
+    since = settings.report.kept_since(today)
+    return [
+        (cluster, window) for cluster, own in held.items() for window in closed_editions(own, today, since)
+    ]
 
 
 def write_site(
@@ -130,7 +163,7 @@ def write_site(
         told = (gathered or {}).get(cluster)
         answers = asked(warehouse, cluster, Day(shown, lake.timezone), reports, told)
         last.append((cluster, answers["daily_costs"][-1]))
-        files = render_cluster(warehouse, settings, cluster, answers, reports)
+        files = render_cluster(warehouse, settings, cluster, answers, reports, editions_in(out, cluster))
         written += [put(out / cluster / name, content) for name, content in files.items()]
         for folder in _FOLDERS:
             take_away(out / cluster / folder, _stale(out / cluster / folder, folder, files))
@@ -164,7 +197,12 @@ def asked(
 
 
 def render_cluster(
-    warehouse: Warehouse, settings: Settings, cluster: str, answers: Answers, reports: Collection[date]
+    warehouse: Warehouse,
+    settings: Settings,
+    cluster: str,
+    answers: Answers,
+    reports: Collection[date],
+    editions: Collection[Dates] = (),
 ) -> dict[str, bytes]:
     """The files of a cluster's pages by name, each page with its JSON beside it."""
     currency = answers["headline"][0]["currency"] or settings.prices.currency
@@ -172,56 +210,61 @@ def render_cluster(
     window = Dates(days[0]["date"], days[-1]["date"] + timedelta(days=1))
     told = quality(warehouse, window, cluster, window.end)
     files = {}
-    for name, page, rows, beside in _pages(answers, currency, reports):
+    for name, page, rows, beside in _pages(answers, currency, reports, editions):
         files[f"{name}.html"] = page_html(page)
         schema = f"costlab.site.{name.partition('/')[0] if '/' in name else 'cluster'}/1"
-        files[f"{name}.json"] = json_bytes(
-            envelope(schema, window, currency, (told.complete_days, told.days, told.coverage), cluster=cluster,
-                     rows=rows, **beside)
-        )  # fmt: skip
+        counted = (told.complete_days, told.days, told.coverage)
+        head = envelope(schema, window, currency, counted, cluster=cluster)
+        files[f"{name}.json"] = json_bytes({**head, "rows": rows, **beside})
     return files
 
 
 def _pages(
-    answers: Answers, currency: str, reports: Collection[date]
+    answers: Answers, currency: str, reports: Collection[date], editions: Collection[Dates]
 ) -> Iterator[tuple[str, Page, list[Row], dict[str, Any]]]:
-    """Each page with its address, and what its JSON has: rows, and parts beside them."""
+    """Each page with its address, and what its JSON has, as JSON says it: rows, and parts beside them."""
+    told: Answers = {name: [plain(row) for row in answers[name]] for name in _TOLD}
     days = [
-        {**row, "report": f"{row['date']}/index.html" if row["date"] in reports else None}
-        for row in answers["daily_costs"]
+        {**row, "report": f"{row['date']}/index.html" if date.fromisoformat(row["date"]) in reports else None}
+        for row in told["daily_costs"]
     ]
     teams = sorted({row["team"] for row in answers["team_days"]})
-    keys = dict.fromkeys(_key(row) for row in answers["workload_days"])
+    keys = dict.fromkeys(map(ownership.workload, answers["workload_days"]))
     beside = {
-        "teams": [{**row, "page": f"team/{addresses.team(row['team'])}.html"} for row in answers["teams"] if row["team"] in teams],
+        "editions": [{"name": window.name, "page": address(window)} for window in editions],
+        "teams": [{**row, "page": f"team/{addresses.team(row['team'])}.html"} for row in told["teams"] if row["team"] in teams],
         "workloads": [
-            {**row, "page": f"workload/{addresses.workload(*_key(row))}.html" if _key(row) in keys else None}
-            for row in answers["workloads"]
+            {**row, "page": f"workload/{addresses.workload(*key)}.html" if key in keys else None}
+            for row, key in zip(told["workloads"], map(ownership.workload, told["workloads"]), strict=True)
         ],
     }  # fmt: skip
-    yield "index", cluster_page(answers, currency, reports), days, beside
+    periods = {window: address(window) for window in editions}
+    yield "index", cluster_page(answers, currency, reports, periods), days, beside
+    shown, beside_it = by_owner(answers, OF_TEAMS, ownership.team), by_owner(told, _OF_TEAMS, ownership.team)
     for team in teams:
-        own = {name: [row for row in answers[name] if row["team"] == team] for name in _OF_TEAMS}
-        page = team_page(team, answers, currency, reports)
-        rows = own.pop("team_days")
-        yield f"team/{addresses.team(team)}", page, rows, {"team": team, **own}
+        page, own = team_page(team, shown[team], answers, currency, reports), dict(beside_it[team])
+        yield f"team/{addresses.team(team)}", page, own.pop("team_days"), {"team": team, **own}
+    shown = by_owner(answers, OF_WORKLOADS, ownership.workload)
+    beside_it = by_owner(told, _OF_WORKLOADS, ownership.workload)
     for key in keys:
-        own = {name: [row for row in answers[name] if _key(row) == key] for name in _OF_WORKLOADS}
-        page = workload_page(key, answers, currency, reports)
-        rows = own.pop("workload_days")
-        told = dict(zip(("namespace", "workload_kind", "workload"), key, strict=True))
-        yield f"workload/{addresses.workload(*key)}", page, rows, {**told, **own}
+        page, own = workload_page(key, shown[key], answers, currency, reports), dict(beside_it[key])
+        named = dict(zip(("namespace", "workload_kind", "workload"), key, strict=True))
+        yield f"workload/{addresses.workload(*key)}", page, own.pop("workload_days"), {**named, **own}
 
 
+# What is in the JSON beside a page.
 _OF_TEAMS = ("team_days", "workloads", "savings", "schedules")
 _OF_WORKLOADS = ("workload_days", "savings", "schedules")
+_TOLD = ("daily_costs", "teams", *_OF_TEAMS, "workload_days")
 
 
 def _clusters(out: Path) -> Iterator[str]:
     """The folders in which reports of a cluster lie, or lay."""
     for home in out.iterdir() if out.is_dir() else ():
         if home.is_dir() and (
-            days_of_reports(out, home.name) or all((home / name).is_file() for name in FRONT)
+            days_of_reports(out, home.name)
+            or editions_in(out, home.name)
+            or all((home / name).is_file() for name in FRONT)
         ):
             yield home.name  # fmt: skip
 
@@ -236,7 +279,3 @@ def _stale(home: Path, folder: str, files: Collection[str]) -> list[str]:
         and addresses.ADDRESS.fullmatch(name[:-5])
         and f"{folder}/{name}" not in files
     )
-
-
-def _key(row: Row) -> tuple[str, str, str]:
-    return row["namespace"], row["workload_kind"], row["workload"]

@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from costlab.config.settings import Channel, Destination
+from costlab.config.destination import Channel, Destination
 from costlab.domain.errors import ConfigError
 from costlab.sources.prometheus.secret import secret_in, sendable
+
+HERE = ("localhost", "127.0.0.1", "::1")  # to this machine itself nothing is read on the way
 
 
 @dataclass(frozen=True, slots=True)

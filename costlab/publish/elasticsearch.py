@@ -15,7 +15,7 @@ import requests
 import urllib3
 
 from costlab import __version__
-from costlab.config.settings import Elasticsearch
+from costlab.config.servers import Elasticsearch
 from costlab.domain.errors import ConfigError, PostError
 from costlab.publish.address import secret
 from costlab.publish.posting import TRIES, Patience, session_of

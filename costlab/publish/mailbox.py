@@ -5,12 +5,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from costlab.config.settings import Channel, Destination
+from costlab.config.destination import Destination
 from costlab.domain.errors import ConfigError
-from costlab.publish.address import Address, address_of, secret
+from costlab.publish.address import HERE, secret
 
 _PORTS = {"smtps": 465, "smtp": 587}
-_HERE = ("localhost", "127.0.0.1", "::1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +41,7 @@ class Mailbox:
     @property
     def plain(self) -> bool:
         """Whether it goes without TLS: to this machine itself alone, and where no authority is named."""
-        return self.scheme == "smtp" and self.host in _HERE and self.authority is None
-
-
-def destined(destination: Destination, environ: Mapping[str, str], setting: str) -> Address | Mailbox:
-    """Where a destination's posts go; raises ConfigError as `address_of` and `mailbox_of` do."""
-    found = mailbox_of if destination.channel is Channel.MAIL else address_of
-    return found(destination, environ, setting)
+        return self.scheme == "smtp" and self.host in HERE and self.authority is None
 
 
 def shortened(address: str) -> str:

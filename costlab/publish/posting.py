@@ -19,8 +19,8 @@ from costlab.sources.prometheus.adapter import PromptAdapter, StayingSession
 from costlab.sources.prometheus.verdict import waits_s
 
 TRIES = 4
-_CONNECT_S, _ANSWER_S = 10.0, 15.0
-_ALL_S = 60.0  # for all tries of one post, pauses included: a night does not wait for a chat
+CONNECT_S, _ANSWER_S = 10.0, 15.0
+ALL_S = 60.0  # for all tries of one post, pauses included: a night does not wait for a chat
 _TOO_MANY = 429
 # What Slack says is wrong, such as no_service; longer answers could hold what was sent.
 _WORD = re.compile(rb"[a-z_]{3,40}")
@@ -46,7 +46,7 @@ def post(address: Address, body: bytes, headers: Mapping[str, str], patience: Pa
     when Retry-After says. Raises PostError when that did not help, UnsurePost when it was sent and no answer came, which is
     never tried again, and ConfigError for any other answer, and for a certificate that is not trusted.
     """
-    deadline = patience.clock() + _ALL_S
+    deadline = patience.clock() + ALL_S
     with session_of(address.setting, address.authority) as session:
         for attempt in count(1):
             failed, asked_s = _tried(session, address, body, headers, patience)
@@ -54,13 +54,13 @@ def post(address: Address, body: bytes, headers: Mapping[str, str], patience: Pa
                 return
             pause_s = max(0.5 * 2.0 ** (attempt - 1) * (0.5 + patience.chance()), asked_s)
             if asked_s and patience.clock() + pause_s >= deadline:
-                raise PostError(f"{failed}; it asks to wait {asked_s:,.0f} s", _AGAIN)
+                raise PostError(f"{failed}; it asks to wait {asked_s:,.0f} s", AGAIN)
             if attempt == TRIES or patience.clock() + pause_s >= deadline:
-                raise PostError(failed, _AGAIN)
+                raise PostError(failed, AGAIN)
             patience.sleep(pause_s)
 
 
-_AGAIN = "run costlab notify again: what was delivered is not posted twice"
+AGAIN = "run costlab notify again: what was delivered is not posted twice"
 
 
 def session_of(setting: str, authority: Path | None) -> requests.Session:
@@ -99,7 +99,7 @@ def _tried(
             address.url,
             data=body,
             headers=sent,
-            timeout=(_CONNECT_S, patience.answer_s),
+            timeout=(CONNECT_S, patience.answer_s),
             stream=True,
             allow_redirects=False,
             verify=session.verify,
@@ -109,13 +109,9 @@ def _tried(
             f"{address.setting}: TLS with {address.shown} failed: its certificate is not trusted, or not its own",
             f"name the authority's certificate with ca_file beside {address.setting}, or mend the receiver's",
         ) from None
-    except (requests.ConnectTimeout, requests.exceptions.InvalidURL):
-        return f"{address.shown} is not reachable", 0.0
-    except requests.ConnectionError as fault:
-        if _never_connected(fault):
+    except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as fault:
+        if never_connected(fault):
             return f"{address.shown} is not reachable", 0.0
-        raise _unsure(address) from None
-    except (requests.RequestException, urllib3.exceptions.HTTPError, OSError):
         raise _unsure(address) from None
     with response:
         return _judged(response, address)
@@ -149,8 +145,10 @@ def _word(response: requests.Response) -> str:
     return f": {said.decode()}" if _WORD.fullmatch(said) else ""
 
 
-def _never_connected(fault: requests.ConnectionError) -> bool:
+def never_connected(fault: Exception) -> bool:
     """Whether the connection was not even made, so that nothing can have arrived."""
+    if isinstance(fault, requests.ConnectTimeout | requests.exceptions.InvalidURL):
+        return True
     reason = getattr(fault.args[0] if fault.args else None, "reason", None)
     return isinstance(reason, urllib3.exceptions.NewConnectionError)
 

@@ -83,12 +83,20 @@ BRIEF_REASONS: Mapping[str, str] = {
     Reason.STARTUP: "needed to start",
 }
 
-# Of replicas that go and come again some reasons are others than of their requests.
-_OF_SCHEDULES: Mapping[Reason, str] = {
-    Reason.ADVISED: "in these hours it did next to nothing on any of the days",
-    Reason.HPA_MANAGED: "a HorizontalPodAutoscaler sets its replicas, and would scale it up again",
-    Reason.TOO_LITTLE_DATA: "it takes two weeks of its past to say so",
-    Reason.NOT_OBSERVED: "some of these hours were not observed, and may not have been idle",
+# Of other actions some reasons are others than of requests.
+_OF_ACTIONS: Mapping[str, Mapping[Reason, str]] = {
+    Action.SCHEDULE: {
+        Reason.ADVISED: "in these hours it did next to nothing on any of the days",
+        Reason.HPA_MANAGED: "a HorizontalPodAutoscaler sets its replicas, and would scale it up again",
+        Reason.TOO_LITTLE_DATA: "it takes two weeks of its past to say so",
+        Reason.NOT_OBSERVED: "some of these hours were not observed, and may not have been idle",
+    },
+    Action.SPOT: {
+        Reason.NEAR_ENOUGH: "it runs on spot nodes already",
+        Reason.TOO_LITTLE_DATA: "too few of its runs were seen from beginning to end",
+        Reason.RISK_TOO_HIGH: "its runs are too long to be begun again whenever a node is taken away",
+    },
+    Action.MIG: {Reason.NEAR_ENOUGH: "nothing smaller would hold what it uses"},
 }
 
 Row = Mapping[str, Any]
@@ -162,7 +170,7 @@ def reason(row: Row) -> str:
     if row["reason"] not in set(Reason):
         return named(row["reason"])
     why = Reason(row["reason"])
-    told = (_OF_SCHEDULES if row["action"] == Action.SCHEDULE else REASONS).get(why) or REASONS[why]
+    told = _OF_ACTIONS.get(row["action"], REASONS).get(why) or REASONS[why]
     facts = dict(row.get("facts") or ())  # messages have none
     held = row.get("proposed_request") is not None and "held_by_startup" in facts
     return f"{told}, but needs this much to start" if held else told

@@ -223,17 +223,33 @@ class CalendarDay:
 
 
 @dataclass(frozen=True, slots=True)
+class CalendarWeek:
+    """A week from Monday to Sunday; None is no day of the month, or one before the first that is known of."""
+
+    days: tuple[CalendarDay | None, ...]
+    number: int
+    name: str
+    address: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class CalendarMonth:
-    """A month as weeks from Monday to Sunday; None is no day of it, or one before the first that is known of."""
+    """A month by weeks; `address`, where it has an edition."""
 
     title: str
     note: str
-    weeks: tuple[tuple[CalendarDay | None, ...], ...]
+    weeks: tuple[CalendarWeek, ...]
+    address: str = ""
+
+    @property
+    def numbered(self) -> bool:
+        """Whether any of its weeks has an edition, and so its number leads there."""
+        return any(week.address for week in self.weeks)
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page beside the daily reports. path: from the site's front to here; links: what to read next."""
+    """A page beside the daily reports. path: from the site's front to here; links: what to read next; notes: at its foot."""
 
     title: str
     path: tuple[Link, ...]
@@ -244,6 +260,8 @@ class Page:
     months: tuple[CalendarMonth, ...] = ()
     sections: tuple[Section, ...] = ()
     downloads: tuple[tuple[str, str], ...] = ()
+    notices: tuple[Notice, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

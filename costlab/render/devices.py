@@ -2,7 +2,7 @@
 
 from costlab.render import figures
 from costlab.render.cells import Row, bar, blank, total_of
-from costlab.render.context import Cell, Column, Part, Section, Table
+from costlab.render.context import Cell, Column, Part, Section, Split, Table, Tile
 from costlab.render.names import named
 from costlab.render.wording import DayCost
 
@@ -68,7 +68,7 @@ def idle(rows: list[Row], currency: str) -> Section:
         ),
         tuple(
             (
-                _name(row),
+                gpu(row),
                 Cell(named(row["model"])),
                 Cell(row["state"]),
                 Cell(figures.quantity(row["allocated_hours"])),
@@ -88,8 +88,40 @@ def idle(rows: list[Row], currency: str) -> Section:
     return Section("idle-gpus", "Idle GPUs", lead, table, "No observed GPU was idle.")
 
 
-def _name(row: Row) -> Cell:
-    """Node, index and MIG profile, over the UUID, which on a phone is three lines and says no more."""
+def tile(models: list[Row], *, known: bool) -> Tile:
+    """How much of the GPUs' time was given to pods, and how much of it they were busy. known: whether nodes told what they have."""
+    capacity = sum(row["capacity_hours"] for row in models)
+    if not capacity:
+        none = "no GPU capacity in this cluster" if known else "what the nodes have is not known"
+        return Tile("GPUs", figures.NONE, none)
+    allocated = sum(row["allocated_hours"] for row in models) / capacity
+    observed = sum(row["observed_hours"] for row in models)
+    hours = f"{figures.quantity(capacity)} GPU hours"
+    if not observed:
+        return Tile(
+            "GPUs allocated",
+            figures.share(allocated),
+            f"of {hours}; busy time not observed",
+            _gpu_split(allocated, 0),
+        )
+    busy = sum(row["busy_hours"] for row in models) / observed
+    return Tile(
+        "GPUs allocated / busy",
+        f"{figures.share(allocated)} / {figures.share(busy)}",
+        f"of {hours}",
+        _gpu_split(allocated, busy),
+    )
+
+
+def _gpu_split(allocated: float, busy: float) -> Split:
+    used = min(busy, allocated)
+    return Split(
+        ((Part.USED, used), (Part.UNUSED, max(0.0, allocated - used)), (Part.IDLE, max(0.0, 1 - allocated)))
+    )
+
+
+def gpu(row: Row) -> Cell:
+    """A GPU's name: node, index and MIG profile, over the UUID, which on a phone is three lines and says no more."""
     parts = [row["node"], row["gpu_index"], row["mig_profile"]]
     return Cell(
         " · ".join(named(part) for part in parts if part),

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from costlab.config.settings import Energy
+from costlab.config.charging import Energy
 from costlab.render import figures
 from costlab.render.cells import Row
 from costlab.render.context import Cell, Column, Section, Table

@@ -7,7 +7,6 @@ from decimal import Decimal
 from typing import Any
 
 import orjson
-import pyarrow as pa
 
 from costlab.domain.dates import Dates
 
@@ -37,12 +36,6 @@ def envelope(
 def json_bytes(answer: Mapping[str, Any]) -> bytes:
     """Indented, UTF-8, with a newline at the end."""
     return orjson.dumps(answer, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
-
-
-def plain_rows(rows: pa.Table) -> list[Row]:
-    """Rows as JSON can say them: money as a decimal string, NaN and null as None, instants in UTC."""
-    named = rows.rename_columns(unique(rows.column_names))
-    return [{name: plain(value) for name, value in row.items()} for row in named.to_pylist()]
 
 
 def unique(names: Sequence[str]) -> list[str]:

@@ -62,8 +62,8 @@ def _headed(text: str) -> str:
     return text[0].upper() + text[1:]
 
 
-def reconciliation(rows: list[Row], currency: str) -> Section:
-    """An addition: the parts of each resource, and of all, over what was to be paid for it."""
+def reconciliation(rows: list[Row], currency: str, *, to: Decimal = figures.CENT) -> Section:
+    """An addition: the parts of each resource, and of all, over what was to be paid for it, rounded to `to`."""
     nodes, others = (
         [row for row in rows if row["resource"] not in BESIDE],
         [row for row in rows if row["resource"] in BESIDE],
@@ -73,7 +73,7 @@ def reconciliation(rows: list[Row], currency: str) -> Section:
     beside = Part.BESIDE in parts
     names = (*(f"{part}_cost" for part in Part), "paid_cost", "difference")
     lines, paid = _addition(
-        [*nodes, *({name: total_of(others, name) for name in names} for _ in others[:1])], parts
+        [*nodes, *({name: total_of(others, name) for name in names} for _ in others[:1])], parts, to
     )
     # What stands beside nodes is a line of its own, and would be nothing but noughts as a column.
     lines, paid = [_without(line, len(nodes)) for line in lines], _without(paid, len(nodes))
@@ -132,35 +132,39 @@ def signals(rows: list[Row]) -> Section:
     return Section("signals", "What was measured", "", table, "Nothing is recorded.", folded=True)
 
 
-def _addition(rows: list[Row], parts: tuple[Part, ...]) -> tuple[list[list[Decimal]], list[Decimal]]:
-    """Amounts by part, and the sums, in hundredths; each line ends with its total.
+def _addition(
+    rows: list[Row], parts: tuple[Part, ...], to: Decimal
+) -> tuple[list[list[Decimal]], list[Decimal]]:
+    """Amounts by part, and the sums, in steps of `to`; each line ends with its total.
 
     Rounded so that the printed figures add up both ways: the resources' prices and the parts' totals give that of all,
     by largest remainder, and so do the amounts between them. Where a day does not add up, nothing is made to look as if
     it did.
     """
-    total = total_of(rows, "paid_cost").quantize(figures.CENT)
-    paid = figures.apportion([row["paid_cost"] for row in rows], figures.CENT, total)
+    total = total_of(rows, "paid_cost").quantize(to)
+    paid = figures.apportion([row["paid_cost"] for row in rows], to, total)
     exact = [[row[f"{part}_cost"] for part in parts] for row in rows]
     if any(row["difference"] for row in rows):
-        columns = [[amount.quantize(figures.CENT) for amount in column] for column in exact]
+        columns = [[amount.quantize(to) for amount in column] for column in exact]
     else:
-        columns = [figures.apportion(c, figures.CENT, n) for c, n in zip(exact, paid, strict=True)]
+        columns = [figures.apportion(c, to, n) for c, n in zip(exact, paid, strict=True)]
         totals = [total_of(rows, f"{part}_cost") for part in parts]
-        _shift(columns, exact, figures.apportion(totals, figures.CENT, total) if rows else [])
+        _shift(columns, exact, figures.apportion(totals, to, total) if rows else [], to)
     lines = [[column[i] for column in columns] for i in range(len(parts))]
     return [[*line, sum(line, ZERO)] for line in lines], [*paid, total]
 
 
-def _shift(columns: list[list[Decimal]], exact: list[list[Decimal]], wanted: list[Decimal]) -> None:
-    """Move hundredths between the lines of a column, where it hurts least, until lines add up to what is wanted.
+def _shift(
+    columns: list[list[Decimal]], exact: list[list[Decimal]], wanted: list[Decimal], to: Decimal
+) -> None:
+    """Move steps between the lines of a column, where it hurts least, until lines add up to what is wanted.
 
     An amount of nothing stays nothing; where no column can give and take, the lines stay as they are.
     """
     while True:
         over = [sum((c[i] for c in columns), ZERO) - want for i, want in enumerate(wanted)]
         moves = [
-            (abs(column[down] - figures.CENT - truth[down]) + abs(column[up] + figures.CENT - truth[up]), n, down, up)
+            (abs(column[down] - to - truth[down]) + abs(column[up] + to - truth[up]), n, down, up)
             for n, (column, truth) in enumerate(zip(columns, exact, strict=True))
             for down, more in enumerate(over)
             for up, less in enumerate(over)
@@ -169,8 +173,8 @@ def _shift(columns: list[list[Decimal]], exact: list[list[Decimal]], wanted: lis
         if not moves:
             return
         _, n, down, up = min(moves)
-        columns[n][down] -= figures.CENT
-        columns[n][up] += figures.CENT
+        columns[n][down] -= to
+        columns[n][up] += to
 
 
 def _without(line: list[Decimal], place: int) -> list[Decimal]:

@@ -98,7 +98,7 @@ def steps(explained: Explanation) -> list[tuple[str, str]]:
     further = {name: value for name, value in row["facts"].items() if name not in _OF_STARTUP}
     if further:
         facts = ", ".join(
-            f"{named(name).replace('_', ' ')}: {named(value)}" for name, value in further.items()
+            f"{named(name).replace('_', ' ')}: {_fact(name, value, row)}" for name, value in further.items()
         )
         told.append(("Also known", f"{facts}."))
     return told
@@ -179,7 +179,14 @@ def _advice(row: Mapping[str, Any]) -> str:
         return _sentence(f"none; it looks idle at these hours: {hours}")
     words = {action.value: said for action, said in advice_words.ACTIONS.items()}
     said = words.get(row["action"], named(row["action"]))
+    if row["reason"] != Reason.ADVISED and row["action"] != Action.REQUEST:
+        return _sentence(f"none; it was looked at whether to {said}")
     return _sentence(f"{said}: {advice_words.change(row)}" if row["proposed_request"] is not None else said)
+
+
+def _fact(name: str, value: str, row: Mapping[str, Any]) -> str:
+    of_request = name == "peak" and row["action"] == Action.REQUEST
+    return advice_words.amount(float(value), row["resource"]) if of_request else named(value)
 
 
 def _beside(row: Mapping[str, Any]) -> str:

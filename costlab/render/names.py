@@ -28,7 +28,8 @@ def visible(text: str | None) -> str:
     """
     if text is None:
         return "\N{EN DASH}"
-    shown = "".join(_written(character) for character in text)
+    # Nearly every name is plain: nothing of what is written out can be printed.
+    shown = text if text.isprintable() else "".join(_written(character) for character in text)
     return shown if shown.strip() else "(empty)"
 
 

@@ -6,10 +6,11 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
-from costlab.config.settings import Energy
+from costlab.config.charging import Energy
 from costlab.render import (
     budgets,
     changes,
+    cost_tiles,
     devices,
     energy,
     evidence,
@@ -116,20 +117,15 @@ def _tiles(answers: Answers, day: wording.DayCost, ahead: MonthAhead) -> tuple[T
         (r["unused_cost"] for r in answers["reconciliation"] if r["resource"] == "gpu"), Decimal(0)
     )
     return (
-        Tile(
+        cost_tiles.cost(
             f"Cost of {figures.medium_date(day.when)}",
-            figures.NONE if day.total is None else figures.money(day.total, day.currency),
             wording.change_note(day),
-            _split(parts, total),
+            parts,
+            day.total,
+            day.currency,
         ),
-        Tile(
-            "Paid for, not used",
-            figures.money(parts[Part.UNUSED], day.currency),
-            _of_total(parts[Part.UNUSED], total)
-            + (f", {figures.share(float(unused_gpu / parts[Part.UNUSED]))} of it GPUs" if unused_gpu else ""),
-            _split({Part.UNUSED: parts[Part.UNUSED]}, total),
-        ),
-        _gpu_tile(answers["gpu_models"], day),
+        cost_tiles.unused(parts[Part.UNUSED], unused_gpu, total, day.currency),
+        devices.tile(answers["gpu_models"], known=day.capacity_known),
         _month_tile(answers["month_costs"], day, ahead),
         _last_tile(answers, day),
     )
@@ -142,43 +138,7 @@ def _last_tile(answers: Answers, day: wording.DayCost) -> Tile:
     if not day.capacity_known:
         return Tile("Idle capacity", figures.NONE, "what the nodes have is not known")
     idle, total = answers["headline"][0]["idle_cost"], day.total or Decimal(0)
-    return Tile(
-        "Idle capacity",
-        figures.money(idle, day.currency),
-        f"{_of_total(idle, total)}, given to no pod",
-        _split({Part.IDLE: idle}, total),
-    )
-
-
-def _gpu_tile(models: list[Row], day: wording.DayCost) -> Tile:
-    capacity = sum(row["capacity_hours"] for row in models)
-    if not capacity:
-        none = "no GPU capacity in this cluster" if day.capacity_known else "what the nodes have is not known"
-        return Tile("GPUs", figures.NONE, none)
-    allocated = sum(row["allocated_hours"] for row in models) / capacity
-    observed = sum(row["observed_hours"] for row in models)
-    hours = f"{figures.quantity(capacity)} GPU hours"
-    if not observed:
-        return Tile(
-            "GPUs allocated",
-            figures.share(allocated),
-            f"of {hours}; busy time not observed",
-            _gpu_split(allocated, 0),
-        )
-    busy = sum(row["busy_hours"] for row in models) / observed
-    return Tile(
-        "GPUs allocated / busy",
-        f"{figures.share(allocated)} / {figures.share(busy)}",
-        f"of {hours}",
-        _gpu_split(allocated, busy),
-    )
-
-
-def _gpu_split(allocated: float, busy: float) -> Split:
-    used = min(busy, allocated)
-    return Split(
-        ((Part.USED, used), (Part.UNUSED, max(0.0, allocated - used)), (Part.IDLE, max(0.0, 1 - allocated)))
-    )
+    return cost_tiles.idle(idle, total, day.currency)
 
 
 def _month_tile(rows: list[Row], day: wording.DayCost, ahead: MonthAhead) -> Tile:
@@ -228,13 +188,3 @@ def _provenance(run: Row, day: wording.DayCost) -> tuple[tuple[str, str], ...]:
         ("Configuration", run["config_hash"][:12]),
         ("Measured by", f"costlab {run['costlab_version']}"),
     )
-
-
-def _split(parts: dict[Part, Decimal], total: Decimal) -> Split | None:
-    return (
-        Split(tuple((part, float(amount / total)) for part, amount in parts.items())) if total > 0 else None
-    )
-
-
-def _of_total(part: Decimal, total: Decimal) -> str:
-    return f"{figures.share(float(part / total))} of the bill" if total else "of nothing"

@@ -1,17 +1,15 @@
 """The pages around the daily reports: all clusters, a cluster's calendar, a team, a workload."""
 
-from calendar import Calendar
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from itertools import groupby
 
-from costlab.render import addresses, changes, figures, owners, trends, wording
+from costlab.domain.dates import Dates
+from costlab.render import addresses, changes, figures, owners, ownership, trends, wording
 from costlab.render.cells import RESOURCES, ZERO, Row, bar, total_of
 from costlab.render.context import (
-    CalendarDay,
-    CalendarMonth,
     Cell,
     Column,
     Link,
@@ -22,12 +20,17 @@ from costlab.render.context import (
     Table,
     Tile,
 )
+from costlab.render.month_calendar import calendar
 from costlab.render.names import named
 from costlab.render.page import day_cost
+from costlab.render.statement import period_name
 
 Answers = Mapping[str, list[Row]]
 
 CHART_DAYS = 30
+# What a page shows of its owner alone.
+OF_TEAMS = ("teams", "team_days", "workloads", "savings", "schedules", "unused_workloads")
+OF_WORKLOADS = ("workload_days", "cost_changes", "savings", "schedules")
 _ALL = 1_000_000  # a page of its own has room for every row
 
 
@@ -54,8 +57,10 @@ def clusters_page(clusters: Iterable[tuple[str, Row | None]]) -> Page:
     )
 
 
-def cluster_page(answers: Answers, currency: str, reports: Collection[date]) -> Page:
-    """A cluster's days by month, its teams and its workloads. reports: the days that have one.
+def cluster_page(
+    answers: Answers, currency: str, reports: Collection[date], editions: Mapping[Dates, str]
+) -> Page:
+    """A cluster's days by month, its teams and its workloads. reports: the days that have one; editions: addresses, by period.
 
     answers: what `jobs/site.py` asks, by query; daily_costs reaches from the calendar's first day to the last.
     """
@@ -63,14 +68,18 @@ def cluster_page(answers: Answers, currency: str, reports: Collection[date]) -> 
     cause = None
     if day.change is not None:
         cause = wording.find_cause(map(wording.Contribution.of, answers["cost_changes"]), day.change)
-    paged = {_key(row) for row in answers["workload_days"]}
+    paged = {ownership.workload(row) for row in answers["workload_days"]}
     teamed = {row["team"] for row in answers["team_days"]}
 
     def of_team(row: Row) -> str:
         return f"team/{addresses.team(row['team'])}.html" if row["team"] in teamed else ""
 
     def of_workload(row: Row) -> str:
-        return f"workload/{addresses.workload(*_key(row))}.html" if _key(row) in paged else ""
+        return (
+            f"workload/{addresses.workload(*ownership.workload(row))}.html"
+            if ownership.workload(row) in paged
+            else ""
+        )
 
     latest = max(reports, default=None)
     return Page(
@@ -78,14 +87,13 @@ def cluster_page(answers: Answers, currency: str, reports: Collection[date]) -> 
         path=(Link("Clusters", "../index.html"), Link(named(day.cluster))),
         headline=wording.headline(day, cause),
         links=(
-            Link(f"Report of {figures.medium_date(latest)}", "latest/index.html"),
+            *([Link(f"Report of {figures.medium_date(latest)}", "latest/index.html")] if latest else []),
+            *_latest_editions(editions),
             Link("Teams", "#teams"),
             Link("Workloads", "#workloads"),
-        )
-        if latest
-        else (Link("Teams", "#teams"), Link("Workloads", "#workloads")),
+        ),
         daily=trends.daily_chart(answers["daily_costs"][-CHART_DAYS:], day.currency),
-        months=calendar(answers["daily_costs"], day.currency, reports),
+        months=calendar(answers["daily_costs"], day.currency, reports, editions),
         sections=(
             owners.teams(answers, day, of_team, _ALL),
             replace(
@@ -97,20 +105,32 @@ def cluster_page(answers: Answers, currency: str, reports: Collection[date]) -> 
     )  # fmt: skip
 
 
-def team_page(team: str, answers: Answers, currency: str, reports: Collection[date]) -> Page:
-    """A team's days, its workloads, and what is worth changing."""
+def _latest_editions(editions: Mapping[Dates, str]) -> list[Link]:
+    """The last week and the last month that have an edition, where they always lie."""
+    last = {address.rpartition("/")[0]: window for window, address in sorted(editions.items())}
+    return [
+        Link(period_name(window), f"{folder}/latest.html")
+        for folder, window in sorted(last.items(), reverse=True)
+    ]
+
+
+def team_page(team: str, rows: Answers, answers: Answers, currency: str, reports: Collection[date]) -> Page:
+    """A team's days, its workloads, and what is worth changing. rows: the team's own of the answers OF_TEAMS."""
     day = day_cost(answers, currency)
-    rows = {name: [row for row in answers[name] if row["team"] == team] for name in _OF_OWNERS}
     [told] = rows["teams"] or [
         {"total_cost": ZERO, "usual_cost": None, "unused_cost": ZERO, "gpu_hours": 0.0}
     ]
     owed = replace(
         day, total=told["total_cost"], usual=told["usual_cost"], previous=_previous(rows["team_days"], day)
     )
-    paged = {_key(row) for row in answers["workload_days"]}
+    paged = {ownership.workload(row) for row in answers["workload_days"]}
 
     def of_workload(row: Row) -> str:
-        return f"../workload/{addresses.workload(*_key(row))}.html" if _key(row) in paged else ""
+        return (
+            f"../workload/{addresses.workload(*ownership.workload(row))}.html"
+            if ownership.workload(row) in paged
+            else ""
+        )
 
     return Page(
         title=f"{named(team)}, {named(day.cluster)}",
@@ -130,12 +150,14 @@ def team_page(team: str, answers: Answers, currency: str, reports: Collection[da
 
 
 def workload_page(
-    key: tuple[str, str, str], answers: Answers, currency: str, reports: Collection[date]
+    key: tuple[str, str, str], rows: Answers, answers: Answers, currency: str, reports: Collection[date]
 ) -> Page:
-    """A workload's days, what it paid for on the last one, and what is worth changing. key: namespace, kind, name."""
+    """A workload's days, what it paid for on the last one, and what is worth changing.
+
+    key: namespace, kind, name. rows: the workload's own of the answers OF_WORKLOADS.
+    """
     day = day_cost(answers, currency)
     namespace, kind, name = key
-    rows = {query: [row for row in answers[query] if _key(row) == key] for query in _OF_WORKLOADS}
     parts = rows["workload_days"]
     today = [row for row in parts if row["date"] == day.when]
     usual = None if day.usual is None else total_of(rows["cost_changes"], "usual_cost")
@@ -157,67 +179,6 @@ def workload_page(
         ),
         downloads=(("JSON", f"{addresses.workload(*key)}.json"),),
     )
-
-
-def calendar(days: list[Row], currency: str, reports: Collection[date]) -> tuple[CalendarMonth, ...]:
-    """The days of daily_costs by month, the latest month first."""
-    rows = {row["date"]: row for row in trends.since_the_first(days)}
-    largest = max((row["total_cost"] or ZERO for row in rows.values()), default=ZERO)
-    months = sorted({(day.year, day.month) for day in rows}, reverse=True)
-
-    def shown(day: date, month: int) -> CalendarDay | None:
-        if day.month != month or day not in rows:
-            return None
-        return _calendar_day(rows[day], currency, largest, f"{day}/index.html" if day in reports else "")
-
-    return tuple(
-        CalendarMonth(
-            f"{figures.month(date(year, month, 1))} {year}",
-            _month_note([row for day, row in rows.items() if (day.year, day.month) == (year, month)], currency),
-            tuple(
-                tuple(shown(day, month) for day in week)
-                for week in Calendar().monthdatescalendar(year, month)
-                if any(shown(day, month) for day in week)
-            ),
-        )
-        for year, month in months
-    )  # fmt: skip
-
-
-_OF_OWNERS = ("teams", "team_days", "workloads", "savings", "schedules", "unused_workloads")
-_OF_WORKLOADS = ("workload_days", "cost_changes", "savings", "schedules")
-
-
-def _calendar_day(row: Row, currency: str, largest: Decimal, address: str) -> CalendarDay:
-    when, total, usual = row["date"], row["total_cost"], row["usual_cost"]
-    name = figures.long_date(when)
-    if total is None:
-        return CalendarDay(str(when), when.day, name, row["status"], address=address)
-    parts = tuple((part, float(row[f"{part}_cost"] / largest)) for part in Part) if largest else ()
-    change = total - usual if usual else None
-    small = change is None or abs(change) < usual * wording.FLAT
-    return CalendarDay(
-        str(when),
-        when.day,
-        name,
-        row["status"],
-        figures.short_money(total, currency),
-        "" if change is None or small else wording.signed_share(change / usual),
-        "" if change is None or small else "bad" if change > 0 else "good",
-        Split(parts),
-        address,
-    )
-
-
-def _month_note(rows: list[Row], currency: str) -> str:
-    known = [row["total_cost"] for row in rows if row["total_cost"] is not None]
-    odd = {state: sum(row["status"] == state for row in rows) for state in ("incomplete", "missing")}
-    said = [
-        figures.money(sum(known, ZERO), currency) + f" in {figures.counted(len(known), 'day')}"
-        if known
-        else "nothing known"
-    ]
-    return ", ".join([*said, *(f"{count} {state}" for state, count in odd.items() if count)])
 
 
 def _last(row: Row | None) -> tuple[Cell, ...]:
@@ -377,7 +338,3 @@ def _summed(rows: list[Row]) -> Row:
         f"{part}_cost": total_of(rows, f"{part}_cost") for part in (Part.USED, Part.UNUSED, Part.UNOBSERVED)
     }
     return {"date": rows[0]["date"], "total_cost": sum(known, ZERO) if known else None, **parts}  # fmt: skip
-
-
-def _key(row: Row) -> tuple[str, str, str]:
-    return row["namespace"], row["workload_kind"], row["workload"]

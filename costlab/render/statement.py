@@ -6,7 +6,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any, Protocol
 
-from costlab.config.settings import Billing
+from costlab.config.charging import Billing
 from costlab.domain.dates import Dates, month_of
 from costlab.domain.sharing import ShareIdle
 from costlab.render import figures

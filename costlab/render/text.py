@@ -46,8 +46,13 @@ def rows_csv(names: Sequence[str], rows: Iterable[dict[str, Any]]) -> bytes:
     Text that a spreadsheet would take for a formula gets an apostrophe in front; numbers are left alone. An empty
     cell is a null, NaN is not observed.
     """
-    lines = [",".join(names), *(",".join(_quoted(_value(row[name])) for name in names) for row in rows)]
+    lines = [",".join(names), *(",".join(csv_cell(row[name]) for name in names) for row in rows)]
     return ("\n".join(lines) + "\n").encode()
+
+
+def csv_cell(value: Any) -> str:
+    """A value as `rows_csv` writes it, quoted where needed."""
+    return _quoted(_value(value))
 
 
 def _tile(tile: Tile) -> str:

@@ -166,11 +166,14 @@ def find_cause(contributions: Iterable[Contribution], change: Decimal) -> Cause 
     return Cause(kind, team, workload_kind, workload, resource, cost - usual, cost, usual, price)
 
 
-def led_by(cause: Cause | None, currency: str) -> str:
-    """The end of a sentence on a change: `, led by GPU cost of nlp's Job train-llm (+$412)`; empty without a cause."""
+def led_by(cause: Cause | None, currency: str, each: str = "") -> str:
+    """The end of a sentence on a change: `, led by GPU cost of nlp's Job train-llm (+$412)`; empty without a cause.
+
+    each: what the amount is for, ` a day` where it is for one.
+    """
     if cause is None:
         return ""
-    amount = figures.money(cause.change, currency, signed=True)
+    amount = figures.money(cause.change, currency, signed=True) + each
     return f", led by {_name(cause)} ({amount}{_news(cause)})"
 
 

@@ -22,7 +22,7 @@ from costlab.store.delta import DeltaFolder, Key, Mark, Snapshot, check_space
 from costlab.store.faults import newer, translated
 from costlab.store.place import Place, located, workshop
 from costlab.store.reading import read_files
-from costlab.store.rows import FiledRows, OnDisk, Rows
+from costlab.store.rows import FiledRows, RowFolder, Rows
 from costlab.store.schema import conform
 
 FORMAT = 1
@@ -184,7 +184,7 @@ class Lake:
                 self._assure = _alone
 
     @contextmanager
-    def observing(self, cluster: str, day: Day) -> Iterator[Callable[[str], OnDisk]]:
+    def observing(self, cluster: str, day: Day) -> Iterator[RowFolder]:
         """Room for the rows of a day by table, on this machine, for a block that commits them; then what is left goes.
 
         Raises LakeError.
@@ -194,7 +194,7 @@ class Lake:
             shutil.rmtree(folder, ignore_errors=True)  # of a run that was killed
             folder.mkdir(parents=True)
         try:
-            yield lambda table: OnDisk(folder, table, cluster, day.date)
+            yield RowFolder(folder, cluster, day.date)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -276,6 +276,10 @@ class Lake:
         rows = self.read("runs", cluster, day).to_pylist()
         return _plain(rows[0]) if rows else None
 
+    def mark(self, cluster: str, day: Day) -> str:
+        """What only this lake, and only as the day stands in it now, gives: the name of the file of its `runs` row."""
+        return _listed(DeltaFolder(self.path, "runs").snapshot(), cluster, day.date)
+
     def read(self, table: str, cluster: str, day: Day) -> pa.Table:
         """The rows of one day of one table; none when it has none. Raises LakeError when a file is damaged."""
         filed = self.filed(table, cluster, day)
@@ -292,6 +296,10 @@ class Lake:
         """The days of which a table holds rows of a cluster, oldest first."""
         files = DeltaFolder(self.path, table).snapshot().files
         return sorted(day for of, day in files if of == cluster)
+
+    def clusters(self) -> list[str]:
+        """The clusters of which a run has committed a day, by name."""
+        return sorted({of for of, _ in DeltaFolder(self.path, "runs").snapshot().files})
 
     def days(self, cluster: str) -> dict[date, DayState]:
         """Every day of a cluster that a run has committed, oldest first, and how far it came."""

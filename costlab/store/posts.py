@@ -1,6 +1,6 @@
 """What was posted: a file a post under `_posts/` of the lake, written as a whole once the post was delivered."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from hashlib import sha256
 
@@ -26,8 +26,12 @@ class Slot:
     @property
     def key(self) -> str:
         """What tells it apart, as a hash: names of teams may hold anything."""
-        parts = [self.cluster, self.day.isoformat(), self.team, self.destination]
-        return sha256(orjson.dumps(parts)).hexdigest()
+        return _hashed(self.cluster, self.day.isoformat(), self.team, self.destination)
+
+    @property
+    def thread(self) -> str:
+        """What it has in common with those of the same cluster, team and destination on other days, as a hash."""
+        return _hashed(self.cluster, self.team, self.destination)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,22 @@ class Posts:
                     keys.update(record.keys)
         return keys
 
+    def newest(self, slot: Slot) -> tuple[date, Record] | None:
+        """The newest that the destination was told of the cluster's team, whatever the slot's day, and of which day."""
+        there = {
+            path.parent.name: path
+            for path in found(self._folder, "*/*.json")
+            if path == self._same(path, slot)
+        }
+        if not there:
+            return None
+        of, record = _read(there[max(there)])
+        return of.day, record
+
+    def _same(self, path: Place, slot: Slot) -> Place:
+        """Where the slot's record would be in the folder of that one."""
+        return self._path(replace(slot, day=date.fromisoformat(path.parent.name)))
+
     def record(self, slot: Slot, record: Record) -> None:
         """From now on the post counts as made, also after a power cut. Raises LakeError."""
         path = self._path(slot)
@@ -88,6 +108,10 @@ class Posts:
 
     def _path(self, slot: Slot) -> Place:
         return self._folder / str(slot.day) / f"{slot.key[:32]}.json"
+
+
+def _hashed(*parts: str) -> str:
+    return sha256(orjson.dumps(parts)).hexdigest()
 
 
 def _read(path: Place) -> tuple[Slot, Record]:

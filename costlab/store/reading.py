@@ -7,7 +7,6 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
-import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from costlab.domain.errors import LakeError
@@ -145,6 +144,8 @@ def _column(column: Column, absent: frozenset[str]) -> str:
 
 def _dataset(table: str, files: Sequence[BucketPath]) -> Any:
     """The files as one, each with the cluster and the day that its folder names."""
+    import pyarrow.dataset as ds  # noqa: PLC0415 - it imports pandas, which takes longer than a question of a small lake
+
     schema = arrow_schema(table)
     parts = []
     for file in files:

@@ -185,6 +185,40 @@ class OnDisk:
         return self._rows
 
 
+@dataclass(frozen=True, slots=True)
+class SentRows:
+    """A file of rows on its way to another machine."""
+
+    table: str
+    content: bytes
+
+    @classmethod
+    def of(cls, rows: StoredRows) -> "SentRows":
+        """The file as it is. Raises LakeError."""
+        with translated(rows.file, "read"):
+            return cls(rows.table, rows.file.read_bytes())
+
+
+@dataclass(frozen=True, slots=True)
+class RowFolder:
+    """Room in a folder for the rows of a day, by table."""
+
+    folder: Path
+    cluster: str
+    day: date
+
+    def __call__(self, table: str) -> OnDisk:
+        """An empty room. Raises LakeError."""
+        return OnDisk(self.folder, table, self.cluster, self.day)
+
+    def landed(self, sent: SentRows) -> StoredRows:
+        """Rows that another machine has put into a file. Raises LakeError."""
+        file = self.folder / f"{sent.table}.parquet"
+        with translated(file):
+            file.write_bytes(sent.content)
+        return StoredRows(sent.table, self.cluster, self.day, file)
+
+
 def _options(table: str) -> dict[str, Any]:
     """What the Delta library is told too, in pyarrow's words."""
     columns = [column for column in TABLES[table].columns if column.name not in PARTITION]

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import duckdb
 import pyarrow as pa
@@ -45,10 +45,11 @@ class Warehouse:
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection = connection
+        self._kept: set[str] = set()
 
     @classmethod
     @interruptible()
-    def over(cls, lake: Lake, instead: Mapping[str, pa.Table] | None = None) -> "Warehouse":
+    def over(cls, lake: Lake, instead: Mapping[str, pa.Table] | None = None) -> Self:
         """A warehouse over the days that are complete, or committed as incomplete; some tables by other rows `instead`."""
         connection, rows = connect(), lake.readable()
         for table in TABLES:
@@ -58,16 +59,18 @@ class Warehouse:
             # The newest day first: of days without the first file DuckDB 2.0 expects a single row, whatever they hold, and
             # joins them the wrong way round. People mostly ask of the last days.
             newest_first = rows[table].files[::-1]
-            with readable(table):  # its first file is looked at
+            # A row a day in a file of its own, which most questions look at: they are read once.
+            kept = "table" if table == "runs" else "view"
+            with readable(table):  # of a view, its first file is looked at
                 selected = select_files(connection, table, newest_first, rows[table].lacks)
-                connection.execute(f"create view {name(table)} as {selected}")
+                connection.execute(f"create {kept} {name(table)} as {selected}")
         return cls._closed(
             connection, [file for filed in rows.values() for file in filed.files if isinstance(file, Path)]
         )
 
     @classmethod
     @interruptible()
-    def over_tables(cls, tables: Mapping[str, pa.Table]) -> "Warehouse":
+    def over_tables(cls, tables: Mapping[str, pa.Table]) -> Self:
         """A warehouse over rows that are not committed; the lake's other tables are there, and empty."""
         connection = connect()
         for table in TABLES:
@@ -75,7 +78,7 @@ class Warehouse:
         return cls._closed(connection, [])
 
     @classmethod
-    def _closed(cls, connection: duckdb.DuckDBPyConnection, files: Iterable[Path]) -> "Warehouse":
+    def _closed(cls, connection: duckdb.DuckDBPyConnection, files: Iterable[Path]) -> Self:
         # One thread: sums of doubles then have one order, and reports are the same to the byte.
         connection.execute("set threads = 1")
         for query in queries().values():
@@ -85,6 +88,16 @@ class Warehouse:
         connection.execute("set enable_external_access = false")
         connection.execute("set lock_configuration = true")
         return cls(connection)
+
+    def keep(self, view: str) -> None:
+        """Hold the rows of a table or staging view in memory from now on; raises LakeError when they cannot be read."""
+        if view in self._kept:
+            return
+        with _told():
+            self._connection.execute(f"create table kept as select * from {name(view)}")  # noqa: S608 - quoted
+            self._connection.execute(f"drop view {name(view)}")
+            self._connection.execute(f"alter table kept rename to {name(view)}")
+        self._kept.add(view)
 
     def query(self, wanted: str, **params: Any) -> pa.Table:
         """The rows of a named query. Raises ConfigError for an unknown name, and parameters that do not fit."""
@@ -160,9 +173,17 @@ def unordered(select: str) -> str:
 def _fitting(wanted: str, params: Mapping[str, Any]) -> Query:
     query = find_query(wanted)
     if params.keys() != query.params:
-        odd = ", ".join(f"${param}" for param in sorted(params.keys() ^ query.params))
-        takes = ", ".join(f"${param}" for param in sorted(query.params)) or "no parameter"
-        raise ConfigError(f"query {query.name} and its parameters do not fit: {odd}", f"it takes {takes}")
+        faults = {"lacks": query.params - params.keys(), "has no": params.keys() - query.params}
+        said = " and ".join(
+            f"{fault} {', '.join(f'${name}' for name in sorted(names))}"
+            for fault, names in faults.items()
+            if names
+        )
+        takes = " ".join(f"--param {name}=…" for name in sorted(query.params)) or "no parameter"
+        raise ConfigError(
+            f"query {query.name} {said}",
+            f"it takes {takes}; costlab queries {query.name} tells what they mean",
+        )
     return query
 
 

@@ -27,7 +27,6 @@ occupied as (
         containers.container,
         containers.team,
         containers.class,
-        containers.labels,
         containers.start,
         containers."end",
         containers.cpu_request,
@@ -64,7 +63,7 @@ subjects as (
                 pod,
                 team,
                 class,
-                labels,
+                start,
                 cpu_request,
                 memory_request,
                 cpu_limit,
@@ -97,6 +96,30 @@ pods as (
         and occupied.namespace = subjects.namespace
         and occupied.pod = subjects.latest.pod
     group by occupied.date, occupied.pod_uid, occupied.namespace, occupied.pod
+),
+
+-- of the containers that were picked alone: maps are slow to carry through sums
+labelled as (
+    select
+        subjects.namespace,
+        subjects.workload_kind,
+        subjects.workload,
+        subjects.container,
+        any_value(containers.labels) as labels
+    from subjects
+    inner join containers
+        on subjects.latest.date = containers.date
+        and subjects.latest.pod_uid = containers.pod_uid
+        and subjects.latest.pod = containers.pod
+        and subjects.latest.start = containers.start
+        and subjects.namespace = containers.namespace
+        and subjects.workload_kind = containers.workload_kind
+        and subjects.workload = containers.workload
+        and subjects.container = containers.container
+    where containers.cluster = $cluster
+        and containers.date > cast($day as date) - cast($days as integer)
+        and containers.date <= cast($day as date)
+    group by subjects.namespace, subjects.workload_kind, subjects.workload, subjects.container
 )
 
 select
@@ -127,13 +150,18 @@ select
     subjects.memory_changed,
     pods.guaranteed,
     pods.containers_in_pod,
-    map_extract_value(subjects.latest.labels, 'label_costlab_io_ignore') as ignore_label,
-    map_extract_value(subjects.latest.labels, 'label_costlab_io_mute_until') as mute_until_label,
-    map_extract_value(subjects.latest.labels, 'label_costlab_io_reason') as reason_label
+    map_extract_value(labelled.labels, 'label_costlab_io_ignore') as ignore_label,
+    map_extract_value(labelled.labels, 'label_costlab_io_mute_until') as mute_until_label,
+    map_extract_value(labelled.labels, 'label_costlab_io_reason') as reason_label
 from subjects
 inner join pods
     on subjects.latest.date = pods.date
     and subjects.latest.pod_uid = pods.pod_uid
     and subjects.namespace = pods.namespace
     and subjects.latest.pod = pods.pod
+left join labelled
+    on subjects.namespace = labelled.namespace
+    and subjects.workload_kind = labelled.workload_kind
+    and subjects.workload = labelled.workload
+    and subjects.container = labelled.container
 order by subjects.namespace, subjects.workload_kind, subjects.workload, subjects.container

@@ -70,6 +70,7 @@ owed as (
     select
         subject,
         date,
+        min(currency) as currency,
         sum(cost) as cost,
         count(*) - count(cost) as unpriced_charges
     from named
@@ -81,7 +82,7 @@ subjects as (
         subject,
         min(date) as first_date,
         min(currency) as currency
-    from named
+    from owed
     group by subject
 )
 

@@ -18,24 +18,40 @@ with days as (
         and $cluster in ('', cluster)
 ),
 
+-- by what may tell subjects apart alone: a day has a hundred times as many charges
+owed as (
+    select
+        cluster,
+        date,
+        kind,
+        team,
+        if($namespace = '' and $by = 'team', null, namespace) as namespace,
+        if($by = 'workload', workload_kind, null) as workload_kind,
+        if($by = 'workload', workload, null) as workload,
+        min(currency) as currency,
+        sum(cost) as cost
+    from charges
+    semi join days
+        on charges.cluster = days.cluster
+        and charges.date = days.date
+    -- the same dates as constants: only their charges are then read
+    where date >= cast($start as date)
+        and date < cast($until as date)
+    group by all
+),
+
 named as (
     select
         if(kind in ('idle', 'system', 'fee'), '(' || kind || ')', '(none)') as nobody,
-        charges.cluster,
-        charges.date,
+        cluster,
+        date,
         coalesce(team, nobody) as team,
         coalesce(namespace, nobody) as namespace,
         coalesce(workload_kind, nobody) as workload_kind,
         coalesce(workload, nobody) as workload,
         currency,
         cost
-    from charges
-    semi join days
-        on charges.cluster = days.cluster
-        and charges.date = days.date
-    -- the same dates as constants: only their charges are then read
-    where charges.date >= cast($start as date)
-        and charges.date < cast($until as date)
+    from owed
 ),
 
 subjects as (

@@ -42,8 +42,7 @@ usual as (
         and kind in ('workload', 'volume', 'network')
         and date in (select reference_date from reference)
         -- the same dates as constants: only their charges are then read
-        and date >= cast($day as date) - 28
-        and date < cast($day as date)
+        and date in (cast($day as date) - 7, cast($day as date) - 14, cast($day as date) - 21, cast($day as date) - 28)
     group by team
 )
 

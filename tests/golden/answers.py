@@ -1,6 +1,7 @@
 """The named queries' answers over the made-up world, as the report asks for them."""
 
 from dataclasses import replace
+from datetime import date
 from functools import cache
 from typing import Any
 
@@ -8,8 +9,11 @@ import pyarrow as pa
 from hostile import HOSTILE
 from world import CLUSTER, FIRST_DAY, LAST_DAY, WORK, Work, world
 
-from costlab.config.settings import Budget, Settings
+from costlab.config.advising import Budget
+from costlab.config.settings import Settings
+from costlab.domain.dates import named_window
 from costlab.domain.time import Day
+from costlab.jobs.edition import render_edition
 from costlab.jobs.report import asked, render_report
 from costlab.store.schema import conform
 from costlab.store.warehouse import Warehouse
@@ -66,6 +70,20 @@ def files(*, hostile: bool = False) -> dict[str, bytes]:
     return render_report(warehouse, SETTINGS, CLUSTER, Day(LAST_DAY))
 
 
+@cache
+def edition(name: str, *, hostile: bool = False) -> dict[str, bytes]:
+    """The edition of a week or month, by suffix; October has September before it."""
+    window = named_window(name)
+    if window is None:
+        raise ValueError(f"{name} is no week or month")
+    made = (
+        world(date(2026, 10, 31), first_day=date(2026, 9, 1))
+        if name == "2026-10"
+        else tables(hostile=hostile)
+    )
+    return render_edition(Warehouse.over_tables(made), SETTINGS, CLUSTER, window)
+
+
 def answers(*, hostile: bool = False) -> dict[str, list[dict[str, Any]]]:
     """The rows behind it, by query."""
     warehouse = Warehouse.over_tables(tables(hostile=hostile))
@@ -73,4 +91,4 @@ def answers(*, hostile: bool = False) -> dict[str, list[dict[str, Any]]]:
     return {name: table.to_pylist() for name, table in tables_of.items()}
 
 
-__all__ = ["BUDGETS", "CLUSTER", "FIRST_DAY", "HOSTILE", "LAST_DAY", "answers", "files", "tables"]
+__all__ = ["BUDGETS", "CLUSTER", "FIRST_DAY", "HOSTILE", "LAST_DAY", "answers", "edition", "files", "tables"]

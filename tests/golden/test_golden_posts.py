@@ -4,35 +4,54 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
+from functools import partial
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
-from answers import BUDGETS, CLUSTER, HOSTILE, LAST_DAY, tables
+from answers import BUDGETS, CLUSTER, FIRST_DAY, HOSTILE, LAST_DAY, tables
+from hypothesis import HealthCheck, given
+from hypothesis import settings as limits
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 
 from costlab import shipped
+from costlab.config.destination import Weekday
 from costlab.config.settings import Settings
 from costlab.domain.time import Day
 from costlab.jobs.enclosures import Enclosing
-from costlab.jobs.posts import of_teams
+from costlab.jobs.team_days import of_teams
+from costlab.jobs.tours import weekly
 from costlab.render.messages import mail as mails
+from costlab.render.messages.announcement import announcement, spoken
+from costlab.render.messages.comment import comment, inert, marker_of
+from costlab.render.messages.digest import Week, digest
 from costlab.render.messages.mail import Enclosures, Envelope, letter, mail
-from costlab.render.messages.message import KEY, Message, Told, message
+from costlab.render.messages.message import KEY, Message, Told, message, settled
 from costlab.render.messages.slack import slack
 from costlab.render.messages.teams import teams
 from costlab.render.messages.webhook import webhook
+from costlab.render.names import named
 from costlab.store.warehouse import Warehouse
 
 SAMPLES = shipped.folder("reports/templates").parent / "samples"
 SETTINGS = Settings().model_copy(update={"budgets": BUDGETS})
-FORMS = {"slack": slack, "teams": teams, "webhook": webhook, "mail": mail}
+MARKER = marker_of("0f" * 32)
+FORMS: dict[str, Callable[[Message, str | None], dict[str, Any]]] = {
+    "slack": slack,
+    "teams": teams,
+    "webhook": webhook,
+    "mail": mail,
+    "comment": partial(comment, marker=MARKER),
+    "apprise": announcement,
+}
 AS_JSON = ("slack", "teams", "webhook")
 ENVELOPE = Envelope(
     "costlab@example.org",
@@ -57,17 +76,71 @@ def hostile() -> dict[str, Told]:
     return of_teams(Warehouse.over_tables(tables(hostile=True)), SETTINGS, CLUSTER, Day(LAST_DAY))
 
 
-def sent(told: Told) -> Message:
-    """The team's message; its dearest action is open for twelve days."""
+def aged(told: Told) -> Told:
+    """Its dearest action is open for twelve days."""
     dearest = max(told.advice, key=lambda row: row["monthly_saving_gross"] or 0)
     age = {name: dearest[name] for name in KEY} | {
         "open_days": 12,
         "first_date": date(2026, 11, 11),
         "lost_cost": Decimal("1834.5"),
     }
-    found = message(replace(told, ages=[age]), LEAST)
+    return replace(told, ages=[age])
+
+
+def sent(told: Told) -> Message:
+    """The team's message; its dearest action is open for twelve days."""
+    found = message(aged(told), LEAST)
     assert found
     return found
+
+
+@pytest.fixture(scope="module")
+def week() -> Week:
+    """The team's week; one of its changes is open for twelve days, one was made, one stands no more."""
+    held = [FIRST_DAY + timedelta(days=number) for number in range((LAST_DAY - FIRST_DAY).days + 1)]
+    over = Warehouse.over_tables(tables())
+    tour = weekly(over, SETTINGS, CLUSTER, Day(LAST_DAY), Weekday.MONDAY, held)
+    assert (tour.day, str(tour.newest)) == (LAST_DAY, str(LAST_DAY))
+    found = tour.teams[TEAM]
+    assert isinstance(found, Week)
+    became = [
+        {**advised, "workload": workload, "became": became, "monthly_saving_gross": Decimal(saves)}
+        for advised, workload, became, saves in zip(
+            found.told.advice, ("api", "old-job", "gone", "small"), ("done", "withdrawn", "gone", "done"),
+            (420, 300, 200, 2), strict=False,
+        )
+    ]  # fmt: skip
+    return replace(found, told=aged(found.told), settled=became)
+
+
+def test_a_week_is_told_as_it_was_looked_at(week: Week) -> None:
+    found = digest(week, LEAST)
+    assert found
+    assert (found.since, found.day) == (LAST_DAY - timedelta(days=6), LAST_DAY)
+    assert not list(slack_faults(slack(found, LINK)))
+    assert not list(card_faults(teams(found, LINK)))
+    for name, made in (
+        ("week-webhook.json", orjson.dumps(webhook(found, LINK), option=orjson.OPT_INDENT_2) + b"\n"),
+        ("week-comment.md", comment(found, LINK, MARKER)["body"].encode()),
+        ("week-mail.txt", mail(found, LINK)["text"].encode()),
+    ):
+        sample = SAMPLES / f"post-{name}"
+        if os.environ.get("COSTLAB_GOLDEN") == "renew":
+            sample.write_bytes(made)
+        assert made == sample.read_bytes()
+    for form in FORMS.values():
+        shown = " ".join(strings(form(found, None)))
+        assert "Done since the week before" in shown.replace("<wbr>", "")
+
+
+def test_a_week_adds_up_from_the_days(week: Week) -> None:
+    """An oracle over the charges themselves; no other query is asked."""
+    rows = tables()["charges"].to_pylist()
+    for end, told in ((LAST_DAY, week.cost), (LAST_DAY - timedelta(days=7), week.cost_before)):
+        owed = [row["cost"] for row in rows if row["team"] == TEAM and 0 <= (end - row["date"]).days < 7]
+        assert told == sum(owed, Decimal(0)) > 0
+    change = (week.cost or 0) - (week.cost_before or 0)
+    assert change == sum((each.change for each in week.contributions), Decimal(0))
 
 
 @pytest.mark.parametrize("channel", AS_JSON)
@@ -303,6 +376,139 @@ def test_a_name_in_a_mail_is_text_and_no_header(hostile: dict[str, Told]) -> Non
             assert found.sentence in seen.text
             assert all(action.subject in seen.text for action in found.actions)
             assert found.sentence in words_of(made, "plain")
+
+
+def test_a_comment_is_as_it_was_looked_at(told: dict[str, Told]) -> None:
+    sample = SAMPLES / "post-comment.md"
+    made = comment(sent(told[TEAM]), LINK, MARKER)["body"]
+    if os.environ.get("COSTLAB_GOLDEN") == "renew":
+        sample.write_text(made)
+    assert made == sample.read_text()
+
+
+# What GitHub and GitLab act on in the text that Markdown has become, code excepted: by their own references, people,
+# issues, merge requests, labels, milestones, epics, snippets, alerts, commits, addresses, emoji, formulas.
+ACTED_ON = re.compile(
+    r"(?<!\w)@\w|[#!~%&]\w|\$\w|\^alert|\bG[HL]-\d|\b[0-9a-f]{7,40}\b|\w://|www\.\w|:\w+:|\w@\w|\[\w+:\w|\{[+-]",
+    re.IGNORECASE,
+)
+MEANT = {
+    "heading_open", "heading_close", "paragraph_open", "paragraph_close", "bullet_list_open", "bullet_list_close",
+    "ordered_list_open", "ordered_list_close", "list_item_open", "list_item_close", "inline", "fence", "html_block",
+}  # fmt: skip
+
+
+def comment_faults(body: str, link: str | None) -> Iterator[str]:
+    """What in a comment is anything but what it was made of: Markdown by the CommonMark reference's port."""
+    if not body.startswith(f"{MARKER}\n") or body.count("<!--") != 1 or len(body) > 65_536:
+        yield "marker or size"
+    if any(line.startswith("/") for line in body.splitlines()):
+        yield "a command"
+    for token in MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse(body):
+        if token.type not in MEANT or (token.type == "html_block" and token.content.strip() != MARKER):
+            yield f"block {token.type}: {token.content[:60]}"
+        if token.type == "fence" and not token.content.startswith("costlab patch "):
+            yield f"code {token.content[:60]}"
+        for part in token.children or ():
+            yield from inline_faults(part, link)
+
+
+def inline_faults(part: Any, link: str | None) -> Iterator[str]:
+    if part.type == "link_open":
+        if part.attrs["href"] != link:
+            yield f"link {part.attrs}"
+    elif part.type == "html_inline":
+        if part.content not in ("<sub>", "</sub>", "<span>", "</span>"):
+            yield f"HTML {part.content}"
+    elif part.type in ("text", "text_special"):
+        if ACTED_ON.search(part.content):
+            yield f"acted on: {part.content}"
+    elif part.type not in ("strong_open", "strong_close", "link_close", "softbreak"):
+        yield f"inline {part.type}"
+
+
+@pytest.mark.parametrize("which", ["told", "hostile"])
+def test_no_name_in_a_comment_mentions_links_or_commands(
+    which: str, told: dict[str, Told], hostile: dict[str, Told]
+) -> None:
+    for name, of in (told if which == "told" else hostile).items():
+        found = message(of, Decimal(0))
+        assert not found or list(comment_faults(comment(found, LINK, MARKER)["body"], LINK)) == [], name
+        nothing = comment(settled(of, Decimal(10)), None, MARKER)["body"]
+        assert list(comment_faults(nothing, None)) == [], name
+
+
+ODD = st.text(st.sampled_from("@#!~%&$^:[](){}<>*_`/\\|-+=.'\" \t\nabcdef019wghGH€ü"), max_size=40)
+
+
+@limits(max_examples=300)
+@given(st.one_of(ODD, st.sampled_from([*map(named, HOSTILE),
+    "@acme/everyone", "fixes #1", "acme/ml#1", "!12 &3 ~bug %1 $12 ^alert#1", "GH-12 gl-12", "/close\n/assign @me",
+    "deadbeefcafe", "[vulnerability:12]", "[[wiki]]", "{+ added +}", ":tada:", "me@example.org", "$a$ $$b$$", "<!-- x -->",
+    "ssh://x y", "www.evil.example", "- [x] done", "```\n/close\n```", "![x](http://evil.invalid)", "https&#58;//x",
+])))  # fmt: skip
+def test_text_of_the_cluster_is_nothing_but_text_in_a_comment(odd: str) -> None:
+    shown = inert(odd)
+    alert = Message("prod", odd, LAST_DAY, odd, odd, (odd,), (), odd, (odd,), ())
+    assert list(comment_faults(comment(alert, None, MARKER)["body"], None)) == []
+    rendered = "".join(
+        part.content
+        for token in MarkdownIt("commonmark").parse(f"x {shown} x")
+        for part in token.children or ()
+        if part.type != "html_inline"
+    )
+    seen = rendered.replace("\u200b", "")
+    assert seen.split() == f"x {odd} x".replace("\u200b", "").split(), "it is read as it was written"
+
+
+def test_an_announcement_is_as_it_was_looked_at(told: dict[str, Told]) -> None:
+    sample = SAMPLES / "post-apprise.txt"
+    words = announcement(sent(told[TEAM]), LINK)
+    made = f"{words['title']}\n\n{words['body']}\n"
+    if os.environ.get("COSTLAB_GOLDEN") == "renew":
+        sample.write_text(made)
+    assert made == sample.read_text()
+
+
+# What chats act on in a text of no declared form: mentions, Slack's among them, links with and without a scheme, hidden
+# text, code, emoji, and a command or heading where it begins.
+ACTED_ON_IN_CHATS = re.compile(
+    r"@\w|<[!@#\w]|\]\(|\w://|\w\.[^\W\d_]|\|\||~~|``|:\w+:|#\w|^(?!⚠)[/#>!-]|\n", re.IGNORECASE
+)
+
+
+@limits(max_examples=300)
+@given(st.one_of(ODD, st.sampled_from([*map(named, HOSTILE), "<!channel> <@U1> @everyone", "[x](http://evil.example)",
+    "evil.example", "||x||", "```\n/close\n```", "# x", "/close", "me@example.org", ":tada:", "<http://evil.example|x>",
+])))  # fmt: skip
+def test_text_of_the_cluster_is_nothing_but_text_in_a_chat(odd: str) -> None:
+    shown = spoken(odd)
+    assert not ACTED_ON_IN_CHATS.search(shown)
+    assert shown.replace("\u200b", "").split() == odd.replace("\u200b", "").split(), (
+        "it is read as it was written"
+    )
+
+
+@limits(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(most=st.integers(1, 6000))
+def test_an_announcement_fits_and_counts_what_does_not(told: dict[str, Told], most: int) -> None:
+    found = sent(told[TEAM])
+    body = announcement(found, LINK, most)["body"]
+    assert len(body) <= most
+    shown = sum(spoken(action.subject) in body for action in found.actions)
+    assert shown == len(found.actions) or body.endswith("…") or "did not fit in" in body
+    patches = [line for line in body.splitlines() if line.startswith("costlab patch ")]
+    assert set(patches) <= {action.patch for action in found.actions}, "what is copied is as it was written"
+
+
+def test_a_comment_that_is_too_large_says_what_is_left_out(told: dict[str, Told]) -> None:
+    found = sent(told[TEAM])
+    long = replace(
+        found, actions=tuple(replace(each, patch="costlab patch " + "`" * 20_000) for each in found.actions)
+    )
+    body = comment(long, LINK, MARKER)["body"]
+    assert "actions did not fit in" in body
+    assert list(comment_faults(body, LINK)) == []
 
 
 def test_what_does_not_fit_into_a_mail_stays_behind_and_it_says_so(told: dict[str, Told]) -> None:

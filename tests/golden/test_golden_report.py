@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
-from answers import files
+from answers import edition, files
 
 from costlab import shipped
 
@@ -23,6 +23,15 @@ def test_the_report_is_as_it_was_looked_at(name: str) -> None:
     if os.environ.get("COSTLAB_GOLDEN") == "renew":
         sample.write_bytes(files()[name])
     assert without_charts(files()[name]) == without_charts(sample.read_bytes())
+
+
+@pytest.mark.parametrize("suffix", ["html", "json"])
+@pytest.mark.parametrize(("kind", "name"), [("weekly", "2026-W47"), ("monthly", "2026-10")])
+def test_the_edition_is_as_it_was_looked_at(kind: str, name: str, suffix: str) -> None:
+    sample, content = SAMPLES / f"{kind}.{suffix}", edition(name)[suffix]
+    if os.environ.get("COSTLAB_GOLDEN") == "renew":
+        sample.write_bytes(content)
+    assert without_charts(content) == without_charts(sample.read_bytes())
 
 
 def test_a_second_run_gives_the_same_bytes() -> None:

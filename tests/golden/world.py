@@ -149,11 +149,11 @@ def world(
     for offset in range((last_day - first_day).days + 1):
         day = first_day + timedelta(days=offset)
         if day != MISSING:
-            _add_day(rows, day, work)
+            _add_day(rows, day, work, last=day == last_day)
     return {name: pa.Table.from_pylist(rows[name], schema=arrow_schema(name)) for name in TABLES}
 
 
-def _add_day(rows: Rows, day: date, work: tuple[Work, ...]) -> None:
+def _add_day(rows: Rows, day: date, work: tuple[Work, ...], *, last: bool) -> None:
     rng = np.random.default_rng(day.toordinal())
     part = {"cluster": CLUSTER, "date": day}
     coverage = 0.71 if day == INCOMPLETE else 0.996
@@ -170,7 +170,7 @@ def _add_day(rows: Rows, day: date, work: tuple[Work, ...]) -> None:
             node.close(rows, part, day, rng)
     _beside(rows, part, day)
     _meter(rows, part)
-    if day == LAST_DAY:
+    if last:
         _advise(rows["advice"], part, work)
     _add_run(rows, part, coverage)
 

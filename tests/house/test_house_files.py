@@ -66,6 +66,7 @@ def test_the_locks_hold_what_the_project_asks_for() -> None:
     asked = {
         "requirements.lock": [*project["project"]["dependencies"], *groups["build"]],
         "requirements-dev.lock": [*project["project"]["dependencies"], *texts(groups["dev"])],
+        "requirements-airflow.lock": groups["airflow"],
         "requirements-mkdocs.lock": groups["mkdocs"],
         "requirements-sqlfluff.lock": groups["sqlfluff"],
     }

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from costlab.cli.app import app
 from costlab.cli.frame import Desk
 from costlab.config.load import load
-from costlab.config.settings import Prometheus
+from costlab.config.servers import Prometheus
 from costlab.domain.time import HOUR_MS, Window, milliseconds
 from costlab.jobs.doctor import Check, PrometheusProbe, Status, examine
 from costlab.sources.prometheus.selector import Matcher, Operator, Selector

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from costlab.config.load import load
-from costlab.config.settings import Engine, Prometheus
+from costlab.config.servers import Engine, Prometheus
 from costlab.domain.errors import SourceRefused
 from costlab.jobs.doctor import PrometheusProbe, Status, examine
 from costlab.sources.prometheus.flavour import Flavour

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from real_world import CLUSTER, settings_in
 
-from costlab.config.settings import Prometheus
+from costlab.config.servers import Prometheus
 from costlab.domain.time import Day
 from costlab.jobs.fetch import SpooledSource
 from costlab.jobs.measure import measure_day

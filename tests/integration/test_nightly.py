@@ -22,7 +22,7 @@ from costlab.domain.errors import (
 )
 from costlab.domain.signals import Series, Signal, join_series, no_series
 from costlab.domain.time import HOUR_MS, Day, Window, milliseconds
-from costlab.jobs.measure import compute_day, extract_day, measure_day, refuse_open
+from costlab.jobs.measure import Held, Ready, compute_day, extract_day, measure_day, ready_day, refuse_open
 from costlab.jobs.nightly import Asked, nightly, unreported
 from costlab.jobs.outcome import Outcome
 from costlab.jobs.report import FILES
@@ -31,6 +31,7 @@ from costlab.sources.prometheus.source import PrometheusSource
 from costlab.sources.synthetic import SyntheticCluster, SyntheticSource
 from costlab.store.content import content_hash
 from costlab.store.lake import DayState, Lake
+from costlab.store.rows import RowFolder
 from costlab.store.warehouse import Warehouse
 
 SourceOf = Callable[[Cluster, Day], Source]
@@ -69,6 +70,12 @@ def night(
     said = [] if said is None else said
     now = datetime(2026, 11, 21, 3, tzinfo=UTC)
     return nightly(settings, asked, now=now, source_of=source_of, say=said.append), said
+
+
+def later(settings: Settings, said: list[str]) -> None:
+    """The night of 30 November, which can read nothing."""
+    now = datetime(2026, 11, 30, 3, tzinfo=UTC)
+    nightly(settings, Asked(), now=now, source_of=no_source, say=said.append)
 
 
 def prometheus(cluster: Cluster, _: Day) -> Source:
@@ -259,6 +266,15 @@ def test_nights_catch_up_and_end_when_nothing_is_missing(
     assert [text.split(":")[0] for text in said] == [f"{CLUSTER} {day}" for day in days[-2:]]
     assert "complete" in outcome.line
     assert night(settings, direct, Asked())[1] == []
+    # A week after the week was over, its last days are waited for no longer; what fails meanwhile does not keep it back.
+    for wrote in ([f"{CLUSTER}: wrote the edition of 2026-W47"], []):
+        said = []
+        with pytest.raises(ConfigError, match="not measured: test 2026-11-23"):
+            later(settings, said)
+        assert [line for line in said if "edition" in line] == wrote
+    home = settings.report.out / CLUSTER
+    assert (home / "week/latest.json").read_bytes() == (home / "week/2026-W47.json").read_bytes()
+    assert 'href="week/2026-W47.html"' in (home / "index.html").read_text()
     shifted = settings_in(tmp_path, timezone="Europe/Berlin")
     with pytest.raises(ConfigError, match="are of UTC, and the configuration says Europe/Berlin"):
         night(shifted, direct, Asked())
@@ -347,13 +363,13 @@ def test_a_day_that_cannot_be_measured_does_not_stop_the_next(
     settings, days = settings_in(tmp_path), synthetic_cluster.days
 
     def broken(
-        source: Source, lake: Lake, settings: Settings, cluster: str, day: Day, **more: Any
-    ) -> Outcome:
+        source: Source, held: Held, settings: Settings, cluster: str, day: Day, rooms: RowFolder, **more: Any
+    ) -> Ready:
         if day == days[-2]:
             raise ReconcileError("its parts are not its price", "report it")
-        return measure_day(source, lake, settings, cluster, day, **more)
+        return ready_day(source, held, settings, cluster, day, rooms, **more)
 
-    monkeypatch.setattr("costlab.jobs.nightly.measure_day", broken)
+    monkeypatch.setattr("costlab.jobs.crew.ready_day", broken)
     said: list[str] = []
     with pytest.raises(ReconcileError) as caught:
         night(settings, lambda *_: SyntheticSource(synthetic_cluster), Asked(since=days[-3]), said)
@@ -394,7 +410,7 @@ def test_a_report_that_failed_is_due_and_the_day_is_not_measured_again(
 
     settings, said = settings_in(tmp_path), list[str]()
     with monkeypatch.context() as broken:
-        broken.setattr("costlab.jobs.nightly.write_report", full)
+        broken.setattr("costlab.jobs.nightly.put_report", full)
         with pytest.raises(ConfigError, match="the report cannot be written"):
             night(settings, lambda *_: SyntheticSource(synthetic_cluster), Asked(), said)
     assert ["committed" in line for line in said] == [True]

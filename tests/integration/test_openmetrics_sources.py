@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from costlab import __version__
-from costlab.config.settings import Prometheus
+from costlab.config.servers import Prometheus
 from costlab.domain.signals import SIGNALS, Exporter, Signal
 from costlab.domain.time import MINUTE_MS
 from costlab.sources import SourceInfo

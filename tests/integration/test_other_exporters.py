@@ -5,7 +5,8 @@ from collections.abc import Callable
 import pytest
 import requests
 
-from costlab.config.settings import Engine, Prometheus, Settings
+from costlab.config.servers import Engine, Prometheus
+from costlab.config.settings import Settings
 from costlab.domain.signals import Signal
 from costlab.domain.time import HOUR_MS, MINUTE_MS, Window
 from costlab.sources.prometheus import PrometheusSource

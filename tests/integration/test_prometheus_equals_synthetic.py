@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from costlab.config.settings import Prometheus
+from costlab.config.servers import Prometheus
 from costlab.domain.signals import SIGNALS, Exporter, Series, Signal
 from costlab.domain.time import HOUR_MS, MINUTE_MS, Window
 from costlab.sources.prometheus import PrometheusSource

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from reading import as_samples, read
 
-from costlab.config.settings import Prometheus
+from costlab.config.servers import Prometheus
 from costlab.domain.time import HOUR_MS, Window
 from costlab.sources import RawSeries
 from costlab.sources.prometheus import matrix

@@ -13,7 +13,7 @@ import pytest
 from prometheus_server import make_blocks, serving
 from scrape_target import exposing, scraping
 
-from costlab.config.settings import Prometheus
+from costlab.config.servers import Prometheus
 from costlab.domain.errors import SourceRefused
 from costlab.domain.signals import Signal
 from costlab.domain.time import HOUR_MS, MINUTE_MS, Window

@@ -9,7 +9,7 @@ import requests
 from reading import Samples, as_samples, read
 from victoria_server import put
 
-from costlab.config.settings import Engine, Prometheus
+from costlab.config.servers import Engine, Prometheus
 from costlab.domain.signals import Signal
 from costlab.domain.time import HOUR_MS, MINUTE_MS, Window
 from costlab.sources import RawSeries

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from costlab.config.settings import Prometheus
+from costlab.config.servers import Prometheus
 from costlab.domain.signals import Series, Signal, one_after_another
 from costlab.domain.time import Day, Window
 from costlab.jobs.fetch import SpooledSource

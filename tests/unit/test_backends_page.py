@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from costlab.config.load import load
-from costlab.config.settings import WAYS_IN
+from costlab.config.servers import WAYS_IN
 from costlab.sources.prometheus.flavour import Flavour
 from costlab.sources.prometheus.refusals import read_refusal
 

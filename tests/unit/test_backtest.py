@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 from test_cli import demo, run, says
 
-from costlab.config.settings import Rightsizing
+from costlab.config.advising import Rightsizing
 from costlab.domain.dates import Dates
 from costlab.domain.errors import ConfigError
 from costlab.domain.tables import TABLES

@@ -407,7 +407,7 @@ def test_every_fault_is_two_lines_and_a_code(args: list[str], code: int, error: 
         (["sql", "selec 1"], "SQL: Parser Error"),
         (["sql", "select * from read_csv('/etc/passwd')"], "SQL: Permission Error"),
         (["sql", "@team"], "there is no query 'team'"),
-        (["sql", "@teams"], "its parameters do not fit: $cluster, $day"),
+        (["sql", "@teams"], "lacks $cluster, $day"),
         (["report", "--date", "2026-11-01"], "2026-11-01 of cluster demo is not in the lake"),
         (["recommend", "--date", "2026-11-01"], "2026-11-01 of cluster demo is not in the lake"),
         (["recommend", "--policy", "costlap"], "there is no policy 'costlap'; did you mean 'costlab'?"),
@@ -515,9 +515,11 @@ def test_the_jobs_get_what_was_asked(config: Path, monkeypatch: pytest.MonkeyPat
         say: Callable[[str], None],
         step: Callable[[str], None],
         posts: object,
+        crew: object,
         ended: object,  # noqa: ARG001 - passed by its name
         index: object,  # noqa: ARG001
     ) -> Outcome:
+        assert crew is None
         say("a line\nof two")
         step("a step")
         posting.append(posts is not None)
@@ -591,7 +593,13 @@ def test_the_main_job_runs_step_by_step_and_twice(config: Path, monkeypatch: pyt
     front = Path(written.stdout.strip()).parents[2] / "index.html"
     assert 'href="prod/index.html"' in front.read_text()
     every = run("report", "--all", "--cluster", "prod", "--date", "2026-11-20")
-    says(every, 2, "--date and --all exclude each other")
+    says(every, 2, "--date, --window and --all exclude each other")
+    for window, fault in (
+        ("2026-W47", "2026-W47 is not over: its last day is 2026-11-22"),
+        ("7d", "2026-11-14..2026-11-21 is neither a week nor a month"),
+        ("last-week", "no day of 2026-W46 of cluster prod is in the lake"),
+    ):
+        says(run("report", "--window", window, "--cluster", "prod"), 2, fault)
     again = run("nightly", "--date", "2026-11-20")
     assert (again.exit_code, "nothing committed" in again.stdout) == (0, True), again.output
     assert run("nightly").stdout == "nothing was due\n"
@@ -611,7 +619,8 @@ def november(config: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Outcome
         raise end
 
     Lake.create(config / "lake")
-    monkeypatch.setattr("costlab.jobs.recompute.compute_day", computes)
+    monkeypatch.setattr("costlab.jobs.recompute.computed", computes)
+    monkeypatch.setattr("costlab.jobs.recompute.put_computed", lambda ended, *_: ended)
     monkeypatch.setattr(
         Lake, "days", lambda *_: dict.fromkeys(map(date.fromisoformat, ends), DayState.COMPLETE)
     )

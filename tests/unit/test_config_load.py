@@ -9,11 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from costlab.config.charging import Basis, Energy
 from costlab.config.examples import example, write_examples
 from costlab.config.faults import dotted
 from costlab.config.load import load
 from costlab.config.section import Section, format_duration, parse_duration
-from costlab.config.settings import Basis, Configuration, Energy, Engine, Settings
+from costlab.config.servers import Engine
+from costlab.config.settings import Configuration, Settings
 from costlab.config.values import values
 from costlab.domain.errors import ConfigError, ExitCode
 
@@ -420,10 +422,35 @@ def test_the_hash_follows_what_shapes_figures_and_nothing_else(tmp_path: Path) -
             "{channel: webhook, url_env: A, secret_env: B, secret_file: c}",
             "one of secret_env and secret_file",
         ),
-        ("{channel: pager, url_env: A}", "'slack', 'teams', 'webhook' or 'mail'"),
+        ("{channel: pager, url_env: A}", "'mail', 'github', 'gitlab' or 'apprise'"),
         ("{channel: mail, url_env: A}", "has no url_env or url_file"),
         ("{channel: mail, to: a@b.c, from: a@b.c}", "needs each of to, from and server"),
-        ("{channel: slack, url_env: A, to: a@b.c}", "which are of mail"),
+        ("{channel: slack, url_env: A, to: a@b.c}", "has to, which is of mail, not slack"),
+        ("{channel: github, repository: a/b, issue: 1}", "needs a token"),
+        ("{channel: apprise}", "one of url_env and url_file"),
+        ("{channel: apprise, url_env: A, secret_env: T}", "signs what goes to a webhook"),
+        ("{channel: apprise, url_env: A, ca_file: c}", "set REQUESTS_CA_BUNDLE"),
+        ("{channel: github, repository: a/b, secret_env: T}", "needs repository and issue"),
+        (
+            "{channel: github, repository: a/.., issue: 1, secret_env: T}",
+            "notify[0].repository: must look like",
+        ),
+        ("{channel: gitlab, project: a/../b, issue: 1, secret_env: T}", "notify[0].project: must look like"),
+        ("{channel: gitlab, project: a/b, secret_env: T}", "one of issue and merge_request"),
+        ("{channel: gitlab, project: a/b, issue: 1, merge_request: 1, secret_env: T}", "one of issue and"),
+        ("{channel: github, repository: a/b, issue: 0, secret_env: T}", "must not be less than 1"),
+        (
+            "{channel: github, repository: a/b, issue: 1, merge_request: 2, secret_env: T}",
+            "which is of gitlab",
+        ),
+        (
+            "{channel: github, repository: a/b, issue: 1, url_env: A, secret_env: T}",
+            "is github, which goes to an issue",
+        ),
+        (
+            "{channel: gitlab, project: a, issue: 1, secret_env: T, api_url: 'https://u:T0KEN@b'}",
+            "must look like",
+        ),
         ("{channel: mail, to: a@b.c, from: a@b.c, server: 'smtp://b', user: u}", "not both"),
         ("{channel: mail, to: a@b.c, from: a@b.c, server: 'smtp://b', secret_env: S}", "not both"),
         (

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from costlab.config.settings import Share
+from costlab.config.charging import Share
 from costlab.domain.dates import Dates
 from costlab.domain.sharing import ShareIdle
 from costlab.jobs.asked import Filters

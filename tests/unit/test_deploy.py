@@ -364,17 +364,6 @@ def test_the_dag_tries_again_only_where_that_can_help(
     assert type(fault.value).__name__ == ("AirflowFailException" if code in FINAL else "AirflowException")
 
 
-def test_airflow_itself_takes_the_dag(tmp_path: Path) -> None:
-    airflow = shutil.which("airflow")
-    if airflow is None:
-        pytest.skip("no airflow on the PATH")
-    command = [Path(airflow).resolve().with_name("python"), DEPLOY / PATHS[DeployFile.AIRFLOW]]
-    done = subprocess.run(
-        command, env={"AIRFLOW_HOME": str(tmp_path), "PATH": "/usr/bin"}, capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-
-
 def test_the_image_is_pinned_and_runs_as_nobody_in_particular() -> None:
     text = (DEPLOY / "Dockerfile").read_text()
     assert f"costlab:{__version__} " in text

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from costlab.config.load import load
-from costlab.config.settings import Engine
+from costlab.config.servers import Engine
 from costlab.domain.errors import SourceRefused, SourceUnavailable
 from costlab.domain.signals import Labels, Signal
 from costlab.domain.time import Window
@@ -351,6 +351,38 @@ def test_mailboxes_are_told_in_short(examined: Examined, tmp_path: Path) -> None
     assert "notify[2].server" in told[2].text
     assert "T0KEN" not in str(checks)
     assert "leads" not in str(checks)
+
+
+def test_comments_are_told_without_their_token(examined: Examined, tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("T0KEN\n")
+    checks = examined(
+        FakeProbe(),
+        "notify: [{channel: github, repository: acme/ml, issue: 12, secret_file: token},"
+        " {channel: gitlab, project: a/b, merge_request: 7, api_url: 'http://git.example/api/v4', secret_file: token},"
+        " {channel: gitlab, project: a/b, issue: 7, team: a, secret_env: NOT_THERE}]\n",
+    )
+    told = [checks[f"notify[{number}]"] for number in range(3)]
+    assert [check.status for check in told] == [Status.OK, Status.WARN, Status.WARN]
+    assert "github all: https://api.github.com/… acme/ml#12 is named; nothing was sent" in told[0].text
+    assert "http://git.example/api/v4 is no https address" in told[1].text
+    assert "the variable NOT_THERE is not set" in told[2].text
+    assert "T0KEN" not in str(checks)
+
+
+def test_a_service_of_apprise_is_told_by_its_scheme_alone(examined: Examined, tmp_path: Path) -> None:
+    (tmp_path / "chat").write_text("discord://4174216298/T0KEN-JHMHI8qBe7bk2ZwO5U711o3dV_js\n")
+    (tmp_path / "two").write_text("ntfys://ntfy.example/T0KEN/b\n")
+    checks = examined(
+        FakeProbe(),
+        "notify: [{channel: apprise, url_file: chat}, {channel: apprise, team: a, url_file: two},"
+        " {channel: apprise, team: b, url_env: NOT_THERE}]\n",
+    )
+    told = [checks[f"notify[{number}]"] for number in range(3)]
+    assert [check.status for check in told] == [Status.OK, Status.WARN, Status.WARN]
+    assert told[0].text == "apprise all: discord://… is named; nothing was sent"
+    assert "names 2 places" in told[1].text
+    assert "the variable NOT_THERE is not set" in told[2].text
+    assert "T0KEN" not in str(checks)
 
 
 def test_a_clock_that_is_off_is_told(examined: Examined) -> None:

@@ -18,7 +18,8 @@ from typer.testing import CliRunner, Result
 
 from costlab.cli.app import app
 from costlab.cli.frame import Desk
-from costlab.config.settings import Elasticsearch, Settings
+from costlab.config.servers import Elasticsearch
+from costlab.config.settings import Settings
 from costlab.domain.errors import ConfigError, ExitCode, PostError
 from costlab.jobs import indexing
 from costlab.jobs.documents import template

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,7 +21,7 @@ from world import INCOMPLETE, LAST_DAY, MISSING, world
 
 from costlab.cli.app import app
 from costlab.cli.frame import Desk
-from costlab.config.settings import Budget, Forecasting
+from costlab.config.advising import Budget, Forecasting
 from costlab.domain.dates import Dates
 from costlab.domain.errors import ConfigError
 from costlab.domain.findings import Severity
@@ -177,7 +178,7 @@ def test_volumes_that_run_out_are_named_with_the_day() -> None:
         for used in [(first + growth * i) * GIB]
         if i != 20
     ]  # fmt: skip
-    [volume] = volume_findings(claims, USUAL)
+    [volume] = volume_findings(pa.Table.from_pylist(claims), USUAL)
     assert volume.subject == "claim a/fills of c"
     full, early = re.fullmatch(
         r"will be full on (\S+?)(?:, as early as on (\S+))?: 79.0 GiB of 100 GiB used on 2026-11-22",

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from small_world import BEFORE, DAY, DEFAULT, START, Measured, World, at
 
-from costlab.config.settings import Prices, Settings
+from costlab.config.charging import Prices
+from costlab.config.settings import Settings
 from costlab.domain.errors import SourceRefused
 from costlab.domain.signals import Series, Signal
 from costlab.domain.time import HOUR_MS, MINUTE_MS, Day, Window

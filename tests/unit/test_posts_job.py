@@ -12,27 +12,32 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import orjson
+import pyarrow as pa
 import pytest
 import small_lake
 from hypothesis import given
 from hypothesis import settings as limits
 from hypothesis import strategies as st
 
-from costlab.config.settings import Channel, Destination, Settings
+from costlab.config.destination import Channel, Destination, Weekday
+from costlab.config.settings import Settings
 from costlab.domain.errors import ConfigError, ExitCode, LakeError, PostError, UnsurePost
 from costlab.domain.findings import Finding, Severity
 from costlab.domain.time import Day
-from costlab.jobs import posts as job
+from costlab.jobs import tours
+from costlab.jobs.couriers import Couriers
 from costlab.jobs.enclosures import Enclosing
 from costlab.jobs.nightly import Asked, nightly
 from costlab.jobs.posts import Post, Postman, State
 from costlab.jobs.report import FILES
+from costlab.jobs.tours import week_end
 from costlab.publish.address import Address
 from costlab.publish.mailbox import Mailbox
+from costlab.publish.thread import Thread
 from costlab.render.messages.mail import Enclosures
 from costlab.render.messages.message import Told, message
 from costlab.render.messages.webhook import SIGNATURE
-from costlab.store.lake import Lake
+from costlab.store.lake import DayState, Lake
 from costlab.store.posts import Posts, Record, Slot
 from costlab.store.warehouse import Warehouse
 
@@ -70,6 +75,22 @@ class Chat:
 
 
 @dataclass
+class Issue:
+    """Holds one comment for each marker; it counts how often it was asked."""
+
+    fault: Exception | None = None
+    comments: dict[str, str] = field(default_factory=dict)
+    asked: int = 0
+
+    def comment(self, thread: Thread, marker: str, body: str) -> None:
+        assert (thread.token, body.startswith(marker)) == (ENVIRON["KEY"], True)
+        self.asked += 1
+        if self.fault:
+            raise self.fault
+        self.comments[marker] = body
+
+
+@dataclass
 class Desk:
     """A lake, its destinations, and what the lake tells of teams."""
 
@@ -77,10 +98,12 @@ class Desk:
     chat: Chat
     teams: dict[str, Told]
     destinations: list[Destination]
+    issue: Issue = field(default_factory=Issue)
 
-    def post(self, day: Day = DAY, *, dry: bool = False, **other: Any) -> list[Post]:
+    def post(self, day: Day = DAY, *, dry: bool = False, send: Any = None, **other: Any) -> list[Post]:
         settings = Settings.model_construct(notify=tuple(self.destinations))
-        postman = Postman(settings, ENVIRON, NOW, None if dry else self.chat.deliver, **other)
+        couriers = Couriers(self.chat.deliver, send, self.issue.comment, send)
+        postman = Postman(settings, ENVIRON, NOW, None if dry else couriers, **other)
         return list(postman.posts(self.lake, "prod", day))
 
     def states(self, day: Day = DAY, **other: Any) -> list[State]:
@@ -93,7 +116,7 @@ def desk_in(folder: Path) -> Iterator[Desk]:
     made.destinations = [Destination(channel=Channel.SLACK, url_env="A")]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Warehouse, "over", lambda _: None)
-        patch.setattr(job, "of_teams", lambda *_: made.teams)
+        patch.setattr(tours, "of_teams", lambda *_: made.teams)
         yield made
 
 
@@ -178,6 +201,109 @@ def test_a_mail_is_a_post_like_any_other(desk: Desk, monkeypatch: pytest.MonkeyP
     assert read["Subject"] == due.payload["subject"]
     assert [part.get_filename() for part in read.walk() if part.get_filename()] == ["nlp.html"]
     assert f"https://reports.example/prod/{DAY}/index.html".encode() in came[0]
+
+
+def test_a_comment_is_kept_up_to_date_and_says_once_that_nothing_is_open(desk: Desk) -> None:
+    common = {"channel": "github", "repository": "acme/ml", "issue": 12, "secret_env": "KEY"}
+    desk.destinations = [Destination.model_validate(common)]
+    desk.teams = {"nlp": told("api"), "vision": told(team="vision")}
+    [due, _] = desk.post(dry=True)
+    assert (due.state, due.address) == (State.DUE, "https://api.github.com/… acme/ml#12")
+    assert desk.states() == [State.POSTED, State.QUIET], "what was never open has no comment"
+    assert desk.states() == [State.POSTED_BEFORE, State.QUIET]
+    [(marker, body)] = desk.issue.comments.items()
+    assert due.payload == {"body": body}
+    day = DAY.next
+    desk.teams = {"nlp": told("api", day=day)}
+    assert desk.states(day) == [State.POSTED], (
+        "a comment that is changed disturbs nobody, and has no cooldown"
+    )
+    desk.teams = {"nlp": told("api", "other", day=day)}
+    assert desk.states(day) == [State.POSTED], "it tells what the day is found to be now"
+    assert list(desk.issue.comments) == [marker]
+    assert "other" in desk.issue.comments[marker]
+    desk.teams = {"nlp": told("api")}
+    [old] = desk.post()
+    assert (old.state, old.note) == (State.POSTED_BEFORE, f"the comment tells of {day} already")
+    later = day.next
+    desk.teams = {"nlp": told(day=later)}
+    desk.issue.fault = PostError("not available", "again")
+    assert desk.states(later) == [State.FAILED]
+    desk.issue.fault = None
+    assert desk.states(later) == [State.POSTED]
+    assert "Nothing is open" in desk.issue.comments[marker]
+    desk.teams = {"nlp": told(day=later.next)}
+    asked = desk.issue.asked
+    assert desk.states(later) == desk.states(later.next) == [State.QUIET]
+    assert desk.issue.asked == asked
+    desk.destinations = [Destination.model_validate({**common, "name": "renamed"})]
+    desk.teams = {"nlp": told("api", day=later.next)}
+    assert desk.states(later.next) == [State.POSTED]
+    assert len(desk.issue.comments) == 2, "it is found by its destination's name"
+
+
+def test_a_week_is_posted_once_and_a_night_that_was_missed_is_made_up_for(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lake's day is a Sunday: the night after it, on Monday, is the first that posts its week."""
+    assert DAY.date.weekday() == 6
+    monkeypatch.setattr(
+        tours, "_costs", lambda *_: {("USD", "workload", "cpu", "nlp", "n", "Job", "j"): Decimal(7)}
+    )
+    monkeypatch.setattr(tours, "alarms_in", lambda *_: [])
+    monkeypatch.setattr(Warehouse, "over", lambda _: NoAdviceBefore())
+    desk.destinations = [
+        Destination.model_validate({"channel": "webhook", "url_env": "B", "weekly": "monday"})
+    ]
+    held: dict[date, DayState] = {}
+    monkeypatch.setattr(Lake, "days", lambda *_: held)
+    asked = []
+    for after in range(22):  # Sunday's night, one that finds no day, and each up to the third Sunday after
+        day = Day(DAY.date + timedelta(days=after))
+        if after != 1:
+            held[day.date] = DayState.COMPLETE
+        desk.teams = {"nlp": told("api", day=day)}
+        if after not in (0, 1, 7):  # the posts of these nights are missed
+            asked.append((after, [(post.slot.day, post.state) for post in desk.post(day)]))
+    weeks = [DAY.date + timedelta(days=7 * number) for number in range(4)]
+    assert asked == [
+        (after, [(weeks[after // 7], State.POSTED if after in (2, 8, 14, 21) else State.POSTED_BEFORE)])
+        for after, _ in asked
+    ]
+    assert [(body["since"], body["date"]) for _, body, _ in desk.chat.came] == [
+        (str(week - timedelta(days=6)), str(week)) for week in weeks
+    ]
+    assert "not compared" in desk.chat.came[0][1]["sentence"]
+    assert (
+        desk.chat.came[3][1]["sentence"]
+        == "Team nlp cost $7.00 from 7 December to 13 December 2026, much as in the week before."
+    )
+    assert desk.chat.came[1][1]["notes"] == ["The lake has 6 of the week's 7 days."]
+
+
+class NoAdviceBefore:
+    """A lake in which nothing was advised the week before."""
+
+    def query(self, name: str, **_: object) -> pa.Table:
+        assert name == "settled_advice"
+        return pa.table({})
+
+
+def test_a_week_of_which_there_is_no_day_is_not_posted(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.destinations = [
+        Destination.model_validate({"channel": "webhook", "url_env": "B", "weekly": "monday", "team": "nlp"})
+    ]
+    monkeypatch.setattr(Lake, "days", lambda *_: {DAY.next.date: DayState.COMPLETE})
+    [post] = desk.post(DAY.next)
+    assert (post.state, post.slot.day) == (State.QUIET, DAY.date)
+    assert "no day of the week" in post.note
+
+
+@given(st.dates(date(2000, 1, 1), date(2100, 1, 1)), st.sampled_from(Weekday))
+def test_the_week_that_is_over_ended_the_day_before_its_weekday(day: date, weekday: Weekday) -> None:
+    end = week_end(day, weekday)
+    assert f"{end + timedelta(days=1):%A}".lower() == weekday
+    assert 0 <= (day - end).days < 7
 
 
 def test_what_may_have_arrived_is_posted_again_only_where_that_is_asked_for(desk: Desk) -> None:
@@ -368,7 +494,8 @@ def test_a_night_posts_its_last_day_and_a_failed_post_does_not_fail_the_day(tmp_
     outcome = nightly(settings, Asked(), now=NOW, source_of=no_source, say=said.append, posts=posts)
     assert (outcome.exit_code, asked) == (ExitCode.BUSY, [DAY.date])
     where = f"prod {DAY}: post for nlp to slack all"
-    assert said == [f"{where}: posted", f"{where}: failed: not reachable"]
+    posted = [line for line in said if "post for" in line]  # it writes the week's edition, too
+    assert posted == [f"{where}: posted", f"{where}: failed: not reachable"]
 
     def broken(*_: object) -> Iterator[Post]:
         raise ConfigError("no budget adds up", "mend it")

@@ -9,6 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from costlab.config.book import Discount, NodeRule, PriceBook, contradictions
+from costlab.config.charging import Prices
 from costlab.config.load import load
 from costlab.config.prices import (
     SHIPPED_RATES,
@@ -19,7 +20,6 @@ from costlab.config.prices import (
     node_prices,
     prices_hash,
 )
-from costlab.config.settings import Prices
 from costlab.domain.errors import ConfigError
 from costlab.domain.time import HOUR_MS, Day, Window, milliseconds
 

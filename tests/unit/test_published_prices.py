@@ -6,8 +6,8 @@ import pytest
 from small_world import DAY, Measured, World
 
 from costlab.config.book import NodeRule, PriceBook
+from costlab.config.charging import Prices
 from costlab.config.prices import NodeKind, node_prices
-from costlab.config.settings import Prices
 from costlab.domain.signals import Signal
 from costlab.domain.units import GIB
 from costlab.jobs.measure import price

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from costlab.config.settings import Energy
+from costlab.config.charging import Energy
 from costlab.render.cells import Row
 from costlab.render.energy import TEAMS_SHOWN, energy, lead
 

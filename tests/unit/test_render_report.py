@@ -10,7 +10,7 @@ from answers import BUDGETS, CLUSTER, HOSTILE, LAST_DAY, answers, files, tables
 from hypothesis import given
 from hypothesis import strategies as st
 
-from costlab.config.settings import Forecasting
+from costlab.config.advising import Forecasting
 from costlab.domain.time import Day
 from costlab.jobs.ahead import ahead
 from costlab.render import evidence, figures, quota_headroom

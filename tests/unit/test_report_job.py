@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from answers import BUDGETS, CLUSTER, LAST_DAY, files, tables
 
-from costlab.config.settings import Prices, Settings
+from costlab.config.charging import Prices
+from costlab.config.settings import Settings
 from costlab.domain.errors import ConfigError
 from costlab.domain.time import Day
 from costlab.jobs.report import FILES, write_report

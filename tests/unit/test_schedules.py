@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from small_world import DAY
 
-from costlab.config.settings import Silence
+from costlab.config.advising import Silence
 from costlab.jobs.rightsizing.schedules import (
     Worked,
     ever_idle,

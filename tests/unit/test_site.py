@@ -14,7 +14,9 @@ from answers import BUDGETS, CLUSTER, HOSTILE, LAST_DAY, tables
 from hypothesis import given
 from hypothesis import strategies as st
 
-from costlab.config.settings import Prices, Settings
+from costlab.config.charging import Prices
+from costlab.config.settings import Settings
+from costlab.domain.dates import month_of, week_of
 from costlab.domain.time import Day, days_between
 from costlab.jobs.report import clear_reports
 from costlab.jobs.site import write_reports, write_site
@@ -43,11 +45,12 @@ LAKE = cast("Lake", Held())
 def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
     """Reports of the last days, and the pages around them."""
 
-    def written(days: int = 2, *, hostile: bool = False) -> Path:
+    def written(days: int = 2, *, editions: int = 0, hostile: bool = False) -> Path:
         warehouse = Warehouse.over_tables(tables(hostile=hostile))
         monkeypatch.setattr(Warehouse, "over", lambda _: warehouse)
         whole = [(CLUSTER, Day(LAST_DAY - timedelta(days=ago))) for ago in range(days)]
-        list(write_reports(LAKE, SETTINGS, whole, tmp_path / "out"))
+        periods = [(CLUSTER, week_of(LAST_DAY)), (CLUSTER, month_of(LAST_DAY).before)][:editions]
+        list(write_reports(LAKE, SETTINGS, whole, tmp_path / "out", periods))
         return tmp_path / "out"
 
     return written
@@ -72,16 +75,15 @@ def content(out: Path) -> dict[str, bytes]:
 
 @pytest.mark.parametrize("hostile", [False, True], ids=["ordinary", "hostile"])
 def test_no_link_leads_nowhere_or_out_of_the_folder(write: Write, hostile: bool) -> None:
-    out = write(1 if hostile else 2, hostile=hostile)
+    out = write(1 if hostile else 2, editions=1 if hostile else 2, hostile=hostile)
     pages = {file: Page(file) for file in out.rglob("*.html")}
     assert {file.parent.name for file in pages} >= {"out", CLUSTER, "latest", "team", "workload"}
     for file, page in pages.items():
         tags = [tag for tag, _ in page.elements]
         assert {"header", "main", "footer", "h1", "nav"} <= set(tags)
         assert not set(tags) & {"img", "iframe", "object", "embed", "base", "form"}
-        assert tags.count("script") == (
-            0 if (file.parent / "report.json").exists() else 1
-        )  # a report has none
+        paper = (file.parent / "report.json").exists() or file.parent.name in ("week", "month")
+        assert tags.count("script") == (0 if paper else 1)  # a report has none, and an edition neither
         assert tags.count("caption") == tags.count("table")
         assert len(file.read_bytes()) < 300_000
         for address in page.values("href"):
@@ -93,6 +95,7 @@ def test_no_link_leads_nowhere_or_out_of_the_folder(write: Write, hostile: bool)
             assert target.is_file(), f"{file}: {address}"
             if anchor and not anchor.startswith("20"):
                 assert anchor in pages[target].values("id")
+    assert "week/2026-W47.html" in pages[out / CLUSTER / "index.html"].values("href")
     shown = set(pages[out / CLUSTER / "index.html"].values("id"))
     assert str(LAST_DAY) in shown
     assert hostile or {str(LAST_DAY - timedelta(days=ago)) for ago in range(30)} <= shown

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from answers import HOSTILE, LAST_DAY, SETTINGS, tables
 
-from costlab.config.settings import Share
+from costlab.config.charging import Share
 from costlab.domain.dates import Dates, month_of, week_of
 from costlab.domain.errors import ConfigError
 from costlab.domain.sharing import ShareIdle

@@ -13,8 +13,8 @@ from costlab.domain.errors import ConfigError, CostlabError
 from costlab.domain.time import milliseconds
 from costlab.domain.units import GIB
 from costlab.jobs.doctor.check import Check, Status
+from costlab.publish.destined import destined
 from costlab.publish.elasticsearch import authorization
-from costlab.publish.mailbox import destined
 from costlab.store.delta import Key
 from costlab.store.durable import refuse_unwritable
 from costlab.store.lake import DayState, Lake

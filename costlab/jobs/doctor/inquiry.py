@@ -2,7 +2,8 @@
 
 from datetime import datetime
 
-from costlab.config.settings import Cluster, Engine, Settings
+from costlab.config.servers import Engine
+from costlab.config.settings import Cluster, Settings
 from costlab.domain.errors import SourceRefused
 from costlab.domain.signals import Labels, Signal
 from costlab.domain.time import HOUR_MS, Window, milliseconds

@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from costlab.config.settings import Prometheus
+from costlab.config.servers import Prometheus
 from costlab.domain.signals import Labels
 from costlab.domain.time import Window
 from costlab.sources.prometheus.clock import ahead_s

@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from costlab.config.settings import DAY_MS, Engine
+from costlab.config.section import DAY_MS
+from costlab.config.servers import Engine
 from costlab.domain.signals import Signal
 from costlab.domain.time import HOUR_MS, MINUTE_MS, day_of
 from costlab.jobs.doctor.check import Check

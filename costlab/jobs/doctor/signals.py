@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, MutableMapping
 
 from costlab.config.device_resource import charged
 from costlab.config.faults import meant
-from costlab.config.settings import Engine
+from costlab.config.servers import Engine
 from costlab.domain.signals import SIGNALS, Exporter, Signal, SignalSpec
 from costlab.jobs.doctor.check import Check
 from costlab.jobs.doctor.inquiry import Inquiry

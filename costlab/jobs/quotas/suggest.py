@@ -8,13 +8,14 @@ from datetime import date, timedelta
 import numpy as np
 import pyarrow as pa
 
-from costlab.config.settings import Quota, Settings
+from costlab.config.advising import Quota
+from costlab.config.settings import Settings
 from costlab.core.arrays import Floats
 from costlab.core.forecasting import LONGEST, forecast
 from costlab.core.grid import Grid, grid_of
 from costlab.domain.time import Day
 from costlab.domain.units import Resource
-from costlab.jobs.commit import check, commit_beside, measured_run
+from costlab.jobs.commit import Beside, check, commit_beside, measured_run
 from costlab.jobs.outcome import Outcome
 from costlab.jobs.quotas.demand import containers_asked, hours_of
 from costlab.store.lake import Lake
@@ -38,11 +39,16 @@ def suggest_day(lake: Lake, settings: Settings, cluster: str, day: Day) -> Sugge
 
     Raises ConfigError when the day is not in the lake; and what the lake raises.
     """
-    before = measured_run(lake, cluster, day)
-    rows = suggestions(Warehouse.over(lake), settings, cluster, day)
-    changed = commit_beside(lake, cluster, day, "quota_advice", rows, before)
+    made = quotas_beside(lake, settings, cluster, day)
+    rows, changed = made.rows, commit_beside(lake, cluster, day, "quota_advice", made.rows, made.run)
     what = "committed" if changed else "unchanged, nothing committed"
     return Suggested(rows, Outcome(f"{cluster} {day}: quotas, {rows.num_rows} keys, {what}"))
+
+
+def quotas_beside(lake: Lake, settings: Settings, cluster: str, day: Day) -> Beside:
+    """The day's suggestions as `suggest_day` writes them, which writes nothing yet. Raises what that does."""
+    run = measured_run(lake, cluster, day)
+    return Beside(suggestions(Warehouse.over(lake), settings, cluster, day), run)
 
 
 def suggested(lake: Lake, settings: Settings, clusters: Sequence[str], day: Day, *, keep: bool) -> Warehouse:

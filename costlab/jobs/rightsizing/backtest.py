@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from costlab.config.settings import Rightsizing
+from costlab.config.advising import Rightsizing
 from costlab.core.arrays import Floats
 from costlab.core.rightsizing.policies import POLICIES, NoPolicy, policy_of
 from costlab.core.rightsizing.policy import REASONS, Advised, Policy

@@ -6,7 +6,7 @@ from datetime import date
 
 import numpy as np
 
-from costlab.config.settings import Rightsizing
+from costlab.config.advising import Rightsizing
 from costlab.core.arrays import Floats
 from costlab.core.rightsizing.decisions import CODE, Bounds, Flags, Present
 from costlab.core.rightsizing.startups import Startups

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from costlab.config.advising import Rightsizing
 from costlab.config.faults import meant
-from costlab.config.settings import Rightsizing
 from costlab.core.arrays import Floats
 from costlab.core.rightsizing.costlab.rule import PRICES, Costlab
 from costlab.core.rightsizing.decisions import Codes, Proposals

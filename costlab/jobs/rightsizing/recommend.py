@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from costlab.config.settings import Rightsizing, Settings
+from costlab.config.advising import Rightsizing
+from costlab.config.settings import Settings
 from costlab.core.rightsizing.decisions import Proposals, decide, without_trifles
 from costlab.domain.time import Day
 from costlab.domain.units import Resource
-from costlab.jobs.commit import commit_beside, measured_run
+from costlab.jobs.commit import Beside, commit_beside, measured_run
 from costlab.jobs.outcome import Outcome
 from costlab.jobs.rightsizing.circumstances import kills_of
 from costlab.jobs.rightsizing.gpus import gpu_advice
@@ -42,13 +43,18 @@ def recommend_day(lake: Lake, settings: Settings, cluster: str, day: Day) -> Rec
 
     Raises ConfigError when the day is not in the lake, or for an unknown policy; and what the lake raises.
     """
-    before = measured_run(lake, cluster, day)
-    rows = advice_of(Warehouse.over(lake), settings, cluster, day, settings.rightsizing.days)
-    changed = commit_beside(lake, cluster, day, "advice", rows, before)
+    made = advice_beside(lake, settings, cluster, day)
+    rows, changed = made.rows, commit_beside(lake, cluster, day, "advice", made.rows, made.run)
     advised = rows.num_rows - rows["proposed_request"].null_count
     what = "committed" if changed else "unchanged, nothing committed"
     line = f"{cluster} {day}: advice, {advised} changes in {rows.num_rows} rows, {what}"
     return Recommended(rows, Outcome(line))
+
+
+def advice_beside(lake: Lake, settings: Settings, cluster: str, day: Day) -> Beside:
+    """The day's advice as `recommend_day` writes it, which writes nothing yet. Raises what that does."""
+    run = measured_run(lake, cluster, day)
+    return Beside(advice_of(Warehouse.over(lake), settings, cluster, day, settings.rightsizing.days), run)
 
 
 def recommended(

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from costlab.config.settings import Silence
+from costlab.config.advising import Silence
 from costlab.core.arrays import Floats, Ints
 from costlab.domain.advice import Action, Evidence, Reason
 from costlab.domain.time import Day

@@ -6,7 +6,7 @@ from datetime import date
 from fnmatch import fnmatchcase
 from typing import Any
 
-from costlab.config.settings import Silence
+from costlab.config.advising import Silence
 from costlab.domain.advice import Reason
 from costlab.domain.units import Resource
 

@@ -114,6 +114,7 @@ def _html(message: Message, link: str | None, enclosed: Enclosures) -> str:
 def _text(message: Message, link: str | None) -> str:
     blocks = [
         [message.sentence],
+        *([text] for text in message.followed),
         *([f"! {alert}"] for alert in message.alerts),
         *(
             [action.subject, *(f"  {line}" for line in (*action.lines, action.patch) if line)]

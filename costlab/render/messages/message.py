@@ -1,7 +1,7 @@
 """What one team is told of one day: what it cost with the one cause, what is wrong, and what would give money back."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from shlex import quote
@@ -52,6 +52,7 @@ class Message:
     """What a team is told. more: of actions that are not among the five; notes: reservations.
 
     keys: what it tells, so that it is told once in a while only; a sentence on an ordinary day has none.
+    followed: what became of earlier advice, in sentences; since: the first day that it tells of, None where it is of one.
     """
 
     cluster: str
@@ -64,6 +65,13 @@ class Message:
     more: str
     notes: tuple[str, ...]
     keys: tuple[str, ...]
+    followed: tuple[str, ...] = ()
+    since: date | None = None
+
+    @property
+    def first_day(self) -> date:
+        """The first day that it tells of."""
+        return self.since or self.day
 
     def shortened(self, actions: int) -> "Message":
         """With so many of its actions, the first ones; it says how many others there are."""
@@ -71,10 +79,7 @@ class Message:
         more = [self.more] if self.more else []
         if left:
             more.insert(0, f"{figures.counted(left, 'action')} did not fit in.")
-        return Message(
-            self.cluster, self.team, self.day, self.title, self.sentence, self.alerts, self.actions[:actions],
-            " ".join(more), self.notes, self.keys,
-        )  # fmt: skip
+        return replace(self, actions=self.actions[:actions], more=" ".join(more))
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,24 +109,40 @@ def message(told: Told, least_monthly: Decimal) -> Message | None:
     least_monthly: a cut that saves less in a month is no action. Of raises only those of what was killed for want of
     memory are, and they come first.
     """
-    actions = _worth_telling(told.advice, least_monthly)
+    actions = worth_telling(told.advice, least_monthly)
     alerts = [*told.alarms, *told.budgets]
     if not actions and not alerts:
         return None
     ages = {key_of(row): row for row in told.ages}
-    shown = tuple(_action(told, row, ages.get(key_of(row))) for row in actions[:MOST_ACTIONS])
+    shown = tuple(action_of(told, row, ages.get(key_of(row))) for row in actions[:MOST_ACTIONS])
     return Message(
         told.cluster,
         told.team,
         told.day,
         _title(told),
         told.alarms[0].message if told.alarms else _sentence(told),
-        tuple(_budget(finding) for finding in told.budgets),
+        tuple(budget_text(finding) for finding in told.budgets),
         shown,
-        _more(actions[MOST_ACTIONS:]),
-        _notes(told),
-        (*(_alert_key(told, finding) for finding in alerts), *(action.key for action in shown)),
+        more_of(actions[MOST_ACTIONS:]),
+        notes_of(told),
+        (*(alert_key(told, finding) for finding in alerts), *(action.key for action in shown)),
     )
+
+
+def settled(told: Told, least_monthly: Decimal) -> Message:
+    """What stands in the place of a message once nothing matters any more."""
+    nothing = nothing_open(told, least_monthly)
+    return Message(
+        told.cluster, told.team, told.day, _title(told), _sentence(told), (), (), nothing, notes_of(told), ()
+    )
+
+
+def nothing_open(told: Told, least_monthly: Decimal) -> str:
+    """That there is nothing to do."""
+    saves = (
+        f"that saves {figures.money(least_monthly, told.currency)} a month" if least_monthly else "advised"
+    )
+    return f"Nothing is open: no alarm, no budget to look after, no change {saves}."
 
 
 def is_news(found: Message, told_before: set[str]) -> bool:
@@ -134,7 +155,8 @@ def key_of(row: Row) -> Key:
     return tuple(row[name] for name in KEY)
 
 
-def _worth_telling(advice: Sequence[Row], least_monthly: Decimal) -> list[Row]:
+def worth_telling(advice: Sequence[Row], least_monthly: Decimal) -> list[Row]:
+    """The rows of savings that are told: those that were killed for want of memory, then what saves most."""
     priced = [row for row in advice if row["monthly_saving_gross"] is not None]
     killed = [row for row in priced if row["monthly_saving_gross"] < 0 and row["reason"] == Reason.OOM_KILLED]
     cuts = [row for row in priced if row["monthly_saving_gross"] >= max(least_monthly, Decimal("0.000001"))]
@@ -143,13 +165,15 @@ def _worth_telling(advice: Sequence[Row], least_monthly: Decimal) -> list[Row]:
     return [*killed[:_RAISES], *cuts]
 
 
-def _alert_key(told: Told, finding: Finding) -> str:
+def alert_key(told: Told, finding: Finding) -> str:
+    """What an alarm or a budget is told by."""
     # An alarm is of its day; a budget is told again when its state or its month is another one.
     when = told.day.isoformat() if finding in told.alarms else f"{told.day:%Y-%m}"
     return f"{finding.rule}/{finding.subject}/{when}"
 
 
-def _action(told: Told, row: Row, age: Row | None) -> Action:
+def action_of(told: Told, row: Row, age: Row | None) -> Action:
+    """A row of savings as it is told; age: its row of open_advice, None where it is new."""
     kind, workload, namespace = (row[name] for name in ("workload_kind", "workload", "namespace"))
     container = f", container {named(row['container'])}" if row["container"] not in ("", workload) else ""
     days = age["open_days"] if age else 1
@@ -158,7 +182,7 @@ def _action(told: Told, row: Row, age: Row | None) -> Action:
         key="/".join((told.cluster, *key_of(row))),
         subject=f"{named(kind)} {named(workload)} in {named(namespace)}{container}",
         change=_change(row),
-        saving=_capital(advice_words.saving(row)),
+        saving=capital(advice_words.saving(row)),
         risk=advice_words.risk(row),
         evidence=f"{advice_words.evidence(row)}; {advice_words.reason(row)}",
         age=_age(days, lost, row["currency"]),
@@ -209,10 +233,11 @@ def _age(days: int, lost: Decimal | None, currency: str) -> str:
 def _title(told: Told) -> str:
     cost = None if told.cost is None else told.cost["total_cost"]
     amount = "cost not known" if cost is None else figures.money(cost, told.currency)
-    return f"{_team(told.team)}: {amount} on {figures.short_date(told.day)}"
+    return f"{team_title(told.team)}: {amount} on {figures.short_date(told.day)}"
 
 
-def _team(team: str) -> str:
+def team_title(team: str) -> str:
+    """How a title begins that is a team's."""
     return "No team" if team == UNALLOCATED else named(team)
 
 
@@ -235,11 +260,13 @@ def _sentence(told: Told) -> str:
     return alarm_sentence({"team": told.team}, told.day, cost, usual, cause, told.currency)
 
 
-def _budget(finding: Finding) -> str:
-    return f"{_capital(named(finding.subject))}: {finding.message}"
+def budget_text(finding: Finding) -> str:
+    """A budget's finding as a sentence."""
+    return f"{capital(named(finding.subject))}: {finding.message}"
 
 
-def _more(rows: Sequence[Row]) -> str:
+def more_of(rows: Sequence[Row]) -> str:
+    """What the changes that are not shown would save; empty without any."""
     if not rows:
         return ""
     saved = sum((row["monthly_saving_gross"] for row in rows), Decimal(0))
@@ -247,7 +274,8 @@ def _more(rows: Sequence[Row]) -> str:
     return f"{words} would save {figures.money(saved, rows[0]['currency'])} a month."
 
 
-def _notes(told: Told) -> tuple[str, ...]:
+def notes_of(told: Told) -> tuple[str, ...]:
+    """What a day's figures are told with."""
     notes = []
     if told.coverage is not None:
         seen = figures.share(told.coverage)
@@ -257,5 +285,6 @@ def _notes(told: Told) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _capital(text: str) -> str:
+def capital(text: str) -> str:
+    """The text with its first letter large."""
     return text[:1].upper() + text[1:]

@@ -19,6 +19,7 @@ def slack(message: Message, link: str | None = None) -> dict[str, Any]:
     blocks = [
         {"type": "header", "text": _plain(message.title, _HEADER)},
         {"type": "section", "text": _plain(message.sentence)},
+        *({"type": "section", "text": _plain(text)} for text in message.followed),
         *({"type": "section", "text": _plain(f"⚠ {alert}")} for alert in message.alerts),
         *(_action(action) for action in message.actions),
     ]

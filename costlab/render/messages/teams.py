@@ -33,6 +33,7 @@ def _envelope(message: Message, link: str | None) -> dict[str, Any]:
         "body": [
             _text(_run(message.title, size="Large", weight="Bolder")),
             _text(_run(message.sentence)),
+            *(_text(_run(text)) for text in message.followed),
             *(_text(_run(f"⚠ {alert}", color="Attention")) for alert in message.alerts),
             *(_action(action) for action in message.actions),
             *(_text(_run(text, isSubtle=True, size="Small")) for text in small),

@@ -15,9 +15,11 @@ def webhook(message: Message, link: str | None = None) -> dict[str, Any]:
         "schema": "costlab.post/1",
         "cluster": message.cluster,
         "team": message.team,
+        "since": message.first_day.isoformat(),
         "date": message.day.isoformat(),
         "title": message.title,
         "sentence": message.sentence,
+        "followed": list(message.followed),
         "alerts": list(message.alerts),
         "actions": [
             {

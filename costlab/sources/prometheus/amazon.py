@@ -8,7 +8,7 @@ from typing import Any
 import requests
 from requests.auth import AuthBase
 
-from costlab.config.settings import SigV4
+from costlab.config.servers import SigV4
 from costlab.domain.errors import ConfigError, SourceUnavailable
 
 # Only these are signed: a proxy may change any other on the way.

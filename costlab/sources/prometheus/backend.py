@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 import requests
 
-from costlab.config.settings import Engine, Prometheus
+from costlab.config.servers import Engine, Prometheus
 from costlab.domain.errors import SourceRefused
 from costlab.domain.time import Window
 from costlab.sources import SourceInfo

@@ -10,7 +10,7 @@ import orjson
 import requests
 from prometheus_api_client import PrometheusConnect
 
-from costlab.config.settings import Prometheus
+from costlab.config.servers import Prometheus
 from costlab.domain.errors import ConfigError, SourceRefused
 from costlab.domain.signals import Labels
 from costlab.domain.time import Window

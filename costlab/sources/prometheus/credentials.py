@@ -10,7 +10,7 @@ from typing import Any
 import requests
 from requests.auth import AuthBase
 
-from costlab.config.settings import Prometheus
+from costlab.config.servers import Prometheus
 from costlab.sources.prometheus.secret import secret_in, secret_of
 
 FILE = "prometheus.bearer_token_file"

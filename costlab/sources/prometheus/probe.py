@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from costlab.config.settings import Engine
+from costlab.config.servers import Engine
 from costlab.domain.errors import SourceRefused
 from costlab.sources.prometheus.flavour import Flavour, Product, exports
 from costlab.sources.prometheus.http import Client

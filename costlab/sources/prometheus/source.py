@@ -9,7 +9,7 @@ from threading import Lock
 import orjson
 import requests
 
-from costlab.config.settings import Prometheus
+from costlab.config.servers import Prometheus
 from costlab.domain.errors import SourceRefused
 from costlab.domain.signals import Labels, Series, Signal
 from costlab.domain.time import Window

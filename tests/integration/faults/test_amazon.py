@@ -11,7 +11,7 @@ from urllib.parse import quote, urlsplit
 import pytest
 from fault_server import FaultServer, Request, Teller, reply, success
 
-from costlab.config.settings import Prometheus, SigV4
+from costlab.config.servers import Prometheus, SigV4
 from costlab.domain.errors import ConfigError, SourceError, SourceUnavailable
 from costlab.domain.time import Window
 from costlab.sources.prometheus.answer import AccessRefused

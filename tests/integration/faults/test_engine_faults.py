@@ -9,7 +9,7 @@ import pytest
 from fault_server import GOOD, FaultServer, Reply, Reset, api_error, drip, reply, success
 from reading import entries
 
-from costlab.config.settings import Prometheus
+from costlab.config.servers import Prometheus
 from costlab.domain.errors import SourceError, SourceRefused, SourceUnavailable
 from costlab.domain.time import Window
 from costlab.sources.prometheus.answer import BrokenOff, MayPass, QueryTimedOut, QueryTooLarge

@@ -7,7 +7,7 @@ from typing import Literal
 import pytest
 from fault_server import FaultServer, Reply, Request, reply
 
-from costlab.config.settings import Engine, Prometheus
+from costlab.config.servers import Engine, Prometheus
 from costlab.domain.errors import SourceError, SourceRefused, SourceUnavailable
 from costlab.sources import SourceInfo
 from costlab.sources.prometheus.answer import AccessRefused

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 from authority import Authority
+from listening import Clock
 from mail_office import PASSWORD, TO, Office, open_office
-from test_posting import Clock
 
 from costlab.domain.errors import ConfigError, CostlabError, ExitCode, PostError, UnsurePost
 from costlab.publish.mailing import send

@@ -12,13 +12,14 @@ from datetime import UTC, date, datetime
 from email import message_from_bytes
 from email.policy import default
 from hashlib import sha256
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from ssl import SSLContext
-from threading import Thread
 
 import pytest
 from authority import Authority
+from code_host import TOKEN, hosting
+from listening import Clock, listening
 from mail_office import open_office
 from typer.testing import CliRunner, Result
 
@@ -27,7 +28,7 @@ from costlab.cli.frame import Desk
 from costlab.domain.errors import ConfigError, CostlabError, ExitCode, PostError, UnsurePost
 from costlab.jobs.demo import demo
 from costlab.publish.address import Address
-from costlab.publish.posting import TRIES, Patience, post
+from costlab.publish.posting import TRIES, post
 from costlab.render.messages.webhook import signature
 
 SECRET = "T0KEN-of-the-webhook"  # noqa: S105 - it leads nowhere
@@ -76,41 +77,8 @@ def receiving(*replies: Reply, delay_s: float = 0, tls: SSLContext | None = None
                 self.end_headers()
                 self.wfile.write(content)
 
-        def log_message(self, *_: object) -> None:
-            """Nothing."""
-
-    class Server(ThreadingHTTPServer):
-        def handle_error(self, *_: object) -> None:
-            """A connection that breaks is what the test wants."""
-
-    with Server(("127.0.0.1", 0), Handler) as server:
-        receiver.port = server.server_address[1]
-        if tls:
-            server.socket = tls.wrap_socket(server.socket, server_side=True)
-            receiver.scheme = "https"
-        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-        thread.start()
-        try:
-            yield receiver
-        finally:
-            server.shutdown()
-            thread.join(5)
-
-
-@dataclass
-class Clock:
-    """Time passes only where somebody waits."""
-
-    now: float = 0.0
-    slept: list[float] = field(default_factory=list)
-
-    def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        self.now += seconds
-
-    @property
-    def patience(self) -> Patience:
-        return Patience(clock=lambda: self.now, sleep=self.sleep, chance=lambda: 0.5, answer_s=5)
+    with listening(Handler, tls) as (receiver.scheme, receiver.port):
+        yield receiver
 
 
 OK: Reply = (200, {}, b"ok")
@@ -325,6 +293,51 @@ def test_the_command_sends_mail_and_shows_no_whole_address(desk: Path) -> None:
     assert kinds == ["text/plain", "text/html", "image/png", "text/html"]
     assert (recipients, made["Date"].datetime) == (["leads@example.org"], NOW)
     assert b"exceeded" in content
+
+
+def test_the_command_keeps_one_comment_and_shows_no_token(desk: Path) -> None:
+    with hosting("gitlab") as host:
+        (desk / "costlab.yaml").write_text(
+            "notify: [{channel: gitlab, team: nlp, project: acme/ml, merge_request: 12, secret_env: KEY, "
+            f"api_url: '{host.api}'}}]\n"
+            "budgets: [{team: nlp, monthly: 1}]\n"
+        )
+        command = ["notify", "--config", str(desk / "costlab.yaml"), "--date", str(LAST_DAY), "-o", "json"]
+        environ = {"HOME": str(desk), "KEY": TOKEN}
+        done = [
+            CliRunner().invoke(app, [*command, *extra], obj=Desk(environ, NOW))
+            for extra in (["--dry-run"], [], [], ["--again"])
+        ]
+        told = [json.loads(each.stdout) for each in done]
+        assert [each["rows"][0]["state"] for each in told] == ["due", "posted", "posted_before", "posted"]
+        assert host.asked == ["GET", "POST", "GET"], "what is there as it should be is not written again"
+        assert list(host.comments.values()) == [told[0]["messages"][0]["payload"]["body"]]
+        assert TOKEN not in "".join(each.output for each in done)
+    assert "exceeded" in host.comments[1]
+
+
+def test_the_command_posts_by_apprise_once_and_shows_no_secret(desk: Path) -> None:
+    (desk / "costlab.yaml").write_text(
+        "notify: [{channel: apprise, team: nlp, url_env: CHAT, min_monthly: 1000000}]\n"
+        "budgets: [{team: nlp, monthly: 1}]\n"
+    )
+    command = ["notify", "--config", str(desk / "costlab.yaml"), "--date", str(LAST_DAY), "-o", "json"]
+    with receiving(OK, (401, {}, SECRET.encode())) as receiver:
+        environ = {"HOME": str(desk), "CHAT": f"json://costlab:{SECRET}@127.0.0.1:{receiver.port}/{SECRET}"}
+        done = [
+            CliRunner().invoke(app, [*command, *extra], obj=Desk(environ, NOW))
+            for extra in (["--dry-run"], ["-v"], [], ["--again", "-v"])
+        ]
+    told = [json.loads(each.stdout) for each in done]
+    assert [each["rows"][0]["state"] for each in told] == ["due", "posted", "posted_before", "failed"]
+    assert [each["rows"][0]["address"] for each in told] == ["json://…", "json://…", None, "json://…"]
+    assert [each.exit_code for each in done] == [0, 0, 0, ExitCode.USAGE]
+    sent = json.loads(receiver.came[0][1])
+    assert {"title": sent["title"], "body": sent["message"]} == told[0]["messages"][0]["payload"]
+    assert "exceeded" in sent["message"]
+    assert len(receiver.came) == 2
+    assert "refused the post (401)" in done[3].stderr
+    assert SECRET not in "".join(each.output for each in done)
 
 
 def test_the_command_says_what_it_lacks(desk: Path) -> None:

@@ -33,7 +33,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from costlab.config.settings import BasicAuth, Engine, Prometheus
+from costlab.config.servers import BasicAuth, Engine, Prometheus
 from costlab.domain.errors import ConfigError, CostlabError, SourceError, SourceRefused, SourceUnavailable
 from costlab.domain.signals import Signal
 from costlab.domain.time import Window

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pytest
 from fault_server import FaultServer, Reply, api_error, reply
 
-from costlab.config.settings import Prometheus
+from costlab.config.servers import Prometheus
 from costlab.domain.errors import SourceRefused, SourceUnavailable
 from costlab.sources.prometheus.answer import (
     AccessRefused,

@@ -22,7 +22,7 @@ from plain_wire import (
 )
 from pydantic import SecretStr
 
-from costlab.config.settings import Prometheus
+from costlab.config.servers import Prometheus
 from costlab.domain.errors import SourceError, SourceRefused, SourceUnavailable
 from costlab.domain.time import Window
 from costlab.sources import Batch

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from fault_server import FaultServer, Reply, Request, api_error, reply, success
 
-from costlab.config.settings import Engine, Prometheus
+from costlab.config.servers import Engine, Prometheus
 from costlab.domain.signals import Signal
 from costlab.domain.time import HOUR_MS, Window
 from costlab.sources.prometheus import PrometheusSource

@@ -8,7 +8,7 @@ import pytest
 from authority import Authority, Issued
 from fault_server import FaultServer, drip, reply
 
-from costlab.config.settings import Prometheus
+from costlab.config.servers import Prometheus
 from costlab.domain.errors import ConfigError, SourceUnavailable
 from costlab.sources.prometheus.connection import open_session
 from costlab.sources.prometheus.http import Client

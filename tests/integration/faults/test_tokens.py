@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from fault_server import FaultServer, Reply, Request, Teller, reply, success
 
-from costlab.config.settings import BasicAuth, Prometheus
+from costlab.config.servers import BasicAuth, Prometheus
 from costlab.domain.errors import ConfigError, SourceUnavailable
 from costlab.domain.time import Window
 from costlab.sources.prometheus.answer import AccessRefused

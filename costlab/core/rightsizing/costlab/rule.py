@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from costlab.config.settings import Risk
+from costlab.config.advising import Risk
 from costlab.core.arrays import Floats, Ints
 from costlab.core.rightsizing.costlab.choice import chosen
 from costlab.core.rightsizing.costlab.cores import BUDGET, STEADY_BUDGET, cores_of, held

@@ -1,0 +1,1 @@
+"""A backfill by workers: the source that they read."""

@@ -1,0 +1,369 @@
+"""A crew of workers that a dask scheduler knows: `dask://HOST:PORT`. The only place that knows of dask.
+
+Workers give back rows, suggestions and pages; only the driver, which holds the lake's lock, commits and writes.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import CancelledError
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from importlib import import_module
+from itertools import count
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Generic, TypeAlias, TypeVar
+from urllib.parse import urlsplit
+
+from costlab import __version__
+from costlab.config.settings import Settings
+from costlab.domain.errors import ConfigError, CrewUnavailable, WorkerLost
+from costlab.domain.time import Day
+from costlab.jobs.away import Blind, Fault, ReadyAway, Told, answered, done, refuse_other, versions
+from costlab.jobs.crew import Coming, ComingDay, Lazy, Order, Question, made_ready
+from costlab.jobs.fetch import spooled
+from costlab.jobs.measure import Held, Ready, Step, refuse_open
+from costlab.sources import Source
+from costlab.store.lake import Lake
+from costlab.store.rows import RowFolder
+
+SCHEMES = {"dask": "tcp", "dask+tls": "tls"}
+PORT = 8786
+# How long to wait for the scheduler, and for a first worker; then in the middle, when all workers are gone.
+REACHED_WITHIN_S = 15.0
+BACK_WITHIN_S = 120.0
+_LOOKS_EVERY_S = 1.0
+# Questions go before days that are to be measured: other days wait for their answers.
+_SOON = 1_000_000
+
+T = TypeVar("T")
+Sources: TypeAlias = Callable[[Order, Path], Source]
+
+
+def from_prometheus(order: Order, folder: Path) -> Source:
+    """How a worker reads a day: out of the cluster's Prometheus, by way of a folder of its own."""
+    return spooled(order.settings, order.cluster, order.day, folder)
+
+
+@contextmanager
+def dask_crew(
+    address: str,
+    *,
+    sources: Sources = from_prometheus,
+    say: Step = lambda _: None,
+    step: Step = lambda _: None,
+    patience_s: float = REACHED_WITHIN_S,
+) -> Iterator["DaskCrew"]:
+    """The workers of a scheduler, for a block; what is still being made at its end is cancelled.
+
+    sources: of a module that workers have too. Raises ConfigError for an address that is none, without the extra `dask`,
+    and for workers with another costlab or Python; CrewUnavailable when there is no scheduler, or no worker.
+    """
+    target = _target(address)
+    _refuse_absent()
+    with _quiet():
+        client = _client(target, patience_s)
+        crew = DaskCrew(client, sources, say, step)
+        try:
+            _refuse_others(client, patience_s)
+            say(f"dask: threads of workers at {target}: {crew.slots()}")
+            yield crew
+        finally:
+            crew.drop()
+            client.close(timeout=5)
+
+
+@dataclass(slots=True)
+class DaskCrew:
+    """Sends days and questions to workers."""
+
+    client: Any
+    sources: Sources
+    say: Step
+    step: Step
+    # Whether workers were found not to see the lake: then this process answers questions itself.
+    blind: bool = False
+    asked: "set[_Sent[Any]]" = field(default_factory=set)
+    number: Iterator[int] = field(default_factory=count)
+    threads: int = 0
+    counted_s: float = float("-inf")
+
+    def slots(self) -> int:
+        """How many tasks the workers do at a time, as of a second ago at most. Raises CrewUnavailable."""
+        if time.monotonic() - self.counted_s > _LOOKS_EVERY_S:
+            try:
+                self.threads = sum(self.client.nthreads().values())
+            except (OSError, CancelledError) as fault:
+                raise _lost() from fault
+            self.counted_s = time.monotonic()
+        return self.threads
+
+    def ahead(self) -> int:
+        """Enough that every slot has a day to measure, while others wait to be committed, advised and reported."""
+        return 2 * self.slots() + 2
+
+    def measure(self, order: Order, lake: Lake) -> ComingDay:
+        """A day that a worker measures. Raises Busy when it is not over."""
+        refuse_open(order.day, order.settings, order.cluster, order.now_ms)
+        held = Held.of(lake, order.cluster.id, order.day)
+        what = f"measure {order.cluster.id} {order.day}"
+        sent = self.send(what, _measured, order, held, self.sources, soon=False)
+        return _Landing(sent, lake, order)
+
+    def ask(self, question: Question[T], lake: Lake, settings: Settings, cluster: str, day: Day) -> Coming[T]:
+        """The answer of a worker; of this process, where workers do not see the lake as it does."""
+        if self.blind:
+            return Lazy(lambda: question(lake, settings, cluster, day))
+        what, mark = f"{question.__name__} {cluster} {day}", lake.mark(cluster, day)
+        sent = self.send(what, answered, question, settings, cluster, day, mark, soon=True)
+        return _Answer(sent, self, lambda: question(lake, settings, cluster, day))
+
+    def wait(self, coming: Sequence[Coming[object]]) -> None:
+        """Return when something of it is done. Raises CrewUnavailable when scheduler or workers are gone for good."""
+        import distributed  # noqa: PLC0415 - an extra, and heavy
+
+        alone_since = time.monotonic()
+        self.step(f"wait for {len(self.asked)} tasks of the workers")
+        while not any(each.done() for each in coming):
+            futures = [each.future for each in self.asked if not each.future.done()]
+            try:
+                with self.client.as_current():
+                    distributed.wait(  # type: ignore[no-untyped-call]
+                        futures, timeout=_LOOKS_EVERY_S, return_when="FIRST_COMPLETED"
+                    )
+            except TimeoutError:
+                if self.slots():
+                    alone_since = time.monotonic()
+                elif time.monotonic() - alone_since > BACK_WITHIN_S:
+                    raise _no_worker() from None
+            except CancelledError as fault:
+                raise _lost() from fault
+
+    def drop(self) -> None:
+        """Nobody asks for anything any more."""
+        for each in tuple(self.asked):
+            each.cancel()
+
+    def tell_blind(self, why: str) -> None:
+        """Say once that the workers do not see the lake."""
+        if not self.blind:
+            self.say(f"dask: workers only measure, the rest is made here: {why}")
+        self.blind = True
+
+    def send(
+        self, what: str, task: Callable[..., T], *told: Any, soon: bool, once_more: bool = True
+    ) -> "_Sent[T]":
+        """Give the workers a task; once_more: when workers died of it. Raises CrewUnavailable."""
+        number = next(self.number)
+        try:
+            future = self.client.submit(
+                done, Told(task, told, versions()), key=f"costlab {what} {number} {id(self)}",
+                pure=False, priority=(_SOON if soon else 0) - number,
+            )  # fmt: skip
+        except (OSError, CancelledError) as fault:
+            raise _lost() from fault
+        again = partial(self.send, what, task, *told, soon=soon, once_more=False) if once_more else None
+        sent: _Sent[T] = _Sent(future, what, self, again)
+        self.asked.add(sent)
+        return sent
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Sent(Generic[T]):
+    """A task that workers have been given; again: gives it to them once more."""
+
+    future: Any
+    what: str
+    crew: DaskCrew
+    again: "Callable[[], _Sent[T]] | None"
+
+    def done(self) -> bool:
+        return bool(self.future.done())
+
+    def result(self) -> T:
+        """What the worker made, or its fault. Raises WorkerLost and CrewUnavailable beside."""
+        from distributed.scheduler import KilledWorker  # noqa: PLC0415 - an extra, and heavy
+
+        try:
+            answer = self.future.result()
+        except KilledWorker as fault:
+            if self.again is None:
+                raise WorkerLost(
+                    f"{self.what}: every worker that tried it died",
+                    "look at the workers' memory limits and logs: it may be too large for them",
+                ) from fault
+        except CancelledError as fault:
+            raise _lost() from fault
+        else:
+            if isinstance(answer, Fault):
+                raise answer.fault
+            made: T = answer
+            return made
+        finally:
+            self.cancel()
+        # The scheduler blames all that a dead worker was to do: once more, now that the guilty one may be gone.
+        sent = self.again()
+        self.crew.wait([sent])
+        return sent.result()
+
+    def cancel(self) -> None:
+        self.crew.asked.discard(self)
+        if not self.future.done():
+            self.future.cancel()
+        self.future.release()
+
+
+@dataclass(frozen=True, slots=True)
+class _Landing:
+    """A day that comes from a worker, whose large tables become files of this machine."""
+
+    sent: "_Sent[ReadyAway]"
+    lake: Lake
+    order: Order
+
+    def done(self) -> bool:
+        return self.sent.done()
+
+    @contextmanager
+    def result(self) -> Iterator[Ready]:
+        ready = self.sent.result()
+        with self.lake.observing(self.order.cluster.id, self.order.day) as rooms:
+            yield ready.landed(rooms)
+
+    def cancel(self) -> None:
+        self.sent.cancel()
+
+
+@dataclass(slots=True)
+class _Answer(Generic[T]):
+    """What a worker answers, or this process in its place."""
+
+    sent: "_Sent[T | Blind]"
+    crew: DaskCrew
+    otherwise: Callable[[], T]
+    answers: list[T] = field(default_factory=list)
+
+    def done(self) -> bool:
+        return bool(self.answers) or self.sent.done()
+
+    def result(self) -> T:
+        if not self.answers:
+            answer = self.sent.result()
+            if isinstance(answer, Blind):
+                self.crew.tell_blind(answer.why)
+                self.answers.append(self.otherwise())
+            else:
+                self.answers.append(answer)
+        return self.answers[0]
+
+    def cancel(self) -> None:
+        self.sent.cancel()
+
+
+# What workers do.
+
+
+def _measured(order: Order, held: Held, sources: Sources) -> ReadyAway:
+    from distributed import get_worker  # noqa: PLC0415 - there, on a worker
+
+    with TemporaryDirectory(prefix="costlab-", dir=get_worker().local_directory) as name:
+        folder = Path(name)
+        rooms = RowFolder(folder, order.cluster.id, order.day.date)
+        source = sources(order, folder)
+        with made_ready(order, held, source, rooms, lambda _: None) as ready:
+            return ReadyAway.of(ready)
+
+
+# Ways to the scheduler, and what is refused.
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Dask tells the log with a traceback of a scheduler that is gone, which is an error of ours with a hint."""
+    loggers = [logging.getLogger(name) for name in ("distributed", "distributed.client")]
+    levels = [logger.level for logger in loggers]
+    try:
+        for logger in loggers:
+            logger.setLevel(logging.CRITICAL)
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+def _target(address: str) -> str:
+    try:
+        parts = urlsplit(address)
+        host, port = parts.hostname, parts.port or PORT
+    except ValueError:  # a port that is no number
+        parts, host, port = urlsplit(""), None, 0
+    if parts.scheme not in SCHEMES or not host or parts.path.strip("/") or "@" in parts.netloc:
+        raise ConfigError(
+            "--engine takes the address of a dask scheduler",
+            f"such as dask://scheduler:{PORT}, or dask+tls://…",
+        )
+    return f"{SCHEMES[parts.scheme]}://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def _refuse_absent() -> None:
+    try:
+        import_module("distributed")  # it is heavy, and sets its own log levels
+    except ModuleNotFoundError as fault:
+        raise ConfigError(
+            "--engine dask:// needs the package distributed", "install costlab with its extra: costlab[dask]"
+        ) from fault
+
+
+def _client(target: str, patience_s: float) -> Any:
+    import distributed  # noqa: PLC0415 - an extra, and heavy
+
+    if target.startswith("tls") and not _certified():
+        raise ConfigError(
+            "dask+tls:// needs certificates, and dask's configuration names none",
+            "set distributed.comm.tls.ca-file, .client.cert and .client.key there",
+        )
+    try:
+        return distributed.Client(  # type: ignore[no-untyped-call]
+            target, timeout=patience_s, set_as_default=False, name="costlab"
+        )
+    except OSError as fault:
+        raise CrewUnavailable(
+            f"no dask scheduler answers at {target} within {patience_s:g} s",
+            "start one with `dask scheduler`, or look at the address and the network between",
+        ) from fault
+
+
+def _certified() -> bool:
+    from distributed.security import Security  # noqa: PLC0415 - an extra, and heavy
+
+    told: dict[str, Any] = Security().get_connection_args("client")  # type: ignore[no-untyped-call]
+    return bool(told.get("ssl_context"))
+
+
+def _refuse_others(client: Any, patience_s: float) -> None:
+    try:
+        client.wait_for_workers(1, timeout=patience_s)
+    except TimeoutError:
+        raise _no_worker() from None
+    for worker, theirs in client.run(versions, on_error="return").items():
+        if isinstance(theirs, Exception):
+            raise ConfigError(
+                f"the worker {worker} cannot run costlab: {type(theirs).__name__}",
+                f"install costlab {__version__} for Python {versions()[1]} where workers run",
+            )
+        refuse_other(versions(), theirs, f"the worker {worker}")
+
+
+def _no_worker() -> CrewUnavailable:
+    return CrewUnavailable(
+        "the dask scheduler has no worker", "start some: dask worker HOST:PORT --nthreads 1 --nworkers N"
+    )
+
+
+def _lost() -> CrewUnavailable:
+    return CrewUnavailable(
+        "the dask scheduler is gone",
+        "what is in the lake stands; start it again, and the same command goes on",
+    )
