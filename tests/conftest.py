@@ -3,6 +3,7 @@
 import gc
 import os
 import shutil
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -26,6 +27,12 @@ hypothesis.settings.load_profile("costlab")
 PrometheusServer = Callable[..., str]
 LastDayServer = Callable[..., str]
 VictoriaServer = Callable[..., str]
+
+
+def pytest_configure() -> None:
+    """Let SIGINT interrupt, also where a shell has started the tests in the background, which ignore it then."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_unconfigure() -> None:
