@@ -42,10 +42,10 @@ class Installed:
         }
         (self.folder / "costlab.yaml").write_text(json.dumps(content))
 
-    def breaks(self, fault: Reply | Teller) -> None:
-        """From now on each question for samples is answered so, and patience is too short for a pause."""
+    def breaks(self, fault: Reply | Teller, patience_s: float = 0.9) -> None:
+        """From now on each question for samples is answered so; 0.9 s of patience are too short for a pause."""
         self.prometheus.fault = fault
-        self.configure(timeout=0.9, signal_timeout=0.9)
+        self.configure(timeout=0.9, signal_timeout=patience_s)
 
     def recover(self) -> None:
         """All is as it was when the day was measured."""
@@ -142,6 +142,8 @@ EITHER: Mapping[str, tuple[Reply | Teller, tuple[str, ...]]] = {
     "403": (reply("403 Forbidden", b"no", "text/plain"), ("refused access (403)", "prometheus.")),
     "what was sent, in a 401": (echo("401 Unauthorized"), ("refused access", "prometheus.headers")),
 }  # fmt: skip
+# Asked again without a pause, for ever shorter windows: many questions, which a busy machine takes its time for.
+HALVED = frozenset({"too many samples, for ever", "413"})
 OF_JSON: Mapping[str, tuple[Reply, tuple[str, ...]]] = {
     "cut, with the right length": (reply(body=GOOD[:60]), ("ends in the middle",)),
     "no last chunk": ([IN_CHUNKS + b"application/json\r\n\r\n" + CUT], ("ends in the middle",)),
@@ -166,11 +168,10 @@ OF_REMOTE_READ: Mapping[str, tuple[Reply, tuple[str, ...]]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("fault", "words"), EITHER.values(), ids=EITHER)
-def test_a_fault_leaves_the_lake_as_it_was(
-    installed: Installed, fault: Reply | Teller, words: tuple[str, ...]
-) -> None:
-    installed.breaks(fault)
+@pytest.mark.parametrize("name", EITHER)
+def test_a_fault_leaves_the_lake_as_it_was(installed: Installed, name: str) -> None:
+    fault, words = EITHER[name]
+    installed.breaks(fault, patience_s=30.0 if name in HALVED else 0.9)
     refused(installed, *words)
 
 
