@@ -17,14 +17,8 @@ from costlab.render.messages.message import Message, Told, message, settled
 from costlab.render.wording import Contribution
 from costlab.store.warehouse import Warehouse
 
-_OWED = (
-    "kind",
-    "resource",
-    "team",
-    "namespace",
-    "workload_kind",
-    "workload",
-)  # in the order of the query's columns
+# In the order of the query's columns.
+_OWED = ("kind", "resource", "team", "namespace", "workload_kind", "workload")
 _OF_TEAMS = ("workload", "volume", "network")
 _Costs = Mapping[tuple[str, ...], Decimal | None]
 
