@@ -85,7 +85,7 @@ def check_head(
 def late(host: str, allowed_s: float) -> SourceUnavailable:
     """Not even the answer's head came in time: a shorter window would meet the same silence."""
     return SourceUnavailable(
-        f"{host} did not answer within {round(allowed_s, 1):g} s",
+        f"{host} did not answer within {_told(allowed_s)} s",
         "raise prometheus.timeout, or see whether it is overloaded",
     )
 
@@ -93,7 +93,7 @@ def late(host: str, allowed_s: float) -> SourceUnavailable:
 def slow(host: str, allowed_s: float) -> QueryTimedOut:
     """The answer came, but was not complete in time."""
     return QueryTimedOut(
-        f"{host} did not answer in full within {round(allowed_s, 1):g} s",
+        f"{host} did not answer in full within {_told(allowed_s)} s",
         "raise prometheus.timeout, or see whether it is overloaded",
     )
 
@@ -146,6 +146,11 @@ def carried_secrets(request: requests.PreparedRequest) -> tuple[str, ...]:
             found |= {value, credentials, *_password(credentials if scheme == "Basic" else "")}
             found |= set(_AMAZON.findall(value))
     return tuple(sorted(filter(None, found), key=len, reverse=True))
+
+
+def _told(allowed_s: float) -> str:
+    """Seconds to a tenth; what is less than one, of what was left of a signal's time, is not told as nothing."""
+    return f"{round(allowed_s, 1):g}" if allowed_s >= 0.1 else f"{max(allowed_s, 0.001):.1g}"
 
 
 def _refused(response: requests.Response, server: Server) -> SourceError:

@@ -44,7 +44,7 @@ from costlab.sources.prometheus.connection import Connection, open_session
 from costlab.sources.prometheus.http import Client
 from costlab.sources.prometheus.query_engine import QueryEngine
 from costlab.sources.prometheus.selector import Selector
-from costlab.sources.prometheus.verdict import ahead_s, check_head
+from costlab.sources.prometheus.verdict import ahead_s, check_head, late, slow
 
 CANARY = "c4nary-t0ken-never-shown"
 SHORT = Window(1000, 3000)
@@ -230,6 +230,14 @@ def test_one_request_takes_no_longer_than_its_signal_may(server: FaultServer) ->
         source.fetch(Signal.POD_INFO, SHORT)
     assert time.monotonic() - started < 5
     assert "prometheus.signal_timeout" in fault.value.hint
+
+
+@pytest.mark.parametrize(
+    ("allowed_s", "told"), [(0.0, "0.001"), (0.04, "0.04"), (0.34, "0.3"), (120.0, "120")]
+)
+def test_what_is_left_of_a_signals_time_is_never_told_as_no_seconds(allowed_s: float, told: str) -> None:
+    for fault in (late("h:9090", allowed_s), slow("h:9090", allowed_s)):
+        assert fault.message.endswith(f" within {told} s")
 
 
 # A07: too much for one query.
