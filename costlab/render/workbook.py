@@ -20,6 +20,7 @@ from costlab.render.envelope import plain, unique
 
 MOST_ROWS, MOST_COLUMNS = 1_048_576, 16_384  # of a sheet, its head among them
 EXACT_DIGITS = 15  # that a spreadsheet keeps of a number
+_LARGEST = 9.99999999999999e307  # number of a cell
 _LONGEST_TEXT = 32_767  # in the units of UTF-16 that a cell may hold
 _FIRST_DATE = date(1900, 3, 1)  # before it Excel counts a day that never was
 _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -119,7 +120,7 @@ def _write(sheet: Worksheet, line: int, place: int, value: Any, shown: Format, f
     if isinstance(value, bool):
         sheet.write_boolean(line, place, value, shown)
     elif (isinstance(value, int | Decimal) and _kept(value)) or (
-        isinstance(value, float) and math.isfinite(value)
+        isinstance(value, float) and abs(value) <= _LARGEST
     ):
         sheet.write_number(line, place, value, shown)
     elif isinstance(value, float):
