@@ -20,9 +20,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
+from costlab.cli.fitting import Column, fitted, width_of
 from costlab.cli.formats import Answer, written
 from costlab.cli.options import Format
-from costlab.cli.show import _drawn, _table, show
+from costlab.cli.show import _drawn, _print, show
 from costlab.domain.dates import Dates
 from costlab.domain.errors import ConfigError
 from costlab.jobs.cost import Quality
@@ -270,12 +271,63 @@ def test_the_printed_parts_of_a_bill_give_its_printed_total() -> None:
     ]
 
 
-def test_on_a_narrow_terminal_names_fold_and_numbers_do_not() -> None:
-    table = pa.table({"team": ["a-team-with-a-long-name"] * 2, "memory_gib_hours": [123456.7, 123456.7]})
+def printed(answer: Answer, width: int) -> str:
     paper = StringIO()
-    Console(file=paper, width=24).print(_table(Answer("x/1", table, total=True), folds=True))
-    assert paper.getvalue().count("123,457") == 2
-    assert "…" not in paper.getvalue()
+    _print(answer, Console(file=paper, width=width, color_system=None, highlight=False))
+    return paper.getvalue()
+
+
+wide = st.lists(
+    st.tuples(
+        st.text("abcdef_ ", min_size=1, max_size=9),
+        st.tuples(
+            st.lists(
+                st.sampled_from(["–", "x", "ranker", "a/b" * 9, "a sentence " * 5]), min_size=4, max_size=4
+            ),
+            st.booleans(),
+            st.booleans(),
+        ),
+    ),
+    min_size=1,
+    max_size=12,
+).map(lambda told: [Column(f"{n}{name}", *of) for n, (name, of) in enumerate(told)])
+
+
+@given(wide, st.integers(20, 200), st.booleans())
+def test_a_terminal_shows_what_it_has_room_for_and_names_the_rest(
+    columns: list[Column], width: int, total: bool
+) -> None:
+    fit = fitted(columns, width, total=total)
+    told = [column.heading for column in fit.shown] + [heading for heading, _ in fit.same] + [*fit.hidden]
+    assert sorted(told) == sorted(column.heading for column in columns)
+    assert width_of(fit.shown) <= width or len(fit.shown) == 1
+    if width_of(columns) <= width:
+        assert (fit.shown, fit.same, fit.hidden) == (columns, (), ())
+    if any(column.money for column in columns if column.heading in fit.hidden):
+        assert all(column.money for column in fit.shown[1:])
+
+
+def test_on_a_narrow_terminal_money_stays_and_what_is_the_same_is_said_once() -> None:
+    cost = pa.array([Decimal("8439.271"), Decimal(2), Decimal("8441.271")], pa.decimal128(18, 6))
+    table = pa.table(
+        {
+            "cluster": ["demo", "demo", "(total)"], "workload": ["ranker", "segment-sweep-1119", None],
+            "evidence": ["measured", "measured", None], "quota": pa.array([None] * 3, pa.string()),
+            "reason": ["usage_below_request", "idle", None], "gpu_hours": [123456.7, 1.0, 123457.7], "monthly_cost": cost,
+        }
+    )  # fmt: skip
+    answer = Answer("x/1", table, total=True)
+    assert [line.split() for line in printed(answer, 40).splitlines() if line.strip("─ ")] == [
+        ["cluster:", "demo,", "evidence:", "measured"], ["nothing", "in", "quota"], ["monthly"],
+        ["workload", "cost"], ["ranker", "8,439.27"], ["segment-sweep-1119", "2.00"], ["(total)", "8,441.27"],
+        ["no", "room", "for", "reason,", "gpu", "hours:", "a"], ["terminal", "of", "86", "columns,", "a", "pipe", "into", "less"],
+        ["-S,", "or", "-o", "csv", "shows", "them"],
+    ]  # fmt: skip
+    whole = printed(answer, 86)
+    assert "no room" not in whole
+    assert "usage_below_request" in whole
+    record = printed(Answer("x/1", table.slice(0, 1)), 30)
+    assert ["gpu_hours", "123,456.700"] in [line.split() for line in record.splitlines()]
 
 
 def test_a_wide_table_is_not_cut() -> None:
