@@ -52,6 +52,17 @@ def week_of(day: date) -> Dates:
     return Dates(monday, monday + 7 * _ONE_DAY)
 
 
+def whole_weeks(days: Iterable[date]) -> list[Dates]:
+    """The ISO weeks of which every day is among these, the earliest first.
+
+    >>> [week.name for week in whole_weeks(date(2026, 11, day) for day in range(1, 17))]
+    ['2026-W45', '2026-W46']
+    """
+    there = set(days)
+    weeks = sorted({week_of(day) for day in there})
+    return [week for week in weeks if all(week.start + n * _ONE_DAY in there for n in range(len(week)))]
+
+
 def month_of(day: date) -> Dates:
     """The calendar month that a day is in."""
     first = day.replace(day=1)

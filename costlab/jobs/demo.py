@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from costlab.config.settings import Settings
+from costlab.domain.dates import whole_weeks
 from costlab.jobs.facts import observe_day
 from costlab.jobs.measure import settle_day
 from costlab.jobs.quotas.suggest import suggest_day
@@ -17,7 +18,10 @@ CLUSTER = "demo"
 
 
 def demo(folder: Path, *, days: int, say: Callable[[str], None]) -> Path:
-    """Measure the synthetic cluster's last `days` days into `folder/lake`; the path of the last day's report."""
+    """Measure the synthetic cluster's last `days` days into `folder/lake`; the path of the last day's report.
+
+    Beside it is the edition of the last week that was measured as a whole.
+    """
     settings = Settings.model_validate(
         {
             "lake": "lake",
@@ -40,5 +44,7 @@ def demo(folder: Path, *, days: int, say: Callable[[str], None]) -> Path:
             ahead.shutdown(cancel_futures=True)
         recommend_day(lake, settings, CLUSTER, story.days[-1])
         suggest_day(lake, settings, CLUSTER, story.days[-1])
-        list(write_reports(lake, settings, [(CLUSTER, story.days[-1])], settings.report.out))
+        # The last week that is over and whole has an edition, as a night would leave it; another takes 0.7 s.
+        editions = [(CLUSTER, week) for week in whole_weeks([day.date for day in story.days])[-1:]]
+        list(write_reports(lake, settings, [(CLUSTER, story.days[-1])], settings.report.out, editions))
     return settings.report.out / CLUSTER / "latest" / "index.html"

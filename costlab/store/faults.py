@@ -98,7 +98,7 @@ def _said(path: object, doing: str, error: OSError | DeltaError) -> CostlabError
         return full(path)
     reason = _first_line(error) if number is None else os.strerror(number)
     hint = (
-        "let this user write there, or name another folder with lake: or --lake"
+        f"let this user {'read' if doing == 'read' else 'write'} there, or name another folder with lake: or --lake"
         if number in _NO_RIGHT
         else "check the disk; costlab doctor --files says which days are damaged"
     )
