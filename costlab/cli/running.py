@@ -151,7 +151,10 @@ def report(
     ] = None,
     every: Annotated[
         bool,
-        typer.Option("--all", help="Every day, week and month that the lake holds and report.keep keeps."),
+        typer.Option(
+            "--all",
+            help="Every day, week and month that the lake holds and report.keep keeps; also those that no night wrote.",
+        ),
     ] = False,
     window: Annotated[
         str | None,
