@@ -54,7 +54,9 @@ labels of nodes.
 
 RESOURCES_OWN = """
 Where AWS' plugin offers devices and cores, a core is devices / cores. What is asked for in parts of a device ({fractions})
-is not charged by them: a finding.
+is not charged by them: a finding. So is any other resource that nodes offer and of which neither this table nor
+`device_resources` says anything (`resource_unheard_of`): how much there is, for it costs nothing by itself. Left alone are
+{beside}.
 
 `device_resources` in `costlab.yaml` adds others, and takes some out:
 
@@ -190,7 +192,7 @@ def _resources() -> Iterator[str]:
         pieces += f", another name for `{entry.same_as}`" if entry.same_as else ""
         others = ", ".join(f"{model} {n}" for model, n in entry.models.items() if n != entry.pieces)
         yield _row(f"`{entry.name}`", pieces, others)
-    yield RESOURCES_OWN.format(fractions=_names(known.fractions))
+    yield RESOURCES_OWN.format(fractions=_names(known.fractions), beside=_names(known.beside))
 
 
 def _names(names: tuple[str, ...]) -> str:

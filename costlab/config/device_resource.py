@@ -47,11 +47,13 @@ class DeviceResource(Section):
 class DeviceResources:
     """Every resource that is charged as an accelerator; names are those that kube-state-metrics exposes.
 
-    off: resources that are not charged, although a built-in entry fits.
+    fractions: parts of devices that charges do not know; beside: what is no accelerator; off: resources that are not
+    charged, although a built-in entry may fit.
     """
 
     entries: tuple[DeviceResource, ...]
     fractions: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
     off: frozenset[str] = frozenset()
 
     def __contains__(self, resource: str) -> bool:
@@ -103,6 +105,11 @@ class DeviceResources:
         """Whether it is a part of a device that charges do not know."""
         return resource in {exposed(name) for name in self.fractions} and resource not in self
 
+    def unheard_of(self, resource: str) -> bool:
+        """Whether nothing says what it is: an accelerator, a part of one, or something else."""
+        known = resource in self.off or resource in self or self.fraction(resource)
+        return not known and not any(fnmatchcase(resource, exposed(name)) for name in self.beside)
+
     def _entry(self, resource: str) -> DeviceResource | None:
         if resource in self.off:
             return None
@@ -123,7 +130,7 @@ def charged(own: Mapping[str, int]) -> DeviceResources:
     entries = (DeviceResource(name=name, pieces=pieces) for name, pieces in own.items() if pieces)
     off = frozenset(exposed(name) for name, pieces in own.items() if not pieces)
     known = builtin_resources()
-    return DeviceResources((*entries, *known.entries), known.fractions, off)
+    return DeviceResources((*entries, *known.entries), known.fractions, known.beside, off)
 
 
 @functools.cache
@@ -133,6 +140,7 @@ def builtin_resources() -> DeviceResources:
     return DeviceResources(
         tuple(DeviceResource.model_validate(entry) for entry in content["resources"]),
         tuple(content["fractions"]),
+        tuple(content["beside"]),
     )
 
 

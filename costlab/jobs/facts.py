@@ -31,7 +31,7 @@ from costlab.jobs.pipelines import pipeline_run
 from costlab.jobs.pods import pods_table
 from costlab.jobs.pricing import nodes_table
 from costlab.jobs.reading import BLOCK_SAMPLES, Reading
-from costlab.jobs.remarks import asked_in_parts, findings_beside, findings_of
+from costlab.jobs.remarks import asked_in_parts, findings_beside, findings_of, offered_unheard_of
 from costlab.jobs.resource_quotas import quotas_table
 from costlab.jobs.restarts import Restarts, restarts_of
 from costlab.jobs.scrapes import too_seldom
@@ -119,7 +119,10 @@ def observe_day(
     shares = coverage_of(there.claims, used, gpus)
     occupied = sum(whole for _, whole in shares.values())
     signals.read_rest()
-    findings = [*there.in_parts, *findings_of(signals, there.claims, used, there.sharing, heard, day, gap_ms)]
+    findings = [
+        *there.of_devices,
+        *findings_of(signals, there.claims, used, there.sharing, heard, day, gap_ms),
+    ]
     findings += findings_beside(signals, there.lives, mounted, volumes, traffic, window)
     info = source.info()
     return Facts(
@@ -142,7 +145,7 @@ def observe_day(
 class _There:
     """Who was where and when, on which machines, and what they asked for.
 
-    measured: what tells of their usage. in_parts: findings of GPUs that were asked for in parts.
+    measured: what tells of their usage. of_devices: findings of what is asked for or offered as a device, and not charged.
     """
 
     lives: list[Life]
@@ -152,7 +155,7 @@ class _There:
     restarts: Restarts
     throttling: Throttling
     measured: usage.Measured
-    in_parts: tuple[Finding, ...]
+    of_devices: tuple[Finding, ...]
 
 
 def _there(signals: Reading, heard: Hearing, settings: Settings, cluster: str, day: Day) -> _There:
@@ -168,9 +171,9 @@ def _there(signals: Reading, heard: Hearing, settings: Settings, cluster: str, d
     machines = machines_of(signals, window, stays, sharing, gap_ms)
     measured = usage.Measured(signals, lives, window)
     claims = claims_of(signals, lives, measured.seen, sharing, gap_ms)
-    in_parts = tuple(asked_in_parts(signals, sharing))
+    of_devices = (*asked_in_parts(signals, sharing), *offered_unheard_of(signals, sharing))
     restarts, throttling = restarts_of(signals, gap_ms), throttling_of(signals, lives, claims, window, gap_ms)
-    return _There(lives, machines, sharing, claims, restarts, throttling, measured, in_parts)
+    return _There(lives, machines, sharing, claims, restarts, throttling, measured, of_devices)
 
 
 def _used(

@@ -84,6 +84,24 @@ def asked_in_parts(signals: Reading, sharing: Sharing) -> Iterator[Finding]:
         )  # fmt: skip
 
 
+def offered_unheard_of(signals: Reading, sharing: Sharing) -> Iterator[Finding]:
+    """Resources of nodes of which nothing says whether they are accelerators: how much there is, and that it costs nothing."""
+    most: dict[str, dict[str, float]] = defaultdict(dict)  # resource → node → the most that it offered
+    for _, series in signals.blocks(Signal.NODE_CAPACITY):
+        for n, labels in enumerate(series.labels):
+            values = series.values[series.offsets[n] : series.offsets[n + 1]]
+            if len(values) and sharing.resources.unheard_of(resource := labels.get("resource", "")):
+                nodes, node = most[resource], labels.get("node", "")
+                nodes[node] = max(nodes.get(node, 0.0), float(values.max()))
+    for resource, nodes in sorted(most.items()):
+        if offered := sum(nodes.values()):
+            yield Finding(
+                "resource_unheard_of", Severity.INFO, resource,
+                f"nodes ({len(nodes)}) offer {offered:,g} of it, and nothing of that is charged: say in device_resources how "
+                "many make a device, or 0",
+            )  # fmt: skip
+
+
 def findings_beside(
     signals: Reading, lives: list[Life], mounted: Mapping[PodId, set[str]], volumes: list[Volume],
     traffic: Traffic | None, window: Window,

@@ -165,3 +165,12 @@ def test_parts_of_gpus_that_charges_do_not_know_are_a_finding() -> None:
     day = Measured(world.add(Signal.CONTAINER_REQUEST, labels, 25.0))
     (finding,) = day.rows("findings", rule="gpu_fraction_not_charged")
     assert (finding["rule"], finding["subject"]) == ("gpu_fraction_not_charged", "nvidia_com_gpucores")
+
+
+def test_what_nodes_offer_and_nothing_says_is_a_device_is_a_finding_with_how_much() -> None:
+    offered = {"nvidia_com_gpu": 1.0, "huawei_com_Ascend910": 8.0, "hugepages_2Mi": 1.0, "nvidia_com_gpumem": 9.0,
+               "devices_kubevirt_io_kvm": 1e3, "example_com_fpga": 2.0, "example_com_gone": 0.0}  # fmt: skip
+    day = Measured(asked("nvidia_com_gpu", offered, {}), device_resources={"example.com/fpga": 0})
+    (finding,) = day.rows("findings", rule="resource_unheard_of")
+    assert (finding["subject"], finding["severity"]) == ("huawei_com_Ascend910", "info")
+    assert "(1) offer 8 of it" in finding["message"]
