@@ -1,14 +1,23 @@
 """Money that adds up: amounts in whole micro-units (10^-6 of the currency), rounded by largest remainder."""
 
+from decimal import Decimal
+
 import numpy as np
 
 from costlab.core.arrays import Floats, Ints
 from costlab.domain.units import MICRO
 
+MOST = 10**12  # the lake's DECIMAL(18, 6) holds less than that, of any currency
+
 
 def to_micros(amount: float) -> int:
-    """An amount in micro-units, rounded half to even."""
+    """An amount in micro-units, rounded half to even; finite, as what comes of samples is, which are all below 2^62."""
     return round(amount * MICRO)
+
+
+def told_amount(amount: float) -> Decimal | None:
+    """An amount as a finding tells it, to a micro-unit; None where it is not known (NaN), or more than the lake can hold."""
+    return Decimal(to_micros(amount)).scaleb(-6) if abs(amount) < MOST - 1 else None
 
 
 def apportion(amounts: Floats, total_micros: int) -> Ints:

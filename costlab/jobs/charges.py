@@ -12,7 +12,7 @@ import pyarrow as pa
 from costlab.config.settings import Settings
 from costlab.core.arrays import Floats, Ints
 from costlab.core.grid import grid_of
-from costlab.core.money import to_micros
+from costlab.core.money import told_amount
 from costlab.domain.findings import Finding, Severity
 from costlab.domain.tables import PARTITION, TABLES
 from costlab.domain.time import Day
@@ -212,7 +212,7 @@ def _remarks(split: NodeBill, max_gap_ms: int) -> Iterator[Finding]:
         yield Finding(
             "contention", Severity.INFO, subject,
             f"in {bill.contended_cells} cells more was asked or used than the node has; bills are scaled to its price",
-            None if np.isnan(bill.scaled_away) else Decimal(to_micros(bill.scaled_away)).scaleb(-6),
+            told_amount(bill.scaled_away),
         )  # fmt: skip
     if split.beyond is not None and bool(np.any(split.beyond.occupied_s > max_gap_ms / 1000)):
         amount = float(split.beyond.parts_amount.sum())
@@ -220,7 +220,7 @@ def _remarks(split: NodeBill, max_gap_ms: int) -> Iterator[Finding]:
             "outside_node_life", Severity.WARNING, subject,
             f"pods occupied {float(split.beyond.parts_quantity.sum()):.3f} {unit} while the node was not there or had "
             "none; nothing is billed for them",
-            None if np.isnan(amount) else Decimal(to_micros(amount)).scaleb(-6),
+            told_amount(amount),
         )  # fmt: skip
     if levels.bounded and bool(np.any(levels.allocatable > levels.capacity)):
         yield Finding(

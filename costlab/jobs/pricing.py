@@ -11,7 +11,8 @@ import pyarrow as pa
 
 from costlab.config.prices import Billed, NodeKind, PricedWindow, node_prices
 from costlab.config.settings import Settings
-from costlab.core.money import apportion, to_micros
+from costlab.core.money import MOST, apportion, to_micros
+from costlab.domain.errors import ReconcileError
 from costlab.domain.time import Day, Window
 from costlab.domain.units import GIB
 from costlab.jobs.billing import Bought
@@ -29,7 +30,10 @@ def nodes_table(
     day: Day,
     billed: Mapping[Bought, Billed] = MappingProxyType({}),
 ) -> pa.Table:
-    """Rows of `nodes`: each machine while its unit prices hold, and its price for that time."""
+    """Rows of `nodes`: each machine while its unit prices hold, and its price for that time.
+
+    Raises ReconcileError for a node that costs more than the lake can hold.
+    """
     rows = [
         (m, priced) for m in machines for priced in _priced(m, settings, billed.get((m.node, m.provider_id)))
     ]
@@ -103,6 +107,11 @@ def _costs(rows: list[tuple[Machine, PricedWindow]]) -> dict[str, list[int | Non
         amounts = {name: {i: _amount(name, *rows[i]) for i in mine} for name in _SIZES}
         known = {name: {i: x for i, x in of.items() if x is not None} for name, of in amounts.items()}
         sums = np.array([sum(of.values()) for of in known.values()], np.float64)
+        if not sums.sum() < MOST:
+            raise ReconcileError(
+                f"node {rows[mine[0]][0].node} would cost {sums.sum():.3g} a day, more than the lake can hold",
+                "look at the kube_node_status_capacity of that node, and at the prices that fit it",
+            )
         totals = apportion(sums, to_micros(float(sums.sum())))
         for (name, of), total in zip(known.items(), totals.tolist(), strict=True):
             micros = apportion(np.array(list(of.values()), np.float64), total)

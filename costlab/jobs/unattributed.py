@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from costlab.core.arrays import Floats, Ints
-from costlab.core.money import to_micros
+from costlab.core.money import told_amount
 from costlab.domain.findings import Finding, Severity
 from costlab.domain.time import HOUR_MS
 from costlab.jobs.columns import milliseconds_of
@@ -109,7 +109,8 @@ def _worth(prices: list[tuple[int, int, float]], low_ms: Ints, high_ms: Ints) ->
 
 
 def _amount(worth: float, idle: Decimal | None) -> Decimal | None:
-    return None if idle is None or np.isnan(worth) else min(Decimal(to_micros(worth)).scaleb(-6), idle)
+    told = told_amount(worth)
+    return None if idle is None or told is None else min(told, idle)
 
 
 def _listed(named: Mapping[str, float]) -> str:

@@ -1,11 +1,12 @@
 """Amounts are rounded to micro-units so that they add up."""
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from costlab.core.money import apportion, to_micros
+from costlab.core.money import apportion, to_micros, told_amount
 
 
 def test_the_largest_remainders_get_what_is_left() -> None:
@@ -25,3 +26,10 @@ def test_rounded_parts_add_up_and_none_moves_by_more_than_one(amounts: list[floa
     micros = apportion(np.array(amounts), total)
     assert micros.sum() == total
     assert np.all(np.abs(micros - np.array(amounts) * 1e6) <= 1.001)
+
+
+@given(st.floats())
+def test_what_a_finding_tells_is_an_amount_that_the_lake_holds(amount: float) -> None:
+    told = told_amount(amount)
+    assert pa.array([told], pa.decimal128(18, 6)).to_pylist() == [told]
+    assert (told is None) == (not abs(amount) < 10**12 - 1)

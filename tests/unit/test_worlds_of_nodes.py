@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from small_world import BEFORE, DAY, DEFAULT, Measured, When, World, at
 
+from costlab.domain.errors import ReconcileError
 from costlab.domain.signals import Signal
 from costlab.domain.time import MINUTE_MS, Day
 from costlab.domain.units import GIB
@@ -234,3 +235,16 @@ def test_a_node_that_left_before_the_day_is_one_that_only_its_pods_tell_of() -> 
     day = Measured(world)
     assert day.total("cost", node="n1", resource="cpu") == pytest.approx(2.40)
     assert set(day.found()) == {"capacity_unknown"}
+
+
+def test_a_request_beyond_all_money_is_scaled_to_its_node_and_its_finding_tells_no_amount() -> None:
+    day = Measured(World().node(cpu=4.0).pod("a", requests={"cpu": 1e18}).use("a"))
+    assert day.total("cost", resource="cpu") == pytest.approx(24 * 4 * 0.1)
+    (finding,) = day.rows("findings", rule="contention")
+    assert finding["amount"] is None
+
+
+def test_a_node_beyond_all_money_is_an_error_that_names_it() -> None:
+    with pytest.raises(ReconcileError, match="node n1 would cost") as fault:
+        Measured(World().node(cpu=1e18).pod("a", requests={"cpu": 1.0}).use("a"))
+    assert "kube_node_status_capacity" in fault.value.hint
