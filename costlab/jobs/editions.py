@@ -67,12 +67,18 @@ def editions_in(out: Path, cluster: str) -> list[Dates]:
 def write_edition(
     warehouse: Warehouse, settings: Settings, cluster: str, window: Dates, out: Path
 ) -> list[Path]:
-    """The files of an edition, in `out/<cluster>/week/` or `month/`, and as `latest` when no later one is there.
+    """The files of an edition, as `put_edition` leaves them; a second run on the same lake changes no byte.
 
-    Each file is replaced as a whole; a second run on the same lake changes no byte. Raises ConfigError when no day of
-    the window is in the lake, when it holds several currencies, and when a file cannot be written.
+    Raises what `render_edition` and `put_edition` do.
     """
-    content = render_edition(warehouse, settings, cluster, window)
+    return put_edition(render_edition(warehouse, settings, cluster, window), cluster, window, out)
+
+
+def put_edition(content: Mapping[str, bytes], cluster: str, window: Dates, out: Path) -> list[Path]:
+    """An edition in `out/<cluster>/week/` or `month/`, and as `latest` when no later one is there; each file as a whole.
+
+    content: by suffix. Raises ConfigError when a file cannot be written.
+    """
     home = out / cluster / folder_of(window)
     later = any(
         other > window for other in editions_in(out, cluster) if folder_of(other) is folder_of(window)
@@ -145,7 +151,7 @@ def _told(out: Path, cluster: str, window: Dates) -> dict[str, str] | None:
     page = out / cluster / address(window)
     try:
         told = orjson.loads(page.with_suffix(".json").read_bytes())
-    except (FileNotFoundError, orjson.JSONDecodeError):
-        return None
+    except (OSError, orjson.JSONDecodeError):
+        return None  # it is written anew, and what keeps it from being read is said then
     made = told.get("made_of") if isinstance(told, dict) and page.is_file() else None
     return made if isinstance(made, dict) else None

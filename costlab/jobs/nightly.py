@@ -11,7 +11,8 @@ from costlab.domain.errors import ConfigError, CostlabError, ExitCode, Reconcile
 from costlab.domain.time import Day, day_of, days_between, milliseconds
 from costlab.jobs.commit import clear_beside, commit_beside
 from costlab.jobs.crew import Crew, Here, Lazy, Order
-from costlab.jobs.editions import clear_editions, due_editions, write_edition
+from costlab.jobs.edition import render_edition
+from costlab.jobs.editions import clear_editions, due_editions, put_edition
 from costlab.jobs.indexing import Indexed, days_in
 from costlab.jobs.measure import put_day
 from costlab.jobs.outcome import Outcome
@@ -313,7 +314,7 @@ class _Night:
             self.days["not written"].append("the pages that lead to the reports")
 
     def sum_up(self, warehouse: Warehouse, cluster: str, today: date) -> None:
-        """Write the weeks and months that are over, or rest on days that are others now."""
+        """Write the weeks and months that are over, or rest on days that are others now. Raises what `put_edition` does."""
         report = self.settings.report
         windows = due_editions(
             warehouse,
@@ -327,11 +328,12 @@ class _Night:
         for window in windows:
             self.step("sum up")
             try:
-                write_edition(warehouse, self.settings, cluster, window, report.out)
+                content = render_edition(warehouse, self.settings, cluster, window)
             except ConfigError as fault:  # two currencies do not add up, this night or the next
                 self.say(f"{cluster}: {fault.message}")
-            else:
-                self.say(f"{cluster}: wrote the edition of {window.name}")
+                continue
+            put_edition(content, cluster, window, report.out)
+            self.say(f"{cluster}: wrote the edition of {window.name}")
 
     def outcome(self) -> Outcome:
         """The gravest outcome. Raises what `nightly` does."""

@@ -266,13 +266,18 @@ def test_nights_catch_up_and_end_when_nothing_is_missing(
     assert [text.split(":")[0] for text in said] == [f"{CLUSTER} {day}" for day in days[-2:]]
     assert "complete" in outcome.line
     assert night(settings, direct, Asked())[1] == []
+    home = settings.report.out / CLUSTER
+    # An edition that cannot be written ends the night with a code, as a report does.
+    (home / "week").write_text("in its place")
+    with pytest.raises(ConfigError, match="not written: the pages that lead to the reports"):
+        later(settings, [])
+    (home / "week").unlink()
     # A week after the week was over, its last days are waited for no longer; what fails meanwhile does not keep it back.
     for wrote in ([f"{CLUSTER}: wrote the edition of 2026-W47"], []):
         said = []
         with pytest.raises(ConfigError, match="not measured: test 2026-11-23"):
             later(settings, said)
         assert [line for line in said if "edition" in line] == wrote
-    home = settings.report.out / CLUSTER
     assert (home / "week/latest.json").read_bytes() == (home / "week/2026-W47.json").read_bytes()
     assert 'href="week/2026-W47.html"' in (home / "index.html").read_text()
     shifted = settings_in(tmp_path, timezone="Europe/Berlin")
