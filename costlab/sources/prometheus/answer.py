@@ -127,19 +127,28 @@ def refusal(server: Server, status: int, document: Any, after_s: float = 0.0) ->
     if reading.meaning is Meaning.BUSY:
         passing = GatewayTimedOut if status == _GATEWAY_TIMEOUT else MayPass
         return passing(
-            f"{server.host} is not available ({status}): {server.quoted(said)}", reading.hint, after_s
+            _told("{host} is not available ({status})", server, status, said), reading.hint, after_s
         )
     error, words = _ERRORS[reading.meaning]
-    return error(words.format(host=server.host, status=status) + server.quoted(said), reading.hint)
+    return error(_told(words, server, status, said), reading.hint)
+
+
+def _told(words: str, server: Server, status: int, said: str) -> str:
+    """Our words, and the server's behind a colon where it has any; else its status."""
+    if theirs := server.quoted(said):
+        return f"{words.format(host=server.host, status=status)}: {theirs}"
+    return (words if "{status}" in words else f"{words} answered {{status}}").format(
+        host=server.host, status=status
+    )
 
 
 _ERRORS: dict[Meaning, tuple[type[SourceError], str]] = {
-    Meaning.TOO_LARGE: (QueryTooLarge, "{host}: "),
-    Meaning.TOO_LONG: (QueryTooLong, "{host}: "),
-    Meaning.TIMED_OUT: (QueryTimedOut, "{host}: "),
-    Meaning.NO_ACCESS: (AccessRefused, "{host} refused access ({status}): "),
-    Meaning.FAILED: (SourceUnavailable, "{host} failed ({status}): "),
-    Meaning.REFUSED: (SourceRefused, "{host} refused the query ({status}): "),
+    Meaning.TOO_LARGE: (QueryTooLarge, "{host}"),
+    Meaning.TOO_LONG: (QueryTooLong, "{host}"),
+    Meaning.TIMED_OUT: (QueryTimedOut, "{host}"),
+    Meaning.NO_ACCESS: (AccessRefused, "{host} refused access ({status})"),
+    Meaning.FAILED: (SourceUnavailable, "{host} failed ({status})"),
+    Meaning.REFUSED: (SourceRefused, "{host} refused the query ({status})"),
 }
 
 

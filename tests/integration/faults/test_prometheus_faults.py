@@ -39,7 +39,7 @@ from costlab.domain.signals import Signal
 from costlab.domain.time import Window
 from costlab.sources import Batch
 from costlab.sources.prometheus import PrometheusSource
-from costlab.sources.prometheus.answer import Answer, MayPass, QueryTimedOut, QueryTooLarge, Server
+from costlab.sources.prometheus.answer import Answer, MayPass, QueryTimedOut, QueryTooLarge, Server, refusal
 from costlab.sources.prometheus.connection import Connection, open_session
 from costlab.sources.prometheus.http import Client
 from costlab.sources.prometheus.query_engine import QueryEngine
@@ -230,6 +230,18 @@ def test_one_request_takes_no_longer_than_its_signal_may(server: FaultServer) ->
         source.fetch(Signal.POD_INFO, SHORT)
     assert time.monotonic() - started < 5
     assert "prometheus.signal_timeout" in fault.value.hint
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "told"),
+    [
+        (401, "", "h refused access (401)"),
+        (413, "", "h answered 413"),
+        (503, "busy", "h is not available (503): busy"),
+    ],
+)
+def test_a_server_without_words_is_told_by_its_status(status: int, said: str, told: str) -> None:
+    assert refusal(Server("h", ()), status, said).message == told
 
 
 @pytest.mark.parametrize(
