@@ -69,7 +69,7 @@ def load(
         document.content["lake"] = joined(folder, str(lake))
         origins["lake"] = "--lake"
     document.content.setdefault("report", {})  # so that its default folder is anchored as well
-    anchor = file.parent if file else Path()
+    anchor = file.parent if file else folder
     found = _validated(Configuration, document, anchor, variables, faults)
     faults += _repeated_ids(document)
     faults += _repeated_budgets(document, found)
