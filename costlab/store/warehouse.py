@@ -24,6 +24,9 @@ _ROWS_AT_ONCE = 65_536
 _SAID = re.compile(r"^(grain|inputs|units): (.+(?:\n +.+)*)$", re.MULTILINE)
 FOLDERS = ("staging", "marts", "exports", "checks")
 
+# The line in which DuckDB names what may be meant.
+_NEAR = re.compile(r"^(?:Did you mean|Candidate bindings:) (.+?)\??$", re.MULTILINE)
+
 
 @dataclass(frozen=True, slots=True)
 class Query:
@@ -143,8 +146,10 @@ def _told() -> Iterator[None]:
                 "costlab doctor --files names the damaged days and how to mend them",
             ) from error
         said = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        near = _NEAR.search(str(error))
+        meant = f"did you mean {near[1][:300]}? " if near else ""
         raise ConfigError(
-            f"SQL: {said[:300]}", "costlab tables lists the tables and their columns"
+            f"SQL: {said[:300]}", f"{meant}costlab tables lists the tables and their columns"
         ) from error
 
 

@@ -42,6 +42,10 @@ def test_a_wrong_name_is_answered_with_the_right_one(warehouse: Warehouse) -> No
     with pytest.raises(ConfigError, match="no query 'headlin'") as caught:
         warehouse.query("headlin")
     assert caught.value.hint == "did you mean headline?"
+    for text, near in (("select csot from charges", '"cost", '), ("select 1 from chargs", '"charges"?')):
+        with pytest.raises(ConfigError, match="SQL: ") as caught:
+            warehouse.sql(text)
+        assert caught.value.hint.startswith(f"did you mean {near}")
     with pytest.raises(ConfigError, match=r"lacks \$cluster, \$day"):
         warehouse.query("headline")
     with pytest.raises(ConfigError, match=r"has no \$week"):
