@@ -1,5 +1,6 @@
 """A day is replaced whole, written once, and seen only when `runs` vouches for its files."""
 
+import errno
 import json
 import os
 import shutil
@@ -25,6 +26,7 @@ from costlab.domain.time import Day
 from costlab.store import delta, durable, locking
 from costlab.store import lake as lake_module
 from costlab.store.content import content_hash
+from costlab.store.faults import translated
 from costlab.store.lake import DayState, Lake
 from costlab.store.rows import OnDisk, StoredRows
 from costlab.store.schema import conform, empty, ordered
@@ -179,6 +181,16 @@ def test_a_lake_that_may_only_be_read_cannot_be_locked(tmp_path: Path, unwritabl
     name = unwritable or ".lock.holder"
     assert (code, said) == ("6", f"{lake.path / name} cannot be written: Permission denied")
     assert "let this user write there" in hint
+
+
+def test_what_may_not_be_read_is_not_mended_by_a_right_to_write() -> None:
+    denied = PermissionError(errno.EACCES, "denied")
+    with (
+        pytest.raises(LakeError, match="lake/runs cannot be read: Permission denied") as caught,
+        translated("lake/runs", "read"),
+    ):
+        raise denied
+    assert "let this user read there" in caught.value.hint
 
 
 def test_a_disk_that_is_full_before_a_run_is_said(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
