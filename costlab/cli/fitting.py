@@ -1,14 +1,15 @@
 """Which columns of a table a terminal of some width shows: those that say least give way, and are named."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from rich.cells import cell_len
 
 from costlab.render import figures
 
-# Text that is longer is a sentence: it is folded at words, to no less than this.
-_SENTENCE, _FOLDED = 40, 24
+# Text that is longer is a sentence, or an endless name: it is folded, at words where it has any, to no less than this.
+_SENTENCE, _NAME, _FOLDED = 40, 60, 24
+_KEYS = 4  # columns of text in front that say what a row is of: cluster, namespace, kind and name at most
 GAP = 2  # between two columns
 EDGE = 2  # left and right of a table, together
 
@@ -24,8 +25,9 @@ class Column:
 
     @property
     def sentence(self) -> bool:
-        """Whether it holds text that may be folded at words."""
-        return not self.number and self._longest() > _SENTENCE
+        """Whether it holds text that may be folded; names of pods are copied, and stay in a line."""
+        longest = _SENTENCE if any(" " in cell for cell in self.cells) else _NAME
+        return not self.number and self._longest() > longest
 
     @property
     def needs(self) -> int:
@@ -53,24 +55,24 @@ class Fitted:
 def fitted(columns: Sequence[Column], width: int, *, total: bool) -> Fitted:
     """The columns that `width` characters have room for, and one at least. total: the last row is a sum, and says so first.
 
-    What is the same in every row is said once before anything is hidden. Then those on the right go first; sentences and
-    money only when nothing else is left.
+    What is the same in every row is said once before anything is hidden.
     """
     if width_of(columns) <= width:
         return Fitted(columns)
     columns = _titled(columns) if total else columns
     same = [place for place in range(1, len(columns)) if _same(columns[place], total=total)]
     left = [place for place in range(len(columns)) if place not in same]
-    hidden: list[int] = []
-    for place in _least_first(columns, left[1:]):
-        if width_of([columns[other] for other in left]) <= width:
-            break
-        left.remove(place)
-        hidden.append(place)
+    order = _least_first(columns, left[1:])
+    # What goes before something wider may have room again once that is gone.
+    shown = left[:1]
+    for place in reversed(order):
+        if width_of([columns[other] for other in (*shown, place)]) <= width:
+            shown.append(place)
+    hidden = [place for place in left if place not in shown]
     return Fitted(
-        [columns[place] for place in left],
+        [columns[place] for place in sorted(shown)],
         [(columns[place].heading, columns[place].cells[0]) for place in same],
-        [columns[place].heading for place in sorted(hidden)],
+        [columns[place].heading for place in hidden],
     )
 
 
@@ -83,9 +85,16 @@ def _titled(columns: Sequence[Column]) -> Sequence[Column]:
     return [named, replace(first, cells=[*first.cells[:-1], first.cells[0]]), *others]
 
 
-def _least_first(columns: Sequence[Column], places: Iterable[int]) -> list[int]:
-    def rank(place: int) -> tuple[bool, bool, int]:
-        return columns[place].money, columns[place].sentence, -place
+def _least_first(columns: Sequence[Column], places: Sequence[int]) -> list[int]:
+    """Whatever else, then sentences, money, what rows are of, and the first money; of each kind the rightmost first."""
+    numbers = [place for place, column in enumerate(columns) if column.number]
+    keys = range(min(numbers[0] if numbers else len(columns), _KEYS))
+    first_money = next((place for place, column in enumerate(columns) if column.money), None)
+
+    def rank(place: int) -> tuple[int, int]:
+        column = columns[place]
+        kinds = (column.sentence, column.money, place in keys, place == first_money)
+        return max((kind for kind, fits in enumerate(kinds, 1) if fits), default=0), -place
 
     return sorted(places, key=rank)
 

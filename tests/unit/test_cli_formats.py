@@ -303,8 +303,12 @@ def test_a_terminal_shows_what_it_has_room_for_and_names_the_rest(
     assert width_of(fit.shown) <= width or len(fit.shown) == 1
     if width_of(columns) <= width:
         assert (fit.shown, fit.same, fit.hidden) == (columns, (), ())
-    if any(column.money for column in columns if column.heading in fit.hidden):
-        assert all(column.money for column in fit.shown[1:])
+    if not total:  # which moves a word from one column to another
+        for column in (column for column in columns if column.heading in fit.hidden):
+            assert width_of([*fit.shown, column]) > width, "there was room for it"
+        money = [column for column in columns if column.money and column.heading in fit.hidden][:1]
+        if money and money == [column for column in columns if column.money][:1]:
+            assert width_of([fit.shown[0], *money]) > width, "what was paid goes last"
 
 
 def test_on_a_narrow_terminal_money_stays_and_what_is_the_same_is_said_once() -> None:
@@ -317,12 +321,17 @@ def test_on_a_narrow_terminal_money_stays_and_what_is_the_same_is_said_once() ->
         }
     )  # fmt: skip
     answer = Answer("x/1", table, total=True)
-    assert [line.split() for line in printed(answer, 40).splitlines() if line.strip("─ ")] == [
+    assert [line.split() for line in printed(answer, 36).splitlines() if line.strip("─ ")] == [
         ["cluster:", "demo,", "evidence:", "measured"], ["nothing", "in", "quota"], ["monthly"],
         ["workload", "cost"], ["ranker", "8,439.27"], ["segment-sweep-1119", "2.00"], ["(total)", "8,441.27"],
-        ["no", "room", "for", "reason,", "gpu", "hours:", "a"], ["terminal", "of", "86", "columns,", "a", "pipe", "into", "less"],
-        ["-S,", "or", "-o", "csv", "shows", "them"],
+        ["no", "room", "for", "reason,", "gpu", "hours:", "a"], ["terminal", "of", "86", "columns,", "a", "pipe", "into"],
+        ["less", "-S,", "or", "-o", "csv", "shows", "them"],
     ]  # fmt: skip
+    assert "no room for reason: " in printed(answer, 40), (
+        "what is narrower is shown although what is wider is not"
+    )
+    named = printed(Answer("x/1", table.select(["workload", "gpu_hours", "monthly_cost"])), 38)
+    assert "no room for gpu_hours" in named
     whole = printed(answer, 86)
     assert "no room" not in whole
     assert "usage_below_request" in whole
