@@ -56,7 +56,8 @@ def interruptible() -> Iterator[None]:
 def connect() -> duckdb.DuckDBPyConnection:
     """A private DuckDB in memory, in UTC."""
     connection = duckdb.connect(":memory:", config=dict(_SETTINGS))
-    connection.execute("set global TimeZone = 'UTC'")  # an extension's setting: not known until it is connected
+    # An extension's setting, which is not known until it is connected.
+    connection.execute("set global TimeZone = 'UTC'")
     return _drawing_nothing(connection)
 
 
@@ -76,7 +77,8 @@ def _shared() -> duckdb.DuckDBPyConnection:
     return connection
 
 
-os.register_at_fork(before=_shared.cache_clear)  # its threads are not in the fork, which would wait for them at its end
+# Its threads are not in the fork, which would wait for them at its end.
+os.register_at_fork(before=_shared.cache_clear)
 
 
 def read_files(table: str, files: Sequence[Place], lacks: frozenset[str] = frozenset()) -> pa.Table:

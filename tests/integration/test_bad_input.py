@@ -144,7 +144,12 @@ def told(code: int, stdout: str, stderr: str) -> tuple[int, list[str]]:
 
 
 def refused(
-    folder: Path, code: int, error: str, hint: str, *command: str, by: Callable[..., tuple[int, list[str]]] = run
+    folder: Path,
+    code: int,
+    error: str,
+    hint: str,
+    *command: str,
+    by: Callable[..., tuple[int, list[str]]] = run,
 ) -> None:
     before = state(folder)
     ended, lines = by(folder, *(command or ("nightly", "--date", DAY)))
