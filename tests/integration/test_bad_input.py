@@ -12,19 +12,17 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import chdir
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from real_world import CLUSTER, settings_in
+from real_world import CLUSTER, last_day_measured
 from typer.testing import CliRunner
 
 from costlab.cli.app import app
 from costlab.cli.frame import Desk
-from costlab.domain.time import Day
-from costlab.jobs.measure import measure_day
-from costlab.sources.synthetic import SyntheticCluster, SyntheticSource
+from costlab.sources.synthetic import SyntheticCluster
 from costlab.store.lake import Lake
 
 DAY = "2026-11-20"
@@ -83,14 +81,10 @@ def serve() -> Iterator[Callable[[Reply], str]]:
         server.server_close()
 
 
-@pytest.fixture(scope="session")
-def one_day(synthetic_cluster: SyntheticCluster, tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture
+def one_day(synthetic_cluster: SyntheticCluster, shared_folder: Path) -> Path:
     """A folder whose lake holds a good day."""
-    folder = tmp_path_factory.mktemp("good")
-    settings = settings_in(folder)
-    day = Day(date.fromisoformat(DAY))
-    measure_day(SyntheticSource(synthetic_cluster), Lake.create(settings.lake), settings, CLUSTER, day)
-    return folder
+    return last_day_measured(synthetic_cluster, shared_folder)
 
 
 @pytest.fixture
