@@ -1,4 +1,7 @@
-"""What goes wrong outside ends in two lines, the right exit code, and the lake as it was: through the command itself."""
+"""What goes wrong outside ends in two lines, the right exit code, and the lake as it was: through the whole command.
+
+Mostly in this process: to start another takes longer than a command that is refused.
+"""
 
 import json
 import os
@@ -7,17 +10,19 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import chdir
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from real_world import CLUSTER, settings_in
+from real_world import CLUSTER, last_day_measured
+from typer.testing import CliRunner
 
-from costlab.domain.time import Day
-from costlab.jobs.measure import measure_day
-from costlab.sources.synthetic import SyntheticCluster, SyntheticSource
+from costlab.cli.app import app
+from costlab.cli.frame import Desk
+from costlab.sources.synthetic import SyntheticCluster
 from costlab.store.lake import Lake
 
 DAY = "2026-11-20"
@@ -35,10 +40,19 @@ class Reply:
     after_s: float = 0.0
 
 
+class Server(ThreadingHTTPServer):
+    """Its clients may go away before they were told all: what it would say of them is no word of the command."""
+
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        """Nothing."""
+
+
 @pytest.fixture
 def serve() -> Iterator[Callable[[Reply], str]]:
     """Starts a server on a free loopback port that gives one reply; its base URL."""
-    servers: list[ThreadingHTTPServer] = []
+    servers: list[Server] = []
 
     def start(reply: Reply) -> str:
         class Handler(BaseHTTPRequestHandler):
@@ -56,8 +70,7 @@ def serve() -> Iterator[Callable[[Reply], str]]:
             def log_message(self, *_: object) -> None:
                 """Nothing: the test's own output is enough."""
 
-        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        server.daemon_threads = True
+        server = Server(("127.0.0.1", 0), Handler)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         servers.append(server)
         return f"http://127.0.0.1:{server.server_address[1]}"
@@ -68,14 +81,10 @@ def serve() -> Iterator[Callable[[Reply], str]]:
         server.server_close()
 
 
-@pytest.fixture(scope="session")
-def one_day(synthetic_cluster: SyntheticCluster, tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture
+def one_day(synthetic_cluster: SyntheticCluster, shared_folder: Path) -> Path:
     """A folder whose lake holds a good day."""
-    folder = tmp_path_factory.mktemp("good")
-    settings = settings_in(folder)
-    day = Day(date.fromisoformat(DAY))
-    measure_day(SyntheticSource(synthetic_cluster), Lake.create(settings.lake), settings, CLUSTER, day)
-    return folder
+    return last_day_measured(synthetic_cluster, shared_folder)
 
 
 @pytest.fixture
@@ -103,20 +112,41 @@ def state(folder: Path) -> dict[str, bytes]:
 
 
 def run(folder: Path, *command: str) -> tuple[int, list[str]]:
-    """The exit code of `costlab …`, and the last lines of its standard error."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("COSTLAB_")}
+    """The exit code of `costlab …`, and the lines of its standard error."""
+    with chdir(folder):
+        done = CliRunner().invoke(app, command, obj=Desk(environment(), datetime.now(UTC)))
+    return told(done.exit_code, done.stdout, done.stderr)
+
+
+def run_apart(folder: Path, *command: str) -> tuple[int, list[str]]:
+    """The same of a process of its own."""
     done = subprocess.run(
         [sys.executable, "-m", "costlab", *command],
-        cwd=folder, env=environment, capture_output=True, text=True, timeout=60, check=False,
+        cwd=folder, env=environment(), capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
-    assert "Traceback" not in done.stderr
-    assert done.stdout == ""
-    return done.returncode, done.stderr.splitlines()
+    return told(done.returncode, done.stdout, done.stderr)
 
 
-def refused(folder: Path, code: int, error: str, hint: str, *command: str) -> None:
+def environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith("COSTLAB_")}
+
+
+def told(code: int, stdout: str, stderr: str) -> tuple[int, list[str]]:
+    assert "Traceback" not in stderr
+    assert stdout == ""
+    return code, stderr.splitlines()
+
+
+def refused(
+    folder: Path,
+    code: int,
+    error: str,
+    hint: str,
+    *command: str,
+    by: Callable[..., tuple[int, list[str]]] = run,
+) -> None:
     before = state(folder)
-    ended, lines = run(folder, *(command or ("nightly", "--date", DAY)))
+    ended, lines = by(folder, *(command or ("nightly", "--date", DAY)))
     said = "\n".join(lines)
     assert ended == code, said
     assert lines[-2].startswith("error: "), said
@@ -155,7 +185,7 @@ def test_a_source_that_cannot_be_used(
 
 def test_a_source_that_is_not_there(folder: Path) -> None:
     configure(folder)
-    refused(folder, 3, "127.0.0.1:9", "url")
+    refused(folder, 3, "127.0.0.1:9", "url", by=run_apart)
 
 
 def test_faults_of_the_configuration_come_all_at_once(folder: Path) -> None:
@@ -200,7 +230,7 @@ def test_a_lake_where_none_can_be(folder: Path) -> None:
 def test_a_second_run_while_one_is_under_way(folder: Path) -> None:
     configure(folder)
     with Lake.open(folder / "lake").locked():
-        refused(folder, 5, f"process {os.getpid()}", "again")
+        refused(folder, 5, f"process {os.getpid()}", "again", by=run_apart)
 
 
 @pytest.mark.parametrize(

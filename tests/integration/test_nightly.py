@@ -4,10 +4,11 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import pytest
-from real_world import CLUSTER, settings_in
+from real_world import CLUSTER, last_day_measured, settings_in
 
 from costlab.config.book import PriceBook
 from costlab.config.settings import Cluster, Settings
@@ -50,6 +51,14 @@ class Hiding(SyntheticSource):
 @pytest.fixture(scope="module")
 def day(synthetic_cluster: SyntheticCluster) -> Day:
     return synthetic_cluster.days[-1]
+
+
+@pytest.fixture
+def measured(synthetic_cluster: SyntheticCluster, shared_folder: Path, tmp_path: Path) -> Lake:
+    """A lake with that day, to be written."""
+    return Lake.open(
+        copytree(last_day_measured(synthetic_cluster, shared_folder) / "lake", tmp_path / "lake")
+    )
 
 
 def rows(lake: Lake, table: str, day: Day) -> tuple[int, str]:
@@ -119,19 +128,16 @@ def test_a_second_night_commits_nothing(synthetic_prometheus: str, day: Day, tmp
 
 
 def test_extract_then_compute_is_the_same_day(
-    synthetic_cluster: SyntheticCluster, day: Day, tmp_path: Path
+    synthetic_cluster: SyntheticCluster, day: Day, measured: Lake, tmp_path: Path
 ) -> None:
-    settings = settings_in(tmp_path)
-    whole, stepwise = Lake.create(tmp_path / "whole"), Lake.create(tmp_path / "stepwise")
-    source = SyntheticSource(synthetic_cluster)
-    measure_day(source, whole, settings, CLUSTER, day)
-    extract_day(source, stepwise, settings, CLUSTER, day)
+    settings, stepwise = settings_in(tmp_path), Lake.create(tmp_path / "stepwise")
+    extract_day(SyntheticSource(synthetic_cluster), stepwise, settings, CLUSTER, day)
     assert stepwise.days(CLUSTER) == {day.date: DayState.EXTRACTED}
     assert Warehouse.over(stepwise).sql("select pod from containers").num_rows == 0
     compute_day(stepwise, settings, CLUSTER, day)
     for table in MEASURED:
-        assert rows(whole, table, day) == rows(stepwise, table, day), table
-    at_once, by_steps = whole.run(CLUSTER, day), stepwise.run(CLUSTER, day)
+        assert rows(measured, table, day) == rows(stepwise, table, day), table
+    at_once, by_steps = measured.run(CLUSTER, day), stepwise.run(CLUSTER, day)
     assert at_once is not None
     assert by_steps is not None
     assert at_once["scrape_interval_s"] == by_steps["scrape_interval_s"]
@@ -142,18 +148,14 @@ def test_extract_then_compute_is_the_same_day(
     )  # cAdvisor's samples have their own instants
 
 
-def test_new_prices_change_the_money_and_nothing_else(
-    synthetic_cluster: SyntheticCluster, day: Day, tmp_path: Path
-) -> None:
-    settings, lake = settings_in(tmp_path), Lake.create(tmp_path / "lake")
-    measure_day(SyntheticSource(synthetic_cluster), lake, settings, CLUSTER, day)
-    before = Warehouse.over(lake).sql(
+def test_new_prices_change_the_money_and_nothing_else(day: Day, measured: Lake, tmp_path: Path) -> None:
+    before = Warehouse.over(measured).sql(
         "select sum(cost) as cost, sum(billed_quantity) as quantity from charges"
     )
     twice = {"gpu_hour": 5.0, "cpu_core_hour": 0.2, "memory_gib_hour": 0.1, "storage_gib_hour": 0.0002}
     doubled = settings_in(tmp_path, prices=twice)
-    compute_day(lake, doubled, CLUSTER, day)
-    after = Warehouse.over(lake).sql(
+    compute_day(measured, doubled, CLUSTER, day)
+    after = Warehouse.over(measured).sql(
         "select sum(cost) as cost, sum(billed_quantity) as quantity from charges"
     )
     (old,), (new,) = before.to_pylist(), after.to_pylist()
@@ -176,10 +178,9 @@ def test_a_price_that_nobody_knows_is_null_and_said(
 
 
 def test_a_day_is_never_replaced_by_a_worse_one(
-    synthetic_cluster: SyntheticCluster, day: Day, tmp_path: Path
+    synthetic_cluster: SyntheticCluster, day: Day, measured: Lake, tmp_path: Path
 ) -> None:
-    settings, lake = settings_in(tmp_path), Lake.create(tmp_path / "lake")
-    measure_day(SyntheticSource(synthetic_cluster), lake, settings, CLUSTER, day)
+    settings, lake = settings_in(tmp_path), measured
     before = stamps(Path(str(lake.path)))
     worse = Hiding(synthetic_cluster)
     worse.hidden = (Signal.MEMORY_BYTES,)
@@ -351,10 +352,9 @@ def test_days_of_other_zones_reconcile(
 
 
 def test_a_day_under_repair_is_not_charged(
-    synthetic_cluster: SyntheticCluster, day: Day, tmp_path: Path
+    synthetic_cluster: SyntheticCluster, day: Day, measured: Lake, tmp_path: Path
 ) -> None:
-    settings, lake = settings_in(tmp_path), Lake.create(tmp_path / "lake")
-    measure_day(SyntheticSource(synthetic_cluster), lake, settings, CLUSTER, day)
+    settings, lake = settings_in(tmp_path), measured
     lake.write("containers", CLUSTER, day, lake.read("containers", CLUSTER, day).slice(1))  # and then a crash
     with pytest.raises(ConfigError, match="not in the lake, or not as a whole"):
         compute_day(lake, settings, CLUSTER, day)
@@ -473,11 +473,8 @@ def test_nothing_is_read_for_a_report_that_cannot_be_written(day: Day, tmp_path:
     assert Lake.open(settings.lake).days(CLUSTER) == {}
 
 
-def test_prices_there_and_back_leave_no_trace(
-    synthetic_cluster: SyntheticCluster, day: Day, tmp_path: Path
-) -> None:
-    settings, lake = settings_in(tmp_path), Lake.create(tmp_path / "lake")
-    measure_day(SyntheticSource(synthetic_cluster), lake, settings, CLUSTER, day)
+def test_prices_there_and_back_leave_no_trace(day: Day, measured: Lake, tmp_path: Path) -> None:
+    settings, lake = settings_in(tmp_path), measured
     before = [rows(lake, table, day) for table in MEASURED]
     rule = {"match": {"node": "cpu-1"}, "hourly": 9.0, "capacity_type": "spot"}
     book = PriceBook.model_validate({"nodes": [rule], "gpu_models": {"Tesla T4": 0.4}})
@@ -488,7 +485,7 @@ def test_prices_there_and_back_leave_no_trace(
 
 
 def test_a_source_that_forgot_most_pods_does_not_replace_the_day(
-    synthetic_cluster: SyntheticCluster, day: Day, tmp_path: Path
+    synthetic_cluster: SyntheticCluster, day: Day, measured: Lake, tmp_path: Path
 ) -> None:
     class Forgetful(SyntheticSource):
         def fetch(self, signal: Signal, window: Window) -> Series:
@@ -501,8 +498,7 @@ def test_a_source_that_forgot_most_pods_does_not_replace_the_day(
             ]
             return join_series(signal, kept)
 
-    settings, lake = settings_in(tmp_path), Lake.create(tmp_path / "lake")
-    measure_day(SyntheticSource(synthetic_cluster), lake, settings, CLUSTER, day)
+    settings, lake = settings_in(tmp_path), measured
     before = stamps(Path(str(lake.path)))
     with pytest.raises(WorseDay, match=r"pod_info has [\d,]+ samples instead of"):
         measure_day(Forgetful(synthetic_cluster), lake, settings, CLUSTER, day)

@@ -803,22 +803,36 @@ def test_an_interruption_while_costlab_starts() -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "code", "said"), [(signal.SIGINT, 130, "interrupted\n"), (signal.SIGTERM, 143, "")]
+    ("number", "after_s", "code", "said"),
+    [
+        (signal.SIGINT, 2.5, 130, "interrupted\n"),  # after two seconds DuckDB would draw how far it is
+        (signal.SIGTERM, 0.2, 143, ""),
+    ],
 )
 def test_a_signal_ends_a_query_with_its_own_code(
-    demo: Path, number: signal.Signals, code: int, said: str
+    demo: Path, number: signal.Signals, after_s: float, code: int, said: str
 ) -> None:
-    # After two seconds DuckDB would draw how far it is.
+    """The clock runs from when the lake is open and the query is next."""
     endless = "select count(*) from range(1000000000000) as r(n) where hash(n) % 7 = 3"
-    script = (
-        "import os, sys, threading; from costlab import __main__\n"
-        f"threading.Timer(6, os.kill, (os.getpid(), {int(number)})).start(); __main__.main()"
-    )
+    script = ENDLESS.format(after_s=after_s, number=int(number))
     done = subprocess.run(
         [sys.executable, "-c", script, "sql", endless, "--lake", demo / "lake"],
         capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip
     assert (done.returncode, done.stdout, done.stderr) == (code, "", said)
+
+
+ENDLESS = """
+import os, threading
+from costlab import __main__
+from costlab.store.warehouse import Warehouse
+asked = Warehouse.sql
+def ask(*args, **options):
+    threading.Timer({after_s}, os.kill, (os.getpid(), {number})).start()
+    return asked(*args, **options)
+Warehouse.sql = ask
+__main__.main()
+"""
 
 
 STOPPED = """

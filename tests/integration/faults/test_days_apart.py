@@ -90,11 +90,11 @@ def test_what_was_remarked_before_a_run_broke_off_is_told_by_the_next(installed:
     talking = Talking(a_day(START_MS))
     talking.fault = no_usage
     installed.server.answers(talking)
-    assert installed.run("nightly", "--date", str(FIRST.date)).exit_code == 3
+    assert installed.run("extract", "--date", str(FIRST.date)).exit_code == 3
     installed.server.answers(
         SmallPrometheus(a_day(START_MS))
     )  # it is asked for the rest alone, and says no more
-    done = installed.run("nightly", "--date", str(FIRST.date))
+    done = installed.run("extract", "--date", str(FIRST.date))
     assert done.exit_code == 0, done.output
     assert installed.warnings(FIRST) == ["metric might not be a counter"]
 
@@ -138,12 +138,12 @@ def test_a_clock_by_which_the_day_has_ended_is_remarked(installed: Installed, ah
     prometheus = SmallPrometheus(a_day(START_MS))
     prometheus.ahead_s = 3600 * ahead_h
     installed.server.answers(prometheus)
-    done = installed.run("nightly", "--date", str(FIRST.date))
+    done = installed.run("extract", "--date", str(FIRST.date))
     assert done.exit_code == 0, done.output
     told = installed.warnings(FIRST) or []
     assert told == [f"the server's clock is {60 * ahead_h:+.0f} min from ours: let NTP keep both"]
     prometheus.ahead_s += 3
-    assert "unchanged, nothing committed" in installed.run("nightly", "--date", str(FIRST.date)).output
+    assert "unchanged, nothing committed" in installed.run("extract", "--date", str(FIRST.date)).output
 
 
 @pytest.mark.parametrize("command", ["nightly", "extract"])
