@@ -53,7 +53,7 @@ def aged(
             day = Day(date, lake.timezone)
             rows = {table: of for (key, table), of in held.items() if key == (cluster, date)}
             put(old, cluster, day, rows, run, lacks)
-    return old
+    return Lake.open(where)
 
 
 def put(lake: Lake, cluster: str, day: Day, tables: Mapping[str, pa.Table], run: Run, lacks: Lacks) -> None:
