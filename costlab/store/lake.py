@@ -6,13 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import date
 from enum import StrEnum
-from typing import Any
 
 import orjson
 import pyarrow as pa
 
 from costlab.domain.errors import ConfigError, CostlabError, LakeError
-from costlab.domain.tables import IMPORTED, PARTITION, TABLES, Type
+from costlab.domain.tables import IMPORTED, TABLES
 from costlab.domain.time import Day
 from costlab.store import durable, locking
 from costlab.store.columns import refuse_older
@@ -23,22 +22,14 @@ from costlab.store.pending import Pending, Written, listed
 from costlab.store.place import Place, located, workshop
 from costlab.store.reading import read_files
 from costlab.store.rows import FiledRows, RowFolder, Rows
+from costlab.store.runs import ReadRuns, Run, plain
 from costlab.store.schema import conform
 from costlab.store.space import check_space
 
 FORMAT = 1
 HEAD = "lake.json"  # without it a folder is no lake
 RESTORING = "_restoring"  # a restore is under way, or broke off
-_MAPS = frozenset(
-    column.name for column in TABLES["runs"].columns if column.type is Type.MAP and not column.null
-)
-_NULL_MAPS = frozenset(
-    column.name for column in TABLES["runs"].columns if column.type is Type.MAP and column.null
-)
-
 _SYNCING = 4  # tables at a time: what a disk is told at once, it brings to rest at once
-
-Run = dict[str, Any]
 
 
 class DayState(StrEnum):
@@ -64,6 +55,7 @@ class Lake:
         self.timezone = timezone
         self._assure: Callable[[], None] = _alone
         self._tables: dict[str, DeltaFolder] = {}
+        self._runs = ReadRuns(path / "runs")
 
     @staticmethod
     def exists(where: str | Place) -> bool:
@@ -228,7 +220,7 @@ class Lake:
     def run(self, cluster: str, day: Day) -> Run | None:
         """The day's `runs` row, maps as dictionaries, without partition columns; None when the day was never committed."""
         rows = self.read("runs", cluster, day).to_pylist()
-        return _plain(rows[0]) if rows else None
+        return plain(rows[0]) if rows else None
 
     def mark(self, cluster: str, day: Day) -> str:
         """What only this lake, and only as the day stands in it now, gives: the name of the file of its `runs` row."""
@@ -266,9 +258,7 @@ class Lake:
 
     def runs(self, snapshot: Snapshot) -> dict[Key, Run]:
         """The `runs` row of every day of every cluster at a version of that table, in order; as `run` gives it."""
-        files = [self.path / "runs" / file for listed in snapshot.files.values() for file in listed]
-        rows = read_files("runs", files, snapshot.lacks).to_pylist()
-        return dict(sorted(((row["cluster"], row["date"]), _plain(row)) for row in rows))
+        return self._runs.at(snapshot)
 
     def snapshots(self) -> dict[str, Snapshot]:
         """Every table as it is now."""
@@ -344,12 +334,3 @@ def _standing(run: Run | None) -> dict[str, Written]:
         name: Written(content, changed=False, files=run["files"][name], version=int(run["versions"][name]))
         for name, content in run["content"].items()
     }
-
-
-def _plain(row: Mapping[str, Any]) -> Run:
-    def plain(name: str, value: Any) -> Any:
-        if name in _NULL_MAPS:
-            return None if value is None else dict(value)
-        return dict(value or ()) if name in _MAPS else value
-
-    return {name: plain(name, value) for name, value in row.items() if name not in PARTITION}

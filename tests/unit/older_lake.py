@@ -10,8 +10,9 @@ import pyarrow as pa
 
 from costlab.domain.tables import TABLES
 from costlab.domain.time import Day
-from costlab.store.lake import PRUNED, Lake, Run
+from costlab.store.lake import PRUNED, Lake
 from costlab.store.place import Place
+from costlab.store.runs import Run
 from costlab.store.schema import arrow_schema
 
 Lacks = Mapping[str, Sequence[str]]
