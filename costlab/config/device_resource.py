@@ -116,6 +116,7 @@ class DeviceResources:
         return next((e for e in self.entries if fnmatchcase(resource, exposed(e.name))), None)
 
 
+@functools.lru_cache(maxsize=1024)  # a day asks some thousand times of a few dozen names
 def exposed(name: str) -> str:
     """A resource's name as kube-state-metrics exposes it; * stays.
 

@@ -3,6 +3,7 @@
 import platform
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from costlab import __version__
@@ -12,6 +13,7 @@ from costlab.domain.time import Day
 from costlab.jobs.crew import Question
 from costlab.jobs.measure import Ready
 from costlab.store.lake import Lake
+from costlab.store.place import Place
 from costlab.store.rows import RowFolder, SentRows, StoredRows
 
 T = TypeVar("T")
@@ -78,13 +80,19 @@ def done(told: Told) -> Any:
 def answered(question: Question[T], settings: Settings, cluster: str, day: Day, mark: str) -> T | Blind:
     """The answer to a question about a day, or Blind where the lake is not the driver's, whose mark of the day is `mark`."""
     try:
-        lake = Lake.open(settings.lake)
+        lake = _opened(settings.lake)
         seen = lake.mark(cluster, day)
     except (ConfigError, LakeError) as fault:
         return Blind(fault.message)
     if seen != mark:
         return Blind(f"what lies at {settings.lake} there is not this lake")
     return question(lake, settings, cluster, day)
+
+
+@lru_cache(maxsize=4)
+def _opened(where: Place) -> Lake:
+    """A lake whose tables stay open from one question to the next; whether it is the driver's is asked of its mark each time."""
+    return Lake.open(where)
 
 
 def versions() -> tuple[str, str]:

@@ -15,9 +15,10 @@ from costlab.domain.signals import SIGNALS, Signal
 from costlab.domain.time import Day
 from costlab.jobs.charges import COMPUTE_RULES
 from costlab.jobs.facts import BULKY, OBSERVED, Facts, unpriced_signals
-from costlab.store.lake import PRUNED, READABLE, DayState, Lake, Run
+from costlab.store.lake import PRUNED, READABLE, DayState, Lake
 from costlab.store.memory import give_back
 from costlab.store.rows import Rows
+from costlab.store.runs import Run
 from costlab.store.schema import conform, empty
 from costlab.store.warehouse import Warehouse, queries
 
@@ -29,10 +30,14 @@ KEPT = 0.9
 
 def check(tables: Mapping[str, pa.Table]) -> None:
     """Hold the rows of a day to every query in queries/checks. Raises ReconcileError with the first guilty row."""
-    warehouse = Warehouse.over_tables(tables)
-    for name, query in queries().items():
-        if query.folder != "checks":
-            continue
+    # A check of tables that were not made of the day has nothing to find.
+    checks = [
+        query.name
+        for query in queries().values()
+        if query.folder == "checks" and not tables.keys().isdisjoint(query.inputs)
+    ]
+    warehouse = Warehouse.over_tables(tables, checks)
+    for name in checks:
         guilty = warehouse.query(name).to_pylist()
         if guilty:
             row = ", ".join(f"{key} {value}" for key, value in guilty[0].items() if value not in (None, ""))

@@ -1,6 +1,7 @@
 """The weekly and monthly editions that lie in a cluster's folder: written by name, made anew when a day changed, cleared."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -10,9 +11,10 @@ import orjson
 from costlab.config.settings import Settings
 from costlab.domain.dates import Dates, month_of, named_window, week_of
 from costlab.domain.errors import ConfigError
+from costlab.domain.time import Day
 from costlab.jobs.edition import made_of, render_edition
 from costlab.publish.files import put, take_away
-from costlab.store.lake import READABLE, DayState
+from costlab.store.lake import READABLE, DayState, Lake
 from costlab.store.warehouse import Warehouse
 
 # How long an edition waits for its last day: nights look for missing days as far back.
@@ -72,6 +74,21 @@ def write_edition(
     Raises what `render_edition` and `put_edition` do.
     """
     return put_edition(render_edition(warehouse, settings, cluster, window), cluster, window, out)
+
+
+@dataclass(frozen=True, slots=True)
+class EditionOf:
+    """A question to a lake: the content of the edition of a week or a month, by suffix."""
+
+    window: Dates
+
+    @property
+    def __name__(self) -> str:
+        return f"edition {self.window.name}"
+
+    def __call__(self, lake: Lake, settings: Settings, cluster: str, _: Day) -> dict[str, bytes]:
+        """The edition's. Raises what `render_edition` does."""
+        return render_edition(Warehouse.over(lake), settings, cluster, self.window)
 
 
 def put_edition(content: Mapping[str, bytes], cluster: str, window: Dates, out: Path) -> list[Path]:

@@ -22,8 +22,9 @@ from costlab.jobs.profiles import profile_day
 from costlab.jobs.quotas.demand import demand_day
 from costlab.jobs.storage import priced_volumes
 from costlab.sources import Source
-from costlab.store.lake import DayState, Lake, Run
+from costlab.store.lake import DayState, Lake
 from costlab.store.rows import DayRows, RowRoom, Rows, StoredRows
+from costlab.store.runs import Run
 
 Step = Callable[[str], None]
 

@@ -15,7 +15,7 @@ from costlab.jobs.facts import OBSERVED
 from costlab.jobs.measure import price
 from costlab.store.content import content_hash
 from costlab.store.delta import Key
-from costlab.store.lake import Lake, Run
+from costlab.store.lake import Lake
 from costlab.store.migration import (
     WHOLE,
     Plan,
@@ -28,6 +28,7 @@ from costlab.store.migration import (
     without_columns,
 )
 from costlab.store.rows import Rows
+from costlab.store.runs import Run
 from costlab.store.schema import empty
 
 MADE = ("charges", "profiles", "demand")  # of what was observed, and of prices

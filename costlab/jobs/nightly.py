@@ -7,12 +7,12 @@ from datetime import date, datetime
 from functools import partial
 
 from costlab.config.settings import Cluster, Settings
+from costlab.domain.dates import Dates
 from costlab.domain.errors import ConfigError, CostlabError, ExitCode, ReconcileError, SourceError
 from costlab.domain.time import Day, day_of, days_between, milliseconds
 from costlab.jobs.commit import clear_beside, commit_beside
-from costlab.jobs.crew import Crew, Here, Lazy, Order
-from costlab.jobs.edition import render_edition
-from costlab.jobs.editions import clear_editions, due_editions, put_edition
+from costlab.jobs.crew import Coming, Crew, Here, Lazy, Order
+from costlab.jobs.editions import EditionOf, clear_editions, due_editions, put_edition
 from costlab.jobs.indexing import Indexed, days_in
 from costlab.jobs.measure import put_day
 from costlab.jobs.outcome import Outcome
@@ -315,25 +315,39 @@ class _Night:
 
     def sum_up(self, warehouse: Warehouse, cluster: str, today: date) -> None:
         """Write the weeks and months that are over, or rest on days that are others now. Raises what `put_edition` does."""
-        report = self.settings.report
+        report, days = self.settings.report, self.lake.days(cluster)
         windows = due_editions(
             warehouse,
-            self.lake.days(cluster),
+            days,
             cluster,
             report.out,
             today=today,
             kept_since=report.kept_since(today),
             fresh=self.fresh[cluster],
         )
-        for window in windows:
+        asked = [(window, self._edition(cluster, window, days)) for window in windows]
+        for window, coming in asked:
             self.step("sum up")
             try:
-                content = render_edition(warehouse, self.settings, cluster, window)
+                if not coming.done():
+                    self.crew.wait([coming])
+                content = coming.result()
             except ConfigError as fault:  # two currencies do not add up, this night or the next
                 self.say(f"{cluster}: {fault.message}")
                 continue
             put_edition(content, cluster, window, report.out)
             self.say(f"{cluster}: wrote the edition of {window.name}")
+
+    def _edition(
+        self, cluster: str, window: Dates, days: Mapping[date, DayState]
+    ) -> Coming[dict[str, bytes]]:
+        """What is made of the window's last day and those before it."""
+        last = max(
+            day for day, state in days.items() if state in READABLE and window.start <= day < window.end
+        )
+        return self.crew.ask(
+            EditionOf(window), self.lake, self.settings, cluster, Day(last, self.settings.timezone)
+        )
 
     def outcome(self) -> Outcome:
         """The gravest outcome. Raises what `nightly` does."""

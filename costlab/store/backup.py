@@ -9,9 +9,9 @@ from hashlib import sha256
 from costlab import __version__
 from costlab.domain.errors import Busy, ConfigError, LakeError
 from costlab.store import durable, lease, locking
-from costlab.store.delta import LOG
 from costlab.store.faults import translated
 from costlab.store.lake import HEAD, RESTORING, Lake, refuse_path
+from costlab.store.log import LOG
 from costlab.store.manifest import Item, Manifest, read_manifest, stamp, stamps
 from costlab.store.place import Place
 from costlab.store.posts import FOLDER as POSTS

@@ -1,21 +1,20 @@
 """One table of the lake as a Delta table: its files by day, and the replacement of a day, synced to the disk.
 
 Only the log's numbered entries are ever needed: on a disk no checkpoint is written, because a torn one makes a table
-unreadable, and no entry is cleaned up. Opening costs about 0.2 ms an entry; in a bucket it costs a request, and a
-checkpoint, which is whole there or not at all, saves those of the entries before it.
+unreadable, and no entry is cleaned up. Opening costs 6 ms and about 0.2 ms an entry, so on a disk a table stays open, and is
+brought up to date once its log has grown (1 ms), or opened anew when it is another's (`log.py`). In a bucket it is opened anew
+each time: asking whether it grew costs a request as well. There a checkpoint, which is whole or not at all, saves those of the
+entries before it.
 """
 
-import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
+from threading import RLock
 from uuid import uuid4
 
-import orjson
-import pyarrow.parquet as pq
 from deltalake import (
     ColumnProperties,
     CommitProperties,
@@ -32,18 +31,19 @@ from costlab.domain.tables import PARTITION, TABLES
 from costlab.store import durable
 from costlab.store.columns import FILLED, fields_lacking, lacking, refuse_older
 from costlab.store.encoding import ENCODING, LEVEL, without_statistics
-from costlab.store.faults import full, newer, translated
-from costlab.store.place import Place, found, moved, readable_file, remove_tree
+from costlab.store.faults import newer, translated
+from costlab.store.log import LOG, Entry, begun, recent_entries
+from costlab.store.place import Place, found, moved, remove_tree
 from costlab.store.rows import Rows, StoredRows
 from costlab.store.schema import arrow_schema
+from costlab.store.space import check_space
+from costlab.store.statistics import statistics
 
 Key = tuple[str, date]
 
-LOG = "_delta_log"
 _READER, _WRITER = 1, 2  # later protocols may hide rows in ways that a list of files does not tell
 _SIGNED = "costlab.write"
 _CHECKPOINTS = {"delta.checkpointInterval": "10"}  # in a bucket: so many entries may have to be asked for
-_SLACK_BYTES = 2**20  # the log entry, and what a file system needs for itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +58,25 @@ class Snapshot:
     lacks: frozenset[str] = frozenset()
 
 
+@dataclass(frozen=True, slots=True)
+class _Open:
+    """A table that is open, what it holds, and the entry of its log up to which it was read; None where that is not known."""
+
+    table: DeltaTable
+    snapshot: Snapshot
+    entry: Entry | None
+
+
 class DeltaFolder:
-    """The folder of one table."""
+    """The folder of one table; threads may share it."""
 
     def __init__(self, lake: Place, table: str) -> None:
         self.table = table
         self.path = lake / table
         self._lake = lake
-        self._seen: DeltaTable | None = None
+        self._seen: _Open | None = None
+        self._kept: set[Path] = set()  # folders that a power cut would leave where they are
+        self._alone = RLock()
         self._own: list[bytes] = []  # signatures of the commits that were begun
         self._options = None if isinstance(lake, Path) else lake.delta_options
         self._hooks = PostCommitHookProperties(
@@ -74,24 +85,28 @@ class DeltaFolder:
 
     def snapshot(self) -> Snapshot:
         """What the table holds now. Raises LakeError when it is damaged, or is not as this version declares it."""
-        if not self._exists():
-            return Snapshot(-1, {})
-        self._seen = self._open()
-        return self._snapshot(self._seen)
+        with self._alone, translated(self.path, "read"):
+            if self._seen and self._seen.entry and self._seen.entry.is_newest:
+                return self._seen.snapshot
+            earlier, self._seen = self._seen, None
+            if not begun(self.path):
+                return Snapshot(-1, {})
+            self._seen = (earlier and self._grown(earlier)) or self._afresh()
+            return self._seen.snapshot
 
-    def replace(self, cluster: str, day: date, rows: Rows) -> Snapshot:
+    def replace(self, cluster: str, day: date, rows: Rows, *, synced: bool = True) -> Snapshot:
         """The table with these rows, and no others, for the day; they are on the disk when this returns.
 
-        Raises LakeFull when the disk has no space, LakeError, or Busy.
+        Unless `sync` is to be called later: not `synced`. Raises LakeFull when the disk has no space, LakeError, or Busy.
         """
-        return self.replace_days([(cluster, day)], rows)
+        return self.replace_days([(cluster, day)], rows, synced=synced)
 
-    def replace_days(self, days: Sequence[Key], rows: Rows) -> Snapshot:
+    def replace_days(self, days: Sequence[Key], rows: Rows, *, synced: bool = True) -> Snapshot:
         """The same for several days at once, of rows in memory; raises as `replace` does."""
         check_space(self._lake, rows)
-        with translated(self.path):
+        with self._writing() as seen:
             # What `snapshot` has opened is still good: Delta refuses a commit on top of a version that is gone.
-            table = self._seen or (self._open() if self._exists() else self._create())
+            table = seen or (self._open() if begun(self.path) else self._create())
             refuse_older(self.path, [field.name for field in fields_lacking(self.table, table)])
             with self._landing(table) as signed:
                 if isinstance(rows, StoredRows):
@@ -106,12 +121,12 @@ class DeltaFolder:
                         post_commithook_properties=self._hooks,
                         commit_properties=signed,
                     )
-            return self._settled(table, days)
+            return self._settled(table, days, synced=synced)
 
     def forget(self, days: Sequence[Key]) -> Snapshot:
         """The table without these days' rows; their files stay for who reads an earlier version. Raises as `replace` does."""
-        with translated(self.path):
-            table = self._seen or self._open()
+        with self._writing() as seen:
+            table = seen or self._open()
             with self._landing(table) as signed:
                 table.delete(_of_days(days), post_commithook_properties=self._hooks, commit_properties=signed)
             return self._settled(table, days)
@@ -121,7 +136,7 @@ class DeltaFolder:
 
         Raises as `replace` does.
         """
-        with translated(self.path):
+        with self._writing():
             table = self._open()
             if fields := fields_lacking(self.table, table):
                 with self._landing(table) as signed:
@@ -132,7 +147,7 @@ class DeltaFolder:
 
     def settle(self) -> Snapshot:
         """The table whose files all have every column from now on. Raises as `replace` does."""
-        with translated(self.path):
+        with self._writing():
             table = self._open()
             for column in sorted(lacking(self.path, self.table, table)):
                 with self._landing(table) as signed:
@@ -140,6 +155,13 @@ class DeltaFolder:
                         column, FILLED, post_commithook_properties=self._hooks, commit_properties=signed
                     )
             return self._settled(table, ())
+
+    @contextmanager
+    def _writing(self) -> Iterator[DeltaTable | None]:
+        """The table that is open, for a block that writes it: one in which anything fails is not trusted again."""
+        with self._alone, translated(self.path):
+            seen, self._seen = self._seen, None
+            yield seen.table if seen else None
 
     @contextmanager
     def _landing(self, table: DeltaTable) -> Iterator[CommitProperties]:
@@ -176,11 +198,13 @@ class DeltaFolder:
         except (CostlabError, DeltaError, OSError):  # the first fault says more
             return False
 
-    def _settled(self, table: DeltaTable, days: Sequence[Key]) -> Snapshot:
+    def _settled(self, table: DeltaTable, days: Sequence[Key], *, synced: bool = True) -> Snapshot:
         table.update_incremental()
-        snapshot = self._snapshot(table)
-        self.sync(days, snapshot)
-        return snapshot
+        seen = _Open(table, self._snapshot(table), self._entry(table.version()))
+        if synced:
+            self.sync(file for day in days for file in seen.snapshot.files.get(day, ()))
+        self._seen = seen
+        return seen.snapshot
 
     def _take_over(self, rows: StoredRows, table: DeltaTable, signed: CommitProperties) -> None:
         """Commit a file that is there already, in the place of the day's."""
@@ -188,9 +212,9 @@ class DeltaFolder:
         name = "/".join(
             [*(f"{key}={value}" for key, value in values.items()), f"part-{uuid4()}.zstd.parquet"]
         )
-        count, statistics, status = rows.num_rows, _statistics(rows.file), rows.file.stat()
+        count, said, status = rows.num_rows, statistics(rows.file), rows.file.stat()
         moved(rows.file, self.path / name)
-        added = AddAction(name, status.st_size, values, int(status.st_mtime * 1000), True, statistics)
+        added = AddAction(name, status.st_size, values, int(status.st_mtime * 1000), True, said)
         table.create_write_transaction(
             [added] if count else [],
             "overwrite",
@@ -203,39 +227,39 @@ class DeltaFolder:
 
     def restore(self, version: int) -> Snapshot:
         """The table as it was at an earlier version, which is now its newest. Raises LakeError."""
-        with translated(self.path):
+        with self._writing():
             table = self._open()
             with self._landing(table) as signed:
                 table.restore(version, post_commithook_properties=self._hooks, commit_properties=signed)
             table.update_incremental()
-        return self._snapshot(table)
+            return self._snapshot(table)
 
-    def sync(self, days: Sequence[Key], snapshot: Snapshot) -> None:
-        """The days' files, then the log, are on the disk with all their folders."""
-        if snapshot.version < 0:
-            return
+    def sync(self, files: Iterable[str]) -> None:
+        """These files of the table, then its log, are on the disk with all their folders."""
         if not isinstance(self.path, Path):  # what a bucket has taken stays
             return
-        folders = {self.path / LOG, self.path, self.path.parent}
-        with translated(self.path):
-            for file in (file for day in days for file in snapshot.files.get(day, ())):
-                durable.sync_file(self.path / file)
-                folders.update(self.path / parent for parent in Path(file).parents)
-            for entry in self._recent_entries():
-                durable.sync_file(entry)
-            for folder in sorted(folders, key=lambda path: len(path.parts), reverse=True):
-                durable.sync_folder(folder)
+        log = self.path / LOG
+        with self._alone, translated(self.path):
+            synced = [*(self.path / file for file in files), *(log / name for name in recent_entries(log))]
+            for file in synced:
+                durable.sync_file(file)
+            self._keep({file.parent for file in synced})
 
-    def _exists(self) -> bool:
-        """Whether a first log entry is there; a creation that was cut off left none."""
-        return any((self.path / LOG).glob("*.json"))
-
-    def _recent_entries(self) -> list[Place]:
-        """The log's first entry and its last two: a commit, and the one that a killed run did not sync."""
-        entries = found(self.path / LOG, "*.json")
-        return [*entries[:1], *entries[1:][-2:]]
+    def _keep(self, folders: set[Path]) -> None:
+        """What is in these folders is on the disk, and so are they themselves, in those above."""
+        changed, new = set(folders), set[Path]()
+        for each in folders:
+            folder = each
+            while folder != self._lake and folder not in self._kept:
+                new.add(folder)
+                folder = folder.parent
+                changed.add(folder)
+        for folder in sorted(changed, key=lambda path: len(path.parts), reverse=True):
+            durable.sync_folder(folder)
+        self._kept |= new
 
     def _create(self) -> DeltaTable:
+        self._kept.clear()
         if self.path.exists():
             remove_tree(self.path)  # without a log entry nothing in it was ever committed
         spec = TABLES[self.table]
@@ -251,19 +275,46 @@ class DeltaFolder:
                 post_commithook_properties=self._hooks,
             )
         except (DeltaError, OSError):
-            if self._options is None or not self._exists():
+            if self._options is None or not begun(self.path):
                 raise
             return self._open()  # an empty table is the same, whoever made it
+
+    def _afresh(self) -> _Open:
+        """The table as it is now; whether it is that which was listed before is asked once it is open."""
+        before = Entry.newest(self.path / LOG) if isinstance(self.path, Path) else None
+        table = self._open()
+        same = before is not None and before.version == table.version() and before.stands
+        return _Open(table, self._snapshot(table), before if same else None)
+
+    def _grown(self, seen: _Open) -> _Open | None:
+        """An open table with what was written since; None when its log is not the one that it was read from."""
+        if seen.entry is None or not seen.entry.stands:
+            self._kept.clear()
+            return None
+        try:
+            seen.table.update_incremental()
+        except DeltaError:
+            return None  # opening it anew tells what is wrong
+        self._refuse_newer(seen.table)
+        entry = self._entry(seen.table.version())
+        return _Open(seen.table, self._snapshot(seen.table), entry) if entry and seen.entry.stands else None
+
+    def _entry(self, version: int) -> Entry | None:
+        return Entry.at(self.path / LOG, version) if isinstance(self.path, Path) else None
 
     def _open(self) -> DeltaTable:
         with translated(self.path, "read"):
             table = DeltaTable(str(self.path), storage_options=self._options)
+        self._refuse_newer(table)
+        return table
+
+    def _refuse_newer(self, table: DeltaTable) -> None:
+        with translated(self.path, "read"):
             protocol = table.protocol()
             features = [*(protocol.reader_features or ()), *(protocol.writer_features or ())]
         if protocol.min_reader_version > _READER or protocol.min_writer_version > _WRITER or features:
             version = f"{protocol.min_reader_version}.{protocol.min_writer_version}"
             raise newer(self.path, f"its Delta protocol is {version}, not {_READER}.{_WRITER}")
-        return table
 
     def _snapshot(self, table: DeltaTable) -> Snapshot:
         with translated(self.path, "read"):
@@ -277,86 +328,12 @@ class DeltaFolder:
         return Snapshot(table.version(), files, lacking(self.path, self.table, table))
 
 
-class Mark:
-    """A day of a table as it is now, to come back to when the writing of it or of another table fails.
-
-    Coming back is one more version, as for any reader of Delta Lake; only of a table that was not there nothing stays.
-    """
-
-    def __init__(self, folder: DeltaFolder, cluster: str, day: date, snapshot: Snapshot) -> None:
-        self._folder = folder
-        self._cluster, self._day = cluster, day
-        self._version = snapshot.version
-        self._files = self._present()
-
-    def restore(self) -> None:
-        """The table's version is again that of the mark, or one of the same content; on the disk. Raises LakeError.
-
-        What another run has written since stays.
-        """
-        if self._folder.overtaken(self._version):
-            return
-        if self._version < 0:
-            with translated(self._folder.path):
-                if self._folder.path.exists():
-                    remove_tree(self._folder.path)
-                    durable.sync_folder(self._folder.path.parent)
-            return
-        if self._folder.snapshot().version > self._version:
-            self._folder.sync([(self._cluster, self._day)], self._folder.restore(self._version))
-
-    def sweep(self) -> None:
-        """The day's files that came after the mark are gone. Raises LakeError."""
-        if self._folder.overtaken(self._version):
-            return  # `prune` deletes our own
-        with translated(self._folder.path):
-            for file in self._present() - self._files:
-                file.unlink()
-
-    def _present(self) -> set[Place]:
-        return set(self._folder.path.glob(f"cluster={self._cluster}/date={self._day}/*"))
-
-
-def check_space(lake: Place, *several: Rows) -> None:
-    """Raise LakeFull when the disk of a lake, which a bucket is not on, may have no space for rows, even if they do not compress at all.
-
-    Those that are stored already need none.
-
-    The library would print the traces of a panic when it finds out by itself.
-    """
-    if not isinstance(lake, Path):
-        return
-    needed = _SLACK_BYTES + sum(0 if isinstance(rows, StoredRows) else rows.nbytes for rows in several)
-    with translated(lake):
-        free = shutil.disk_usage(lake).free
-    if free < needed:
-        raise full(lake, needed)
-
-
 def _of_days(days: Sequence[Key]) -> str:
     """A predicate on the partition alone: whole files come and go by it."""
     dates: dict[str, list[str]] = {}
     for cluster, day in sorted(days):
         dates.setdefault(cluster, []).append(f"'{day}'")
     return " or ".join(f"(cluster = '{c}' and date in ({', '.join(of)}))" for c, of in dates.items())
-
-
-def _statistics(file: Place) -> str:
-    """What a Delta log says of a file: its number of rows, and minimum, maximum and nulls where the file tells them."""
-    metadata = pq.read_metadata(readable_file(file))
-    least: dict[str, Any] = {}
-    most: dict[str, Any] = {}
-    nulls: dict[str, int] = {}
-    for group in range(metadata.num_row_groups):
-        for number in range(metadata.num_columns):
-            column = metadata.row_group(group).column(number)
-            name, told = column.path_in_schema, column.statistics
-            if told is not None and told.has_min_max:
-                least[name] = min(least.get(name, told.min), told.min)
-                most[name] = max(most.get(name, told.max), told.max)
-                nulls[name] = nulls.get(name, 0) + told.null_count
-    said = {"numRecords": metadata.num_rows, "minValues": least, "maxValues": most, "nullCount": nulls}
-    return orjson.dumps(said, option=orjson.OPT_UTC_Z).decode()
 
 
 def _writer_properties(table: str) -> WriterProperties:

@@ -9,11 +9,13 @@ import pyarrow as pa
 from costlab.domain.errors import LakeError
 from costlab.domain.tables import IMPORTED, TABLES
 from costlab.domain.time import Day
-from costlab.store.delta import LOG, DeltaFolder, Key, Snapshot
-from costlab.store.lake import PRUNED, Lake, Run
+from costlab.store.delta import DeltaFolder, Key, Snapshot
+from costlab.store.lake import PRUNED, Lake
+from costlab.store.log import LOG
 from costlab.store.migration import columns_hashed_without
 from costlab.store.place import Place, found
 from costlab.store.pruning import actions
+from costlab.store.runs import Run
 
 
 class Kind(StrEnum):

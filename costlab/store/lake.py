@@ -1,42 +1,35 @@
 """The lake: one Delta table a folder, partitioned by cluster and date; a day is replaced, and `runs` comes last."""
 
-import re
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
-from typing import Any
 
 import orjson
 import pyarrow as pa
 
 from costlab.domain.errors import ConfigError, CostlabError, LakeError
-from costlab.domain.tables import IMPORTED, PARTITION, TABLES, Type
+from costlab.domain.tables import IMPORTED, TABLES
 from costlab.domain.time import Day
 from costlab.store import durable, locking
 from costlab.store.columns import refuse_older
-from costlab.store.content import content_hash
-from costlab.store.delta import DeltaFolder, Key, Mark, Snapshot, check_space
+from costlab.store.delta import DeltaFolder, Key, Snapshot
 from costlab.store.faults import newer, translated
+from costlab.store.mark import Mark
+from costlab.store.pending import Pending, Written, listed
 from costlab.store.place import Place, located, workshop
 from costlab.store.reading import read_files
 from costlab.store.rows import FiledRows, RowFolder, Rows
+from costlab.store.runs import ReadRuns, Run, plain
 from costlab.store.schema import conform
+from costlab.store.space import check_space
 
 FORMAT = 1
 HEAD = "lake.json"  # without it a folder is no lake
 RESTORING = "_restoring"  # a restore is under way, or broke off
-_CLUSTER = re.compile(r"[a-z0-9-]{1,63}")
-_MAPS = frozenset(
-    column.name for column in TABLES["runs"].columns if column.type is Type.MAP and not column.null
-)
-_NULL_MAPS = frozenset(
-    column.name for column in TABLES["runs"].columns if column.type is Type.MAP and column.null
-)
-
-Run = dict[str, Any]
+_SYNCING = 4  # tables at a time: what a disk is told at once, it brings to rest at once
 
 
 class DayState(StrEnum):
@@ -54,56 +47,6 @@ READABLE = (DayState.COMPLETE, DayState.INCOMPLETE)
 PRUNED = "pruned"
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
-    """What became of a write: the SHA-256 of the rows, whether anything was committed, and what `runs` lists of it."""
-
-    content: str
-    changed: bool
-    files: str
-    version: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Pending:
-    """Rows of a day that are about to be written. held: what the table lists of the day now."""
-
-    folder: DeltaFolder
-    cluster: str
-    day: date
-    rows: Rows
-    snapshot: Snapshot
-    held: str
-    content: str
-    same: bool
-
-    @classmethod
-    def of(
-        cls, lake: Place, table: str, cluster: str, day: Day, rows: Rows, before: Run | None, *, afresh: bool = False
-    ) -> "_Pending":  # fmt: skip
-        if not _CLUSTER.fullmatch(cluster):
-            raise ConfigError(
-                f"{cluster!r} is no cluster id", "it has 1 to 63 letters a-z, digits and dashes"
-            )
-        content, folder = content_hash(rows), DeltaFolder(lake, table)
-        snapshot = folder.snapshot()
-        held = _listed(snapshot, cluster, day.date)
-        vouched = before and before["content"].get(table) == content and before["files"].get(table) == held
-        same = bool(vouched) and not (afresh and held)
-        return cls(folder, cluster, day.date, rows, snapshot, held, content, same)
-
-    @property
-    def differs(self) -> bool:
-        """Whether anything has to be written: not what stands already, and not nothing in the place of nothing."""
-        return not self.same and bool(self.rows.num_rows or self.held)
-
-    def write(self) -> Written:
-        if not self.differs:
-            return Written(self.content, not self.same, self.held, self.snapshot.version)
-        snapshot = self.folder.replace(self.cluster, self.day, self.rows)
-        return Written(self.content, True, _listed(snapshot, self.cluster, self.day), snapshot.version)
-
-
 class Lake:
     """A lake of measured days: `Lake.open` opens one, `Lake.create` makes it where there is none."""
 
@@ -111,6 +54,8 @@ class Lake:
         self.path = path
         self.timezone = timezone
         self._assure: Callable[[], None] = _alone
+        self._tables: dict[str, DeltaFolder] = {}
+        self._runs = ReadRuns(path / "runs")
 
     @staticmethod
     def exists(where: str | Place) -> bool:
@@ -175,6 +120,7 @@ class Lake:
         """
         with locking.alone(self.path) as assure:
             self._assure = assure
+            self._tables = {}  # another run may have removed folders that these know to be there
             try:
                 if not older:
                     for table, lacks in self.older().items():
@@ -217,16 +163,16 @@ class Lake:
         may be no space for all of it; LakeError; Busy.
         """
         self._assure()
-        runs = DeltaFolder(self.path, "runs")
+        runs = self._table("runs")
         waiting = [
-            _Pending.of(self.path, name, cluster, day, rows, before, afresh=afresh)
+            Pending.of(self._table(name), cluster, day, rows, before, afresh=afresh)
             for name, rows in sorted(tables.items())
         ]
         check_space(self.path, *(each.rows for each in waiting if each.differs))
         marks = [Mark(each.folder, cluster, day.date, each.snapshot) for each in waiting if each.differs]
         last = Mark(runs, cluster, day.date, runs.snapshot())
         try:
-            yield _standing(before) | {each.folder.table: each.write() for each in waiting}
+            yield _standing(before) | _written(waiting)
         except BaseException as fault:
             try:
                 last.restore()  # first of all: from here on no reader looks for the new rows
@@ -247,7 +193,7 @@ class Lake:
 
         Raises LakeError when they cannot be written: the old rows then still stand.
         """
-        return _Pending.of(self.path, table, cluster, day, rows, before).write()
+        return Pending.of(self._table(table), cluster, day, rows, before).write()
 
     def commit_run(
         self, cluster: str, day: Day, run: Run, written: Mapping[str, Written], before: Run | None = None
@@ -268,17 +214,17 @@ class Lake:
         columns = {name: [value] for name, value in row.items()}
         rows = conform("runs", {"cluster": cluster, "date": day.date, **columns})
         self._assure()
-        DeltaFolder(self.path, "runs").replace(cluster, day.date, rows)
+        self._table("runs").replace(cluster, day.date, rows)
         return True
 
     def run(self, cluster: str, day: Day) -> Run | None:
         """The day's `runs` row, maps as dictionaries, without partition columns; None when the day was never committed."""
         rows = self.read("runs", cluster, day).to_pylist()
-        return _plain(rows[0]) if rows else None
+        return plain(rows[0]) if rows else None
 
     def mark(self, cluster: str, day: Day) -> str:
         """What only this lake, and only as the day stands in it now, gives: the name of the file of its `runs` row."""
-        return _listed(DeltaFolder(self.path, "runs").snapshot(), cluster, day.date)
+        return listed(self._table("runs").snapshot(), cluster, day.date)
 
     def read(self, table: str, cluster: str, day: Day) -> pa.Table:
         """The rows of one day of one table; none when it has none. Raises LakeError when a file is damaged."""
@@ -287,19 +233,19 @@ class Lake:
 
     def filed(self, table: str, cluster: str, day: Day) -> FiledRows:
         """The rows of one day of one table, to be read when they are needed."""
-        folder = DeltaFolder(self.path, table)
+        folder = self._table(table)
         snapshot = folder.snapshot()
         files = snapshot.files.get((cluster, day.date), ())
         return FiledRows(table, tuple(folder.path / file for file in files), snapshot.lacks)
 
     def dates(self, table: str, cluster: str) -> list[date]:
         """The days of which a table holds rows of a cluster, oldest first."""
-        files = DeltaFolder(self.path, table).snapshot().files
+        files = self._table(table).snapshot().files
         return sorted(day for of, day in files if of == cluster)
 
     def clusters(self) -> list[str]:
         """The clusters of which a run has committed a day, by name."""
-        return sorted({of for of, _ in DeltaFolder(self.path, "runs").snapshot().files})
+        return sorted({of for of, _ in self._table("runs").snapshot().files})
 
     def days(self, cluster: str) -> dict[date, DayState]:
         """Every day of a cluster that a run has committed, oldest first, and how far it came."""
@@ -312,13 +258,11 @@ class Lake:
 
     def runs(self, snapshot: Snapshot) -> dict[Key, Run]:
         """The `runs` row of every day of every cluster at a version of that table, in order; as `run` gives it."""
-        files = [self.path / "runs" / file for listed in snapshot.files.values() for file in listed]
-        rows = read_files("runs", files, snapshot.lacks).to_pylist()
-        return dict(sorted(((row["cluster"], row["date"]), _plain(row)) for row in rows))
+        return self._runs.at(snapshot)
 
     def snapshots(self) -> dict[str, Snapshot]:
         """Every table as it is now."""
-        return {table: DeltaFolder(self.path, table).snapshot() for table in TABLES}
+        return {table: self._table(table).snapshot() for table in TABLES}
 
     def older(self) -> dict[str, frozenset[str]]:
         """The columns that each table may lack because an older costlab wrote it; tables that lack none are not named."""
@@ -347,6 +291,21 @@ class Lake:
             found[table] = FiledRows(table, files, snapshot.lacks)
         return found
 
+    def _table(self, name: str) -> DeltaFolder:
+        """A table that stays open: opening it is most of what a question about it takes."""
+        return self._tables.setdefault(name, DeltaFolder(self.path, name))
+
+
+def _written(waiting: Sequence[Pending]) -> dict[str, Written]:
+    """What became of each table; all are on the disk then. Raises what writing raises."""
+    written, new = {}, [each for each in waiting if each.differs]
+    for each in waiting:
+        written[each.folder.table] = each.write(synced=False)
+    with ThreadPoolExecutor(_SYNCING) as several:
+        for synced in [several.submit(each.sync, written[each.folder.table]) for each in new]:
+            synced.result()
+    return written
+
 
 def _alone() -> None:
     """Nobody has locked the lake, or by a lock that cannot be lost."""
@@ -363,12 +322,8 @@ def _state(run: Run, where: Key, snapshots: Mapping[str, Snapshot]) -> DayState:
     """A day as its `runs` row and the tables tell it; rows that are being pruned are looked at by nobody any more."""
     if run["files"].get("charges") == PRUNED:
         return DayState.PRUNED
-    whole = all(files in (PRUNED, _listed(snapshots[table], *where)) for table, files in run["files"].items())
+    whole = all(files in (PRUNED, listed(snapshots[table], *where)) for table, files in run["files"].items())
     return DayState(run["status"]) if whole else DayState.REPAIR
-
-
-def _listed(snapshot: Snapshot, cluster: str, day: date) -> str:
-    return "\n".join(snapshot.files.get((cluster, day), ()))
 
 
 def _standing(run: Run | None) -> dict[str, Written]:
@@ -379,12 +334,3 @@ def _standing(run: Run | None) -> dict[str, Written]:
         name: Written(content, changed=False, files=run["files"][name], version=int(run["versions"][name]))
         for name, content in run["content"].items()
     }
-
-
-def _plain(row: Mapping[str, Any]) -> Run:
-    def plain(name: str, value: Any) -> Any:
-        if name in _NULL_MAPS:
-            return None if value is None else dict(value)
-        return dict(value or ()) if name in _MAPS else value
-
-    return {name: plain(name, value) for name, value in row.items() if name not in PARTITION}

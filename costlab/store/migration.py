@@ -15,10 +15,11 @@ from costlab.domain.time import Day
 from costlab.store.columns import refuse_unfillable
 from costlab.store.content import content_hash
 from costlab.store.delta import DeltaFolder, Key, Snapshot
-from costlab.store.lake import PRUNED, READABLE, Lake, Run
+from costlab.store.lake import PRUNED, READABLE, Lake
 from costlab.store.place import Place
 from costlab.store.reading import absent_from, readable
 from costlab.store.rows import OnDisk, Rows, StoredRows, batches
+from costlab.store.runs import Run
 from costlab.store.schema import arrow_schema, conform, empty
 
 STREAMED = ("container_usage", "gpu_usage")  # one file a day, in the declared order, too large for memory

@@ -10,11 +10,13 @@ import orjson
 from costlab.domain.errors import LakeError
 from costlab.domain.tables import TABLES
 from costlab.domain.time import HOUR_MS
-from costlab.store.delta import LOG, DeltaFolder, Key, Snapshot
+from costlab.store.delta import DeltaFolder, Key, Snapshot
 from costlab.store.faults import translated
-from costlab.store.lake import PRUNED, Lake, Run
+from costlab.store.lake import PRUNED, Lake
+from costlab.store.log import LOG
 from costlab.store.place import Place, found
 from costlab.store.posts import FOLDER as POSTS
+from costlab.store.runs import Run
 from costlab.store.schema import conform
 
 # A reader holds the files that it was given when it was opened: a notebook may be left open over a weekend's nights.

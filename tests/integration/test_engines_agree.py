@@ -12,7 +12,8 @@ from costlab.jobs.fetch import SpooledSource
 from costlab.jobs.measure import measure_day
 from costlab.sources.prometheus import PrometheusSource
 from costlab.sources.synthetic import SyntheticCluster
-from costlab.store.lake import Lake, Run
+from costlab.store.lake import Lake
+from costlab.store.runs import Run
 from costlab.store.spool import Spool
 
 pytestmark = pytest.mark.prometheus

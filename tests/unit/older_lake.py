@@ -10,8 +10,9 @@ import pyarrow as pa
 
 from costlab.domain.tables import TABLES
 from costlab.domain.time import Day
-from costlab.store.lake import PRUNED, Lake, Run
+from costlab.store.lake import PRUNED, Lake
 from costlab.store.place import Place
+from costlab.store.runs import Run
 from costlab.store.schema import arrow_schema
 
 Lacks = Mapping[str, Sequence[str]]
@@ -53,7 +54,7 @@ def aged(
             day = Day(date, lake.timezone)
             rows = {table: of for (key, table), of in held.items() if key == (cluster, date)}
             put(old, cluster, day, rows, run, lacks)
-    return old
+    return Lake.open(where)
 
 
 def put(lake: Lake, cluster: str, day: Day, tables: Mapping[str, pa.Table], run: Run, lacks: Lacks) -> None:

@@ -23,7 +23,7 @@ from small_lake import DAY, commit, findings, replace_day, run_row, usage
 
 from costlab.domain.errors import Busy, ConfigError, LakeError, LakeFull
 from costlab.domain.time import Day
-from costlab.store import delta, durable, locking
+from costlab.store import delta, durable, locking, space
 from costlab.store import lake as lake_module
 from costlab.store.content import content_hash
 from costlab.store.faults import translated
@@ -385,7 +385,7 @@ def test_space_for_all_tables_is_asked_for_before_the_first_is_written(
     room = max(table.nbytes for table in many.values()) + 2**20 + 1000
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=room))
     for table in many.values():
-        delta.check_space(lake.path, table)  # each alone has room
+        space.check_space(lake.path, table)  # each alone has room
     with pytest.raises(LakeFull, match="nothing was committed"):
         replace_day(lake, many)
     assert {path: path.stat().st_mtime_ns for path in Path(str(lake.path)).rglob("*")} == before

@@ -1,0 +1,57 @@
+"""The log of a table on this machine's disk: whether it is still as it was when it was read."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from costlab.store.place import Place
+
+LOG = "_delta_log"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An entry of a log as it was when it was read: its version, and its file's device, inode, time in ns and size.
+
+    An entry is never written again, so the log up to it is the same as long as its file is: one that was removed and
+    made anew, or restored, has another.
+    """
+
+    log: Path
+    version: int
+    file: tuple[int, int, int, int]
+
+    @classmethod
+    def at(cls, log: Path, version: int) -> "Entry | None":
+        """That of a version; None where there is none. Raises OSError."""
+        try:
+            status = (log / f"{version:020}.json").stat()
+        except FileNotFoundError:
+            return None
+        return cls(log, version, (status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size))
+
+    @classmethod
+    def newest(cls, log: Path) -> "Entry | None":
+        """That of the highest version; None where there is none. Raises OSError."""
+        versions = [int(entry.stem) for entry in log.glob("*.json")]
+        return cls.at(log, max(versions)) if versions else None
+
+    @property
+    def stands(self) -> bool:
+        """Whether the log up to this entry is as it was."""
+        return Entry.at(self.log, self.version) == self
+
+    @property
+    def is_newest(self) -> bool:
+        """Whether the whole log is as it was."""
+        return self.stands and not (self.log / f"{self.version + 1:020}.json").exists()
+
+
+def begun(folder: Place) -> bool:
+    """Whether a first entry of a table's log is there; a creation that was cut off left none."""
+    return any((folder / LOG).glob("*.json"))
+
+
+def recent_entries(log: Path) -> list[str]:
+    """The names of the first entry and of the last two: a commit, and the one that a killed run did not sync."""
+    entries = sorted(entry.name for entry in log.glob("*.json"))
+    return [*entries[:1], *entries[1:][-2:]]
