@@ -35,6 +35,25 @@ def test_spread(
     same(ours, theirs)
 
 
+@given(st.data(), st.integers(0, 59), st.integers(0, 70))
+def test_spread_of_samples_taken_once_a_cell(data: st.DataObject, phase_s: int, scrapes: int) -> None:
+    numbers = st.integers(0, scrapes)
+    missed, unknown, late = (data.draw(st.sets(numbers, max_size=3)) for _ in range(3))
+    edges = [
+        1000 * (60 * number + phase_s + 20 * (number in late))
+        for number in range(scrapes + 1)
+        if number not in missed
+    ]
+    at_ms = np.array(edges, np.int64)
+    values = np.where(np.isin(np.arange(len(at_ms)), list(unknown)), np.nan, np.arange(len(at_ms)) % 7 / 4)
+    within_ms = sorted(data.draw(st.tuples(*2 * [st.integers(0, 60_000 * (scrapes + 2))])))
+    last = max(len(at_ms) - 1, 0)
+    arguments = (0, at_ms[:last], at_ms[1:], values[:last], 0.5, 0, last, *within_ms, 0, 60_000)
+    ours, theirs = np.zeros((2, scrapes + 2)), np.zeros((2, scrapes + 2))
+    assert kernels.spread(*arguments, *ours) == reference.spread(*arguments, *theirs)
+    same(ours, theirs)
+
+
 @st.composite
 def claims(draw: st.DrawFn, *, share: bool) -> tuple[Any, ...]:
     """What three rows ask for, and what they were seen to use: CSR arrays, and one of seen, of stretches or nothing."""
@@ -69,11 +88,6 @@ def test_bill(data: st.DataObject, mode: tuple[bool, bool, bool, bool]) -> None:
     same(kernels.bill(*arguments), reference.bill(*arguments))
 
 
-@given(st.integers(0, 1500), st.integers(0, 1500), st.integers(1, 1500))
-def test_pairwise_is_the_sum_of_numpy_to_the_bit(low: int, count: int, cells: int) -> None:
-    values = np.zeros(cells)
-    values[low : low + count] = np.random.default_rng(count).lognormal(0, 9, len(values[low : low + count]))
-    room = np.empty((64, 4), np.int64), np.empty(64)
-    arguments = (values, low, low + count, *room)
-    same(kernels.pairwise(*arguments), reference.pairwise(*arguments))
-    assert kernels.pairwise(*arguments) == values.sum()
+@given(st.lists(st.integers(-(2**40), 2**40).map(float), max_size=40))
+def test_total_of(values: list[float]) -> None:
+    assert kernels.total_of(np.array(values, np.float64)) == sum(values)
