@@ -35,20 +35,18 @@ def test_spread(
     same(ours, theirs)
 
 
-@given(st.data(), st.integers(0, 59), st.integers(0, 70))
-def test_spread_of_samples_taken_once_a_cell(data: st.DataObject, phase_s: int, scrapes: int) -> None:
-    numbers = st.integers(0, scrapes)
-    missed, unknown, late = (data.draw(st.sets(numbers, max_size=3)) for _ in range(3))
-    edges = [
-        1000 * (60 * number + phase_s + 20 * (number in late))
-        for number in range(scrapes + 1)
-        if number not in missed
-    ]
-    at_ms = np.array(edges, np.int64)
-    values = np.where(np.isin(np.arange(len(at_ms)), list(unknown)), np.nan, np.arange(len(at_ms)) % 7 / 4)
-    within_ms = sorted(data.draw(st.tuples(*2 * [st.integers(0, 60_000 * (scrapes + 2))])))
-    last = max(len(at_ms) - 1, 0)
-    arguments = (0, at_ms[:last], at_ms[1:], values[:last], 0.5, 0, last, *within_ms, 0, 60_000)
+@given(
+    st.integers(0, 59), st.integers(40, 60), *3 * [st.sets(st.integers(0, 60), max_size=2)],
+    st.integers(0, 600), st.integers(0, 600),
+)  # fmt: skip
+def test_spread_of_samples_taken_once_a_cell(
+    phase_s: int, scrapes: int, missed: set[int], unknown: set[int], late: set[int], first_s: int, last_s: int
+) -> None:
+    numbers = np.array([number for number in range(scrapes + 1) if number not in missed])
+    at_ms = 1000 * (60 * numbers + phase_s + 20 * np.isin(numbers, list(late)))
+    values = np.where(np.isin(numbers, list(unknown)), np.nan, numbers % 7 / 4)[:-1]
+    within_ms = 1000 * first_s, 1000 * (60 * (scrapes + 2) - last_s)
+    arguments = (0, at_ms[:-1], at_ms[1:], values, 0.5, 0, len(values), *within_ms, 0, 60_000)
     ours, theirs = np.zeros((2, scrapes + 2)), np.zeros((2, scrapes + 2))
     assert kernels.spread(*arguments, *ours) == reference.spread(*arguments, *theirs)
     same(ours, theirs)
