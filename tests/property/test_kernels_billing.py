@@ -35,6 +35,23 @@ def test_spread(
     same(ours, theirs)
 
 
+@given(
+    st.integers(0, 59), st.integers(40, 60), *3 * [st.sets(st.integers(0, 60), max_size=2)],
+    st.integers(0, 600), st.integers(0, 600),
+)  # fmt: skip
+def test_spread_of_samples_taken_once_a_cell(
+    phase_s: int, scrapes: int, missed: set[int], unknown: set[int], late: set[int], first_s: int, last_s: int
+) -> None:
+    numbers = np.array([number for number in range(scrapes + 1) if number not in missed])
+    at_ms = 1000 * (60 * numbers + phase_s + 20 * np.isin(numbers, list(late)))
+    values = np.where(np.isin(numbers, list(unknown)), np.nan, numbers % 7 / 4)[:-1]
+    within_ms = 1000 * first_s, 1000 * (60 * (scrapes + 2) - last_s)
+    arguments = (0, at_ms[:-1], at_ms[1:], values, 0.5, 0, len(values), *within_ms, 0, 60_000)
+    ours, theirs = np.zeros((2, scrapes + 2)), np.zeros((2, scrapes + 2))
+    assert kernels.spread(*arguments, *ours) == reference.spread(*arguments, *theirs)
+    same(ours, theirs)
+
+
 @st.composite
 def claims(draw: st.DrawFn, *, share: bool) -> tuple[Any, ...]:
     """What three rows ask for, and what they were seen to use: CSR arrays, and one of seen, of stretches or nothing."""
@@ -69,11 +86,7 @@ def test_bill(data: st.DataObject, mode: tuple[bool, bool, bool, bool]) -> None:
     same(kernels.bill(*arguments), reference.bill(*arguments))
 
 
-@given(st.integers(0, 1500), st.integers(0, 1500), st.integers(1, 1500))
-def test_pairwise_is_the_sum_of_numpy_to_the_bit(low: int, count: int, cells: int) -> None:
-    values = np.zeros(cells)
-    values[low : low + count] = np.random.default_rng(count).lognormal(0, 9, len(values[low : low + count]))
-    room = np.empty((64, 4), np.int64), np.empty(64)
-    arguments = (values, low, low + count, *room)
-    same(kernels.pairwise(*arguments), reference.pairwise(*arguments))
-    assert kernels.pairwise(*arguments) == values.sum()
+@given(st.lists(st.integers(-(2**40), 2**40).map(float), max_size=40))
+def test_total_of(values: list[float]) -> None:
+    array = np.array(values, np.float64)
+    assert kernels.total_of(array) == reference.total_of(array)

@@ -8,6 +8,7 @@ from costlab.domain.time import HOUR_MS
 
 # Indices into grids are unsigned: of others it is asked each time whether they count from the end.
 _NEXT = np.uint64(1)
+_STEPS = 16  # stretches that are asked at once whether they keep step with the cells
 
 
 @bare_kernel
@@ -44,17 +45,36 @@ def spread(
     starts, ends, levels = start_ms[first:last], end_ms[first:last], values[first:last]
     begin_ms, until_ms, grid_start_ms = begin_ms - zero_ms, until_ms - zero_ms, grid_start_ms - zero_ms
     cell, edge_ms = np.uint64(0), grid_start_ms + cell_ms
-    all_ms = 0
-    for i in range(len(starts)):
+    all_ms, i, tried = 0, 0, 0
+    while i < len(starts):
         begin, until = max(int(starts[i]), begin_ms), min(int(ends[i]), until_ms)
         value = np.float64(levels[i]) * unit
         if begin >= until or np.isnan(value):
+            i += 1
             continue
-        all_ms += until - begin
         # Mostly in the cell that the one before ended in: to divide takes longer than all the rest.
         if begin >= edge_ms or begin < edge_ms - cell_ms:
             before = (begin - grid_start_ms) // cell_ms
             cell, edge_ms = np.uint64(before), grid_start_ms + (before + 1) * cell_ms
+        if i >= tried and starts[i] >= begin_ms:
+            count = _in_step(starts[i:], ends[i:], levels[i:], edge_ms, until_ms, cell_ms)
+            tried = i + count + _STEPS
+            if count:
+                on = slice(i, i + count)
+                all_ms += _weave(
+                    starts[on],
+                    ends[on],
+                    levels[on],
+                    unit,
+                    edge_ms,
+                    cell_ms,
+                    covered_ms[cell:],
+                    weighted[cell:],
+                )
+                i, cell, edge_ms = i + count, cell + np.uint64(count), edge_ms + count * cell_ms
+                continue
+        all_ms += until - begin
+        i += 1
         if until > edge_ms:
             part_ms = np.float64(edge_ms - begin)
             covered_ms[cell] += part_ms
@@ -72,6 +92,69 @@ def spread(
 
 
 @bare_kernel
+def _in_step(
+    starts: Ints | Brief,
+    ends: Ints | Brief,
+    levels: Floats | Singles,
+    edge_ms: int,
+    until_ms: int,
+    cell_ms: int,
+) -> int:
+    """How many stretches, in whole steps, begin each one cell after the one before, and end in the next; all known.
+
+    The first begins in the cell that ends at edge_ms. Samples taken once a cell go on so until one is missed.
+    """
+    count = 0
+    while count + _STEPS <= len(starts) and ends[count + _STEPS - 1] <= until_ms:
+        beside, unknown = 0, 0
+        for k in range(count, count + _STEPS):
+            before, after = edge_ms + k * cell_ms - starts[k], ends[k] - edge_ms - k * cell_ms
+            # Negative where either is not from 1 to cell_ms: so all are looked at, several at once.
+            beside |= (before - 1) | (cell_ms - before) | (after - 1) | (cell_ms - after)
+            unknown |= np.isnan(levels[k])
+        if beside < 0 or unknown:
+            break
+        count += _STEPS
+    return count
+
+
+@bare_kernel
+def _weave(
+    starts: Ints | Brief,
+    ends: Ints | Brief,
+    levels: Floats | Singles,
+    unit: float,
+    edge_ms: int,
+    cell_ms: int,
+    covered_ms: Floats,
+    weighted: Floats,
+) -> int:
+    """Adds stretches that keep step with the cells, several at once: all but two cells get an end and a beginning."""
+    last = len(starts) - 1
+    part_ms = np.float64(edge_ms - starts[0])
+    covered_ms[0] += part_ms
+    weighted[0] += np.float64(levels[0]) * unit * part_ms
+    inner_ms, inner, ended, begun, from_ms = (
+        covered_ms[1:],
+        weighted[1:],
+        levels[:last],
+        levels[1:],
+        starts[1:],
+    )
+    all_ms = np.int64(ends[last] - starts[last])
+    for k in range(last):
+        end_ms = np.float64(ends[k] - edge_ms - k * cell_ms)
+        begin_ms = np.float64(edge_ms + (k + 1) * cell_ms - from_ms[k])
+        inner_ms[k] += end_ms + begin_ms
+        inner[k] = (inner[k] + np.float64(ended[k]) * unit * end_ms) + np.float64(begun[k]) * unit * begin_ms
+        all_ms += ends[k] - starts[k]
+    part_ms = np.float64(ends[last] - edge_ms - last * cell_ms)
+    inner_ms[last] += part_ms
+    inner[last] += np.float64(levels[last]) * unit * part_ms
+    return int(all_ms)
+
+
+@bare_kernel
 def _fill(
     cell: np.uint64, whole_cells: int, cell_ms: float, value: float, covered_ms: Floats, weighted: Floats
 ) -> None:
@@ -83,46 +166,17 @@ def _fill(
 
 
 @bare_kernel
-def pairwise(values: Floats, low: int, high: int, steps: Ints, partial: Floats) -> float:
-    """The sum of values that are 0 outside of low:high, in the order in which NumPy takes them, so the same to the bit.
-
-    It halves what is longer than 128, and the error grows with the logarithm of the length. steps, partial: room.
-    """
-    steps[0, 0], steps[0, 1], steps[0, 2] = 0, len(values), 0
-    waiting, done = 1, 0
-    while waiting:
-        waiting -= 1
-        begin, count, depth = steps[waiting, 0], steps[waiting, 1], steps[waiting, 2]
-        outside = begin >= high or begin + count <= low
-        if count > 128 and not outside:
-            half = count // 2
-            half -= half % 8
-            steps[waiting, 0], steps[waiting, 1], steps[waiting, 2] = begin + half, count - half, depth + 1
-            waiting += 1
-            steps[waiting, 0], steps[waiting, 1], steps[waiting, 2] = begin, half, depth + 1
-            waiting += 1
-            continue
-        total = 0.0
-        if count < 8:
-            for i in range(begin, begin + count):
-                total += values[i]
-        elif not outside:
-            a, b, c, d = values[begin], values[begin + 1], values[begin + 2], values[begin + 3]
-            e, f, g, h = values[begin + 4], values[begin + 5], values[begin + 6], values[begin + 7]
-            whole = begin + count - count % 8
-            for i in range(begin + 8, whole, 8):
-                a, b, c, d = a + values[i], b + values[i + 1], c + values[i + 2], d + values[i + 3]
-                e, f, g, h = e + values[i + 4], f + values[i + 5], g + values[i + 6], h + values[i + 7]
-            total = ((a + b) + (c + d)) + ((e + f) + (g + h))
-            for i in range(whole, begin + count):
-                total += values[i]
-        while done and steps[done - 1, 3] == depth:
-            done -= 1
-            depth -= 1
-            total = partial[done] + total
-        partial[done], steps[done, 3] = total, depth
-        done += 1
-    return float(partial[0])
+def total_of(values: Floats) -> float:
+    """The sum, by eight sums side by side, of which none waits for another."""
+    a, b, c, d, e, f, g, h = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+    whole = len(values) // 8 * 8
+    for i in range(0, whole, 8):
+        a, b, c, d = a + values[i], b + values[i + 1], c + values[i + 2], d + values[i + 3]
+        e, f, g, h = e + values[i + 4], f + values[i + 5], g + values[i + 6], h + values[i + 7]
+    total = ((a + b) + (c + d)) + ((e + f) + (g + h))
+    for i in range(whole, len(values)):
+        total += values[i]
+    return float(total)
 
 
 @kernel
@@ -186,8 +240,6 @@ def bill(
     requested = np.zeros(cells)
     observed_ms = np.zeros(cells)
     worked = np.zeros(cells)
-    steps = np.empty((64, 4), np.int64)
-    partial = np.empty(64)
     nothing = np.zeros(1)
     for r in range(rows):
         low, high = first[r], first[r] + place[r + 1] - place[r]
@@ -207,15 +259,15 @@ def bill(
                     used_zero_ms, used_start_ms, used_end_ms, used, unit, seen[r, 0], seen[r, 1],
                     begin_ms, until_ms, grid_start_ms, cell_ms, observed_ms, worked,
                 )  # fmt: skip
-        sums[r, 1] = pairwise(requested, low, high, steps, partial)
+        sums[r, 1] = total_of(requested[low:high])
         if not is_share:
-            sums[r, 3] = pairwise(worked, low, high, steps, partial)
+            sums[r, 3] = total_of(worked[low:high])
         _demand(
             low, high, place[r], occupied_ms, requested, observed_ms, worked, by_request, by_usage, is_share,
             demand, use, total,
         )  # fmt: skip
         if is_share:
-            sums[r, 3] = pairwise(worked, low, high, steps, partial)
+            sums[r, 3] = total_of(worked[low:high])
         occupied_ms[low:high], requested[low:high], observed_ms[low:high], worked[low:high] = (
             0.0,
             0.0,

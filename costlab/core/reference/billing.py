@@ -43,8 +43,8 @@ def spread(
     return int(part_ms.sum())
 
 
-def pairwise(values: Floats, low: int, high: int, steps: Ints, partial: Floats) -> float:  # noqa: ARG001 - as the kernel
-    """The sum of values that are 0 outside of low:high, in the order in which NumPy takes them."""
+def total_of(values: Floats) -> float:
+    """The sum."""
     return float(values.sum())
 
 
