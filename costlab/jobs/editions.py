@@ -65,18 +65,22 @@ def editions_in(out: Path, cluster: str) -> list[Dates]:
 
 
 def write_edition(
-    warehouse: Warehouse, settings: Settings, cluster: str, window: Dates, out: Path
+    warehouse: Warehouse,
+    settings: Settings,
+    cluster: str,
+    window: Dates,
+    out: Path,
+    newest: Dates | None = None,
 ) -> list[Path]:
     """The files of an edition, in `out/<cluster>/week/` or `month/`, and as `latest` when no later one is there.
 
-    Each file is replaced as a whole; a second run on the same lake changes no byte. Raises ConfigError when no day of
+    newest: the last one of its kind of those being written. Each file is replaced as a whole; a second run on the same lake changes no byte. Raises ConfigError when no day of
     the window is in the lake, when it holds several currencies, and when a file cannot be written.
     """
     content = render_edition(warehouse, settings, cluster, window)
     home = out / cluster / folder_of(window)
-    later = any(
-        other > window for other in editions_in(out, cluster) if folder_of(other) is folder_of(window)
-    )
+    others = [other for other in editions_in(out, cluster) if folder_of(other) is folder_of(window)]
+    later = any(other > window for other in (*others, *([newest] if newest else [])))
     names = [str(window.name)] if later else ["latest", str(window.name)]
     written = [put(home / f"{name}.{suffix}", content[suffix]) for name in names for suffix in _SUFFIXES]
     return written[-len(_SUFFIXES) :] + written[: -len(_SUFFIXES)]
