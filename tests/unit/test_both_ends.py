@@ -76,7 +76,7 @@ def test_a_fault_of_this_process_ends_the_other_in_the_middle_of_its_task() -> N
 
     with pytest.raises(ConfigError, match="the disk is full"):
         list(done_from_both_ends(range(10), here, beside))
-    assert not beside._process.is_alive()
+    assert not beside._process.is_alive()  # noqa: SLF001 - nobody else tells
 
 
 def test_the_other_process_ends_when_this_one_is_killed() -> None:
