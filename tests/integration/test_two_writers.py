@@ -13,7 +13,7 @@ import pytest
 
 from costlab.config.settings import Settings
 from costlab.domain.dates import Dates
-from costlab.domain.errors import LakeError
+from costlab.domain.errors import ConfigError
 from costlab.domain.time import Day
 from costlab.jobs import site
 from costlab.store.lake import Lake
@@ -56,7 +56,7 @@ def test_a_day_that_one_of_them_cannot_read_is_told_and_what_was_written_is_led_
     monkeypatch.setattr(site, "FEWEST_APART", 2)
     settings, days, _ = asked(lake)
     elsewhere = settings.model_copy(update={"lake": str(tmp_path / "empty")})
-    with pytest.raises(LakeError, match="empty"):
+    with pytest.raises(ConfigError, match="there is no lake"):
         list(site.write_reports(Lake.open(lake), elsewhere, days, tmp_path / "out", processes=2))
     assert (tmp_path / "out" / "index.html").is_file()
 
