@@ -112,6 +112,8 @@ def _serve(pipe: Connection, prepare: Callable[..., Callable[[Any], Any]], told:
         try:
             do = do or prepare(*told)
             answer = do(task)
+        except KeyboardInterrupt:  # what becomes of the signal within DuckDB
+            return
         except Exception as fault:  # noqa: BLE001 - raised as it is by the process that asked
             answer = _Fault(fault)
         try:
