@@ -14,7 +14,8 @@ from costlab.jobs.asked import Filters, unmatched
 from costlab.jobs.consumption import energy_used
 from costlab.jobs.cost import Quality, cost_table, currency_of, quality
 from costlab.render.envelope import envelope, json_bytes
-from costlab.render.statement import Bill, Page, Period, statement
+from costlab.render.owed import Bill, Period
+from costlab.render.statement import Page, statement
 from costlab.store.warehouse import Warehouse
 
 Row = dict[str, Any]

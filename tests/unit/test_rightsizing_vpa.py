@@ -8,7 +8,8 @@ from observed import DAY_MS, HOUR_MS, MIB, MINUTE_MS, TODAY_MS, advice, killed, 
 
 from costlab.core.arrays import Floats
 from costlab.core.rightsizing.histograms import Buckets
-from costlab.core.rightsizing.kernels import bucket_of, bumped, daily_peaks, percentile_buckets, tally
+from costlab.core.rightsizing.kernels.histograms import bucket_of, percentile_buckets, tally
+from costlab.core.rightsizing.kernels.peaks import bumped, daily_peaks
 from costlab.core.rightsizing.policy import REASONS
 from costlab.core.rightsizing.samples import Circumstances, Samples
 from costlab.core.rightsizing.vpa import (

@@ -7,7 +7,7 @@ import numpy as np
 
 from costlab.core.arrays import Floats, Ints, Singles
 from costlab.core.rightsizing.histograms import Buckets
-from costlab.core.rightsizing.kernels import percentile_buckets, tally
+from costlab.core.rightsizing.kernels.histograms import percentile_buckets, tally
 from costlab.core.rightsizing.policy import Advised
 from costlab.core.rightsizing.proposals import advised, proposed
 from costlab.core.rightsizing.samples import Circumstances, Samples

@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 
 from costlab.core.arrays import Floats, Singles
-from costlab.core.rightsizing.kernels import gather, select
+from costlab.core.rightsizing.kernels.segments import gather, select
 from costlab.core.rightsizing.samples import Samples
 from costlab.core.rightsizing.windows import Windows, subject_offsets
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from costlab.core.arrays import Floats, Ints, Singles
-from costlab.core.rightsizing.kernels import exceedances, means
+from costlab.core.rightsizing.kernels.scoring import exceedances, means
 from costlab.core.rightsizing.samples import Samples
 from costlab.domain.time import HOUR_MS, MINUTE_MS
 

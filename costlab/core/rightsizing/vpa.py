@@ -7,7 +7,8 @@ import numpy as np
 
 from costlab.core.arrays import Floats, Ints
 from costlab.core.rightsizing.histograms import Buckets
-from costlab.core.rightsizing.kernels import daily_peaks, percentile_buckets, state_of, tally
+from costlab.core.rightsizing.kernels.histograms import percentile_buckets, state_of, tally
+from costlab.core.rightsizing.kernels.peaks import daily_peaks
 from costlab.core.rightsizing.policy import Advised
 from costlab.core.rightsizing.proposals import advised, proposed
 from costlab.core.rightsizing.samples import Circumstances, Samples

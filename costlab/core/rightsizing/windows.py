@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from costlab.core.arrays import Floats, Ints, Singles
-from costlab.core.rightsizing.kernels import segment_peaks
+from costlab.core.rightsizing.kernels.segments import segment_peaks
 from costlab.core.rightsizing.samples import Circumstances, Samples
 
 DAY_MS = 86_400_000
