@@ -173,6 +173,7 @@ def report(
     """Write the day's report (HTML, Markdown, JSON, CSV), or the edition of a week or month; and the pages that lead to it."""
     from costlab.domain.dates import parse_day
     from costlab.domain.time import day_of
+    from costlab.jobs.processors import processors
     from costlab.jobs.site import days_kept, editions_kept, write_reports
     from costlab.store.lake import Lake
 
@@ -195,7 +196,7 @@ def report(
     else:
         day = parse_day(date or "yesterday", desk.now, lake.timezone)
         days = [(name, day) for name in ids]
-    for page in write_reports(lake, settings, days, folder, editions):
+    for page in write_reports(lake, settings, days, folder, editions, processes=processors()):
         typer.echo(page)
     if every:
         typer.echo(folder / "index.html")

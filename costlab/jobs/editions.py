@@ -67,17 +67,22 @@ def editions_in(out: Path, cluster: str) -> list[Dates]:
 
 
 def write_edition(
-    warehouse: Warehouse, settings: Settings, cluster: str, window: Dates, out: Path
+    warehouse: Warehouse,
+    settings: Settings,
+    cluster: str,
+    window: Dates,
+    out: Path,
+    newest: Dates | None = None,
 ) -> list[Path]:
     """The files of an edition, as `put_edition` leaves them; a second run on the same lake changes no byte.
 
-    Raises what `render_edition` and `put_edition` do.
+    newest: the last one of its kind of those being written. Raises what `render_edition` and `put_edition` do.
     """
-    return put_edition(render_edition(warehouse, settings, cluster, window), cluster, window, out)
+    return put_edition(render_edition(warehouse, settings, cluster, window), cluster, window, out, newest)
 
 
 @dataclass(frozen=True, slots=True)
-class EditionOf:
+class AskedEdition:
     """A question to a lake: the content of the edition of a week or a month, by suffix."""
 
     window: Dates
@@ -91,15 +96,17 @@ class EditionOf:
         return render_edition(Warehouse.over(lake), settings, cluster, self.window)
 
 
-def put_edition(content: Mapping[str, bytes], cluster: str, window: Dates, out: Path) -> list[Path]:
+def put_edition(
+    content: Mapping[str, bytes], cluster: str, window: Dates, out: Path, newest: Dates | None = None
+) -> list[Path]:
     """An edition in `out/<cluster>/week/` or `month/`, and as `latest` when no later one is there; each file as a whole.
 
-    content: by suffix. Raises ConfigError when a file cannot be written.
+    content: by suffix. newest: the last one of its kind of those being written. Raises ConfigError when a file cannot be
+    written.
     """
     home = out / cluster / folder_of(window)
-    later = any(
-        other > window for other in editions_in(out, cluster) if folder_of(other) is folder_of(window)
-    )
+    others = [other for other in editions_in(out, cluster) if folder_of(other) is folder_of(window)]
+    later = any(other > window for other in (*others, *([newest] if newest else [])))
     names = [str(window.name)] if later else ["latest", str(window.name)]
     written = [put(home / f"{name}.{suffix}", content[suffix]) for name in names for suffix in _SUFFIXES]
     return written[-len(_SUFFIXES) :] + written[: -len(_SUFFIXES)]

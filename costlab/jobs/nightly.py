@@ -12,7 +12,7 @@ from costlab.domain.errors import ConfigError, CostlabError, ExitCode, Reconcile
 from costlab.domain.time import Day, day_of, days_between, milliseconds
 from costlab.jobs.commit import clear_beside, commit_beside
 from costlab.jobs.crew import Coming, Crew, Here, Lazy, Order
-from costlab.jobs.editions import EditionOf, clear_editions, due_editions, put_edition
+from costlab.jobs.editions import AskedEdition, clear_editions, due_editions, put_edition
 from costlab.jobs.indexing import Indexed, days_in
 from costlab.jobs.measure import put_day
 from costlab.jobs.outcome import Outcome
@@ -346,7 +346,7 @@ class _Night:
             day for day, state in days.items() if state in READABLE and window.start <= day < window.end
         )
         return self.crew.ask(
-            EditionOf(window), self.lake, self.settings, cluster, Day(last, self.settings.timezone)
+            AskedEdition(window), self.lake, self.settings, cluster, Day(last, self.settings.timezone)
         )
 
     def outcome(self) -> Outcome:

@@ -118,11 +118,14 @@ def told_of(lake: Lake, settings: Settings, cluster_id: str, day: Day) -> Told:
     return Told(files, tuple(alarm.message for alarm in alarms_of(warehouse, cluster_id, day.date)))
 
 
-def put_report(files: Mapping[str, bytes], cluster_id: str, day: Day, out: Path) -> list[Path]:
-    """Put the files of a day's report where `write_report` puts them."""
+def put_report(
+    files: Mapping[str, bytes], cluster_id: str, day: Day, out: Path, newest: date = date.min
+) -> list[Path]:
+    """Put the files of a day's report where `write_report` puts them. newest: the last day of those being written."""
     home = out / cluster_id
     others = home.iterdir() if home.exists() else ()
-    latest = not any(_DATE.fullmatch(other.name) and other.name > str(day) for other in others)
+    later = any(_DATE.fullmatch(other.name) and other.name > str(day) for other in others)
+    latest = newest <= day.date and not later
     # The day's own folder last: `reported` looks there, so that a run that is killed in between is made up for.
     folders = [home / "latest", home / str(day)] if latest else [home / str(day)]
     written = [put(folder / name, content) for folder in folders for name, content in files.items()]

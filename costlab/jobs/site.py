@@ -1,7 +1,6 @@
 """Write what leads to the daily reports: the front, a calendar a cluster, a page a team and a workload of the last day."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,9 +10,11 @@ from costlab.domain.dates import Dates
 from costlab.domain.errors import ConfigError
 from costlab.domain.time import Day, day_of
 from costlab.jobs.asked import refuse_unknown
+from costlab.jobs.both_ends import ProcessBeside, done_from_both_ends
 from costlab.jobs.cost import quality
-from costlab.jobs.editions import address, closed_editions, editions_in, write_edition
-from costlab.jobs.report import CHANGED, Gathered, days_of_reports, gather, put_report, rendered
+from costlab.jobs.editions import address, closed_editions, editions_in
+from costlab.jobs.pages import PageOf, Writer, opened, pages_of, writing
+from costlab.jobs.report import CHANGED, Gathered, days_of_reports
 from costlab.jobs.report import QUESTIONS as REPORTED
 from costlab.publish.files import put, take_away
 from costlab.render import addresses, ownership
@@ -30,7 +31,6 @@ from costlab.render.site import (
     team_page,
     workload_page,
 )
-from costlab.store.day_by_day import DayByDay
 from costlab.store.lake import READABLE, Lake
 from costlab.store.warehouse import Warehouse
 
@@ -38,6 +38,7 @@ Row = dict[str, Any]
 Answers = dict[str, list[Row]]
 
 CALENDAR_DAYS = 90  # at least; further back as long as there are reports
+FEWEST_APART = 12  # pages that are worth a second process, which takes a second or two to begin
 WORKLOADS = 50  # of a cluster that have a page, the dearest ones
 FRONT = ("index.html", "index.json")
 
@@ -63,33 +64,27 @@ def write_reports(
     days: Sequence[tuple[str, Day]],
     out: Path,
     editions: Sequence[tuple[str, Dates]] = (),
+    *,
+    processes: int = 1,
 ) -> Iterator[Path]:
-    """Write the reports of these days of clusters, one by one, then these editions, then what leads to them; each page.
+    """Write the reports of these days of clusters and these editions, then what leads to them; each page.
 
-    Raises what `gather`, `put_report` and `write_edition` do; what was written by then is led to all the same.
+    processes: how many may write, 1 or 2, where there are enough pages; the other one opens the lake of the settings.
+    Raises what `gather`, `put_report`, `write_edition` and `done_from_both_ends` do; what was written by then is led to
+    all the same.
     """
-    warehouse = Warehouse.over(lake)
-    if len(days) > 1:
-        dates = sorted(day.date for _, day in days)
-        warehouse = DayByDay(warehouse, Dates(dates[0], dates[-1] + timedelta(days=1)))
-
-    def told(place: int) -> Future[Gathered]:
-        return asking.submit(gather, warehouse, settings, *days[place])
-
-    newest: dict[str, Gathered] = {}
+    pages = pages_of(days, editions)
+    apart = processes > 1 and len(pages) >= FEWEST_APART
+    # Before this process opens the lake: the other does so at the same time.
+    beside = ProcessBeside[PageOf, Path](writing, settings, pages, out) if apart else None
+    writer = Writer(opened(lake, pages), settings, out, None if len(pages) > 1 else {})
     try:
-        # A day is asked for while the one before is rendered.
-        with ThreadPoolExecutor(1) as asking:
-            coming = [told(place) for place in range(min(1, len(days)))]
-            for place, (cluster, day) in enumerate(days):
-                gathered = coming.pop().result()
-                newest[cluster] = max(newest.get(cluster, gathered), gathered, key=lambda each: each.day.date)
-                coming = [told(place + 1)] if place + 1 < len(days) else []
-                yield put_report(rendered(gathered, settings), cluster, day, out)[0]
-        for cluster, window in editions:
-            yield write_edition(warehouse, settings, cluster, window, out)[0]
+        if beside:
+            yield from done_from_both_ends(pages, writer.write_of_many, beside)
+        else:
+            yield from map(writer.write, pages)
     finally:
-        write_site(lake, settings, out, warehouse, newest)
+        write_site(lake, settings, out, writer.warehouse, writer.gathered)
 
 
 def days_kept(

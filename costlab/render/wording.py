@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
+from operator import itemgetter
 from typing import Any
 
 from costlab.render import figures
@@ -54,6 +55,20 @@ class DayCost:
         return self.change is not None and abs(self.change) < abs(self.usual or _NOTHING) * FLAT
 
 
+# Read in one go: a day has thousands of rows.
+_TOLD = itemgetter(
+    "kind",
+    "team",
+    "workload_kind",
+    "workload",
+    "namespace",
+    "resource",
+    "total_cost",
+    "usual_cost",
+    "price_cost",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Contribution:
     """What one workload (or idle or system capacity, or fees) and resource cost, now and usually.
@@ -74,9 +89,7 @@ class Contribution:
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> "Contribution":
         """What a row of queries/marts/cost_changes.sql says."""
-        told = ("kind", "team", "workload_kind", "workload", "namespace", "resource")
-        money = ("total_cost", "usual_cost", "price_cost")
-        return cls(*(row[name] for name in told), *(row[name] for name in money))
+        return cls(*_TOLD(row))
 
     @property
     def change(self) -> Decimal:
@@ -269,9 +282,9 @@ def _grouped(
 ) -> dict[tuple[str, ...], list[Contribution]]:
     """Rows by key; keys are sorted, so that ties do not depend on the order of the rows."""
     groups: dict[tuple[str, ...], list[Contribution]] = {}
-    for row in sorted(rows, key=key):
+    for row in rows:
         groups.setdefault(key(row), []).append(row)
-    return groups
+    return {told: groups[told] for told in sorted(groups)}
 
 
 def _change(rows: Iterable[Contribution]) -> Decimal:

@@ -1,0 +1,126 @@
+"""A list of tasks that two processes do: this one from its front, one beside it from its end, until they meet."""
+
+import multiprocessing
+import signal
+import sys
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from types import FrameType
+from typing import Any, Generic, TypeVar
+
+from costlab.domain.errors import CrewUnavailable
+
+T = TypeVar("T")
+R = TypeVar("R")
+_ENDS_WITHIN_S = 10.0  # what is being written is taken back first
+
+
+def done_from_both_ends(
+    tasks: Sequence[T], here: Callable[[T], R], beside: "ProcessBeside[T, R]"
+) -> Iterator[R]:
+    """What was made of each task, in the order of the tasks; at the end, however it comes, the other process is gone.
+
+    What it makes is told once all is made. Raises what doing a task raises, in whichever process, and CrewUnavailable
+    when the other one was killed; then no further task is begun.
+    """
+    waiting, made_beside = deque(tasks), list[R]()
+
+    def feed() -> None:
+        for task in _taken(waiting.pop):
+            made_beside.append(beside.do(task))
+
+    with ThreadPoolExecutor(1) as feeder:
+        try:
+            feeding = feeder.submit(feed)
+            for task in _taken(waiting.popleft):
+                yield here(task)
+                if feeding.done():
+                    feeding.result()
+            feeding.result()
+        finally:
+            waiting.clear()
+            beside.end()
+    yield from reversed(made_beside)
+
+
+def _taken(take: Callable[[], T]) -> Iterator[T]:
+    """One after the other, while there are any: two threads may take at once."""
+    while True:
+        try:
+            task = take()
+        except IndexError:
+            return
+        yield task
+
+
+class ProcessBeside(Generic[T, R]):
+    """Another process that does tasks; it ends when this one does, however that comes about."""
+
+    def __init__(self, prepare: Callable[..., Callable[[T], R]], *told: Any) -> None:
+        """Start it: `prepare`, a function of a module, makes there of what it is told what does the tasks."""
+        # Not forked: DuckDB and Arrow have threads, whose locks a copy would find held for ever.
+        context = multiprocessing.get_context("spawn")
+        self._pipe, theirs = context.Pipe()
+        self._process = context.Process(target=_serve, args=(theirs, prepare, told), daemon=True)
+        self._process.start()
+        theirs.close()  # so that a pipe whose other end died has ended
+
+    def do(self, task: T) -> R:
+        """What it made of the task. Raises what it raised, and CrewUnavailable when it is gone."""
+        try:
+            self._pipe.send(task)
+            answer = self._pipe.recv()
+        except (EOFError, OSError) as gone:
+            self._process.join(_ENDS_WITHIN_S)
+            raise CrewUnavailable(
+                f"the second process that writes reports ended with status {self._process.exitcode}",
+                "it may have lacked memory: one processor is given one process, as by taskset -c 0",
+            ) from gone
+        if isinstance(answer, _Fault):
+            raise answer.fault
+        made: R = answer
+        return made
+
+    def end(self) -> None:
+        """It is gone, and nothing half-written of it is left."""
+        self._process.terminate()
+        self._process.join(_ENDS_WITHIN_S)
+        if self._process.is_alive():
+            self._process.kill()
+            self._process.join()
+
+
+@dataclass(frozen=True, slots=True)
+class _Fault:
+    fault: Exception
+
+
+def _serve(pipe: Connection, prepare: Callable[..., Callable[[Any], Any]], told: tuple[Any, ...]) -> None:
+    """Do what comes through the pipe, until nobody is at its other end."""
+    # A terminal interrupts both: the other one then ends this one, in its own time.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _end)
+    do = None
+    while True:
+        try:
+            task = pipe.recv()
+        except EOFError:
+            return
+        try:
+            do = do or prepare(*told)
+            answer = do(task)
+        except KeyboardInterrupt:  # what becomes of the signal within DuckDB
+            return
+        except Exception as fault:  # noqa: BLE001 - raised as it is by the process that asked
+            answer = _Fault(fault)
+        try:
+            pipe.send(answer)
+        except BrokenPipeError:
+            return
+
+
+def _end(number: int, _: FrameType | None) -> None:
+    sys.exit(128 + number)

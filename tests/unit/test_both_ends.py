@@ -1,0 +1,100 @@
+"""Two processes do a list of tasks as one would: the same things, the same order, the same faults, and nobody is left behind."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from costlab.domain.errors import ConfigError, CrewUnavailable
+from costlab.jobs.both_ends import ProcessBeside, done_from_both_ends
+
+
+def doing(what: str) -> Callable[[int], tuple[int, int]]:
+    """What a process does: tell a number with who did it; or fail, or die, of the last one."""
+
+    def do(task: int) -> tuple[int, int]:
+        if task == 9 and what == "fails":
+            raise ConfigError("nine is too many", "take eight")
+        if task == 9 and what == "errs":
+            raise ZeroDivisionError("of nine")
+        if task == 9 and what == "dies":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if what == "stalls":
+            time.sleep(60)
+        return task, os.getpid()
+
+    return do
+
+
+def gone(pid: int) -> bool:
+    state = Path(f"/proc/{pid}/stat")
+    return not state.exists() or state.read_text().rpartition(")")[2].split()[0] == "Z"
+
+
+def test_everything_is_done_once_and_told_in_order() -> None:
+    beside = ProcessBeside[int, tuple[int, int]](doing, "")
+    first = [beside.do(-1)]  # it is up by now, so that both take part
+
+    def here(task: int) -> tuple[int, int]:
+        time.sleep(0.02)
+        return task, os.getpid()
+
+    made = list(done_from_both_ends(range(10), here, beside))
+    assert [task for task, _ in made] == list(range(10))
+    assert {pid for _, pid in made} == {os.getpid(), first[0][1]}
+    assert gone(first[0][1])
+
+
+@pytest.mark.parametrize(
+    ("what", "fault", "said"),
+    [
+        ("fails", ConfigError, "nine is too many"),
+        ("errs", ZeroDivisionError, "of nine"),
+        ("dies", CrewUnavailable, "ended with status -9"),
+    ],
+)
+def test_a_fault_of_the_other_process_is_raised_as_it_is(
+    what: str, fault: type[Exception], said: str
+) -> None:
+    beside = ProcessBeside[int, tuple[int, int]](doing, what)
+    [(_, pid)] = [beside.do(-1)]
+    with pytest.raises(fault, match=said):
+        list(done_from_both_ends(range(10), doing(""), beside))
+    assert gone(pid)
+
+
+def test_a_fault_of_this_process_ends_the_other_in_the_middle_of_its_task() -> None:
+    beside = ProcessBeside[int, tuple[int, int]](doing, "stalls")
+
+    def here(_: int) -> tuple[int, int]:
+        raise ConfigError("the disk is full", "")
+
+    with pytest.raises(ConfigError, match="the disk is full"):
+        list(done_from_both_ends(range(10), here, beside))
+    assert not beside._process.is_alive()  # noqa: SLF001 - nobody else tells
+
+
+def test_the_other_process_ends_when_this_one_is_killed() -> None:
+    program = (
+        "import sys, os, time; sys.path.insert(0, sys.argv[1])\n"
+        "import test_both_ends as t\n"
+        "if __name__ == '__main__':\n"
+        "    print(t.ProcessBeside(t.doing, '').do(1)[1], flush=True); time.sleep(60)\n"
+    )
+    folder = os.path.dirname(__file__)  # noqa: PTH120 - an argument for sys.path
+    with subprocess.Popen(
+        [sys.executable, "-c", program, folder], stdout=subprocess.PIPE, text=True
+    ) as parent:
+        assert parent.stdout
+        pid = int(parent.stdout.readline())
+        parent.kill()
+    for _ in range(500):
+        if gone(pid):
+            return
+        time.sleep(0.01)
+    pytest.fail("the process beside goes on alone")
