@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from decimal import Decimal
+from operator import itemgetter
 from typing import Any
 
 from costlab.render.wording import Contribution
@@ -48,10 +49,11 @@ def by_workload(now: Iterable[Row], before: Iterable[Row]) -> list[Row]:
     """What each workload cost in both periods, dearest first, with its team: the one that owes most of it now, else before."""
     now, before = _owned(now), _owned(before)
     team: dict[Key, str] = {}
+    key = _key_by(_WORKLOAD)
     for rows in (now, before):
         for row in sorted(rows, key=lambda row: (-(row["cost"] or _ZERO), row["team"])):
-            team.setdefault(_key(row, _WORKLOAD), row["team"])
-    return [{**row, "team": team[_key(row, _WORKLOAD)]} for row in _side_by_side(now, before, _WORKLOAD)]
+            team.setdefault(key(row), row["team"])
+    return [{**row, "team": team[key(row)]} for row in _side_by_side(now, before, _WORKLOAD)]
 
 
 def contributions(
@@ -61,7 +63,8 @@ def contributions(
 
     Price: what the change is beyond that of the quantity, at the price before; as queries/marts/cost_changes.sql has it.
     """
-    old, new = ({_key(row, _KEY): row for row in rows} for rows in (before, now))
+    key_of = _key_by(_KEY)
+    old, new = ({key_of(row): row for row in rows} for rows in (before, now))
     found = []
     for key in sorted({*old, *new}):
         cost, quantity = _scaled(new.get(key), parts[0])
@@ -87,14 +90,15 @@ def _unowned(rows: Iterable[Row]) -> list[Row]:
 
 
 def _side_by_side(now: list[Row], before: list[Row], names: tuple[str, ...]) -> list[Row]:
-    new, old = _grouped(now, lambda row: _key(row, names)), _grouped(before, lambda row: _key(row, names))
+    key_of = _key_by(names)
+    new, old = _grouped(now, key_of), _grouped(before, key_of)
     rows = [
         {**dict(zip(names, key, strict=True)), **_sums(new.get(key, [])), "before_cost": _sum(old.get(key, []), "cost")}
         for key in {**new, **old}
     ]  # fmt: skip
     return sorted(
         rows,
-        key=lambda row: (-(row["total_cost"] or _ZERO), -(row["before_cost"] or _ZERO), _key(row, names)),
+        key=lambda row: (-(row["total_cost"] or _ZERO), -(row["before_cost"] or _ZERO), key_of(row)),
     )
 
 
@@ -130,5 +134,9 @@ def _grouped(rows: list[Row], key: Callable[[Row], Key]) -> dict[Key, list[Row]]
     return groups
 
 
-def _key(row: Row, names: tuple[str, ...]) -> Key:
-    return tuple(row[name] for name in names)
+def _key_by(names: tuple[str, ...]) -> Callable[[Row], Key]:
+    """What takes a row's key of these columns; one such alone is a key as well."""
+    if len(names) == 1:
+        return lambda row: (row[names[0]],)
+    take: Callable[[Row], Key] = itemgetter(*names)
+    return take

@@ -1,7 +1,7 @@
 """Rows as JSON says them, in the one envelope that every answer comes in."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -49,22 +49,56 @@ def unique(names: Sequence[str]) -> list[str]:
     return found
 
 
-def plain(value: Any) -> Any:  # noqa: PLR0911 - one line a type
+def plain(value: Any) -> Any:
     """A value as JSON can say it."""
-    if value is None or isinstance(value, (str, int)):  # most of all; a bool is an int
+    kind = type(value)
+    if kind in _AS_IT_IS:
         return value
-    if isinstance(value, Decimal):
-        return int(value) if value.as_tuple().exponent == 0 and abs(value) < 2**63 else f"{value:f}"
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, datetime):
-        aware = value if value.tzinfo else value.replace(tzinfo=UTC)
-        return aware.astimezone(UTC).isoformat().replace("+00:00", "Z")
-    if isinstance(value, timedelta):
-        return value.total_seconds()
-    if isinstance(value, dict):
-        return {str(key): plain(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        pairs = value and all(isinstance(item, tuple) for item in value)  # how Arrow gives a map
-        return {str(key): plain(inner) for key, inner in value} if pairs else [plain(item) for item in value]
-    return value.hex() if isinstance(value, bytes) else str(value)
+    say = _SAID.get(kind)
+    if say is None:  # a kind of one of them, such as an enumeration's; or none that JSON knows
+        say = next((say for base, say in _SAID.items() if isinstance(value, base)), str)
+    return say(value)
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _decimal(value: Decimal) -> str | int:
+    said = f"{value:f}"
+    whole = "." not in said and value.as_tuple().exponent == 0 and abs(value) < 2**63
+    return int(value) if whole else said
+
+
+def _float(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _instant(value: datetime) -> str:
+    aware = value if value.tzinfo else value.replace(tzinfo=UTC)
+    return aware.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _mapping(value: dict[Any, Any]) -> Row:
+    return {str(key): inner if type(inner) in _AS_IT_IS else plain(inner) for key, inner in value.items()}
+
+
+def _list(value: list[Any]) -> Any:
+    if value and all(isinstance(item, tuple) for item in value):  # how Arrow gives a map
+        return _mapping(dict(value))
+    return [plain(item) for item in value]
+
+
+# Most values are one of these.
+_AS_IT_IS = frozenset({str, int, bool, type(None)})
+_SAID: dict[type, Callable[[Any], Any]] = {
+    str: _same,
+    int: _same,
+    Decimal: _decimal,
+    float: _float,
+    datetime: _instant,
+    timedelta: timedelta.total_seconds,
+    dict: _mapping,
+    list: _list,
+    bytes: bytes.hex,
+}
