@@ -44,7 +44,7 @@ def month(chart: MonthChart) -> tuple[str, str]:
 def _draw_daily(chart: DailyChart, size: Size) -> str:
     bars = chart.bars
     sums = [(sum(bar.amounts.values()), bar.complete) for bar in bars if bar.amounts]
-    top = max([each for each, _ in sums] + [bar.usual or 0 for bar in bars], default=0.0) or 1.0
+    top = max([0.0, *(each for each, _ in sums), *(bar.usual or 0.0 for bar in bars)]) or 1.0
     # Above a bar that is partial the word stands upright.
     top = max([1.12 * top, *(each / _BELOW_A_WORD for each, complete in sums if not complete)])
     across = (min(0, len(bars) - FEWEST_SLOTS) - 0.7, len(bars) - 0.3)
@@ -97,7 +97,7 @@ def _exceptions(plot: Plot, bars: tuple[DayBar, ...]) -> None:
 
 def _draw_month(chart: MonthChart, size: Size) -> str:
     now, before = _known(chart.now.points), _known(chart.before.points) if chart.before else []
-    most = max([amount for _, amount in (*now, *before)] + _heights(chart.ahead), default=0.0) or 1.0
+    most = max([0.0, *(amount for _, amount in (*now, *before)), *_heights(chart.ahead)]) or 1.0
     budget = chart.budget
     if budget is not None and budget >= 2 * most:  # a far one would press the rest down
         budget = None

@@ -64,6 +64,7 @@ DRAWN = [
     *charts.month(month()),
     *charts.daily(daily(1)),
     *charts.daily(daily(scale=0.0)),
+    *charts.daily(daily(1, scale=-1.0)),
     *charts.month(month(1, before=False)),
     *charts.month(MonthChart("", "", MonthLine("", ((1, None),)), None, 30, "", "", NO_TABLE)),
     *charts.daily(
