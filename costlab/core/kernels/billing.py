@@ -58,7 +58,7 @@ def spread(
             cell, edge_ms = np.uint64(before), grid_start_ms + (before + 1) * cell_ms
         if i >= tried and starts[i] >= begin_ms:
             count = _in_step(starts[i:], ends[i:], levels[i:], edge_ms, until_ms, cell_ms)
-            tried = i + count + _STEPS
+            tried = i + count + (1 if count else _STEPS)
             if count:
                 on = slice(i, i + count)
                 all_ms += _weave(
@@ -100,7 +100,7 @@ def _in_step(
     until_ms: int,
     cell_ms: int,
 ) -> int:
-    """How many stretches, in whole steps, begin each one cell after the one before, and end in the next; all known.
+    """How many stretches begin each one cell after the one before, and end in the next; all known.
 
     The first begins in the cell that ends at edge_ms. Samples taken once a cell go on so until one is missed.
     """
@@ -108,14 +108,26 @@ def _in_step(
     while count + _STEPS <= len(starts) and ends[count + _STEPS - 1] <= until_ms:
         beside, unknown = 0, 0
         for k in range(count, count + _STEPS):
-            before, after = edge_ms + k * cell_ms - starts[k], ends[k] - edge_ms - k * cell_ms
-            # Negative where either is not from 1 to cell_ms: so all are looked at, several at once.
-            beside |= (before - 1) | (cell_ms - before) | (after - 1) | (cell_ms - after)
+            beside |= _beside(starts[k], ends[k], edge_ms + k * cell_ms, cell_ms)
             unknown |= np.isnan(levels[k])
         if beside < 0 or unknown:
             break
         count += _STEPS
+    while count < len(starts) and ends[count] <= until_ms and not np.isnan(levels[count]):
+        if _beside(starts[count], ends[count], edge_ms + count * cell_ms, cell_ms) < 0:
+            break
+        count += 1
     return count
+
+
+@bare_kernel
+def _beside(start_ms: int, end_ms: int, edge_ms: int, cell_ms: int) -> int:
+    """Negative where a stretch does not begin in the cell that ends at edge_ms, or does not end in the next one.
+
+    No part of it is asked for by itself: so several stretches are looked at at once.
+    """
+    before_ms, after_ms = edge_ms - start_ms, end_ms - edge_ms
+    return (before_ms - 1) | (cell_ms - before_ms) | (after_ms - 1) | (cell_ms - after_ms)
 
 
 @bare_kernel
@@ -142,9 +154,11 @@ def _weave(
         starts[1:],
     )
     all_ms = np.int64(ends[last] - starts[last])
+    edge, width = np.float64(edge_ms), np.float64(cell_ms)
     for k in range(last):
-        end_ms = np.float64(ends[k] - edge_ms - k * cell_ms)
-        begin_ms = np.float64(edge_ms + (k + 1) * cell_ms - from_ms[k])
+        at = edge + np.float64(k) * width
+        end_ms = np.float64(ends[k]) - at
+        begin_ms = at + width - np.float64(from_ms[k])
         inner_ms[k] += end_ms + begin_ms
         inner[k] = (inner[k] + np.float64(ended[k]) * unit * end_ms) + np.float64(begun[k]) * unit * begin_ms
         all_ms += ends[k] - starts[k]
@@ -215,75 +229,59 @@ def bill(
     """
     by_request, by_usage, is_share, bounded = mode
     rows, cells = len(asked_offsets) - 1, len(capacity)
-    grid_end_ms = grid_start_ms + cells * cell_ms
     quantity = np.zeros((rows + 1, 3))
     amount = np.zeros((rows + 1, 3))
     sums = np.zeros((rows, 4))
-    # Cells of a row outside its life are not looked at: most pods of a day with churn live for minutes.
     life = np.zeros((rows, 2), np.int64)
     first = np.zeros(rows, np.int64)
     place = np.zeros(rows + 1, np.int64)
-    for r in range(rows):
-        born, died = asked_start_ms[asked_offsets[r]], asked_end_ms[asked_offsets[r]]
-        for i in range(asked_offsets[r] + 1, asked_offsets[r + 1]):
-            born, died = min(born, asked_start_ms[i]), max(died, asked_end_ms[i])
-        life[r, 0], life[r, 1] = max(born, grid_start_ms), min(died, grid_end_ms)
-        low, count = 0, 0
-        if life[r, 0] < life[r, 1]:
-            low = (life[r, 0] - grid_start_ms) // cell_ms
-            count = (life[r, 1] - 1 - grid_start_ms) // cell_ms + 1 - low
-        first[r], place[r + 1] = low, place[r] + count
-    demand = np.empty(place[rows])
-    use = np.empty(place[rows])
+    _settle(asked_offsets, asked_start_ms, asked_end_ms, grid_start_ms, cell_ms, cells, life, first, place)
+    demand = np.zeros(place[rows])
+    use = np.zeros(place[rows])
     total = np.zeros(cells)
-    occupied_ms = np.zeros(cells)
-    requested = np.zeros(cells)
-    observed_ms = np.zeros(cells)
-    worked = np.zeros(cells)
+    scale = np.ones(cells)
+    to_money = price / HOUR_MS
+    since = _steady(to_money)
+    occupied_ms = np.empty(cells)
+    observed_ms = np.empty(cells)
     nothing = np.zeros(1)
     for r in range(rows):
-        low, high = first[r], first[r] + place[r + 1] - place[r]
+        here, low, count = slice(place[r], place[r + 1]), first[r], place[r + 1] - place[r]
+        asks, uses, lived_ms, seen_ms = demand[here], use[here], occupied_ms[:count], observed_ms[:count]
+        lived_ms[:] = 0.0
+        seen_ms[:] = 0.0
+        low_ms = grid_start_ms + low * cell_ms
         for span in range(len(there)):
             begin_ms, until_ms = max(there[span, 0], life[r, 0]), min(there[span, 1], life[r, 1])
             sums[r, 0] += spread(
                 0, asked_start_ms, asked_end_ms, asked, 1.0, asked_offsets[r], asked_offsets[r + 1],
-                begin_ms, until_ms, grid_start_ms, cell_ms, occupied_ms, requested,
+                begin_ms, until_ms, low_ms, cell_ms, lived_ms, asks,
             )  # fmt: skip
             if seen[r, 0] < 0:
                 sums[r, 2] += spread(
                     0, life[r, :1], life[r, 1:], nothing, 1.0, 0, 1,
-                    begin_ms, until_ms, grid_start_ms, cell_ms, observed_ms, worked,
+                    begin_ms, until_ms, low_ms, cell_ms, seen_ms, uses,
                 )  # fmt: skip
             else:
                 sums[r, 2] += spread(
                     used_zero_ms, used_start_ms, used_end_ms, used, unit, seen[r, 0], seen[r, 1],
-                    begin_ms, until_ms, grid_start_ms, cell_ms, observed_ms, worked,
+                    begin_ms, until_ms, low_ms, cell_ms, seen_ms, uses,
                 )  # fmt: skip
-        sums[r, 1] = total_of(requested[low:high])
-        if not is_share:
-            sums[r, 3] = total_of(worked[low:high])
-        _demand(
-            low, high, place[r], occupied_ms, requested, observed_ms, worked, by_request, by_usage, is_share,
-            demand, use, total,
-        )  # fmt: skip
+        sums[r, 1] = total_of(asks)
         if is_share:
-            sums[r, 3] = total_of(worked[low:high])
-        occupied_ms[low:high], requested[low:high], observed_ms[low:high], worked[low:high] = (
-            0.0,
-            0.0,
-            0.0,
-            0.0,
-        )
-    scale = np.ones(cells)
-    to_money = price / HOUR_MS
-    for cell in range(cells):
+            _of_request(seen_ms, asks, uses)
+        sums[r, 3] = total_of(uses)
+        _complete(lived_ms, seen_ms, is_share, uses)
+        _demand(uses, by_request, by_usage and not is_share, asks, total[low : low + count])
+        # As if nothing were contended; the two scratch arrays get the parts.
+        _split(low, asks, uses, scale, False, since, to_money, lived_ms, seen_ms, quantity[r], amount[r])
+    contended = 0
+    for cell in range(cells if bounded else 0):
         room = capacity[cell]
-        if not bounded:
-            continue
         if total[cell] > room:
             # Summing the same float parts in another order may exceed the capacity by rounding alone.
             if total[cell] > room * (1.0 + 1e-12):
-                quantity[rows, 2] += 1.0
+                contended += 1
                 amount[rows, 2] += (total[cell] - room) * to_money[cell]
             scale[cell] = room / total[cell]
         if room > 0.0:
@@ -293,51 +291,92 @@ def bill(
             quantity[rows, 1] += system
             amount[rows, 0] += idle * to_money[cell]
             amount[rows, 1] += system * to_money[cell]
-    for r in range(rows):
-        _split(first[r], place[r], place[r + 1], demand, use, scale, to_money, is_share, quantity, amount, r)
-    contended = quantity[rows, 2]
+    for r in range(rows if scale.min() < 1.0 else 0):
+        here, count = slice(place[r], place[r + 1]), place[r + 1] - place[r]
+        _split(
+            first[r], demand[here], use[here], scale, is_share, since, to_money,
+            occupied_ms[:count], observed_ms[:count], quantity[r], amount[r],
+        )  # fmt: skip
     quantity /= HOUR_MS
     quantity[rows, 2] = contended
     return quantity, amount, sums
 
 
 @bare_kernel
-def _demand(
-    low: int,
-    high: int,
-    place: int,
-    occupied_ms: Floats,
-    requested: Floats,
-    observed_ms: Floats,
-    worked: Floats,
-    by_request: bool,
-    by_usage: bool,
-    is_share: bool,
-    demand: Floats,
-    use: Floats,
-    total: Floats,
+def _settle(
+    asked_offsets: Ints,
+    asked_start_ms: Ints,
+    asked_end_ms: Ints,
+    grid_start_ms: int,
+    cell_ms: int,
+    cells: int,
+    life: Ints,
+    first: Ints,
+    place: Ints,
 ) -> None:
-    """What a row wants of each of the cells low:high, and how much of it it uses, NaN where that was not observed.
+    """When each row lives within the grid, the first cell of that, and where its cells stand among those of all.
 
-    Both go into demand and use from `place` on, and what it wants is added to total; worked becomes what is used of a
-    request where that is a share. A loop a line: of few arrays the compiler makes one that takes several cells at once.
+    Cells of a row outside its life are not looked at: most pods of a day with churn live for minutes.
     """
-    occupied_ms, requested, observed_ms = occupied_ms[low:high], requested[low:high], observed_ms[low:high]
-    worked, total = worked[low:high], total[low:high]
-    demand, use = demand[place : place + high - low], use[place : place + high - low]
+    for r in range(len(first)):
+        born, died = asked_start_ms[asked_offsets[r]], asked_end_ms[asked_offsets[r]]
+        for i in range(asked_offsets[r] + 1, asked_offsets[r + 1]):
+            born, died = min(born, asked_start_ms[i]), max(died, asked_end_ms[i])
+        born, died = max(born, grid_start_ms), min(died, grid_start_ms + cells * cell_ms)
+        life[r, 0], life[r, 1] = born, died
+        low, count = 0, 0
+        if born < died:
+            low = (born - grid_start_ms) // cell_ms
+            count = (died - 1 - grid_start_ms) // cell_ms + 1 - low
+        first[r], place[r + 1] = low, place[r] + count
+
+
+@kernel
+def _steady(price: Floats) -> Ints:
+    """The cells at which the price changes, the first and the end among them: mostly it is the same all day."""
+    since = np.empty(len(price) + 1, np.int64)
+    count = 0
+    for cell in range(len(price)):
+        if cell == 0 or price[cell] != price[cell - 1]:
+            since[count] = cell
+            count += 1
+    since[count] = len(price)
+    return since[: count + 1].copy()
+
+
+@bare_kernel
+def _of_request(observed_ms: Floats, requested: Floats, use: Floats) -> None:
+    """Shares × milliseconds become what was used of the request, while it was observed or not; 0 where it never was."""
     for k in range(len(use)):
-        use[k] = worked[k] / observed_ms[k] if observed_ms[k] > 0.0 else np.nan
-    if is_share:
-        for k in range(len(use)):
-            worked[k] = use[k] * requested[k] if observed_ms[k] > 0.0 else 0.0
-    else:
-        for k in range(len(use)):
-            use[k] *= occupied_ms[k]
-    for k in range(len(use)):
-        demand[k] = requested[k]
-    if by_usage and not is_share:
-        for k in range(len(use)):
-            demand[k] = use[k] if use[k] > demand[k] or not (by_request or np.isnan(use[k])) else demand[k]
+        use[k] = use[k] / observed_ms[k] * requested[k] if observed_ms[k] > 0.0 else 0.0
+
+
+@bare_kernel
+def _complete(occupied_ms: Floats, observed_ms: Floats, is_share: bool, use: Floats) -> None:
+    """Use as if all of the time in a cell had been observed, where a part was; NaN where nothing was.
+
+    Mostly these are the first and the last cells: the division of all would take longer than to look at all.
+    """
+    low, high = 0, len(use)
+    while low < high and observed_ms[low] != occupied_ms[low]:
+        low += 1
+    while low < high and observed_ms[high - 1] != occupied_ms[high - 1]:
+        high -= 1
+    apart, occupied, observed = 0, occupied_ms[low:high], observed_ms[low:high]
+    for k in range(len(observed)):
+        apart += observed[k] != occupied[k]
+    for begin, until in ((0, high if apart else low), (high, len(use))):
+        for k in range(begin, until):
+            if observed_ms[k] != occupied_ms[k]:
+                known = use[k] if is_share else use[k] / observed_ms[k] * occupied_ms[k]
+                use[k] = known if observed_ms[k] > 0.0 else np.nan
+
+
+@bare_kernel
+def _demand(use: Floats, by_request: bool, by_usage: bool, demand: Floats, total: Floats) -> None:
+    """What a row wants of each cell, of which demand has what it requests, by what it uses too; total is added to."""
+    for k in range(len(use) if by_usage else 0):
+        demand[k] = use[k] if use[k] > demand[k] or not (by_request or np.isnan(use[k])) else demand[k]
     for k in range(len(use)):
         total[k] += demand[k]
 
@@ -345,34 +384,46 @@ def _demand(
 @bare_kernel
 def _split(
     cell: int,
-    low: int,
-    high: int,
     demand: Floats,
     use: Floats,
     scale: Floats,
-    to_money: Floats,
     is_share: bool,
+    since: Ints,
+    to_money: Floats,
+    spent: Floats,
+    left: Floats,
     quantity: Floats,
     amount: Floats,
-    row: int,
 ) -> None:
-    """What a row is billed for what it wants of its cells, demand[low:high], the first of which is `cell`."""
-    demand, use = demand[low:high], use[low:high]
-    scale, to_money = scale[cell : cell + high - low], to_money[cell : cell + high - low]
-    used_part, unused_part, unseen_part = 0.0, 0.0, 0.0
-    used_money, unused_money, unseen_money = 0.0, 0.0, 0.0
-    for k in range(len(demand)):
-        billed, rate = demand[k] * scale[k], to_money[k]
-        if billed <= 0.0:
-            continue
-        if np.isnan(use[k]):
-            unseen_part += billed
-            unseen_money += billed * rate
-            continue
-        spent = billed * min(use[k], 1.0) if is_share else min(billed, use[k])
-        used_part += spent
-        unused_part += billed - spent
-        used_money += spent * rate
-        unused_money += (billed - spent) * rate
-    quantity[row, 0], quantity[row, 1], quantity[row, 2] = used_part, unused_part, unseen_part
-    amount[row, 0], amount[row, 1], amount[row, 2] = used_money, unused_money, unseen_money
+    """What a row is billed for what it wants of its cells, the first of which is `cell`: used, unused and unobserved.
+
+    spent, left: (cells of the row,), filled with the first two; since: where the price changes. A loop for each thing:
+    of few arrays the compiler makes one that takes several cells at once.
+    """
+    scale = scale[cell : cell + len(use)]
+    unseen = 0
+    for k in range(len(use)):
+        billed = demand[k] * scale[k]
+        part = min(billed, use[k] * scale[k] if is_share else use[k])
+        known = billed > 0.0 and not np.isnan(use[k])
+        spent[k] = part if known else 0.0
+        left[k] = billed - part if known else 0.0
+        unseen += billed > 0.0 and np.isnan(use[k])
+    quantity[:] = 0.0
+    amount[:] = 0.0
+    for stretch in range(len(since) - 1):
+        low, high = max(since[stretch] - cell, 0), min(since[stretch + 1] - cell, len(use))
+        rate = to_money[since[stretch]]
+        if low < high:
+            used_part, unused_part = total_of(spent[low:high]), total_of(left[low:high])
+            # Of a price that is not known nothing is owed for what was not wanted.
+            if used_part + unused_part > 0.0:
+                quantity[0] += used_part
+                quantity[1] += unused_part
+                amount[0] += used_part * rate
+                amount[1] += unused_part * rate
+        for k in range(low, high if unseen else low):
+            billed = demand[k] * scale[k]
+            if np.isnan(use[k]) and billed > 0.0:
+                quantity[2] += billed
+                amount[2] += billed * rate
