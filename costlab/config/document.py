@@ -127,6 +127,9 @@ class _Reading:
         return content
 
     def _scalar(self, node: yaml.ScalarNode, place: Place) -> Any:
+        if "\0" in node.value:  # no path, name or header can hold it, and what opens one would break off
+            self._fault(node, place, "holds a NUL character")
+            return None
         try:
             return self.scalars.construct_object(node)
         except (ConstructorError, ValueError):  # a tag such as !!python/object; the 45th of a month

@@ -21,6 +21,7 @@ from pydantic_core import PydanticCustomError
 from costlab.domain.units import format_bytes, format_cores, parse_quantity
 
 _UNITS_MS = {"d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1000}
+_MOST = 10**15  # cores or bytes
 BUCKET = "s3://"
 DAY_MS = _UNITS_MS["d"]  # as a length; a calendar day is `domain.time.Day`
 _DURATION = re.compile(r"([1-9][0-9]{0,8})([smhd])")
@@ -79,12 +80,12 @@ def parse_size(text: object) -> int:
 
 
 def _parsed(text: object) -> Fraction | None:
-    """The quantity above 0 that a text is; None when it is none."""
+    """The quantity above 0 that a text is; None when it is none, or more than any machine has."""
     try:
         quantity = parse_quantity(str(text)) if isinstance(text, str | int | float) else None
     except ValueError:
         return None
-    return quantity if quantity and quantity > 0 else None
+    return quantity if quantity and 0 < quantity <= _MOST else None
 
 
 def joined(folder: Path, where: str) -> str:
@@ -112,7 +113,8 @@ def anchored(path: Path, info: ValidationInfo) -> Path:
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Price = Annotated[Number, Field(ge=0, le=1_000_000)]
 Ratio = Annotated[Number, Field(ge=0, le=1)]
-Count = Annotated[int, Field(strict=True)]
+# Bounded, as prices are: what reads it has 64 bits.
+Count = Annotated[int, Field(strict=True, le=1_000_000_000)]
 Duration = Annotated[
     int,
     BeforeValidator(parse_duration),

@@ -227,6 +227,15 @@ lake: x
         ("[" * 5000, r"costlab.yaml:1: is (nested too deeply|not YAML)"),
         ("lake: 2026-02-31\n", r"costlab.yaml:1: lake: is not a plain value"),
         ("lake:\n", r"costlab.yaml:1: lake: must be a path"),
+        ('timezone: "a\\0b"\n', r"costlab.yaml:1: timezone: holds a NUL character"),
+        ('prices: {book: "a\\0b"}\n', r"costlab.yaml:1: prices.book: holds a NUL character"),
+        ("rightsizing:\n  min_days: 9999999999999999999\n", r"costlab.yaml:2: .*min_days: must not be more than 1000000000"),
+        ("rightsizing: {step: {cpu: 1e400}}\n", r"costlab.yaml:1: .*step.cpu: must be whole millicores"),
+        ("rightsizing: {step: {cpu: 1, memory: 1e400}}\n", r"costlab.yaml:1: .*step.memory: must be whole bytes"),
+        ("forecast: {holidays: [2026-11-22 10:00:00]}\n", r"costlab.yaml:1: .*holidays\[0\]: must be a date such as 2026"),
+        ("forecast: {holidays: [soon]}\n", r"costlab.yaml:1: forecast.holidays\[0\]: must be a date such as 2026-11-22"),
+        ("forecast: {holidays: [true]}\n", r"costlab.yaml:1: forecast.holidays\[0\]: must be a date such as 2026-11-22"),
+        ("retention: 30d\n", r"costlab.yaml:1: retention: must be `key: value` lines"),
     ],
 )  # fmt: skip
 def test_a_file_that_is_no_configuration_is_refused_with_its_line(
