@@ -34,7 +34,7 @@ def deploy(
     out: Out = None,
 ) -> None:
     """Print a file that deploys costlab with the least privileges: docs/deploy.md; applies nothing."""
-    from costlab.publish.files import put
+    from costlab.publish.files import put_out
     from costlab.render.deployment import deployment
 
     chosen = {"namespace": namespace, "image": image, "schedule": schedule}
@@ -48,4 +48,4 @@ def deploy(
     if out is None:
         sys.stdout.write(text)
     else:
-        put(out, text.encode())
+        put_out(out, text.encode())

@@ -50,7 +50,7 @@ def explain(
     from costlab.jobs.asked import Filters
     from costlab.jobs.rightsizing.explain import explained
     from costlab.jobs.rightsizing.named import Wanted, advice_named
-    from costlab.publish.files import put
+    from costlab.publish.files import put_out
     from costlab.store.lake import Lake
     from costlab.store.warehouse import Warehouse
 
@@ -66,7 +66,7 @@ def explain(
     told = explained(warehouse, rows, days, lake.timezone)
     content = _written(told, output)
     if out is not None:
-        put(out, content)
+        put_out(out, content)
     else:
         sys.stdout.flush()
         sys.stdout.buffer.write(content)

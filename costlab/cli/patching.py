@@ -96,15 +96,15 @@ def patch(
 
 def _put(files: "Files", out: Path | None, *, one_file: bool) -> None:
     from costlab.jobs.rightsizing.patches import as_one
-    from costlab.publish.files import put
+    from costlab.publish.files import put_out
 
     if out is None:
         sys.stdout.write(as_one(files))
     elif one_file:
-        put(out, as_one(files).encode())
+        put_out(out, as_one(files).encode())
     else:
         for path, text in files.items():
-            put(out / path, text.encode())
+            put_out(out / path, text.encode())
 
 
 def _step(option: str, text: str) -> Fraction:

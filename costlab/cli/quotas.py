@@ -75,11 +75,11 @@ def _show(found: "Quotas", window: "Dates", output: Format | None, out: Path | N
 
 
 def _put(manifests: str, out: Path | None) -> None:
-    from costlab.publish.files import put
+    from costlab.publish.files import put_out
 
     if not manifests:
         typer.echo(f"no quota to write: {_NOTHING}", err=True)
     elif out is None:
         sys.stdout.write(manifests)
     else:
-        put(out, manifests.encode())
+        put_out(out, manifests.encode())

@@ -13,6 +13,7 @@ from costlab.cli.frame import Desk
 from costlab.cli.lines import json_line
 from costlab.cli.notifying import postman_of
 from costlab.cli.options import ClusterId, DateText, Engine, Reason
+from costlab.cli.question import demand_known
 from costlab.domain.errors import ConfigError, ExitCode
 
 if TYPE_CHECKING:  # requests and DuckDB wait until a job runs
@@ -52,6 +53,8 @@ def nightly(
     from costlab.jobs.nightly import nightly as job
     from costlab.jobs.telling import told as watched
 
+    if date and since:
+        raise ConfigError("--date and --since exclude each other", "leave one of them out")
     desk: Desk = ctx.obj
     settings = desk.settings()
     settings.chosen()
@@ -182,6 +185,7 @@ def report(
     desk: Desk = ctx.obj
     settings = desk.settings()
     lake = Lake.open(settings.lake)
+    demand_known(cluster, lake, settings)
     ids = [cluster] if cluster else [chosen.id for chosen in settings.clusters]
     ids = ids or lake.clusters()
     if not ids:

@@ -52,7 +52,7 @@ def statement(
 ) -> None:
     """A team's showback statement on one page: charges, its part of what is shared, the month before. All teams without --team."""
     from costlab.jobs.statement import Asked, statement_of, teams_of
-    from costlab.publish.files import put
+    from costlab.publish.files import put_out
     from costlab.render.addresses import team as address
 
     form = _form(output, out, team)
@@ -67,7 +67,7 @@ def statement(
             sys.stdout.buffer.write(content)
             sys.stdout.buffer.flush()
         else:
-            typer.echo(put(out if team is not None else out / f"{address(name)}.{form}", content))
+            typer.echo(put_out(out if team is not None else out / f"{address(name)}.{form}", content))
     say_incomplete(question.quality())
 
 

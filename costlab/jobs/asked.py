@@ -87,7 +87,7 @@ def key_columns(
     """The answer's key columns, in the order in which they were asked for; raises ConfigError for an unknown one."""
     names: dict[str, None] = {}
     for dimension in by:
-        if labels and dimension.startswith(LABEL):
+        if labels and dimension.startswith(LABEL) and dimension != LABEL:
             names[dimension] = None
         elif dimension in dimensions:
             names |= dict.fromkeys(dimensions[dimension])

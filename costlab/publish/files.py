@@ -15,10 +15,18 @@ def put(path: Path, content: bytes) -> Path:
     Raises ConfigError when the file cannot be written; the old one is then still there.
     """
     with _said(path):
-        if path.is_file() and path.read_bytes() == content:
-            return path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        durable.write_atomically(path, content)
+        _replace(path, content)
+    return path
+
+
+def put_out(path: Path, content: bytes) -> Path:
+    """The same of what is no report and goes where --out says: the fault names no other setting."""
+    try:
+        _replace(path, content)
+    except OSError as error:
+        raise ConfigError(
+            f"{path} cannot be written: {error.strerror}", "name another file or folder with --out"
+        ) from error
     return path
 
 
@@ -47,6 +55,13 @@ def take_away(folder: Path, names: Iterable[str]) -> bool:
             "remove it by hand, or keep it: report.keep",
         ) from error
     return bool(there)
+
+
+def _replace(path: Path, content: bytes) -> None:
+    if path.is_file() and path.read_bytes() == content:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    durable.write_atomically(path, content)
 
 
 @contextmanager

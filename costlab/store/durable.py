@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from errno import EISDIR
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import BinaryIO, cast
@@ -42,6 +43,8 @@ def replacing(path: Place) -> Iterator[BinaryIO]:
         with path.replacing() as file:
             yield cast(BinaryIO, file)
         return
+    if not path.name:  # `.` and `/`, beside which nothing can be named
+        raise IsADirectoryError(EISDIR, os.strerror(EISDIR), str(path))
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with beside.open("wb") as file:

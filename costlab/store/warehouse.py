@@ -137,7 +137,10 @@ class Warehouse:
 
 def _refuse_changes(statement: str) -> None:
     """A view that is gone, or hidden by another, would be missed by the next question."""
-    for each in duckdb.extract_statements(statement):
+    statements = duckdb.extract_statements(statement)
+    if not statements:  # a shell's variable that is not set
+        raise ConfigError("SQL: nothing is asked", "costlab tables lists the tables and their columns")
+    for each in statements:
         if each.type not in (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN):
             raise ConfigError(
                 f"SQL: {each.type.name} is no question",

@@ -385,6 +385,7 @@ def test_without_a_configuration_the_job_says_where_it_looked(
         (["compute", "--window", "2026-11"], 2, "no day from 2026-11-01 to before 2026-12-01 of prod is in", "--since"),
         (["compute", "--window", "2026-13"], 2, "'2026-13' is not a window", "2026-11"),
         (["compute", "--window", "7d", "--date", "-2d"], 2, "--date and --window exclude each other", "a date too"),
+        (["nightly", "--date", "-2d", "--since", "-9d"], 2, "--date and --since exclude each other", "leave one"),
         (["extract", "--date", "today"], 5, "2026-11-21 is not over yet", "run it again after"),
         (["extract"], 3, "127.0.0.1:9 is not reachable", "prometheus.url"),
         (["nightly"], 3, "127.0.0.1:9 is not reachable", "prometheus.url"),
@@ -403,7 +404,13 @@ def test_every_fault_is_two_lines_and_a_code(args: list[str], code: int, error: 
         (["cost", "--window", "2026-13"], "'2026-13' is not a window"),
         (["cost", "--window", "today..yesterday"], "holds no day"),
         (["cost", "--by", "temm"], "did you mean 'team'?"),
+        (["cost", "--by", "label:"], "--by label:: no such dimension"),
         (["cost", "--out", "none/x.csv"], "none/x.csv cannot be written"),
+        (["sql", " "], "SQL: nothing is asked"),
+        (["deploy", "cron", "--out", "/"], "/ cannot be written"),
+        (["cost", "--out", "."], ". cannot be written: Is a directory"),
+        (["quota", "--date", "2026-11-20", "--dry-run", "-o", "yaml", "--out", "/"], "/ cannot be written"),
+        (["statement", "--team", "nlp", "--out", "/"], "/ cannot be written"),
         (["sql", "selec 1"], "SQL: Parser Error"),
         (["sql", "select * from read_csv('/etc/passwd')"], "SQL: Permission Error"),
         (["sql", "@team"], "there is no query 'team'"),
@@ -430,6 +437,7 @@ FAULTS = [kind for kind in vars(errors).values() if isinstance(kind, type) and i
     [
         "cost", "energy", "recommend --dry-run", "savings", "idle", "explain api", "patch", "backtest", "bill reconcile",
         "export focus", "quota --dry-run", "forecast", "anomalies", "audit --fail", "whatif --cores 4 --gib 8",
+        "report", "report --window 2026-10",
     ],
 )  # fmt: skip
 def test_a_cluster_that_nobody_knows_is_refused(demo: Path, command: str) -> None:
@@ -527,14 +535,13 @@ def test_the_jobs_get_what_was_asked(config: Path, monkeypatch: pytest.MonkeyPat
         return Outcome("done")
 
     monkeypatch.setattr("costlab.jobs.nightly.nightly", listens)
-    done = run(
-        "nightly", "--date", "-2d", "--since", "2026-11-01", "--force", "it was wrong", "--log-format", "json"
-    )
-    assert asked[0][:5] == ("2026-11-19", "2026-11-01", "it was wrong", NOW, config / "lake")
+    done = run("nightly", "--since", "2026-11-01", "--force", "it was wrong", "--log-format", "json")
+    assert asked[0][:5] == ("None", "2026-11-01", "it was wrong", NOW, config / "lake")
     [line], [last] = done.stderr.splitlines(), done.stdout.splitlines()
     assert json.loads(line)["message"] == "a line␊of two"
     assert (json.loads(last)["message"], json.loads(last)["process.exit_code"]) == ("done", 0)
-    assert len(run("nightly", "-v", "--no-notify", "--log-format=json").stderr.splitlines()) == 2
+    quiet = run("nightly", "-v", "--date", "-2d", "--no-notify", "--log-format=json")
+    assert (len(quiet.stderr.splitlines()), asked[1][:2]) == (2, ("2026-11-19", "None"))
     assert posting == [True, False]
 
 
