@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
-from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -32,6 +31,7 @@ _NAMED = 5  # workloads that do not fit; a cluster may have hundreds
 _MILLI = 1000
 _OF = ("cores", "GiB", "GPUs", "pods")
 _UNITS = np.array([_MILLI, GIB, MICRO, 1])
+_MOST = 1_000_000  # of anything that a node has: in small units it fits 64 bits
 _MONEY = pa.decimal128(18, 6)
 _COLUMNS = {
     "nodes": pa.string(),
@@ -75,8 +75,10 @@ class NodeShape:
 
     def __post_init__(self) -> None:
         for name, amount in asdict(self).items():
-            if isinstance(amount, float) and not (isfinite(amount) and amount >= 0):
-                raise ConfigError(f"{name}: {amount} is no amount of a node", "write a number of 0 or more")
+            if isinstance(amount, int | float) and not 0 <= amount <= _MOST:
+                raise ConfigError(
+                    f"{name}: {amount:.6g} is no amount of a node", f"write a number from 0 to {_MOST:,}"
+                )
 
 
 @dataclass(frozen=True, slots=True)

@@ -174,6 +174,9 @@ def test_what_is_not_known_is_refused_or_said() -> None:
         asked(nodes=[])
     with pytest.raises(ConfigError, match="no amount"):
         NodeShape(float("nan"), 1.0)
+    for much in ({"cores": 1e308}, {"gib": 2e9}, {"gpus": 1e13}, {"pods": 10**19}, {"hourly": 1e300}):
+        with pytest.raises(ConfigError, match="no amount of a node"):
+            replace(SHAPE, **much)
 
 
 Run = Callable[..., Result]
