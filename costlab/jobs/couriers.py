@@ -1,5 +1,6 @@
 """The ways out of the house: each post in the form of its channel, brought to where it goes."""
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,7 +9,6 @@ from typing import Any
 import orjson
 
 from costlab.config.destination import Channel
-from costlab.domain.time import milliseconds
 from costlab.publish.address import Address
 from costlab.publish.destined import Place
 from costlab.publish.herald import Herald
@@ -50,12 +50,14 @@ class Couriers:
 
     deliver: address, body and headers, over HTTP; send: a mailbox and the whole mail; comment: a thread, the first line
     by which the comment is found, and its body; announce: a service of apprise, and the words in so many characters.
+    clock: seconds since 1970, by which a delivery is signed: a night posts long after it began.
     """
 
     deliver: Callable[[Address, bytes, Mapping[str, str]], None]
     send: Callable[[Mailbox, bytes], None]
     comment: Callable[[Thread, str, str], None]
     announce: Callable[[Herald, Callable[[int], Mapping[str, str]]], None]
+    clock: Callable[[], float] = time.time
 
     def carry(self, parcel: Parcel, place: Place) -> None:
         """The parcel is where it goes; raises what its courier does."""
@@ -70,7 +72,7 @@ class Couriers:
         else:
             body, headers = orjson.dumps(parcel.payload), {"Idempotency-Key": parcel.slot.key}
             if place.key:
-                headers |= signature(body, place.key, milliseconds(parcel.written) // 1000)
+                headers |= signature(body, place.key, int(self.clock()))
             self.deliver(place, body, headers)
 
 

@@ -43,6 +43,7 @@ from costlab.store.warehouse import Warehouse
 
 DAY = small_lake.DAY
 NOW = datetime(2026, 11, 23, 3, tzinfo=UTC)
+LATER_S = 1_795_410_000  # hours after
 ENVIRON = {"A": "https://a.example/T0KEN", "B": "http://b.example/T0KEN", "KEY": "a key"}
 
 
@@ -102,7 +103,7 @@ class Desk:
 
     def post(self, day: Day = DAY, *, dry: bool = False, send: Any = None, **other: Any) -> list[Post]:
         settings = Settings.model_construct(notify=tuple(self.destinations))
-        couriers = Couriers(self.chat.deliver, send, self.issue.comment, send)
+        couriers = Couriers(self.chat.deliver, send, self.issue.comment, send, lambda: LATER_S)
         postman = Postman(settings, ENVIRON, NOW, None if dry else couriers, **other)
         return list(postman.posts(self.lake, "prod", day))
 
@@ -134,6 +135,14 @@ def test_a_rerun_posts_nothing_twice(desk: Desk) -> None:
     assert (post.state, "other content now" in post.note) == (State.POSTED_BEFORE, True)
     assert len(desk.chat.came) == 1
     assert desk.states(again=True) == [State.POSTED]
+
+
+def test_a_delivery_is_signed_by_when_it_is_made_and_not_by_when_the_night_began(desk: Desk) -> None:
+    signed = {"channel": "webhook", "url_env": "A", "secret_env": "KEY"}
+    desk.destinations = [Destination.model_validate(signed)]
+    assert desk.states() == [State.POSTED]
+    [(_, _, headers)] = desk.chat.came
+    assert headers["Costlab-Timestamp"] == str(LATER_S)
 
 
 def test_a_dry_run_sends_and_remembers_nothing(desk: Desk) -> None:
