@@ -203,6 +203,23 @@ def test_actions_that_do_not_fit_into_a_card_are_counted(told: dict[str, Told]) 
     assert any(f"{left} action" in text and "did not fit in" in text for text in strings(card))
 
 
+@pytest.mark.parametrize("sign", ["漢", "👩", "&", "$"])
+def test_a_message_of_endless_names_keeps_the_sizes_that_are_promised(
+    told: dict[str, Told], sign: str
+) -> None:
+    name = named(sign * 5000)
+    long = f"Team {name} cost $1, $1 more, led by memory cost of {name}'s {name} {name} (+$1, new)."
+    found = replace(sent(told[TEAM]), title=name, sentence=long, alerts=(long,) * 6, followed=(long * 2,) * 3)
+    assert len(orjson.dumps(teams(found, LINK))) <= 27_000
+    assert len(comment(found, LINK, MARKER)["body"]) <= 60_000
+    assert len(mail(found, LINK)["html"].encode()) <= 100_000
+    few = [*found.pared()][-2]
+    assert (few.actions, few.alerts, len(few.followed)) == ((), (), 1)
+    assert few.more.startswith(
+        f"{len(found.actions)} actions did not fit in. 6 alerts did not fit in. 2 sent"
+    )
+
+
 def strings(found: Any) -> Iterator[str]:
     if isinstance(found, dict):
         for inner in found.values():

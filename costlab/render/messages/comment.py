@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 from costlab.render.messages.message import Action, Message
-from costlab.render.messages.paring import cut
+from costlab.render.messages.paring import cut, fitting
 from costlab.render.names import markdown
 
 _LARGEST = 60_000  # characters, with room for signs that count as two
@@ -34,12 +34,9 @@ def marker_of(key: str) -> str:
 
 
 def comment(message: Message, link: str | None, marker: str) -> dict[str, Any]:
-    """What is posted: `body`; `link` leads to the day's report. Actions that do not fit are counted and left out."""
-    for actions in range(len(message.actions), 0, -1):
-        body = _body(message.shortened(actions), link, marker)
-        if len(body) <= _LARGEST:
-            return {"body": body}
-    return {"body": _body(message.shortened(0), link, marker)}
+    """What is posted: `body`; `link` leads to the day's report. What does not fit is counted, actions are left out first."""
+    bodies = ({"body": _body(shown, link, marker)} for shown in message.pared())
+    return fitting(bodies, _LARGEST, lambda made: len(made["body"]))
 
 
 def inert(text: str) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 
 from costlab.render.html import mail_html
 from costlab.render.messages.message import Message
+from costlab.render.messages.paring import fitting
 from costlab.render.names import visible
 
 LARGEST_BYTES = 5_000_000  # of the whole: servers that are kept small take 10 MB
@@ -46,7 +47,7 @@ class Envelope:
 
 
 def mail(message: Message, link: str | None = None) -> dict[str, Any]:
-    """The words: `subject`, `text` and `html`; `link` leads to the day's report. Actions that do not fit are counted."""
+    """The words: `subject`, `text` and `html`; `link` leads to the day's report. What does not fit is counted."""
     return _words(message, link, Enclosures())
 
 
@@ -93,13 +94,11 @@ def _written(message: Message, link: str | None, enclosed: Enclosures, envelope:
 
 
 def _words(message: Message, link: str | None, enclosed: Enclosures) -> dict[str, Any]:
-    shown, html = message, ""
-    for count in range(len(message.actions), -1, -1):
-        shown = message.shortened(count)
-        html = _html(shown, link, enclosed)
-        if len(html.encode()) <= _LARGEST_HTML_BYTES:
-            break
-    return {"subject": visible(shown.title), "text": _text(shown, link), "html": html}
+    mails = (
+        {"subject": visible(shown.title), "text": _text(shown, link), "html": _html(shown, link, enclosed)}
+        for shown in message.pared()
+    )
+    return fitting(mails, _LARGEST_HTML_BYTES, lambda made: len(made["html"].encode()))
 
 
 def _html(message: Message, link: str | None, enclosed: Enclosures) -> str:

@@ -1,6 +1,6 @@
 """What one team is told of one day: what it cost with the one cause, what is wrong, and what would give money back."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
@@ -73,13 +73,30 @@ class Message:
         """The first day that it tells of."""
         return self.since or self.day
 
-    def shortened(self, actions: int) -> "Message":
-        """With so many of its actions, the first ones; it says how many others there are."""
-        left = len(self.actions) - actions
-        more = [self.more] if self.more else []
-        if left:
-            more.insert(0, f"{figures.counted(left, 'action')} did not fit in.")
-        return replace(self, actions=self.actions[:actions], more=" ".join(more))
+    def shortened(self, actions: int, alerts: int | None = None, followed: int | None = None) -> "Message":
+        """With so many of its actions, alerts and sentences, the first ones; it says how many others there are."""
+        fit = replace(
+            self,
+            actions=self.actions[:actions],
+            alerts=self.alerts[:alerts],
+            followed=self.followed[:followed],
+        )
+        left = {
+            "action": len(self.actions) - len(fit.actions),
+            "alert": len(self.alerts) - len(fit.alerts),
+            "sentence": len(self.followed) - len(fit.followed),
+        }
+        more = [f"{figures.counted(count, what)} did not fit in." for what, count in left.items() if count]
+        return replace(fit, more=" ".join([*more, *([self.more] if self.more else [])]))
+
+    def pared(self) -> Iterator["Message"]:
+        """Itself, and then with fewer and fewer parts: without actions from the last one on, then alerts, then the rest."""
+        for actions in range(len(self.actions), 0, -1):
+            yield self.shortened(actions)
+        for alerts in range(len(self.alerts), 0, -1):
+            yield self.shortened(0, alerts)
+        for followed in range(len(self.followed), -1, -1):
+            yield self.shortened(0, 0, followed)
 
 
 @dataclass(frozen=True, slots=True)

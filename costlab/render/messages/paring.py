@@ -1,9 +1,7 @@
 """Text and payloads within the sizes that others allow."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
-
-import orjson
 
 
 def cut(text: str, most: int) -> str:
@@ -15,10 +13,12 @@ def cut(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
-def fitting(made: Callable[[int], dict[str, Any]], most: int, largest_bytes: int) -> dict[str, Any]:
-    """The payload of as many parts as fit into so many bytes of JSON: `most` of them, or fewer; at least that of none."""
-    for parts in range(most, 0, -1):
-        payload = made(parts)
-        if len(orjson.dumps(payload)) <= largest_bytes:
-            return payload
-    return made(0)
+def fitting(
+    made: Iterable[dict[str, Any]], largest: int, size: Callable[[dict[str, Any]], int]
+) -> dict[str, Any]:
+    """The first of the payloads, each smaller than the one before, that is no larger; else the last of them."""
+    payload: dict[str, Any] = {}
+    for payload in made:
+        if size(payload) <= largest:
+            break
+    return payload

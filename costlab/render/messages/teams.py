@@ -6,6 +6,8 @@ https://learn.microsoft.com/microsoftteams/platform/webhooks-and-connectors/how-
 
 from typing import Any
 
+import orjson
+
 from costlab.render.messages.message import Action, Message
 from costlab.render.messages.paring import cut, fitting
 
@@ -16,10 +18,9 @@ Element = dict[str, Any]
 
 
 def teams(message: Message, link: str | None = None) -> dict[str, Any]:
-    """What is posted; `link` leads to the day's report. Actions that do not fit are counted and left out."""
-    return fitting(
-        lambda count: _envelope(message.shortened(count), link), len(message.actions), _LARGEST_BYTES
-    )
+    """What is posted; `link` leads to the day's report. What does not fit is counted and left out, actions first."""
+    cards = (_envelope(shown, link) for shown in message.pared())
+    return fitting(cards, _LARGEST_BYTES, lambda card: len(orjson.dumps(card)))
 
 
 def _envelope(message: Message, link: str | None) -> dict[str, Any]:
