@@ -7,6 +7,7 @@ import numpy as np
 from costlab.core.arrays import Floats, Ints
 from costlab.domain.units import MICRO
 
+EXACT = 2**52 // MICRO  # up to this much a double tells every micro-unit
 MOST = 10**12  # the lake's DECIMAL(18, 6) holds less than that, of any currency
 
 

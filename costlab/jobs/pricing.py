@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from costlab.config.prices import Billed, NodeKind, PricedWindow, node_prices
 from costlab.config.settings import Settings
-from costlab.core.money import MOST, apportion, to_micros
+from costlab.core.money import EXACT, apportion, to_micros
 from costlab.domain.errors import ReconcileError
 from costlab.domain.time import Day, Window
 from costlab.domain.units import GIB
@@ -32,7 +32,7 @@ def nodes_table(
 ) -> pa.Table:
     """Rows of `nodes`: each machine while its unit prices hold, and its price for that time.
 
-    Raises ReconcileError for a node that costs more than the lake can hold.
+    Raises ReconcileError for a node that costs more than can be told to a micro-unit.
     """
     rows = [
         (m, priced) for m in machines for priced in _priced(m, settings, billed.get((m.node, m.provider_id)))
@@ -107,9 +107,9 @@ def _costs(rows: list[tuple[Machine, PricedWindow]]) -> dict[str, list[int | Non
         amounts = {name: {i: _amount(name, *rows[i]) for i in mine} for name in _SIZES}
         known = {name: {i: x for i, x in of.items() if x is not None} for name, of in amounts.items()}
         sums = np.array([sum(of.values()) for of in known.values()], np.float64)
-        if not sums.sum() < MOST:
+        if not sums.sum() < EXACT:
             raise ReconcileError(
-                f"node {rows[mine[0]][0].node} would cost {sums.sum():.3g} a day, more than the lake can hold",
+                f"node {rows[mine[0]][0].node} would cost {sums.sum():.3g} a day, more than can be told to a micro-unit",
                 "look at the kube_node_status_capacity of that node, and at the prices that fit it",
             )
         totals = apportion(sums, to_micros(float(sums.sum())))

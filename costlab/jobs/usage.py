@@ -19,6 +19,7 @@ from costlab.jobs.residents import Attributed, Part, Residents, cut, taken
 HOLDER = ("namespace", "pod", "container")
 Cgroup = tuple[tuple[str, ...], str]  # whose, and its path
 _Keyed = tuple[Part, int | None]  # None: nobody's
+_INSTANTS_S = 2.0**62 / 1000  # seconds whose milliseconds int64 holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,13 +246,13 @@ def _ranks(keys: list[int | None], order: dict[int, int]) -> Ints:
 
 
 def began_at(start_times: Series) -> dict[tuple[str, ...], int]:
-    """When each cgroup's container started, epoch ms."""
+    """When each cgroup's container started, epoch ms; one that is told no instant of int64 is not known to have."""
     began = {}
     for labels, low, high in zip(
         start_times.labels, start_times.offsets[:-1], start_times.offsets[1:], strict=True
     ):
         told = start_times.values[low:high]
-        told = told[~np.isnan(told)]
+        told = told[np.abs(told) < _INSTANTS_S]  # NaN is none either
         if len(told):
             began[cgroup_of(labels)] = round(float(told[0]) * 1000)
     return began

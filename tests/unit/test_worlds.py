@@ -3,7 +3,7 @@
 import pytest
 from small_world import AFTER, BEFORE, DAY, DEFAULT, Measured, When, World, at, shift
 
-from costlab.domain.errors import SourceRefused
+from costlab.domain.errors import ReconcileError, SourceRefused
 from costlab.domain.signals import Signal
 from costlab.domain.time import HOUR_MS, MINUTE_MS
 from costlab.domain.units import GIB
@@ -67,6 +67,22 @@ def test_a_container_is_seen_from_its_start_and_not_from_its_first_sample() -> N
     day = Measured(world)
     assert day.total("used_quantity", resource="cpu", pod="a") == pytest.approx((18 * 1800 + 45) / 3600)
     assert day.rows("charges", resource="cpu", pod="a")[0]["coverage"] == 1.0
+
+
+def test_a_node_whose_price_no_double_tells_to_a_micro_unit_is_refused() -> None:
+    world = World().node(cpu=1e10).pod("a").use("a")
+    with pytest.raises(ReconcileError, match=r"node n1 would cost 2\.4e\+10 a day, more than can be told"):
+        Measured(world)
+
+
+def test_a_start_that_is_no_instant_is_not_known() -> None:
+    world = World().node().pod("a").use("a")
+    cgroup = {"namespace": "ns", "pod": "a", "container": "app", "id": "/a/app"}
+    plain = Measured(world).total("used_quantity", resource="cpu", pod="a")
+    world.add(Signal.CONTAINER_START_TIME, cgroup, 4e18)
+    for counter in (Signal.CPU_PERIODS, Signal.CPU_THROTTLED_PERIODS):
+        world.add(counter, cgroup, lambda t: (t - BEFORE) / 100)
+    assert Measured(world).total("used_quantity", resource="cpu", pod="a") == plain
 
 
 def test_a_pod_is_there_no_later_than_it_is_told_of() -> None:
