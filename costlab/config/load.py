@@ -68,10 +68,10 @@ def load(
     origins = {dotted(place): document.where(place) for place in document.lines if place}
     faults = list(document.faults)
     variables = overlay(document.content, environ, folder, faults)
-    origins |= {dotted(place): name for place, name in variables.items()}
     if lake is not None:
         document.content["lake"] = joined(folder, str(lake))
-        origins["lake"] = "--lake"
+        variables[("lake",)] = "--lake"
+    origins |= {dotted(place): name for place, name in variables.items()}
     document.content.setdefault("report", {})  # so that its default folder is anchored as well
     anchor = file.parent if file else folder
     found = _validated(Configuration, document, anchor, variables, faults)

@@ -38,6 +38,8 @@ class Bucket:
                 f"{address} is no address of backups: {error}",
                 "write s3://bucket/folder, with ?endpoint_override=HOST:PORT&scheme=https for a store of your own",
             ) from error
+        if not self._root.strip("/"):  # s3:// alone
+            raise ConfigError(f"{address} is no address of backups", "write s3://bucket/folder")
 
     def __str__(self) -> str:
         """Its address."""

@@ -115,8 +115,9 @@ def test_a_bucket_that_is_not_there_is_said(store: Store, lake: Lake) -> None:
 
 
 def test_an_address_that_is_none_or_holds_a_password_is_refused(lake: Lake) -> None:
-    with pytest.raises(ConfigError, match="is no address of backups"):
-        backup(lake, "sss://x/y", NOON, None)
+    for address in ("sss://x/y", "s3://", "s3:///"):
+        with pytest.raises(ConfigError, match="is no address of backups"):
+            backup(lake, address, NOON, None)
     with pytest.raises(ConfigError) as caught:
         backup(lake, "s3://key:secret@bucket/lake", NOON, None)
     assert "secret@" not in caught.value.message

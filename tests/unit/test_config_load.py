@@ -306,6 +306,8 @@ def test_variables_lie_over_the_file_and_the_option_over_all(tmp_path: Path) -> 
         "COSTLAB_GOLDEN": "1",
         "COSTLAB_BENCH_DIR": "/x",
     }
+    with pytest.raises(ConfigError, match=r"^--lake: lake: must be a path, or s3://bucket/folder without"):
+        load(path, environ, lake="s3://user:secret@bucket/folder")
     settings = load(path, environ, folder=tmp_path / "cwd")
     assert settings.prices.gpu_hour == 3.0
     assert settings.clusters[0].prometheus.url == "https://other:9090"
