@@ -417,6 +417,12 @@ def test_a_server_that_breaks_off_keeps_what_was_found(examined: Examined) -> No
     assert probe.closed
 
 
+def test_a_count_that_is_none_is_a_fault_of_the_server(examined: Examined) -> None:
+    checks = examined(FakeProbe(told={"count(": [({}, float("nan"))]}))
+    assert checks["prod: Prometheus"].status is Status.FAIL
+    assert "nan series" in checks["prod: Prometheus"].text
+
+
 def test_the_lake_is_looked_at(examined: Examined, tmp_path: Path) -> None:
     assert "not there yet" in examined(FakeProbe())["lake"].text
     Lake.create(tmp_path / "lake")

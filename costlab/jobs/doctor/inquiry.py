@@ -1,6 +1,7 @@
 """One cluster under examination: what is asked of its Prometheus, and how the lines about it are written."""
 
 from datetime import datetime
+from math import isfinite
 
 from costlab.config.servers import Engine
 from costlab.config.settings import Cluster, Settings
@@ -58,7 +59,7 @@ class Inquiry:
     def count(self, selector: Selector | str, at_ms: int | None = None) -> int:
         """How many series there are, now or at epoch milliseconds."""
         found = self.vector(f"count({selector})", at_ms)
-        return int(found[0][1]) if found else 0
+        return _whole(found[0][1]) if found else 0
 
     def vector(self, promql: Selector | str, at_ms: int | None = None) -> list[tuple[Labels, float]]:
         """The series of an instant query and their values, now or at epoch milliseconds."""
@@ -67,7 +68,7 @@ class Inquiry:
     def counts_by(self, label: str, selector: Selector) -> dict[str, int]:
         """How many series have each value of a label; without those that do not have it."""
         found = self.vector(f"count by ({label}) ({selector})")
-        return {labels[label]: int(count) for labels, count in found if labels.get(label)}
+        return {labels[label]: _whole(count) for labels, count in found if labels.get(label)}
 
     def names(self, pattern: str) -> list[str]:
         """Metrics of this cluster with samples in the last hour whose whole name fits; none where nobody says."""
@@ -93,3 +94,13 @@ class Inquiry:
     def bad(self, what: str, text: str, mend: str) -> Check:
         """A line about what is in the way of a night."""
         return Check(Status.FAIL, f"{self.cluster.id}: {what}", text, mend)
+
+
+def _whole(count: float) -> int:
+    """A count of series; raises SourceRefused where something else was answered."""
+    if not isfinite(count):
+        raise SourceRefused(
+            f"the server did not answer as Prometheus does: {count} series",
+            "prometheus.url is the address in front of /api/v1",
+        )
+    return int(count)
