@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 from functools import partial
+from itertools import accumulate
 
 from costlab.render import figures
 from costlab.render.context import AheadDay, DailyChart, DayBar, MonthChart, Part
@@ -19,7 +20,10 @@ class Size:
 
 
 _BAR = 0.74  # of a slot
-_BELOW_A_WORD = 0.72  # of the height
+_PARTIAL = "partial"
+_GAP = 6.0  # between a bar and what is said of it
+_WORD = 9.5  # size of what stands upright above a bar
+_BELOW_A_WORD, _BELOW_ITS_LABEL = 0.72, 0.62  # of the height
 FEWEST_SLOTS = 10  # a young lake's bars stand at the right, no wider than usual
 WIDE = Size("wide", 547, 216)
 NARROW = Size("narrow", 274, 187)
@@ -43,10 +47,11 @@ def month(chart: MonthChart) -> tuple[str, str]:
 
 def _draw_daily(chart: DailyChart, size: Size) -> str:
     bars = chart.bars
-    sums = [(sum(bar.amounts.values()), bar.complete) for bar in bars if bar.amounts]
-    top = max([0.0, *(each for each, _ in sums), *(bar.usual or 0.0 for bar in bars)]) or 1.0
-    # Above a bar that is partial the word stands upright.
-    top = max([1.12 * top, *(each / _BELOW_A_WORD for each, complete in sums if not complete)])
+    top = max([0.0, *map(_peak, bars), *(bar.usual or 0.0 for bar in bars)]) or 1.0
+    # Above a bar that is partial the word stands upright, and above that of the last one its label.
+    top = max([1.12 * top, *(_peak(bar) / _BELOW_A_WORD for bar in bars if not bar.complete)])
+    if not bars[-1].complete:
+        top = max(top, _peak(bars[-1]) / _BELOW_ITS_LABEL)
     across = (min(0, len(bars) - FEWEST_SLOTS) - 0.7, len(bars) - 0.3)
     amount = partial(figures.axis_money, currency=chart.currency)
     plot = Plot(size.width, size.height, across, top, amount)
@@ -56,14 +61,25 @@ def _draw_daily(chart: DailyChart, size: Size) -> str:
         ((i - 0.5, i + 0.5, bar.usual) for i, bar in enumerate(bars) if bar.usual is not None), "text", 1.4
     )
     _exceptions(plot, bars)
-    last = bars[-1]
-    if last.amounts:
-        height = max(sum(last.amounts.values()), last.usual or 0)
-        plot.label(chart.last_label, (len(bars) - 0.6, height), (0, 6), anchor="end", bold=True)
+    _name_last(plot, bars, chart.last_label)
     # The weekday of the report's day is labelled: those are the bars it is compared with.
     places = range(len(bars) - 1, -1, -14 if size is NARROW else -7)
     plot.days((i, figures.short_date(bars[i].date)) for i in places)
     return plot.svg(size.name, f"{chart.title}. {chart.summary}", _HATCH.format(id=hatch))
+
+
+def _peak(bar: DayBar) -> float:
+    """How high the bar's parts reach: above their sum where one of them is negative."""
+    return max(accumulate((bar.amounts or {}).values(), initial=0.0))
+
+
+def _name_last(plot: Plot, bars: tuple[DayBar, ...], text: str) -> None:
+    """The last bar's label: above it, above what is usual, and above the word where it is partial."""
+    last, peak = bars[-1], _peak(bars[-1])
+    if last.amounts:
+        word = 0.0 if last.complete else plot.length(_PARTIAL, _WORD) + _GAP
+        above = max(word, plot.y(peak) - plot.y(max(peak, last.usual or 0.0)))
+        plot.label(text, (len(bars) - 0.6, peak), (0, above + _GAP), anchor="end", bold=True)
 
 
 def _stack(plot: Plot, bars: tuple[DayBar, ...], parts: tuple[Part, ...], hatch: str) -> None:
@@ -89,10 +105,9 @@ def _stack(plot: Plot, bars: tuple[DayBar, ...], parts: tuple[Part, ...], hatch:
 
 def _exceptions(plot: Plot, bars: tuple[DayBar, ...]) -> None:
     for i, bar in enumerate(bars):
-        word = "missing" if bar.amounts is None else "" if bar.complete else "partial"
+        word = "missing" if bar.amounts is None else "" if bar.complete else _PARTIAL
         if word:
-            height = 0.0 if bar.amounts is None else sum(bar.amounts.values())
-            plot.label(word, (i, height), (3.5, 6), colour="muted", upright=True, size=9.5)
+            plot.label(word, (i, _peak(bar)), (3.5, _GAP), colour="muted", upright=True, size=_WORD)
 
 
 def _draw_month(chart: MonthChart, size: Size) -> str:

@@ -110,6 +110,27 @@ def test_what_is_ahead_ends_in_its_label_and_a_budget_is_named() -> None:
         assert {"$3,000", "budget", "October"} <= set(texts)
 
 
+def texts_of(svg: str) -> dict[str, ET.Element]:
+    return {t.text or "": t for t in ET.fromstring(svg).iter(f"{SVG}text")}  # noqa: S314 - drawn here
+
+
+def test_the_last_label_stands_clear_of_bars_and_of_the_word_above_a_partial_one() -> None:
+    days = daily()
+    last = replace(days.bars[-1], complete=False)
+    for svg in charts.daily(replace(days, bars=(*days.bars[:-1], last))):
+        word, label = (texts_of(svg)[text] for text in ("partial", "$15,000"))
+        assert label.get("paint-order") == "stroke", "it is read above the bars beside it"
+        assert 11 < float(label.get("y", "")) < float(word.get("y", "")) - len("partial") * 9.5 * 0.6
+
+
+def test_what_one_part_takes_back_of_another_stays_within_the_picture() -> None:
+    day = DayBar(
+        FIRST, {**dict.fromkeys(Part, 0.0), Part.IDLE: 20.0, Part.SYSTEM: -10.0}, None, complete=True
+    )
+    for svg in charts.daily(replace(daily(), bars=(day,))):
+        assert min(float(y) for y in re.findall(r"V(-?[0-9.]+)", svg)) > 0
+
+
 def test_charts_are_the_same_bytes_in_every_process() -> None:
     program = (
         "import sys, hashlib; sys.path.insert(0, sys.argv[1]); import test_render_charts as t; "
