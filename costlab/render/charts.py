@@ -29,6 +29,7 @@ WIDE = Size("wide", 547, 216)
 NARROW = Size("narrow", 274, 187)
 _MONTH_WIDE = Size("wide", 288, 216)
 _MONTH_NARROW = Size("narrow", 274, 173)
+_NEAR_THE_END = 0.7  # of the month: from there on the labels at its end would meet
 _HATCH = (
     '<pattern id="{id}" patternUnits="userSpaceOnUse" width="4" height="4"><rect width="4" height="4"'
     ' fill="var(--paper)"/><path d="M-1 1L1 -1M0 4L4 0M3 5L5 3" stroke="var(--unobserved)" stroke-width="1.4"/></pattern>'
@@ -120,7 +121,7 @@ def _draw_month(chart: MonthChart, size: Size) -> str:
     across = (0.5, chart.days_in_month + 0.5)
     plot = Plot(size.width, size.height, across, max(most, budget or 0.0) * 1.15, amount)
     if chart.before:
-        _before(plot, chart, [point for point in before if point[0] <= chart.days_in_month])
+        _before(plot, chart, [point for point in before if point[0] <= chart.days_in_month], now)
     plot.area(now, [(day, 0.0) for day, _ in now], "used", 0.12)
     plot.line(now, "used", 2.4)
     if now:
@@ -136,16 +137,24 @@ def _draw_month(chart: MonthChart, size: Size) -> str:
     return plot.svg(size.name, chart.summary)
 
 
-def _before(plot: Plot, chart: MonthChart, points: list[Point]) -> None:
-    """The month before, named at its end, or, where what is ahead ends there, below the line in its first half."""
+def _before(plot: Plot, chart: MonthChart, points: list[Point], now: list[Point]) -> None:
+    """The month before, named at its end; or, where the month itself ends there, on the way, on the side that is free."""
     if not chart.before or not points:
         return
     plot.line(points, "muted", 1.3, "5.2 3.9")
     title = chart.before.title
-    if chart.ahead:
-        plot.label(title, points[len(points) // 3], (5, -13), colour="muted")
-    else:
+    last = now[-1][0] if now else 0.0
+    if not chart.ahead and last < chart.days_in_month * _NEAR_THE_END:
         plot.label(title, points[-1], (0, 7), colour="muted", anchor="end")
+        return
+    # Far from the amount at the last known day.
+    named = points[len(points) * (1 if last > chart.days_in_month * 0.6 else 2) // 3]
+    month = [*now, *((float(each.day), each.expected) for each in chart.ahead)]
+    beside = next((amount for day, amount in month if day >= named[0]), 0.0)
+    if named[1] > beside:
+        plot.label(title, named, (-5, 4), colour="muted", anchor="end")
+    else:
+        plot.label(title, named, (5, -13), colour="muted")
 
 
 def _ahead(plot: Plot, chart: MonthChart, last: Point) -> None:

@@ -123,6 +123,27 @@ def test_the_last_label_stands_clear_of_bars_and_of_the_word_above_a_partial_one
         assert 11 < float(label.get("y", "")) < float(word.get("y", "")) - len("partial") * 9.5 * 0.6
 
 
+@pytest.mark.parametrize("beside", [0.6, 0.97, 1.0, 1.03, 1.5])
+@pytest.mark.parametrize("day", [12, 22, 30])
+def test_the_month_before_is_named_apart_from_the_amounts(day: int, beside: float) -> None:
+    now = MonthLine("November", tuple((i, 100.0 * i) for i in range(1, day + 1)))
+    old = MonthLine("September", tuple((i, 100.0 * beside * i) for i in range(1, 31)))
+    rest = tuple(AheadDay(i, 100.0 * i, 96.0 * i, 104.0 * i) for i in range(day + 1, 31))
+    for svg in charts.month(
+        MonthChart("", "", now, old, 30, "USD", "$2,100", NO_TABLE, rest, "$3,000" if rest else "")
+    ):
+        boxes = {}
+        for text in ("September", "$2,100", *(["$3,000"] if rest else [])):
+            label = texts_of(svg)[text]
+            x, y = float(label.get("x", "")), float(label.get("y", ""))
+            wide = len(text) * 6.4
+            left = x - wide if label.get("text-anchor") == "end" else x
+            boxes[text] = (left, left + wide, y - 8, y)
+        name = boxes.pop("September")
+        for box in boxes.values():
+            assert name[0] > box[1] or name[1] < box[0] or name[2] > box[3] or name[3] < box[2]
+
+
 def test_what_one_part_takes_back_of_another_stays_within_the_picture() -> None:
     day = DayBar(
         FIRST, {**dict.fromkeys(Part, 0.0), Part.IDLE: 20.0, Part.SYSTEM: -10.0}, None, complete=True
