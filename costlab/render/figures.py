@@ -12,6 +12,7 @@ WHOLE = Decimal(1)
 CENT = Decimal("0.01")
 
 _SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}
+_SIZES = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
 # strftime and calendar follow the machine's locale; a report may not.
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _MONTHS = (
@@ -102,9 +103,9 @@ def gib(size_bytes: float | None) -> str:
 
 
 def axis_money(amount: float, currency: str) -> str:
-    """An axis label: $0, $2.5k, 10k CHF."""
-    size, suffix = next(((s, t) for s, t in ((1e6, "M"), (1e3, "k")) if abs(amount) >= s), (1.0, ""))
-    text = f"{amount / size:g}{suffix}"
+    """An axis label: $0, $2.5k, 10k CHF, 1.5B IDR; never with an exponent."""
+    size, suffix = next(((s, t) for s, t in _SIZES if abs(amount) >= s), (1.0, ""))
+    text = f"{Decimal(f'{amount / size:g}'):f}{suffix}"
     symbol = _SYMBOLS.get(currency)
     return f"{symbol}{text}" if symbol else f"{text} {currency}".rstrip()
 

@@ -87,6 +87,9 @@ def test_quantities_and_dates() -> None:
     assert [figures.quantity(value) for value in values] == ["0", "<0.01", "0.25", "12.5", "1,204", "–"]
     assert figures.long_date(date(2026, 11, 22)) == "Sunday, 22 November 2026"
     assert [figures.axis_money(x, "USD") for x in (0, 250, 2500, 1.5e6)] == ["$0", "$250", "$2.5k", "$1.5M"]
+    large = [figures.axis_money(x, "IDR") for x in (1.5e9, 4e10, 2e13, 5e18)]
+    assert large == ["1.5B IDR", "40B IDR", "20T IDR", "5000000T IDR"]
+    assert [figures.axis_money(x, "USD") for x in (5e-7, 2.5e-5)] == ["$0.0000005", "$0.000025"]
 
 
 @given(st.text())
