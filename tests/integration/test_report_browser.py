@@ -9,10 +9,12 @@ from pathlib import Path
 
 import chromium
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from answers import CLUSTER, HOSTILE, LAST_DAY, SETTINGS, edition, files, tables
 from conftest import unpacked
 
+from costlab.config.charging import Share
 from costlab.domain.dates import month_of, week_of
 from costlab.domain.sharing import ShareIdle
 from costlab.domain.time import Day
@@ -293,3 +295,24 @@ def test_a_statement_is_one_page_of_a4_whatever_the_names(tab: chromium.Tab, tmp
             tab.open(tmp_path / "statement.html")
             assert [event for event in tab.events if event[0] in LOUD] == []
             assert tab.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_a_printed_statement_cuts_no_number_and_no_note(tab: chromium.Tab, tmp_path: Path) -> None:
+    made = tables()
+    charges = made["charges"]
+    place = charges.column_names.index("billed_quantity")
+    hours = pc.multiply(charges.column(place), 100.0)
+    large = {**made, "charges": charges.set_column(place, "billed_quantity", hours)}
+    share = SETTINGS.billing.model_copy(update={"share": Share(teams=("platform",), fees=True)})
+    settings = SETTINGS.model_copy(update={"billing": share})
+    asked = StatementAsked(month_of(LAST_DAY), ShareIdle.COST)
+    (tmp_path / "statement.html").write_bytes(
+        statement_html(statement_of(Warehouse.over_tables(large), settings, "platform", asked, LAST_DAY).page)
+    )
+    tab.emulate(688, media="print")  # A4 within its margins
+    tab.open(tmp_path / "statement.html")
+    cut = tab.evaluate(
+        "[...document.querySelectorAll('.number, .rest th')].filter(cell => cell.scrollWidth > cell.clientWidth"
+        " && getComputedStyle(cell).overflow === 'hidden').map(cell => cell.textContent)"
+    )
+    assert cut == []
