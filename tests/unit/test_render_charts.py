@@ -7,11 +7,13 @@ import sys
 from collections import Counter
 from dataclasses import replace
 from datetime import date, timedelta
+from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
+from matplotlib.figure import Figure
 
-from costlab.render import charts, marks
+from costlab.render import charts, marks, team_chart
 from costlab.render.context import (
     AheadDay,
     DailyChart,
@@ -150,6 +152,31 @@ def test_what_one_part_takes_back_of_another_stays_within_the_picture() -> None:
     )
     for svg in charts.daily(replace(daily(), bars=(day,))):
         assert min(float(y) for y in re.findall(r"V(-?[0-9.]+)", svg)) > 0
+
+
+def test_a_mails_picture_has_room_for_every_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Any] = []
+    monkeypatch.setattr(Figure, "savefig", lambda figure, *_, **__: made.append(figure))
+    for costs, partial in (([100.0, 150.0, 150.0, 150.0], {1, 3}), ([0.0] * 4, set())):
+        team_chart.team_png(
+            [
+                team_chart.TeamDay(FIRST + timedelta(days=i), cost, 0.2 * cost, i not in partial)
+                for i, cost in enumerate(costs)
+            ],
+            "USD",
+            "$150",
+        )
+        figure = made.pop()
+        figure.draw_without_rendering()
+        [axes] = figure.axes
+        legend = axes.get_legend().get_window_extent()
+        boxes = [text.get_window_extent() for text in axes.texts]
+        assert not [box for box in boxes if box.overlaps(legend)]
+        assert not [
+            (first, later) for i, first in enumerate(boxes) for later in boxes[:i] if first.overlaps(later)
+        ]
+        assert len(boxes) == len(partial) + 1
+        assert axes.get_ylim()[1] >= 1
 
 
 def test_charts_are_the_same_bytes_in_every_process() -> None:
