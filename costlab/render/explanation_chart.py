@@ -43,7 +43,7 @@ def _panel(axes: Axes, explained: Explanation) -> None:
     seen = [day.max / scale for day in explained.days if day.max == day.max]
     # A limit far above all else is named at the edge: it would press the usage flat.
     wanted = [value for name, value, _ in lines if name != "limit"] + seen
-    top = max([*wanted, 1e-9]) * 1.15
+    top = max([*wanted, 0.0]) * 1.15 or 1.0
     axes.set_ylim(0, top)
     _label(axes, lines, top, explained.row["resource"], scale)
     if not explained.days:
