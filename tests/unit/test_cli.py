@@ -367,7 +367,7 @@ def test_without_a_configuration_the_job_says_where_it_looked(
     [
         (["nightli"], 2, "No such command 'nightli'. Did you mean 'nightly'?", "costlab --help"),
         (["cost", "--bye", "team"], 2, "No such option: --bye", "--help"),
-        (["cost", "-o", "xml"], 2, "xml", "--help"),
+        (["cost", "-o", "xml"], 2, "value for '-o' / '--output': 'xml' is not one of 'table'", "--help"),
         (["recommend", "--fail-on", "saving>1"], 2, "--fail-on 'saving>1' is not MEASURE>NUMBER", "savings, net"),
         (["recommend", "--baseline", "none.json"], 2, "none.json cannot be read: No such file", "--baseline"),
         (["recommend", "--baseline", "costlab.yaml"], 2, "costlab.yaml is no JSON", "costlab recommend -o json"),
