@@ -51,7 +51,9 @@ def column(
     """
     known = [amount for amount in amounts if amount is not None]
     whole = sum(known, Decimal(0)) if total is None else total
-    to = step(max([whole, *known], key=abs)) if to is None else to
+    if to is None:
+        largest = max([whole, *known], key=abs)
+        to = step(largest) if largest else WHOLE  # a column of 0 has the total 0, not 0.00
     printed = iter(apportion(known, to, whole.quantize(to, rounding=ROUND_HALF_EVEN)))
     cells = [
         NONE if amount is None else _cell(amount, next(printed), to, signed=signed) for amount in amounts

@@ -59,6 +59,7 @@ def test_money_in_other_currencies() -> None:
 
 
 def test_an_amount_that_rounds_to_nothing_is_not_written_as_nothing() -> None:
+    assert figures.column([Decimal("0.000000"), None], signed=True) == (["0", "–"], "0")
     assert figures.column([Decimal(5000), Decimal("0.2"), Decimal(0), None]) == (
         ["5,000", "<1", "0", "–"],
         "5,000",
