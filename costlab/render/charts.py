@@ -7,7 +7,7 @@ from itertools import accumulate
 
 from costlab.render import figures
 from costlab.render.context import AheadDay, DailyChart, DayBar, MonthChart, Part
-from costlab.render.drawing import Plot, Point
+from costlab.render.drawing import Plot, Point, length
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +20,11 @@ class Size:
 
 
 _BAR = 0.74  # of a slot
+_AXIS = 45.0  # points that the amounts at the left take, or a little more
 _PARTIAL = "partial"
 _GAP = 6.0  # between a bar and what is said of it
 _WORD = 9.5  # size of what stands upright above a bar
-_BELOW_A_WORD, _BELOW_ITS_LABEL = 0.72, 0.62  # of the height
+_BELOW_A_WORD, _BELOW_ITS_LABEL = 0.72, 0.59  # of the height
 FEWEST_SLOTS = 10  # a young lake's bars stand at the right, no wider than usual
 WIDE = Size("wide", 547, 216)
 NARROW = Size("narrow", 274, 187)
@@ -49,11 +50,12 @@ def month(chart: MonthChart) -> tuple[str, str]:
 def _draw_daily(chart: DailyChart, size: Size) -> str:
     bars = chart.bars
     top = max([0.0, *map(_peak, bars), *(bar.usual or 0.0 for bar in bars)]) or 1.0
-    # Above a bar that is partial the word stands upright, and above that of the last one its label.
-    top = max([1.12 * top, *(_peak(bar) / _BELOW_A_WORD for bar in bars if not bar.complete)])
-    if not bars[-1].complete:
-        top = max(top, _peak(bars[-1]) / _BELOW_ITS_LABEL)
     across = (min(0, len(bars) - FEWEST_SLOTS) - 0.7, len(bars) - 0.3)
+    # Above a bar that is partial the word stands upright, and above that of the last ones the last one's label.
+    slot = (size.width - _AXIS) / (across[1] - across[0])
+    below = bars[-math.ceil(length(chart.last_label) / slot) or -1 :]
+    rooms = [(bar, _BELOW_A_WORD) for bar in bars] + [(bar, _BELOW_ITS_LABEL) for bar in below]
+    top = max([1.12 * top, *(_peak(bar) / room for bar, room in rooms if not bar.complete)])
     amount = partial(figures.axis_money, currency=chart.currency)
     plot = Plot(size.width, size.height, across, top, amount)
     hatch = f"daily-{size.name}-hatch"
@@ -62,7 +64,7 @@ def _draw_daily(chart: DailyChart, size: Size) -> str:
         ((i - 0.5, i + 0.5, bar.usual) for i, bar in enumerate(bars) if bar.usual is not None), "text", 1.4
     )
     _exceptions(plot, bars)
-    _name_last(plot, bars, chart.last_label)
+    _name_last(plot, bars, below, chart.last_label)
     # The weekday of the report's day is labelled: those are the bars it is compared with.
     places = range(len(bars) - 1, -1, -14 if size is NARROW else -7)
     plot.days((i, figures.short_date(bars[i].date)) for i in places)
@@ -74,12 +76,15 @@ def _peak(bar: DayBar) -> float:
     return max(accumulate((bar.amounts or {}).values(), initial=0.0))
 
 
-def _name_last(plot: Plot, bars: tuple[DayBar, ...], text: str) -> None:
-    """The last bar's label: above it, above what is usual, and above the word where it is partial."""
+def _name_last(plot: Plot, bars: tuple[DayBar, ...], below: tuple[DayBar, ...], text: str) -> None:
+    """The last bar's label: above it, above what is usual, and above the word of each that is partial below it."""
     last, peak = bars[-1], _peak(bars[-1])
     if last.amounts:
-        word = 0.0 if last.complete else plot.length(_PARTIAL, _WORD) + _GAP
-        above = max(word, plot.y(peak) - plot.y(max(peak, last.usual or 0.0)))
+        word = length(_PARTIAL, _WORD) + _GAP
+        words = [
+            plot.y(peak) - plot.y(_peak(bar)) + word for bar in below if bar.amounts and not bar.complete
+        ]
+        above = max([plot.y(peak) - plot.y(max(peak, last.usual or 0.0)), *words])
         plot.label(text, (len(bars) - 0.6, peak), (0, above + _GAP), anchor="end", bold=True)
 
 
@@ -151,7 +156,7 @@ def _before(plot: Plot, chart: MonthChart, points: list[Point], now: list[Point]
     named = points[len(points) * (1 if last > chart.days_in_month * 0.6 else 2) // 3]
     month = [*now, *((float(each.day), each.expected) for each in chart.ahead)]
     beside = next((amount for day, amount in month if day >= named[0]), 0.0)
-    if named[1] > beside:
+    if named[1] >= beside:
         plot.label(title, named, (-5, 4), colour="muted", anchor="end")
     else:
         plot.label(title, named, (5, -13), colour="muted")

@@ -8,7 +8,9 @@ from html import escape
 Point = tuple[float, float]
 
 FONT = 11.0
-_WIDE_AS = 0.62  # of its height is a digit in the widest of the fonts that a page may be shown in
+_WIDE_AS = (
+    0.66  # of its height is a character of an amount in the widest of the fonts that a page may be shown in
+)
 _STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 _MOST_STEPS = 4
 _GAP = 6.0  # between a label and what it names
@@ -27,6 +29,11 @@ def number(value: float) -> str:
     return f"{round(value, 2):g}"
 
 
+def length(text: str, size: float = FONT) -> float:
+    """How long a text is at most, in points."""
+    return len(text) * _WIDE_AS * size
+
+
 @dataclass(slots=True)
 class Plot:
     """What is drawn, in points. across: the data that lie at its left and right edge; top: the amount at its upper one."""
@@ -42,7 +49,7 @@ class Plot:
     def __post_init__(self) -> None:
         """Draw what lies below all else: the amounts at the left, each with its line."""
         ticks = [(each, self.amount(each)) for each in steps_to(self.top)]
-        self._left = _GAP + max(self.length(text) for _, text in ticks)
+        self._left = _GAP + max(length(text) for _, text in ticks)
         for each, text in ticks:
             y = self.y(each)
             self.shapes.append(self._line([(self._left, y), (self._right, y)], "rule", 0.8))
@@ -65,12 +72,8 @@ class Plot:
     def days(self, names: Iterable[tuple[float, str]]) -> None:
         """Names below the plot; one that would stand out at the right ends with the picture."""
         for value, name in names:
-            room = self.width - self.length(name) / 2
+            room = self.width - length(name) / 2
             self._text(name, (min(self.x(value), room), self.height - FONT * 0.5), "muted", "middle")
-
-    def length(self, text: str, size: float = FONT) -> float:
-        """How long a text is at most, in points."""
-        return len(text) * _WIDE_AS * size
 
     def bars(self, boxes: Iterable[tuple[float, float, float, float]], paint: str) -> None:
         """Boxes of (left, right, from, to) as one shape; paint: attributes."""

@@ -118,8 +118,14 @@ def texts_of(svg: str) -> dict[str, ET.Element]:
 
 def test_the_last_label_stands_clear_of_bars_and_of_the_word_above_a_partial_one() -> None:
     days = daily()
-    last = replace(days.bars[-1], complete=False)
-    for svg in charts.daily(replace(days, bars=(*days.bars[:-1], last))):
+    whole = [replace(bar, complete=True) for bar in days.bars]
+    for ago in (1, 3):
+        bars = (*whole[:-ago], replace(whole[-ago], complete=False), *whole[len(whole) - ago + 1 :])
+        word_and_label_are_apart(replace(days, bars=bars))
+
+
+def word_and_label_are_apart(days: DailyChart) -> None:
+    for svg in charts.daily(days):
         word, label = (texts_of(svg)[text] for text in ("partial", "$15,000"))
         assert label.get("paint-order") == "stroke", "it is read above the bars beside it"
         assert 11 < float(label.get("y", "")) < float(word.get("y", "")) - len("partial") * 9.5 * 0.6
