@@ -100,6 +100,19 @@ def test_the_page_never_scrolls_sideways(tab: chromium.Tab, page: Path, width: i
     assert tab.evaluate("document.documentElement.scrollWidth") <= width
 
 
+def test_an_amount_of_billions_stays_in_its_tile(tab: chromium.Tab, page: Path) -> None:
+    for width in (360, 700, 1280):
+        tab.emulate(width)
+        tab.open(page)
+        lines = tab.evaluate(
+            "[...document.querySelectorAll('.value')].map(value => { value.className = 'value long';"
+            " value.textContent = '4,105,824,192'; const across = document.createRange();"
+            " across.selectNodeContents(value); return across.getClientRects().length; })"
+        )
+        assert set(lines) == {1}, width
+        assert tab.evaluate("document.documentElement.scrollWidth") <= width
+
+
 def test_a_phone_shows_the_whole_reconciliation_and_names_of_one_line(tab: chromium.Tab, page: Path) -> None:
     tab.emulate(390)
     tab.open(page)
