@@ -311,11 +311,12 @@ def test_a_statement_is_one_page_of_a4_whatever_the_names(tab: chromium.Tab, tmp
 
 
 def test_a_printed_statement_cuts_no_number_and_no_note(tab: chromium.Tab, tmp_path: Path) -> None:
-    made = tables()
-    charges = made["charges"]
-    place = charges.column_names.index("billed_quantity")
-    hours = pc.multiply(charges.column(place), 100.0)
-    large = {**made, "charges": charges.set_column(place, "billed_quantity", hours)}
+    charges = tables()["charges"]
+    for name, times in (("billed_quantity", 100), ("cost", 1300), ("cost_used", 1300), ("cost_unused", 1300)):
+        place, column = charges.column_names.index(name), charges[name]
+        larger = pc.multiply(column, pa.scalar(times, pa.int32())).cast(column.type)
+        charges = charges.set_column(place, charges.schema.field(place), larger)
+    large = {**tables(), "charges": charges}
     share = SETTINGS.billing.model_copy(update={"share": Share(teams=("platform",), fees=True)})
     settings = SETTINGS.model_copy(update={"billing": share})
     asked = StatementAsked(month_of(LAST_DAY), ShareIdle.COST)
@@ -329,3 +330,4 @@ def test_a_printed_statement_cuts_no_number_and_no_note(tab: chromium.Tab, tmp_p
         " && getComputedStyle(cell).overflow === 'hidden').map(cell => cell.textContent)"
     )
     assert cut == []
+    assert tab.evaluate("document.documentElement.scrollWidth") <= 688
