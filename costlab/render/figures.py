@@ -147,6 +147,11 @@ def counted(number: int, noun: str, plural: str = "") -> str:
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
+def unpriced(charges: int) -> str:
+    """1 charge has no price and is, 2 charges have no price and are: the beginning of where it or they are not counted."""
+    return counted(charges, "charge has no price and is", "charges have no price and are")
+
+
 def _cell(amount: Decimal, rounded: Decimal, to: Decimal, *, signed: bool) -> str:
     if not rounded:
         return f"<{to}" if amount > 0 and not signed else "0"

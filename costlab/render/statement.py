@@ -101,8 +101,7 @@ def _notices(now: Period, before: Period) -> tuple[Notice, ...]:
         missing = figures.counted(seen.days - seen.complete_days, "day is", "days are")
         said.append(Notice("warning", f"{missing} not complete; what is missing is not in the sum."))
     if unpriced := now.owed.get("unpriced_charges"):
-        charges = figures.counted(unpriced, "charge has", "charges have")
-        said.append(Notice("warning", f"{charges} no price and are in no sum."))
+        said.append(Notice("warning", f"{figures.unpriced(unpriced)} in no sum."))
     if before.known and before.quality.complete_days < before.quality.days:
         told = f"{before.quality.complete_days} of {figures.counted(before.quality.days, 'day')}"
         said.append(

@@ -83,6 +83,11 @@ def test_a_share_never_rounds_to_all_or_nothing(ratio: float | None, text: str) 
     assert figures.share(ratio) == text
 
 
+def test_one_is_told_of_as_one() -> None:
+    told = [figures.unpriced(charges) for charges in (1, 1204)]
+    assert told == ["1 charge has no price and is", "1,204 charges have no price and are"]
+
+
 def test_quantities_and_dates() -> None:
     values = [0.0, 0.004, 0.25, 12.54, 1204.4, math.nan]
     assert [figures.quantity(value) for value in values] == ["0", "<0.01", "0.25", "12.5", "1,204", "–"]
