@@ -725,6 +725,14 @@ def test_a_reader_that_has_gone_is_no_fault(args: list[str], tmp_path: Path) -> 
     assert (done.returncode, done.stderr) == (0, b"")
 
 
+def test_a_terminal_that_is_not_of_utf_8_is_shown_what_it_can(demo: Path) -> None:
+    ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    shown = shell("costlab cost --help", **ascii_only)
+    assert (shown.returncode, shown.stdout.isascii(), shown.stderr) == (0, True, "")
+    asked = shell(f"costlab cost --lake {demo / 'lake'} --window 2026-11 -o csv", **ascii_only)
+    assert (asked.returncode, asked.stdout.startswith("team,cost")) == (0, True)
+
+
 def test_off_a_terminal_nothing_is_coloured_or_cut(demo: Path) -> None:
     done = shell(
         f"costlab cost --lake {demo / 'lake'} --window 2026-11 --by workload", COLUMNS="40", TERM="xterm"
