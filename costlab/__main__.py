@@ -1,5 +1,7 @@
 """`costlab` and `python -m costlab`."""
 
+import codecs
+import io
 import os
 import sys
 
@@ -8,6 +10,10 @@ def main() -> None:
     """Run the command line and end the process with its exit code."""
     # Read when pyarrow is imported. Its own pool keeps what it freed for itself: on a day of 61 M samples 100 MB more.
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal of another encoding is shown ? for what it lacks, such as a dash.
+        if isinstance(stream, io.TextIOWrapper) and codecs.lookup(stream.encoding).name != "utf-8":
+            stream.reconfigure(errors="replace")
     try:
         # Imported here: an interruption while they are is one like any other.
         from costlab.cli.app import app  # noqa: PLC0415

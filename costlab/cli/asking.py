@@ -11,6 +11,7 @@ from costlab.cli.options import ClusterId, Namespace, Out, Output, Team, WindowT
 from costlab.cli.question import Question, say_incomplete, warn
 from costlab.domain.errors import ConfigError
 from costlab.domain.sharing import ShareIdle
+from costlab.render import figures
 
 
 def _queries(incomplete: str) -> list[str]:
@@ -71,7 +72,7 @@ def cost(
             when=rows.num_rows > 1,
         )
     unpriced = rows["unpriced_charges"][-1].as_py()
-    warn(f"{unpriced} charges have no price and are in no sum", when=unpriced > 0)
+    warn(f"{figures.unpriced(unpriced)} in no sum", when=unpriced > 0)
 
 
 def energy(

@@ -13,6 +13,7 @@ from costlab.cli.frame import Desk
 from costlab.cli.options import ClusterId, Out, Output, WindowText
 from costlab.cli.question import Question, say_incomplete, warn
 from costlab.domain.errors import ConfigError
+from costlab.render import figures
 
 if TYPE_CHECKING:  # DuckDB and requests wait until a command runs
     from collections.abc import Sequence
@@ -60,7 +61,7 @@ def focus(
             write_parquet(rows, file, {"focus_version": VERSION, "data_generator": f"costlab {__version__}"})
     say_incomplete(question.quality())
     if charges := unpriced(warehouse, dates, cluster):
-        warn(f"{charges} charges have no price and are left out")
+        warn(f"{figures.unpriced(charges)} left out")
 
 
 @app.command()

@@ -11,6 +11,7 @@ from costlab.cli.options import ClusterId, Namespace, Out, Output, Team, WindowT
 from costlab.cli.plotting import form_of, refuse_form, save_plot
 from costlab.cli.question import Question, say_incomplete, warn
 from costlab.domain.errors import ConfigError, ExitCode
+from costlab.render import figures
 
 if TYPE_CHECKING:  # they wait until a command runs
     from costlab.jobs.outlook import Outlook
@@ -83,7 +84,7 @@ def forecast(
     say_incomplete(seen)
     if not question.say_unmatched():
         warn("no charge of the window fits what was asked for", when=not found.outlooks)
-    warn(f"{found.unpriced_charges} charges have no price and are in no sum", when=found.unpriced_charges > 0)
+    warn(f"{figures.unpriced(found.unpriced_charges)} in no sum", when=found.unpriced_charges > 0)
     for finding in budget_findings(found.standings):
         typer.echo(f"{finding.severity}: {finding.subject}: {finding.message}", err=True)
     if fail_on and any(standing.over for standing in found.standings):

@@ -71,7 +71,7 @@ class Front(TyperGroup):
             code = ExitCode.USAGE
             if message := fault.format_message():  # a bare `costlab config` has shown its help already
                 complain(
-                    message,
+                    message.replace(": Value error, ", ": "),  # as pydantic, by which typer reads, begins
                     "`costlab --help` lists the commands, `costlab COMMAND --help` its options",
                     code,
                     as_json=as_json,

@@ -4,6 +4,7 @@ from datetime import datetime
 from pathlib import Path
 
 from costlab.domain.errors import ConfigError
+from costlab.render import figures
 from costlab.store.backup import back_up, forget
 from costlab.store.bucket import Bucket
 from costlab.store.lake import Lake
@@ -15,11 +16,11 @@ from costlab.store.vault import Folder, Vault
 def backup(lake: Lake, place: str, now: datetime, keep: int | None) -> str:
     """Make a backup, then forget all but the newest `keep`; one line about it. Raises what `back_up` raises."""
     copied = back_up(lake, vault_at(place, lake.path), now)
-    line = f"backed up {lake.path} as {told(copied.manifest)}; new: {copied.new_files:,} files, {_mib(copied.new_bytes)}"
+    line = f"backed up {lake.path} as {told(copied.manifest)}; new: {figures.counted(copied.new_files, 'file')}, {_mib(copied.new_bytes)}"
     if keep is None:
         return line
     gone = forget(vault_at(place, lake.path), keep)
-    return f"{line}; of earlier backups {gone:,} files were deleted"
+    return f"{line}; of earlier backups {figures.counted(gone, 'file was', 'files were')} deleted"
 
 
 def vault_at(place: str, lake: Place) -> Vault:
@@ -46,9 +47,7 @@ def _within(place: str, lake: Place) -> ConfigError:
 
 def told(manifest: Manifest) -> str:
     """A backup in words."""
-    return (
-        f"{manifest.at}: {manifest.days:,} days, {len(manifest.items):,} files, {_mib(manifest.size_bytes)}"
-    )
+    return f"{manifest.at}: {figures.counted(manifest.days, 'day')}, {figures.counted(len(manifest.items), 'file')}, {_mib(manifest.size_bytes)}"
 
 
 def _mib(size_bytes: int) -> str:

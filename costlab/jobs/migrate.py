@@ -13,6 +13,7 @@ from costlab.domain.time import Day
 from costlab.jobs.commit import facts_of
 from costlab.jobs.facts import OBSERVED
 from costlab.jobs.measure import price
+from costlab.render import figures
 from costlab.store.content import content_hash
 from costlab.store.delta import Key
 from costlab.store.lake import Lake
@@ -77,7 +78,11 @@ def migrate(
             _fill_loose(lake, planned)
             settle(lake, planned.columns)
     verb = "would be written" if dry_run else "written"
-    told = f"{verb}: {len(days)} days" if planned.columns or days else "the lake is of this version already"
+    told = (
+        f"{verb}: {figures.counted(len(days), 'day')}"
+        if planned.columns or days
+        else "the lake is of this version already"
+    )
     return pa.Table.from_pylist(_rows(planned, None if dry_run else unknown), _SHAPE), told
 
 

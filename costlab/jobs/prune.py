@@ -8,6 +8,7 @@ import pyarrow as pa
 from costlab.config.settings import Settings
 from costlab.domain.tables import IMPORTED
 from costlab.domain.time import Day, milliseconds
+from costlab.render import figures
 from costlab.store.delta import Key
 from costlab.store.lake import Lake
 from costlab.store.pruning import delete, old_days, old_posts, prune_days, spent_files
@@ -58,9 +59,9 @@ def prune(lake: Lake, settings: Settings, now: datetime, *, dry_run: bool) -> tu
         for part in old
     ]  # fmt: skip
     verb = "would be deleted" if dry_run else "deleted"
-    told = f"{verb}: {len(spent)} files, {spent_bytes / 2**20:,.1f} MiB, that left the tables more than 3 days ago"
+    told = f"{verb}: {figures.counted(len(spent), 'file')}, {spent_bytes / 2**20:,.1f} MiB, that left the tables more than 3 days ago"
     if posts:
-        told += f", and what was remembered of {len(posts)} posts"
+        told += f", and what was remembered of {figures.counted(len(posts), 'post')}"
     return pa.Table.from_pylist(rows, _SHAPE), told
 
 

@@ -112,11 +112,13 @@ def tile(rows: list[Row], currency: str) -> Tile:
         total_of(cuts, "monthly_saving_net"),
         -total_of(raises, "monthly_saving_gross"),
     )
-    note = (
-        f"a month by {figures.counted(len(cuts), 'cut')}, {figures.money(net, currency)} of it by whole nodes"
-    )
+    note = "no cut is advised"
+    if cuts:
+        note = f"a month by {figures.counted(len(cuts), 'cut')}, {figures.money(net, currency)} of it by whole nodes"
     if raises:
-        note += f"; {figures.counted(len(raises), 'raise')} cost {figures.money(spent, currency)}"
+        note += (
+            f"; {figures.counted(len(raises), 'raise costs', 'raises cost')} {figures.money(spent, currency)}"
+        )
     mark = Split(((Part.USED, float(net / saved)), (Part.UNUSED, float(1 - net / saved)))) if saved else None
     return Tile("Savings to act on", figures.money(saved, currency), note, mark)
 

@@ -8,7 +8,9 @@ from html import escape
 Point = tuple[float, float]
 
 FONT = 11.0
-_WIDE_AS = 0.62  # of its height is a digit in the widest of the fonts that a page may be shown in
+_WIDE_AS = (
+    0.66  # of its height is a character of an amount in the widest of the fonts that a page may be shown in
+)
 _STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 _MOST_STEPS = 4
 _GAP = 6.0  # between a label and what it names
@@ -27,6 +29,11 @@ def number(value: float) -> str:
     return f"{round(value, 2):g}"
 
 
+def length(text: str, size: float = FONT) -> float:
+    """How long a text is at most, in points."""
+    return len(text) * _WIDE_AS * size
+
+
 @dataclass(slots=True)
 class Plot:
     """What is drawn, in points. across: the data that lie at its left and right edge; top: the amount at its upper one."""
@@ -42,7 +49,7 @@ class Plot:
     def __post_init__(self) -> None:
         """Draw what lies below all else: the amounts at the left, each with its line."""
         ticks = [(each, self.amount(each)) for each in steps_to(self.top)]
-        self._left = _GAP + max(len(text) for _, text in ticks) * _WIDE_AS * FONT
+        self._left = _GAP + max(length(text) for _, text in ticks)
         for each, text in ticks:
             y = self.y(each)
             self.shapes.append(self._line([(self._left, y), (self._right, y)], "rule", 0.8))
@@ -65,7 +72,7 @@ class Plot:
     def days(self, names: Iterable[tuple[float, str]]) -> None:
         """Names below the plot; one that would stand out at the right ends with the picture."""
         for value, name in names:
-            room = self.width - len(name) * _WIDE_AS * FONT / 2
+            room = self.width - length(name) / 2
             self._text(name, (min(self.x(value), room), self.height - FONT * 0.5), "muted", "middle")
 
     def bars(self, boxes: Iterable[tuple[float, float, float, float]], paint: str) -> None:
@@ -110,9 +117,12 @@ class Plot:
         self, text: str, at: Point, offset: Point = (0.0, 0.0), *,
         anchor: str = "start", colour: str = "text", bold: bool = False, upright: bool = False, size: float = FONT,
     ) -> None:  # fmt: skip
-        """A text beside a place, moved by so many points to the right and up; upright: read from below."""
+        """A text beside a place, moved by so many points to the right and up; upright: read from below.
+
+        Paper surrounds it, so that it is read above bars and lines too; upright ones stand so close that it would cover others.
+        """
         place = self.x(at[0]) + offset[0], self.y(at[1]) - offset[1]
-        self._text(text, place, colour, anchor, bold=bold, upright=upright, size=size)
+        self._text(text, place, colour, anchor, bold=bold, upright=upright, size=size, on_paper=not upright)
 
     def svg(self, name: str, words: str, definitions: str = "") -> str:
         """The whole as an `<svg>` element of that class, with what it shows in words."""
@@ -132,13 +142,14 @@ class Plot:
 
     def _text(
         self, text: str, at: Point, colour: str, anchor: str, *,
-        bold: bool = False, upright: bool = False, size: float = FONT,
+        bold: bool = False, upright: bool = False, size: float = FONT, on_paper: bool = False,
     ) -> None:  # fmt: skip
         x, y = number(at[0]), number(at[1])
         turned = f' transform="rotate(-90 {x} {y})"' if upright else ""
         weight = ' font-weight="700"' if bold else ""
+        paper = ' stroke="var(--paper)" stroke-width="3" paint-order="stroke"' if on_paper else ""
         self.shapes.append(
-            f'<text x="{x}" y="{y}" font-size="{size:g}px" text-anchor="{anchor}"{weight} fill="var(--{colour})"{turned}>'
+            f'<text x="{x}" y="{y}" font-size="{size:g}px" text-anchor="{anchor}"{weight} fill="var(--{colour})"{paper}{turned}>'
             f"{escape(text)}</text>"
         )
 

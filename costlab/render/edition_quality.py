@@ -98,8 +98,7 @@ def _said(compared: Compared, days: list[Row], reconciliation: list[Row]) -> Ite
             f"Usage was observed too little on {days_named(now.incomplete)}{_least(days, now.incomplete)}.",
         )
     if compared.unpriced_charges:
-        charges = figures.counted(compared.unpriced_charges, "charge has", "charges have")
-        yield Notice("warning", f"{charges} no price and are in no sum.")
+        yield Notice("warning", f"{figures.unpriced(compared.unpriced_charges)} in no sum.")
     if before.missing and before.days:
         yield Notice(
             "info",

@@ -13,11 +13,13 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from costlab.domain.units import GIB, Resource
 from costlab.render import advice_words, figures
 from costlab.render.explanation import Explanation
+from costlab.render.names import named
 from costlab.render.paper import LIGHT, ON_PAPER
 
 _VIOLATION = "#b3261e"
 _WIDTH, _HEIGHT = 8.4, 3.1  # inches, of one container's resource
 _BROKEN_DAYS = 1.5 / 24  # hours that are further apart are not joined
+_LONGEST_TITLE = 85  # characters that a line of it holds
 _GAP = 0.055  # of the height, between labels at the right edge
 
 
@@ -37,13 +39,14 @@ def drawn(explanations: Sequence[Explanation], form: str) -> bytes:
 def _panel(axes: Axes, explained: Explanation) -> None:
     row, scale = explained.row, GIB if explained.row["resource"] == Resource.MEMORY else 1
     unit = "GiB" if scale == GIB else "cores"
-    axes.set_title(f"{explained.subject}\n{explained.title}, {unit}", loc="left", fontsize=11)
+    subject, title = (named(text, _LONGEST_TITLE) for text in (explained.subject, explained.title))
+    axes.set_title(f"{subject}\n{title}, {unit}", loc="left", fontsize=11)
     _usage(axes, explained, scale)
     lines = _lines(explained, scale)
     seen = [day.max / scale for day in explained.days if day.max == day.max]
     # A limit far above all else is named at the edge: it would press the usage flat.
     wanted = [value for name, value, _ in lines if name != "limit"] + seen
-    top = max([*wanted, 1e-9]) * 1.15
+    top = max([*wanted, 0.0]) * 1.15 or 1.0
     axes.set_ylim(0, top)
     _label(axes, lines, top, explained.row["resource"], scale)
     if not explained.days:

@@ -12,6 +12,7 @@ WHOLE = Decimal(1)
 CENT = Decimal("0.01")
 
 _SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}
+_SIZES = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
 # strftime and calendar follow the machine's locale; a report may not.
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _MONTHS = (
@@ -50,7 +51,9 @@ def column(
     """
     known = [amount for amount in amounts if amount is not None]
     whole = sum(known, Decimal(0)) if total is None else total
-    to = step(max([whole, *known], key=abs)) if to is None else to
+    if to is None:
+        largest = max([whole, *known], key=abs)
+        to = step(largest) if largest else WHOLE  # a column of 0 has the total 0, not 0.00
     printed = iter(apportion(known, to, whole.quantize(to, rounding=ROUND_HALF_EVEN)))
     cells = [
         NONE if amount is None else _cell(amount, next(printed), to, signed=signed) for amount in amounts
@@ -102,9 +105,9 @@ def gib(size_bytes: float | None) -> str:
 
 
 def axis_money(amount: float, currency: str) -> str:
-    """An axis label: $0, $2.5k, 10k CHF."""
-    size, suffix = next(((s, t) for s, t in ((1e6, "M"), (1e3, "k")) if abs(amount) >= s), (1.0, ""))
-    text = f"{amount / size:g}{suffix}"
+    """An axis label: $0, $2.5k, 10k CHF, 1.5B IDR; never with an exponent."""
+    size, suffix = next(((s, t) for s, t in _SIZES if abs(amount) >= s), (1.0, ""))
+    text = f"{Decimal(f'{amount / size:g}'):f}{suffix}"
     symbol = _SYMBOLS.get(currency)
     return f"{symbol}{text}" if symbol else f"{text} {currency}".rstrip()
 
@@ -142,6 +145,11 @@ def month(day: date) -> str:
 def counted(number: int, noun: str, plural: str = "") -> str:
     """1 node, 2 nodes, 1,204 nodes."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def unpriced(charges: int) -> str:
+    """1 charge has no price and is, 2 charges have no price and are: the beginning of where it or they are not counted."""
+    return counted(charges, "charge has no price and is", "charges have no price and are")
 
 
 def _cell(amount: Decimal, rounded: Decimal, to: Decimal, *, signed: bool) -> str:

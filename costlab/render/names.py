@@ -33,11 +33,11 @@ def visible(text: str | None) -> str:
     return shown if shown.strip() else "(empty)"
 
 
-def named(name: str | None) -> str:
-    """A name as a page shows it: visible, and an endless one shortened in the middle."""
+def named(name: str | None, longest: int = LONGEST) -> str:
+    """A name as a page shows it: visible, and one longer than that many characters shortened in the middle."""
     shown = visible(name)
-    half = (LONGEST - 1) // 2
-    return shown if len(shown) <= LONGEST else f"{shown[:half]}…{shown[-half:]}"
+    half = (longest - 1) // 2
+    return shown if len(shown) <= longest else f"{shown[:half]}…{shown[-half:]}"
 
 
 def cell(text: str) -> str:

@@ -14,10 +14,11 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
 from costlab.render import figures
-from costlab.render.names import visible
+from costlab.render.names import named
 
 MOST_PANELS = 6
 _PAST_SHOWN = 60  # days: older ones would make those ahead too small to read
+_LONGEST_NAME = 40  # characters that a panel's width holds
 _INK, _MUTED, _RULE, _PAST, _AHEAD = "#1f2933", "#5f6b7a", "#d5dbe3", "#5f6b7a", "#0b62a4"
 _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
@@ -38,6 +39,7 @@ _STYLE: dict[Any, Any] = {
     "ytick.color": _MUTED,
     "xtick.major.size": 0,
     "ytick.major.size": 0,
+    "xtick.major.pad": 6,
 }
 
 Floats = NDArray[np.float64]
@@ -85,8 +87,11 @@ def _draw(axes: Axes, panel: Panel, currency: str) -> None:
             "too little known", (ahead[0], 0), xytext=(0, 6), textcoords="offset points", color=_MUTED
         )
     axes.axvline(0.5, color=_MUTED, linewidth=0.8, linestyle=(0, (2, 2)))
-    axes.set_ylim(bottom=0)
-    axes.set_title(visible(panel.name), loc="left", fontsize=11, color=_INK)
+    # Days ahead have their room where nothing is known of them too.
+    axes.set_xlim(days[0] - 0.5 if len(days) else 0.5, ahead[-1] + 0.5)
+    drawn = np.concatenate([past, panel.level, panel.upper])
+    axes.set_ylim(0, float(np.max(drawn, where=np.isfinite(drawn), initial=0.0)) * 1.06 or 1.0)
+    axes.set_title(named(panel.name, _LONGEST_NAME), loc="left", fontsize=11, color=_INK)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=4, integer=True))
     axes.xaxis.set_major_formatter(
         FuncFormatter(lambda day, _: figures.short_date(panel.last_day + timedelta(days=round(day))))

@@ -12,10 +12,11 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes as Axes  # noqa: PLC0414 - handed on: the lab returns them
+from matplotlib.legend import Legend
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from costlab.render import figures
-from costlab.render.names import visible
+from costlab.render.names import named
 from costlab.render.paper import LIGHT, ON_PAPER
 
 mdates: Any = matplotlib.dates  # ships no types
@@ -28,6 +29,7 @@ _NOBODY = {"(idle)": LIGHT["idle"], "(system)": "#8494a6", "(fee)": "#7a5c99"}
 _PARTS = {"used": LIGHT["used"], "unused": LIGHT["unused"], "unobserved": "#d8c3a5"}
 ALL_OTHERS = "all others"
 _GAP = 0.82  # of a day's or a row's place that its bar takes
+_LONGEST_NAME = 60  # characters: longer ones leave their figure no room
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,9 @@ def daily_costs(
     for name, amounts in groups.items():
         colour = _NOBODY.get(name) or (_OTHERS if name == ALL_OTHERS else next(owned))
         shown = np.nan_to_num(amounts)
-        axes.bar(_at(days), shown, _GAP, bottom=base, color=colour, label=visible(name), linewidth=0)
+        axes.bar(
+            _at(days), shown, _GAP, bottom=base, color=colour, label=named(name, _LONGEST_NAME), linewidth=0
+        )
         base += shown
     missing = [i for i in range(len(days)) if all(np.isnan(amounts[i]) for amounts in groups.values())]
     for i in missing:
@@ -60,18 +64,21 @@ def daily_costs(
             "missing", (_at(days)[i], 0), xytext=(0, 6), textcoords="offset points", rotation=90, ha="center",
             color=LIGHT["muted"], fontsize=9,
         )  # fmt: skip
+    axes.set_ylim(0, max([*base, 0.0]) * 1.05 or 1.0)
     _day_axis(axes)
     _money_axis(axes.yaxis, currency)
     axes.set_title("Cost a day", loc="left", fontsize=12)
     handles, labels = axes.get_legend_handles_labels()
     # The legend reads from the top down, as the bars do.
-    axes.legend(
-        handles[::-1],
-        labels[::-1],
-        loc="upper left",
-        bbox_to_anchor=(1.01, 1),
-        frameon=False,
-        borderaxespad=0,
+    _as_text(
+        axes.legend(
+            handles[::-1],
+            labels[::-1],
+            loc="upper left",
+            bbox_to_anchor=(1.01, 1),
+            frameon=False,
+            borderaxespad=0,
+        )
     )
     return axes
 
@@ -91,9 +98,9 @@ def waste(
             f"{figures.money(Decimal(str(lost)), currency)} unused", (whole, place), xytext=(5, 0),
             textcoords="offset points", va="center", fontsize=9.5, color=LIGHT["muted"],
         )  # fmt: skip
-    axes.set_yticks(places, [visible(name) for name in names])
+    axes.set_yticks(places, [named(name, _LONGEST_NAME) for name in names], parse_math=False)
     axes.invert_yaxis()
-    axes.set_xlim(0, max([*base, 1e-9]) * 1.18)
+    axes.set_xlim(0, max([*base, 0.0]) * 1.18 or 1.0)
     axes.grid(visible=False, axis="y")
     axes.grid(visible=True, axis="x")
     _money_axis(axes.xaxis, currency)
@@ -116,7 +123,8 @@ def gpu_heat(
         np.ma.masked_invalid(busy), aspect="auto", interpolation="none", cmap="cividis", vmin=0, vmax=1,
         extent=(left, right, len(names) - 0.5, -0.5),
     )  # fmt: skip
-    axes.set_yticks(np.arange(len(names)), [visible(name) for name in names], fontsize=9)
+    shown = [named(name, _LONGEST_NAME) for name in names]
+    axes.set_yticks(np.arange(len(names)), shown, fontsize=9, parse_math=False)
     axes.grid(visible=False)
     _time_axis(axes, hours)
     bar = axes.figure.colorbar(image, ax=axes, pad=0.015, fraction=0.04, format=FuncFormatter(_percent))
@@ -129,11 +137,11 @@ def gpu_heat(
 def usage(bands: Sequence[Band], subject: str, unit: str, ax: Axes | None = None) -> Axes:
     """What the containers of a workload used, against what each requested: mean, highest replica, request, limit."""
     axes = _axes(ax, 9, 4)
-    told = np.concatenate([[1e-9], *(each for band in bands for each in (band.highest, band.request))])
+    told = np.concatenate([[0.0], *(each for band in bands for each in (band.highest, band.request))])
     top = float(np.nanmax(told))
     for band, colour in zip(bands, [*_GROUPS, *[_OTHERS] * len(bands)], strict=False):
         hours = mdates.date2num(list(band.hours)) + 0.5 / 24  # an hour stands at its half
-        name = visible(band.name)
+        name = named(band.name, _LONGEST_NAME)
         axes.fill_between(
             hours, band.mean, band.highest, color=colour, alpha=0.25, linewidth=0, step="mid",
             label=f"{name}: mean to highest",
@@ -144,7 +152,7 @@ def usage(bands: Sequence[Band], subject: str, unit: str, ax: Axes | None = None
         if not np.array_equal(band.limit, band.request) and np.nanmax([*band.limit, 0.0]) <= 2 * top:
             _level(axes, hours, band.limit, colour, f"{name}: limit", (0, (1, 1.5)))
             top = max([top, *band.limit[~np.isnan(band.limit)]])
-    axes.set_ylim(0, top * 1.08)
+    axes.set_ylim(0, top * 1.08 or 1.0)
     if bands:
         _time_axis(axes, bands[0].hours)
     else:
@@ -153,11 +161,20 @@ def usage(bands: Sequence[Band], subject: str, unit: str, ax: Axes | None = None
         )
     axes.yaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10]))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.set_title(f"{visible(subject)}, {unit} of one replica", loc="left", fontsize=12)
-    axes.legend(
-        loc="upper left", bbox_to_anchor=(0, -0.1), ncols=3, frameon=False, fontsize=9.5, borderaxespad=0
+    title = f"{named(subject, _LONGEST_NAME)}, {unit} of one replica"
+    axes.set_title(title, loc="left", fontsize=12, parse_math=False)
+    _as_text(
+        axes.legend(
+            loc="upper left", bbox_to_anchor=(0, -0.1), ncols=3, frameon=False, fontsize=9.5, borderaxespad=0
+        )
     )
     return axes
+
+
+def _as_text(legend: Legend) -> None:
+    """A name with two $ is a name: what is made outside of `_axes` would be read as a formula, and may be none."""
+    for text in legend.get_texts():
+        text.set_parse_math(False)
 
 
 def _level(

@@ -43,7 +43,11 @@ def statement(
     billing: Billing,
     share_idle: ShareIdle,
 ) -> Page:
-    """The page. answers: resources and workloads with cost_before, volumes, energy, idle and budget; None: there is none."""
+    """The page. answers: resources and workloads with cost_before, volumes, energy, idle and budget; None: there is none.
+
+    Of a period that the lake has no day of nothing is told: it is not known to have cost nothing.
+    """
+    known = answers if now.known else {**answers, "resources": [], "workloads": [], "volumes": []}
     return Page(
         title=f"Statement of {named(team)}, {period_name(now.window)}",
         team=named(team),
@@ -52,11 +56,13 @@ def statement(
         notices=_notices(now, before),
         tiles=_tiles(currency, now, before, answers),
         sections=(
-            charges(answers["resources"], currency, now, before),
-            workloads(answers["workloads"], currency, now, before),
-            *([volumes(answers["volumes"], currency)] if answers["volumes"] else []),
+            charges(known["resources"], currency, now, before),
+            workloads(known["workloads"], currency, now, before),
+            *([volumes(known["volumes"], currency)] if known["volumes"] else []),
         ),
-        notes=_notes(currency, now, answers, billing, share_idle),
+        notes=_notes(currency, now, answers, billing, share_idle)
+        if now.known
+        else ("The lake has no day of the period, so no figure is told: what is missing is not nothing.",),
     )
 
 
@@ -101,9 +107,8 @@ def _notices(now: Period, before: Period) -> tuple[Notice, ...]:
         missing = figures.counted(seen.days - seen.complete_days, "day is", "days are")
         said.append(Notice("warning", f"{missing} not complete; what is missing is not in the sum."))
     if unpriced := now.owed.get("unpriced_charges"):
-        charges = figures.counted(unpriced, "charge has", "charges have")
-        said.append(Notice("warning", f"{charges} no price and are in no sum."))
-    if before.known and before.quality.complete_days < before.quality.days:
+        said.append(Notice("warning", f"{figures.unpriced(unpriced)} in no sum."))
+    if now.known and before.known and before.quality.complete_days < before.quality.days:
         told = f"{before.quality.complete_days} of {figures.counted(before.quality.days, 'day')}"
         said.append(
             Notice("info", f"Of {period_name(before.window)} {told} are known: the change is against those.")
@@ -112,6 +117,9 @@ def _notices(now: Period, before: Period) -> tuple[Notice, ...]:
 
 
 def _tiles(currency: str, now: Period, before: Period, answers: Mapping[str, Any]) -> tuple[Tile, ...]:
+    if not now.known:
+        labels = ("To show back", "Paid for, not used", "GPU hours", "Energy")
+        return tuple(Tile(label, figures.NONE, "not measured") for label in labels)
     total = now.bill.total
     change = "nothing is known of the period before"
     if before.known:

@@ -13,6 +13,7 @@ from costlab.render.owed import Period
 # So that it is one page of A4: what is more is told together.
 WORKLOADS_SHOWN = 10
 VOLUMES_SHOWN = 3
+_UNKNOWN = "Nothing is known of these days."
 
 _QUANTITIES = {
     "gpu": ("gpu_hours", "GPU h"),
@@ -61,7 +62,7 @@ def charges(rows: list[Row], currency: str, now: Period, before: Period) -> Sect
         ),
         (Cell("Sum"), Cell(""), Cell(all_unused), *map(Cell, sums)),
     )
-    return Section("charges", "Charges", "", table)
+    return Section("charges", "Charges", "", table, empty=_UNKNOWN)
 
 
 def workloads(rows: list[Row], currency: str, now: Period, before: Period) -> Section:
@@ -109,7 +110,7 @@ def workloads(rows: list[Row], currency: str, now: Period, before: Period) -> Se
         else (),
         (Cell("Its own charges"), Cell(""), Cell(all_unused), *map(Cell, sums)),
     )
-    return Section("workloads", "By workload", "", table)
+    return Section("workloads", "By workload", "", table, empty=_UNKNOWN)
 
 
 def volumes(rows: list[Row], currency: str) -> Section:

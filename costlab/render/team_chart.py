@@ -8,6 +8,7 @@ from datetime import date
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from costlab.render import figures
@@ -17,6 +18,8 @@ from costlab.render.paper import LIGHT, ON_PAPER
 _WIDTH, _HEIGHT = 5.9, 2.1  # inches; shown at 590 pixels, and sharp on screens of twice as many
 _DOTS = 200
 _BAR = 0.74  # of a slot
+# Of the height: a bar, one with a word upright above it, and one with its amount above that.
+_BELOW_A_LABEL, _BELOW_A_WORD, _BELOW_BOTH = 0.83, 0.62, 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +38,13 @@ def team_png(days: Sequence[TeamDay], currency: str, label: str) -> bytes:
         figure = Figure(figsize=(_WIDTH, _HEIGHT), layout="constrained")
         axes = figure.subplots()
         _bars(axes, days)
-        top = max([day.cost or 0.0 for day in days] + [1e-9])
-        axes.set_ylim(0, top * 1.2)
+        axes.set_ylim(0, _top(days))
         axes.set_xlim(min(0, len(days) - FEWEST_SLOTS) - 0.7, len(days) - 0.3)
         if days[-1].cost is not None:
             axes.annotate(
-                label, (len(days) - 0.6, days[-1].cost), xytext=(0, 5), textcoords="offset points",
+                label, (len(days) - 0.6, days[-1].cost), xytext=(0, 5 if days[-1].complete else 36), textcoords="offset points",
                 ha="right", fontweight="bold", fontsize=10,
+                path_effects=[withStroke(linewidth=3, foreground=LIGHT["paper"])],
             )  # fmt: skip
         places = range(len(days) - 1, -1, -7)
         axes.set_xticks(places, [figures.short_date(days[i].date) for i in places], fontsize=9)
@@ -51,6 +54,13 @@ def team_png(days: Sequence[TeamDay], currency: str, label: str) -> bytes:
         out = io.BytesIO()
         figure.savefig(out, format="png", dpi=_DOTS, metadata={"Software": None}, facecolor=LIGHT["paper"])
     return out.getvalue()
+
+
+def _top(days: Sequence[TeamDay]) -> float:
+    """The amount at the upper edge: what stands above the bars has its room."""
+    last = _BELOW_A_LABEL if days[-1].complete else _BELOW_BOTH
+    rooms = [*(_BELOW_A_LABEL if day.complete else _BELOW_A_WORD for day in days[:-1]), last]
+    return max((day.cost or 0.0) / room for day, room in zip(days, rooms, strict=True)) or 1.0
 
 
 def _bars(axes: Axes, days: Sequence[TeamDay]) -> None:

@@ -215,7 +215,7 @@ def _fitting(wanted: str, params: Mapping[str, Any]) -> Query:
 
 
 def _read(file: Path) -> Query:
-    sql = file.read_text()
+    sql = file.read_text("utf-8")
     header = sql.partition("*/")[0]
     said = dict(_SAID.findall(header))
     notes = header.splitlines()[1:]

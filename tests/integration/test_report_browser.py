@@ -9,10 +9,12 @@ from pathlib import Path
 
 import chromium
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from answers import CLUSTER, HOSTILE, LAST_DAY, SETTINGS, edition, files, tables
 from conftest import unpacked
 
+from costlab.config.charging import Share
 from costlab.domain.dates import month_of, week_of
 from costlab.domain.sharing import ShareIdle
 from costlab.domain.time import Day
@@ -96,6 +98,19 @@ def test_the_page_never_scrolls_sideways(tab: chromium.Tab, page: Path, width: i
     tab.emulate(width)
     tab.open(page)
     assert tab.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_an_amount_of_billions_stays_in_its_tile(tab: chromium.Tab, page: Path) -> None:
+    for width in (360, 700, 1280):
+        tab.emulate(width)
+        tab.open(page)
+        lines = tab.evaluate(
+            "[...document.querySelectorAll('.value')].map(value => { value.className = 'value long';"
+            " value.textContent = '4,105,824,192'; const across = document.createRange();"
+            " across.selectNodeContents(value); return across.getClientRects().length; })"
+        )
+        assert set(lines) == {1}, width
+        assert tab.evaluate("document.documentElement.scrollWidth") <= width
 
 
 def test_a_phone_shows_the_whole_reconciliation_and_names_of_one_line(tab: chromium.Tab, page: Path) -> None:
@@ -293,3 +308,26 @@ def test_a_statement_is_one_page_of_a4_whatever_the_names(tab: chromium.Tab, tmp
             tab.open(tmp_path / "statement.html")
             assert [event for event in tab.events if event[0] in LOUD] == []
             assert tab.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_a_printed_statement_cuts_no_number_and_no_note(tab: chromium.Tab, tmp_path: Path) -> None:
+    charges = tables()["charges"]
+    for name, times in (("billed_quantity", 100), ("cost", 1300), ("cost_used", 1300), ("cost_unused", 1300)):
+        place, column = charges.column_names.index(name), charges[name]
+        larger = pc.multiply(column, pa.scalar(times, pa.int32())).cast(column.type)
+        charges = charges.set_column(place, charges.schema.field(place), larger)
+    large = {**tables(), "charges": charges}
+    share = SETTINGS.billing.model_copy(update={"share": Share(teams=("platform",), fees=True)})
+    settings = SETTINGS.model_copy(update={"billing": share})
+    asked = StatementAsked(month_of(LAST_DAY), ShareIdle.COST)
+    (tmp_path / "statement.html").write_bytes(
+        statement_html(statement_of(Warehouse.over_tables(large), settings, "platform", asked, LAST_DAY).page)
+    )
+    tab.emulate(688, media="print")  # A4 within its margins
+    tab.open(tmp_path / "statement.html")
+    cut = tab.evaluate(
+        "[...document.querySelectorAll('.number, .rest th')].filter(cell => cell.scrollWidth > cell.clientWidth"
+        " && getComputedStyle(cell).overflow === 'hidden').map(cell => cell.textContent)"
+    )
+    assert cut == []
+    assert tab.evaluate("document.documentElement.scrollWidth") <= 688

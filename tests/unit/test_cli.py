@@ -367,7 +367,7 @@ def test_without_a_configuration_the_job_says_where_it_looked(
     [
         (["nightli"], 2, "No such command 'nightli'. Did you mean 'nightly'?", "costlab --help"),
         (["cost", "--bye", "team"], 2, "No such option: --bye", "--help"),
-        (["cost", "-o", "xml"], 2, "xml", "--help"),
+        (["cost", "-o", "xml"], 2, "value for '-o' / '--output': 'xml' is not one of 'table'", "--help"),
         (["recommend", "--fail-on", "saving>1"], 2, "--fail-on 'saving>1' is not MEASURE>NUMBER", "savings, net"),
         (["recommend", "--baseline", "none.json"], 2, "none.json cannot be read: No such file", "--baseline"),
         (["recommend", "--baseline", "costlab.yaml"], 2, "costlab.yaml is no JSON", "costlab recommend -o json"),
@@ -730,6 +730,14 @@ def test_a_reader_that_has_gone_is_no_fault(args: list[str], tmp_path: Path) -> 
             cwd=tmp_path,
         )
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_a_terminal_that_is_not_of_utf_8_is_shown_what_it_can(demo: Path) -> None:
+    ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    shown = shell("costlab cost --help", **ascii_only)
+    assert (shown.returncode, shown.stdout.isascii(), shown.stderr) == (0, True, "")
+    asked = shell(f"costlab cost --lake {demo / 'lake'} --window 2026-11 -o csv", **ascii_only)
+    assert (asked.returncode, asked.stdout.startswith("team,cost")) == (0, True)
 
 
 def test_off_a_terminal_nothing_is_coloured_or_cut(demo: Path) -> None:

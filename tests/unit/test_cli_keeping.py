@@ -45,13 +45,13 @@ def test_prune_says_what_would_go_and_then_deletes_it(lake: Lake) -> None:
 
 
 def test_a_backup_is_made_verified_and_restored_by_its_name(lake: Lake, tmp_path: Path) -> None:
-    assert run("backup", "b").stdout.startswith(f"backed up {lake.path} as 2026-12-01T04-05-06Z: 1 days, ")
+    assert run("backup", "b").stdout.startswith(f"backed up {lake.path} as 2026-12-01T04-05-06Z: 1 day, ")
     assert "new: 0 files" in run("backup", "b", "--keep", "1", at=NOW + timedelta(hours=1)).stdout
     assert run("restore", "b", "--dry-run").stdout.startswith(
         "sound, and nothing was written: 2026-12-01T05-05-06Z"
     )
     done = run("restore", "b", "--lake", tmp_path / "back", "--at", "2026-12-01T05-05-06Z")
-    assert done.stdout.startswith(f"restored {tmp_path / 'back'} as of 2026-12-01T05-05-06Z: 1 days")
+    assert done.stdout.startswith(f"restored {tmp_path / 'back'} as of 2026-12-01T05-05-06Z: 1 day, ")
     assert Lake.open(tmp_path / "back").states() == lake.states()
 
 

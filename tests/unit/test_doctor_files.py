@@ -58,7 +58,7 @@ def cut(file: Path) -> None:
 
 def test_a_sound_lake_is_said_to_be_and_so_is_one_that_was_pruned(settings: Settings) -> None:
     [check] = examined(settings)
-    assert (check.status, check.text.startswith("1 days, ")) == (Status.OK, True)
+    assert (check.status, check.text.startswith("1 day, ")) == (Status.OK, True)
     short = Settings.model_validate({"lake": str(settings.lake), "retention": {"container_usage": "1d"}})
     prune(Lake.open(settings.lake), short, datetime(2026, 12, 20, tzinfo=UTC), dry_run=False)
     loose, check = lake_files(settings)

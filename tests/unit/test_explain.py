@@ -227,6 +227,17 @@ def test_the_figure_has_every_line_and_is_the_same_every_time(told: Explanation)
     assert drawn([told, told], "png").startswith(b"\x89PNG")
 
 
+def test_a_figure_of_nothing_and_one_of_endless_names_are_read(told: Explanation) -> None:
+    limits = dict.fromkeys(("current_request", "current_limit", "proposed_request"))
+    row = {**told.row, **limits, "namespace": "n" * 63, "workload": "w" * 63}
+    drawing = drawn([replace(told, row=row, days=(), whole=None, peaks=())], "svg").decode()
+    texts = re.findall(r"<text[^>]*>([^<]*)</text>|<tspan[^>]*>([^<]*)</tspan>", drawing)
+    said = [first or second for first, second in texts]
+    assert max(map(len, said)) <= 85, "what is longer is cut at the edge of the figure"
+    assert [text for text in said if text in {"0.5", "1"}]
+    assert not [text for text in said if "e-" in text]
+
+
 def test_the_line_of_hours_is_broken_where_nothing_was_observed(told: Explanation) -> None:
     def strokes(hours: tuple[int, ...]) -> int:
         peaks = [(datetime(2026, 11, 19, hour, tzinfo=UTC), 0.5 + hour / 10) for hour in hours]

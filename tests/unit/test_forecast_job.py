@@ -31,6 +31,7 @@ from costlab.jobs.asked import Filters
 from costlab.jobs.budgets import BudgetState, Standing, exceeded_on, state_of
 from costlab.jobs.forecasts import dimension_of
 from costlab.jobs.outlook import Outlook, outlooks
+from costlab.render.outlook_chart import Panel, outlook_chart
 from costlab.store.lake import Lake
 from costlab.store.warehouse import Warehouse
 
@@ -264,6 +265,18 @@ def test_the_command_tells_the_month_its_budgets_and_ends_as_it_was_asked_to(
     assert run("--plot", "a.pdf").exit_code == 2
     (tmp_path / "costlab.yaml").write_text("budgets: [{team: vision, monthly: 900000}]\n")
     assert run("--fail-on", "budget").exit_code == 0
+
+
+def test_a_young_lake_is_drawn_with_room_for_what_is_not_known() -> None:
+    unknown = np.full(30, np.nan)
+    young = Panel("x" * 63, LAST_DAY, np.array([7000.0, 7010.0, 7020.0]), unknown, unknown, unknown)
+    nothing = replace(young, name="nothing", past=np.zeros(3))
+    drawn = outlook_chart([young, nothing], "Ahead", "USD", "svg").decode()
+    assert drawn.count(">too little known<") == 2
+    assert "x" * 41 not in drawn, "its name would lie on the next panel's"
+    dates = re.findall(r">(\d+ [A-Z][a-z]{2})<", drawn)
+    assert len(set(dates[: len(dates) // 2])) == len(dates) // 2, "no day is named twice"
+    assert not re.search(r">[^<]*\$[^<]*(-|0000)", drawn)
 
 
 def test_each_day_ahead_and_the_picture_of_them(run: Run, tmp_path: Path) -> None:

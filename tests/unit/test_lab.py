@@ -1,6 +1,8 @@
 """The lab: what it answers is what the command line and the tables say, and nothing can be changed through it."""
 
 import json
+import warnings
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from costlab.domain.errors import ConfigError
 from costlab.lab import Lab, load_ipython_extension
 from costlab.lab import open as open_lab
 from costlab.lab.demo import demo_lake
+from costlab.render import plots
 
 
 @pytest.fixture(scope="module")
@@ -143,6 +146,25 @@ def test_a_figure_shows_what_the_lake_says(lab: Lab) -> None:
     for fault, said in (("redis", "names no namespace"), ("recsys/rediss", "was observed")):
         with pytest.raises(ConfigError, match=said):
             lab.plot.workload(fault)
+    plt.close("all")
+
+
+def test_a_figure_shows_names_as_they_are_and_nothing_as_nothing() -> None:
+    names = [r"$\frac{1}{2$", "x" * 253, "a$b$c"]
+    days = [date(2026, 11, day) for day in (1, 2)]
+    drawn: list[Any] = [
+        plots.daily_costs(days, dict.fromkeys(names, np.zeros(2)), "USD"),
+        plots.waste(names, dict.fromkeys(("used", "unused", "unobserved"), [0.0] * 3), "USD"),
+    ]
+    for axes in drawn:
+        with warnings.catch_warnings(action="error"):
+            axes.figure.canvas.draw()  # a name that is half a formula would be a fault of its parser
+        legend = [text.get_text() for text in axes.get_legend().get_texts()]
+        shown = [text.get_text() for text in axes.get_yticklabels()] + legend
+        assert {names[0], names[2]} <= set(shown)
+        assert max(map(len, shown)) <= 60
+    amounts = drawn[0].get_ylim(), drawn[1].get_xlim()
+    assert amounts == ((0, 1), (0, 1)), "neither below nothing nor of billionths"
     plt.close("all")
 
 

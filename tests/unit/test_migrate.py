@@ -250,10 +250,10 @@ def test_the_command_says_what_is_lacking_and_then_what_became_of_it(sound: Lake
         return [ended.stderr.splitlines()[-1], *ended.stdout.splitlines()[1:]]
 
     assert said("--dry-run") == [
-        "would be written: 1 days; nothing was written: --dry-run", "gpus,busy_p95,1,,"
+        "would be written: 1 day; nothing was written: --dry-run", "gpus,busy_p95,1,,"
     ]  # fmt: skip
     assert tree(tmp_path / "lake") == there
-    assert said() == ["written: 1 days", "gpus,busy_p95,1,0,1"]
+    assert said() == ["written: 1 day", "gpus,busy_p95,1,0,1"]
     assert said() == ["the lake is of this version already"]
 
 

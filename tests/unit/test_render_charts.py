@@ -7,11 +7,13 @@ import sys
 from collections import Counter
 from dataclasses import replace
 from datetime import date, timedelta
+from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
+from matplotlib.figure import Figure
 
-from costlab.render import charts, marks
+from costlab.render import charts, marks, team_chart
 from costlab.render.context import (
     AheadDay,
     DailyChart,
@@ -108,6 +110,79 @@ def test_what_is_ahead_ends_in_its_label_and_a_budget_is_named() -> None:
     for svg in DRAWN[-4:]:
         texts = [t.text for t in ET.fromstring(svg).iter(f"{SVG}text")]  # noqa: S314 - drawn here
         assert {"$3,000", "budget", "October"} <= set(texts)
+
+
+def texts_of(svg: str) -> dict[str, ET.Element]:
+    return {t.text or "": t for t in ET.fromstring(svg).iter(f"{SVG}text")}  # noqa: S314 - drawn here
+
+
+def test_the_last_label_stands_clear_of_bars_and_of_the_word_above_a_partial_one() -> None:
+    days = daily()
+    whole = [replace(bar, complete=True) for bar in days.bars]
+    for ago in (1, 3):
+        bars = (*whole[:-ago], replace(whole[-ago], complete=False), *whole[len(whole) - ago + 1 :])
+        word_and_label_are_apart(replace(days, bars=bars))
+
+
+def word_and_label_are_apart(days: DailyChart) -> None:
+    for svg in charts.daily(days):
+        word, label = (texts_of(svg)[text] for text in ("partial", "$15,000"))
+        assert label.get("paint-order") == "stroke", "it is read above the bars beside it"
+        assert 11 < float(label.get("y", "")) < float(word.get("y", "")) - len("partial") * 9.5 * 0.6
+
+
+@pytest.mark.parametrize("beside", [0.6, 0.97, 1.0, 1.03, 1.5])
+@pytest.mark.parametrize("day", [12, 22, 30])
+def test_the_month_before_is_named_apart_from_the_amounts(day: int, beside: float) -> None:
+    now = MonthLine("November", tuple((i, 100.0 * i) for i in range(1, day + 1)))
+    old = MonthLine("September", tuple((i, 100.0 * beside * i) for i in range(1, 31)))
+    rest = tuple(AheadDay(i, 100.0 * i, 96.0 * i, 104.0 * i) for i in range(day + 1, 31))
+    for svg in charts.month(
+        MonthChart("", "", now, old, 30, "USD", "$2,100", NO_TABLE, rest, "$3,000" if rest else "")
+    ):
+        boxes = {}
+        for text in ("September", "$2,100", *(["$3,000"] if rest else [])):
+            label = texts_of(svg)[text]
+            x, y = float(label.get("x", "")), float(label.get("y", ""))
+            wide = len(text) * 6.4
+            left = x - wide if label.get("text-anchor") == "end" else x
+            boxes[text] = (left, left + wide, y - 8, y)
+        name = boxes.pop("September")
+        for box in boxes.values():
+            assert name[0] > box[1] or name[1] < box[0] or name[2] > box[3] or name[3] < box[2]
+
+
+def test_what_one_part_takes_back_of_another_stays_within_the_picture() -> None:
+    day = DayBar(
+        FIRST, {**dict.fromkeys(Part, 0.0), Part.IDLE: 20.0, Part.SYSTEM: -10.0}, None, complete=True
+    )
+    for svg in charts.daily(replace(daily(), bars=(day,))):
+        assert min(float(y) for y in re.findall(r"V(-?[0-9.]+)", svg)) > 0
+
+
+def test_a_mails_picture_has_room_for_every_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Any] = []
+    monkeypatch.setattr(Figure, "savefig", lambda figure, *_, **__: made.append(figure))
+    for costs, partial in (([100.0, 150.0, 150.0, 150.0], {1, 3}), ([0.0] * 4, set())):
+        team_chart.team_png(
+            [
+                team_chart.TeamDay(FIRST + timedelta(days=i), cost, 0.2 * cost, i not in partial)
+                for i, cost in enumerate(costs)
+            ],
+            "USD",
+            "$150",
+        )
+        figure = made.pop()
+        figure.draw_without_rendering()
+        [axes] = figure.axes
+        legend = axes.get_legend().get_window_extent()
+        boxes = [text.get_window_extent() for text in axes.texts]
+        assert not [box for box in boxes if box.overlaps(legend)]
+        assert not [
+            (first, later) for i, first in enumerate(boxes) for later in boxes[:i] if first.overlaps(later)
+        ]
+        assert len(boxes) == len(partial) + 1
+        assert axes.get_ylim()[1] >= 1
 
 
 def test_charts_are_the_same_bytes_in_every_process() -> None:

@@ -59,6 +59,7 @@ def test_money_in_other_currencies() -> None:
 
 
 def test_an_amount_that_rounds_to_nothing_is_not_written_as_nothing() -> None:
+    assert figures.column([Decimal("0.000000"), None], signed=True) == (["0", "–"], "0")
     assert figures.column([Decimal(5000), Decimal("0.2"), Decimal(0), None]) == (
         ["5,000", "<1", "0", "–"],
         "5,000",
@@ -82,11 +83,19 @@ def test_a_share_never_rounds_to_all_or_nothing(ratio: float | None, text: str) 
     assert figures.share(ratio) == text
 
 
+def test_one_is_told_of_as_one() -> None:
+    told = [figures.unpriced(charges) for charges in (1, 1204)]
+    assert told == ["1 charge has no price and is", "1,204 charges have no price and are"]
+
+
 def test_quantities_and_dates() -> None:
     values = [0.0, 0.004, 0.25, 12.54, 1204.4, math.nan]
     assert [figures.quantity(value) for value in values] == ["0", "<0.01", "0.25", "12.5", "1,204", "–"]
     assert figures.long_date(date(2026, 11, 22)) == "Sunday, 22 November 2026"
     assert [figures.axis_money(x, "USD") for x in (0, 250, 2500, 1.5e6)] == ["$0", "$250", "$2.5k", "$1.5M"]
+    large = [figures.axis_money(x, "IDR") for x in (1.5e9, 4e10, 2e13, 5e18)]
+    assert large == ["1.5B IDR", "40B IDR", "20T IDR", "5000000T IDR"]
+    assert [figures.axis_money(x, "USD") for x in (5e-7, 2.5e-5)] == ["$0.0000005", "$0.000025"]
 
 
 @given(st.text())

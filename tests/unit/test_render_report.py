@@ -387,7 +387,10 @@ def test_raises_stand_beside_cuts_and_what_is_not_advised_is_counted(
     )
     assert "too little data yet" in section(report, "changes").lead
     nothing = build({**rows, "savings": []}, "USD")
-    assert nothing.tiles[4].value == "$0.00"
+    assert (nothing.tiles[4].value, nothing.tiles[4].note) == ("$0.00", "no cut is advised")
+    one = next(row for row in advised if row["monthly_saving_gross"] < 0)
+    raised = build({**rows, "savings": [one]}, "USD").tiles[4].note
+    assert raised.startswith("no cut is advised; 1 raise costs $")
     assert section(nothing, "changes").empty == "Nothing is worth changing, as far as can be told."
     none = section(build({**rows, "savings": [], "advice_refused": []}, "USD"), "changes")
     assert none.empty.startswith("No advice was made of this day")

@@ -82,6 +82,17 @@ def test_it_says_what_it_lacks_and_the_budget(warehouse: Warehouse) -> None:
     assert "nothing is known of the period before" in statement_markdown(alone.page).decode()
 
 
+def test_of_a_period_that_was_not_measured_no_amount_is_told(warehouse: Warehouse) -> None:
+    december = Dates(date(2026, 12, 1), date(2027, 1, 1))
+    told = statement_of(warehouse, SETTINGS, "vision", Asked(december), TODAY)
+    said = statement_markdown(told.page).decode()
+    assert {tile.value for tile in told.page.tiles} == {"–"}
+    assert "$" not in said
+    assert "0.00" not in said
+    assert said.count("Nothing is known of these days.") == 2
+    assert "Nothing is known of these days." in statement_html(told.page).decode()
+
+
 def test_a_team_that_nobody_is_in_has_no_statement(warehouse: Warehouse) -> None:
     with pytest.raises(ConfigError, match=r"'visoin'.*'vision'"):
         statement_of(warehouse, SETTINGS, "visoin", Asked(NOVEMBER), TODAY)

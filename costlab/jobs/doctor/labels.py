@@ -9,6 +9,7 @@ from costlab.jobs.doctor.check import Check
 from costlab.jobs.doctor.inquiry import Inquiry
 from costlab.jobs.doctor.server import Carried
 from costlab.jobs.sharing import PRODUCT
+from costlab.render import figures
 from costlab.sources.prometheus.selector import Matcher, Operator
 
 _POD = ("namespace", "pod", "uid")
@@ -26,7 +27,8 @@ def owners(inquiry: Inquiry) -> Check:
     }
     if any(counts.values()) or not labels:
         return inquiry.fine(
-            "owners", ", ".join(f"{count:,} pods with {label}" for label, count in counts.items())
+            "owners",
+            ", ".join(f"{figures.counted(count, 'pod')} with {label}" for label, count in counts.items()),
         )
     text = f"no pod shows a label {' or '.join(labels)}: teams come from namespaces alone"
     return inquiry.odd("owners", text, f"--metric-labels-allowlist=pods=[{','.join(labels)}]")
@@ -47,10 +49,10 @@ def duplicates(inquiry: Inquiry) -> Iterator[Check]:
     differing = _differing(inquiry, doubled)
     unknown = sorted(differing.keys() - known)
     if differing and not unknown:
-        text = f"{twice:,} pods are told of by replicas, told apart by {', '.join(sorted(differing))}"
+        text = f"{figures.counted(twice, 'pod is', 'pods are')} told of by replicas, told apart by {', '.join(sorted(differing))}"
         yield inquiry.fine("duplicates", text)
         return
-    text = f"{twice:,} pods are told of more than once; each still counts once"
+    text = f"{figures.counted(twice, 'pod is', 'pods are')} told of more than once; each still counts once"
     yield inquiry.odd("duplicates", *_advice(text, unknown, differing))
 
 

@@ -6,6 +6,7 @@ from itertools import groupby
 from costlab.config.settings import Settings
 from costlab.domain.errors import CostlabError
 from costlab.jobs.doctor.check import Check, Status
+from costlab.render import figures
 from costlab.store.inspection import Damage, Inspection, Kind, inspect
 from costlab.store.lake import Lake
 
@@ -46,15 +47,15 @@ def _place(damage: Damage) -> tuple[str, str, str]:
 def _loose(found: Inspection) -> Iterator[Check]:
     if found.loose:
         size_bytes = sum(path.stat().st_size for path in found.loose)
-        text = f"{len(found.loose):,} files that no table lists, {size_bytes / 2**20:,.1f} MiB"
-        yield Check(
-            Status.OK, "loose files", f"{text}: costlab prune deletes them when they are three days old"
+        text = (
+            f"{figures.counted(len(found.loose), 'file')} that no table lists, {size_bytes / 2**20:,.1f} MiB"
         )
+        yield Check(Status.OK, "loose files", f"{text}: costlab prune deletes what is three days old")
 
 
 def _read(found: Inspection) -> Check:
     bad = len({damage.where for damage in found.damages})
-    text = f"{found.days:,} days, {found.files:,} files, {found.size_bytes / 2**20:,.1f} MiB were read"
+    text = f"{figures.counted(found.days, 'day')}, {figures.counted(found.files, 'file')}, {found.size_bytes / 2**20:,.1f} MiB were read"
     if bad:
         return Check(Status.FAIL, "lake", f"{text}; what is damaged is named above", _RESTORE)
     return Check(Status.OK, "lake", f"{text}: all as they were written")

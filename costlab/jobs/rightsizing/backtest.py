@@ -28,6 +28,7 @@ from costlab.domain.errors import ConfigError
 from costlab.jobs.asked import Filters
 from costlab.jobs.rightsizing.proposals import at_risk
 from costlab.jobs.rightsizing.samples import IDENTITY, Past, edges_ms, past_of
+from costlab.render import figures
 from costlab.store.warehouse import Warehouse
 
 AS_REQUESTED = "as requested"
@@ -106,7 +107,7 @@ def backtest(
     scored = Dates(min(window.start + timedelta(days=train_days), window.end), window.end)
     if not len(scored):
         raise ConfigError(
-            f"the window of {len(window)} days leaves none to be scored after {train_days} to learn from",
+            f"the window of {figures.counted(len(window), 'day')} leaves none to be scored after {train_days} to learn from",
             "widen --window, or shorten --train",
         )
     past = past_of(warehouse, filters, window, scored, timezone, rules.days)

@@ -25,6 +25,7 @@ from costlab.jobs.rightsizing.stretches import samples_of
 from costlab.jobs.rightsizing.subjects import Subjects, subjects_of
 from costlab.jobs.rightsizing.worked import worked_of
 from costlab.jobs.rightsizing.worth import Costs, costs_of, worth
+from costlab.render import figures
 from costlab.store.lake import Lake
 from costlab.store.schema import empty, ordered
 from costlab.store.warehouse import Warehouse
@@ -47,7 +48,7 @@ def recommend_day(lake: Lake, settings: Settings, cluster: str, day: Day) -> Rec
     rows, changed = made.rows, commit_beside(lake, cluster, day, "advice", made.rows, made.run)
     advised = rows.num_rows - rows["proposed_request"].null_count
     what = "committed" if changed else "unchanged, nothing committed"
-    line = f"{cluster} {day}: advice, {advised} changes in {rows.num_rows} rows, {what}"
+    line = f"{cluster} {day}: advice, {figures.counted(advised, 'change')} in {figures.counted(rows.num_rows, 'row')}, {what}"
     return Recommended(rows, Outcome(line))
 
 
