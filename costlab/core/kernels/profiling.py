@@ -36,7 +36,8 @@ def profile(
     """How long each row was observed, its mean, its nearest ranks, and the sketch of its usage, weighted by time.
 
     start_ms, end_ms: int32 since zero_ms, less than 2^31 apart; row r owns seen[r, 0]:seen[r, 1], of which what lies
-    within life[r] counts. values: float32; NaN, infinity and what is below zero was not observed. percents: int64, rising, at most 100.
+    within life[r] counts. values: float32; NaN, infinity and what is below zero was not observed. percents: int64,
+    rising, at most 100.
     Returns int64 (rows,) milliseconds; float64 (rows,); float64 (rows, percents), the smallest value that this part of
     the time lay at or below; NaN for a row that was never observed. Then, with offsets, int32: the buckets of each
     row that are not empty, rising, and the milliseconds in each. A bucket is the upper 15 bits of the float, so 64 of
