@@ -6,4 +6,5 @@ from numpy.typing import NDArray
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Brief = NDArray[np.int32]
+Bits = NDArray[np.uint32]
 Singles = NDArray[np.float32]

@@ -45,11 +45,24 @@ def test_profile_of_a_day(seed: int, sigma: float) -> None:
     start_ms = (60_000 * np.arange(count) + random.integers(0, 20_000, count)).astype(np.int32)
     values = np.exp(sigma * random.standard_normal(count)).round(random.integers(1, 6)).astype(np.float32)
     values[random.random(count) < random.choice([0.0, 0.3, 0.97])] = random.choice([0.0, np.nan])
-    seen = np.array([[0, count], [100, 1200]])
-    life = np.array([[0, 2**40], [5_000_000, 70_000_000]])
+    seen = np.array([[0, count], [100, 1200], [3, 3], [7, 135], [7, 136]])  # none, a block, and one more
+    life = np.array([[0, 2**40], [5_000_000, 70_000_000], *3 * [[-(2**40), 2**40]]])
     arguments = (seen, life, 0, start_ms, np.append(start_ms[1:], start_ms[-1] + 1), values)
     percents = np.array([0, 1, 50, 50, 90, 95, 99, 100])
     same(kernels.profile(*arguments, percents), reference.profile(*arguments, percents))
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_profile_of_the_smallest_floats(seed: int) -> None:
+    """The bucket above 0 is of twice as many floats as any other."""
+    count = 100
+    values = np.random.default_rng(seed).integers(1, 1 << 18, count, np.int32).view(np.float32)
+    start_ms = (60_000 * np.arange(count)).astype(np.int32)
+    seen, life = np.array([[0, count]]), np.array([[0, 2**40]])
+    arguments = (seen, life, 0, start_ms, start_ms + np.int32(60_000), values)
+    percents = np.array([1, 50, 99])
+    found, wanted = (of.profile(*arguments, percents)[2] for of in (kernels, reference))
+    np.testing.assert_array_equal(found, wanted)  # to the bit: all of them are close to each other
 
 
 @given(usage())
