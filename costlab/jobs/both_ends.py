@@ -6,7 +6,9 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from types import FrameType
 from typing import Any, Generic, TypeVar
@@ -65,7 +67,8 @@ class ProcessBeside(Generic[T, R]):
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(target=_serve, args=(theirs, prepare, told), daemon=True)
-        self._process.start()
+        with _uninterrupted():
+            self._process.start()
         theirs.close()  # so that a pipe whose other end died has ended
 
     def do(self, task: T) -> R:
@@ -93,6 +96,20 @@ class ProcessBeside(Generic[T, R]):
             self._process.join()
 
 
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Inside the block an interruption waits, and a process that begins there is deaf to it for good.
+
+    It hears of one from this process; by itself it would be cut short among its imports, and say so with a traceback.
+    """
+    resource_tracker.ensure_running()  # which every such process shares; to begin it would lift what is set here
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 @dataclass(frozen=True, slots=True)
 class _Fault:
     fault: Exception
@@ -100,8 +117,6 @@ class _Fault:
 
 def _serve(pipe: Connection, prepare: Callable[..., Callable[[Any], Any]], told: tuple[Any, ...]) -> None:
     """Do what comes through the pipe, until nobody is at its other end."""
-    # A terminal interrupts both: the other one then ends this one, in its own time.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _end)
     do = None
     while True:

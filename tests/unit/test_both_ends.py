@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,35 @@ def test_a_fault_of_this_process_ends_the_other_in_the_middle_of_its_task() -> N
     with pytest.raises(ConfigError, match="the disk is full"):
         list(done_from_both_ends(range(10), here, beside))
     assert not beside._process.is_alive()  # noqa: SLF001 - nobody else tells
+
+
+def test_an_interruption_of_both_is_heard_by_one_also_while_the_other_begins(tmp_path: Path) -> None:
+    both = tmp_path / "both.py"
+    both.write_text(
+        "import sys, time; sys.path.insert(0, sys.argv[1])\n"
+        "if __name__ == '__mp_main__':\n"
+        "    print('begins', flush=True); time.sleep(1)\n"
+        "import test_both_ends as t\n"
+        "if __name__ == '__main__':\n"
+        "    beside = t.ProcessBeside(t.doing, '')\n"
+        "    try:\n"
+        "        time.sleep(60)\n"
+        "    except KeyboardInterrupt:\n"
+        "        print(beside.do(1)[0], flush=True)\n"
+        "        beside.end()\n"
+    )
+    # As from a terminal, whatever this process was told to ignore.
+    listens = partial(signal.signal, signal.SIGINT, signal.default_int_handler)
+    with subprocess.Popen(
+        [sys.executable, str(both), str(Path(__file__).parent)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        preexec_fn=listens,  # noqa: PLW1509 - it takes no lock
+    ) as parent:  # fmt: skip
+        assert parent.stdout
+        assert parent.stdout.readline() == "begins\n"
+        os.killpg(parent.pid, signal.SIGINT)
+        said = parent.communicate(timeout=60)
+    assert (parent.returncode, *said) == (0, "1\n", "")
 
 
 def test_the_other_process_ends_when_this_one_is_killed() -> None:
