@@ -1,8 +1,10 @@
 """A list of tasks that two processes do: this one from its front, one beside it from its end, until they meet."""
 
 import multiprocessing
+import pickle
 import signal
 import sys
+import traceback
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -83,7 +85,7 @@ class ProcessBeside(Generic[T, R]):
                 "it may have lacked memory: one processor is given one process, as by taskset -c 0",
             ) from gone
         if isinstance(answer, _Fault):
-            raise answer.fault
+            raise answer.fault from _Beside(answer.trace)
         made: R = answer
         return made
 
@@ -110,9 +112,24 @@ def _uninterrupted() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
+class _Beside(Exception):
+    """The traceback of the other process, which --debug shows."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Fault:
     fault: Exception
+    trace: str
+
+    @classmethod
+    def of(cls, fault: Exception) -> "_Fault":
+        """As it can travel: one that does not come out as it went in is told by its name."""
+        trace = "".join(traceback.format_exception(fault))
+        try:
+            pickle.loads(pickle.dumps(fault))  # noqa: S301 - our own
+        except Exception:  # noqa: BLE001 - whatever it is made of
+            fault = RuntimeError(f"{type(fault).__name__} in the second process that writes reports")
+        return cls(fault, trace)
 
 
 def _serve(pipe: Connection, prepare: Callable[..., Callable[[Any], Any]], told: tuple[Any, ...]) -> None:
@@ -130,7 +147,7 @@ def _serve(pipe: Connection, prepare: Callable[..., Callable[[Any], Any]], told:
         except KeyboardInterrupt:  # what becomes of the signal within DuckDB
             return
         except Exception as fault:  # noqa: BLE001 - raised as it is by the process that asked
-            answer = _Fault(fault)
+            answer = _Fault.of(fault)
         try:
             pipe.send(answer)
         except BrokenPipeError:

@@ -4,7 +4,9 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+import traceback
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -15,6 +17,13 @@ from costlab.domain.errors import ConfigError, CrewUnavailable
 from costlab.jobs.both_ends import ProcessBeside, done_from_both_ends
 
 
+class OfTwo(Exception):
+    """As a library's may be: it cannot be made anew of its words alone."""
+
+    def __init__(self, first: str, second: str) -> None:
+        super().__init__(first + second)
+
+
 def doing(what: str) -> Callable[[int], tuple[int, int]]:
     """What a process does: tell a number with who did it; or fail, or die, of the last one."""
 
@@ -23,6 +32,10 @@ def doing(what: str) -> Callable[[int], tuple[int, int]]:
             raise ConfigError("nine is too many", "take eight")
         if task == 9 and what == "errs":
             raise ZeroDivisionError("of nine")
+        if task == 9 and what == "holds a lock":
+            raise ValueError(threading.Lock())
+        if task == 9 and what == "takes two":
+            raise OfTwo("a secret", "b")
         if task == 9 and what == "dies":
             os.kill(os.getpid(), signal.SIGKILL)
         if what == "stalls":
@@ -56,6 +69,8 @@ def test_everything_is_done_once_and_told_in_order() -> None:
     [
         ("fails", ConfigError, "nine is too many"),
         ("errs", ZeroDivisionError, "of nine"),
+        ("holds a lock", RuntimeError, "^ValueError in the second process that writes reports$"),
+        ("takes two", RuntimeError, "^OfTwo in the second process that writes reports$"),
         ("dies", CrewUnavailable, "ended with status -9"),
     ],
 )
@@ -67,6 +82,15 @@ def test_a_fault_of_the_other_process_is_raised_as_it_is(
     with pytest.raises(fault, match=said):
         list(done_from_both_ends(range(10), doing(""), beside))
     assert gone(pid)
+
+
+@pytest.mark.parametrize("what", ["fails", "errs", "takes two"])
+def test_a_traceback_shows_where_the_other_process_failed(what: str) -> None:
+    beside = ProcessBeside[int, tuple[int, int]](doing, what)
+    with pytest.raises((ConfigError, ArithmeticError, RuntimeError)) as caught:
+        beside.do(9)
+    beside.end()
+    assert f'{__file__}", line' in "".join(traceback.format_exception(caught.value.__cause__))
 
 
 def test_a_fault_of_this_process_ends_the_other_in_the_middle_of_its_task() -> None:
