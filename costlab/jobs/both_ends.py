@@ -139,7 +139,7 @@ def _serve(pipe: Connection, prepare: Callable[..., Callable[[Any], Any]], told:
     while True:
         try:
             task = pipe.recv()
-        except EOFError:
+        except (EOFError, ConnectionResetError):  # the second where an answer was not read any more
             return
         try:
             do = do or prepare(*told)

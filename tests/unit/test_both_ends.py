@@ -133,6 +133,22 @@ def test_an_interruption_of_both_is_heard_by_one_also_while_the_other_begins(tmp
     assert (parent.returncode, *said) == (0, "1\n", "")
 
 
+def test_a_process_whose_answer_nobody_read_says_nothing() -> None:
+    program = (
+        "import sys, os; sys.path.insert(0, sys.argv[1])\n"
+        "import test_both_ends as t\n"
+        "if __name__ == '__main__':\n"
+        "    beside = t.ProcessBeside(t.doing, '')\n"
+        "    beside._pipe.send(1)\n"
+        "    beside._pipe.poll(60)\n"
+        "    os.kill(os.getpid(), 9)\n"
+    )
+    command = [sys.executable, "-c", program, str(Path(__file__).parent)]
+    # Until both have closed it.
+    done = subprocess.run(command, stderr=subprocess.PIPE, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (-signal.SIGKILL, b"")
+
+
 def test_the_other_process_ends_when_this_one_is_killed() -> None:
     program = (
         "import sys, os, time; sys.path.insert(0, sys.argv[1])\n"
