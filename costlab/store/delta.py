@@ -162,6 +162,9 @@ class DeltaFolder:
         with self._alone, translated(self.path):
             seen, self._seen = self._seen, None
             yield seen.table if seen else None
+            if seen and seen.entry and not seen.entry.stands:
+                # The log became another's before the commit: what is open is not what lies there.
+                self._seen = None
 
     @contextmanager
     def _landing(self, table: DeltaTable) -> Iterator[CommitProperties]:

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from small_lake import DAY, findings, replace_day, usage
 
+from costlab.store.delta import DeltaFolder, Snapshot
 from costlab.store.lake import Lake
 from costlab.store.warehouse import Warehouse, queries
 
@@ -53,6 +54,25 @@ def test_an_open_lake_tells_what_one_that_is_opened_anew_does(
     for number, deed in enumerate(deeds):
         do(deed, number, lake, room / "copy")
         assert told(lake) == told(Lake.open(lake.path)), deed
+
+
+@pytest.mark.parametrize("table", ["findings", "runs"])
+def test_a_commit_on_a_table_that_was_begun_anew_since_it_was_looked_at_is_read_from_the_disk(
+    tmp_path: Path, table: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = Lake.create(tmp_path / "lake")
+    replace_day(lake, {"findings": findings("a")})
+    replace, left = DeltaFolder.replace, [table]
+
+    def late(folder: DeltaFolder, *told: Any, **more: Any) -> Snapshot:
+        if folder.table in left:
+            left.clear()
+            do("begin anew", 1, lake, tmp_path)
+        return replace(folder, *told, **more)
+
+    monkeypatch.setattr(DeltaFolder, "replace", late)
+    replace_day(lake, {"findings": findings("b")})
+    assert told(lake) == told(Lake.open(lake.path))
 
 
 def test_what_an_open_lake_does_not_open_again_is_not_asked_of_the_disk(
