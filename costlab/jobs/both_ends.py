@@ -1,12 +1,16 @@
 """A list of tasks that two processes do: this one from its front, one beside it from its end, until they meet."""
 
 import multiprocessing
+import pickle
 import signal
 import sys
+import traceback
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from types import FrameType
 from typing import Any, Generic, TypeVar
@@ -65,7 +69,8 @@ class ProcessBeside(Generic[T, R]):
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(target=_serve, args=(theirs, prepare, told), daemon=True)
-        self._process.start()
+        with _uninterrupted():
+            self._process.start()
         theirs.close()  # so that a pipe whose other end died has ended
 
     def do(self, task: T) -> R:
@@ -80,7 +85,7 @@ class ProcessBeside(Generic[T, R]):
                 "it may have lacked memory: one processor is given one process, as by taskset -c 0",
             ) from gone
         if isinstance(answer, _Fault):
-            raise answer.fault
+            raise answer.fault from _Beside(answer.trace)
         made: R = answer
         return made
 
@@ -93,21 +98,48 @@ class ProcessBeside(Generic[T, R]):
             self._process.join()
 
 
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Inside the block an interruption waits, and a process that begins there is deaf to it for good.
+
+    It hears of one from this process; by itself it would be cut short among its imports, and say so with a traceback.
+    """
+    resource_tracker.ensure_running()  # which every such process shares; to begin it would lift what is set here
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+class _Beside(Exception):
+    """The traceback of the other process, which --debug shows."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Fault:
     fault: Exception
+    trace: str
+
+    @classmethod
+    def of(cls, fault: Exception) -> "_Fault":
+        """As it can travel: one that does not come out as it went in is told by its name."""
+        trace = "".join(traceback.format_exception(fault))
+        try:
+            pickle.loads(pickle.dumps(fault))  # noqa: S301 - our own
+        except Exception:  # noqa: BLE001 - whatever it is made of
+            fault = RuntimeError(f"{type(fault).__name__} in the second process that writes reports")
+        return cls(fault, trace)
 
 
 def _serve(pipe: Connection, prepare: Callable[..., Callable[[Any], Any]], told: tuple[Any, ...]) -> None:
     """Do what comes through the pipe, until nobody is at its other end."""
-    # A terminal interrupts both: the other one then ends this one, in its own time.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _end)
     do = None
     while True:
         try:
             task = pipe.recv()
-        except EOFError:
+        except (EOFError, ConnectionResetError):  # the second where an answer was not read any more
             return
         try:
             do = do or prepare(*told)
@@ -115,7 +147,7 @@ def _serve(pipe: Connection, prepare: Callable[..., Callable[[Any], Any]], told:
         except KeyboardInterrupt:  # what becomes of the signal within DuckDB
             return
         except Exception as fault:  # noqa: BLE001 - raised as it is by the process that asked
-            answer = _Fault(fault)
+            answer = _Fault.of(fault)
         try:
             pipe.send(answer)
         except BrokenPipeError:

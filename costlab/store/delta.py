@@ -75,6 +75,7 @@ class DeltaFolder:
         self.path = lake / table
         self._lake = lake
         self._seen: _Open | None = None
+        self._unsynced = 0  # commits
         self._kept: set[Path] = set()  # folders that a power cut would leave where they are
         self._alone = RLock()
         self._own: list[bytes] = []  # signatures of the commits that were begun
@@ -162,6 +163,9 @@ class DeltaFolder:
         with self._alone, translated(self.path):
             seen, self._seen = self._seen, None
             yield seen.table if seen else None
+            if seen and seen.entry and not seen.entry.stands:
+                # The log became another's before the commit: what is open is not what lies there.
+                self._seen = None
 
     @contextmanager
     def _landing(self, table: DeltaTable) -> Iterator[CommitProperties]:
@@ -172,6 +176,7 @@ class DeltaFolder:
         """
         before, mark = table.version(), uuid4().hex
         self._own.append(mark.encode())
+        self._unsynced += 1
         try:
             yield CommitProperties(custom_metadata={_SIGNED: mark})
         except (DeltaError, OSError):
@@ -240,10 +245,12 @@ class DeltaFolder:
             return
         log = self.path / LOG
         with self._alone, translated(self.path):
-            synced = [*(self.path / file for file in files), *(log / name for name in recent_entries(log))]
+            entries = recent_entries(log, self._unsynced)
+            synced = [*(self.path / file for file in files), *(log / name for name in entries)]
             for file in synced:
                 durable.sync_file(file)
             self._keep({file.parent for file in synced})
+            self._unsynced = 0
 
     def _keep(self, folders: set[Path]) -> None:
         """What is in these folders is on the disk, and so are they themselves, in those above."""

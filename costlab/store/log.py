@@ -51,7 +51,7 @@ def begun(folder: Place) -> bool:
     return any((folder / LOG).glob("*.json"))
 
 
-def recent_entries(log: Path) -> list[str]:
-    """The names of the first entry and of the last two: a commit, and the one that a killed run did not sync."""
+def recent_entries(log: Path, commits: int) -> list[str]:
+    """The names of the first entry and of so many last ones, and one more: that which a killed run did not sync."""
     entries = sorted(entry.name for entry in log.glob("*.json"))
-    return [*entries[:1], *entries[1:][-2:]]
+    return [*entries[:1], *entries[1:][-commits - 1 :]]

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from older_lake import older_costlab
 from small_lake import DAY, findings, replace_day, usage
 
+from costlab.store.delta import DeltaFolder, Snapshot
 from costlab.store.lake import Lake
 from costlab.store.warehouse import Warehouse, queries
 
@@ -55,6 +57,25 @@ def test_an_open_lake_tells_what_one_that_is_opened_anew_does(
         assert told(lake) == told(Lake.open(lake.path)), deed
 
 
+@pytest.mark.parametrize("table", ["findings", "runs"])
+def test_a_commit_on_a_table_that_was_begun_anew_since_it_was_looked_at_is_read_from_the_disk(
+    tmp_path: Path, table: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = Lake.create(tmp_path / "lake")
+    replace_day(lake, {"findings": findings("a")})
+    replace, left = DeltaFolder.replace, [table]
+
+    def late(folder: DeltaFolder, *told: Any, **more: Any) -> Snapshot:
+        if folder.table in left:
+            left.clear()
+            do("begin anew", 1, lake, tmp_path)
+        return replace(folder, *told, **more)
+
+    monkeypatch.setattr(DeltaFolder, "replace", late)
+    replace_day(lake, {"findings": findings("b")})
+    assert told(lake) == told(Lake.open(lake.path))
+
+
 def test_what_an_open_lake_does_not_open_again_is_not_asked_of_the_disk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -89,6 +110,29 @@ def test_everything_is_synced_whether_folders_are_new_or_known_and_runs_come_las
                 number for number, path in enumerate(synced) if "/findings" in path or "/gpu_usage" in path
             ]
             assert max(others) < first
+
+
+def test_every_entry_is_synced_of_a_table_whose_columns_are_settled_one_by_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lacks = ["busy_ratio", "memory_used_bytes", "power_watts"]
+    lake, rows = Lake.create(tmp_path / "lake"), usage(1).drop_columns(lacks)
+    with older_costlab({"gpu_usage": lacks}):
+        lake.write("gpu_usage", "prod", DAY, rows)
+    synced, fsync = list[str](), os.fsync
+
+    def spy(descriptor: int) -> None:
+        synced.append(Path(f"/proc/self/fd/{descriptor}").readlink().name)
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", spy)
+    folder = DeltaFolder(lake.path, "gpu_usage")
+    folder.widen()
+    before = folder.snapshot().version
+    synced.clear()
+    after = folder.settle().version
+    assert after == before + len(lacks)
+    assert {f"{version:020}.json" for version in range(before + 1, after + 1)} <= set(synced)
 
 
 def tree(lake: Lake) -> dict[str, object]:
