@@ -26,6 +26,7 @@ from costlab.jobs.recompute import compute_days
 from costlab.sources.prometheus.answer import BrokenOff
 from costlab.store.content import content_hash
 from costlab.store.lake import Lake
+from costlab.store.rows import StoredRows
 
 
 @pytest.fixture(scope="module")
@@ -125,6 +126,27 @@ def test_a_night_of_workers_leaves_the_same_bytes(
     assert not crew.asked
     advice = Lake.open(settings_in(tmp_path).lake).read("advice", CLUSTER, DAYS[-1])
     assert advice["proposed_request"].drop_null().to_pylist(), "there is advice that could differ"
+
+
+def test_of_rows_in_files_the_worker_tells_the_hash(
+    crew: DaskCrew, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The driver reads none of them; what it writes down is their hash all the same."""
+    told: list[StoredRows] = []
+    chunks = StoredRows.chunks
+
+    def counted(rows: StoredRows, column: str) -> Any:
+        told.append(rows)
+        return chunks(rows, column)
+
+    monkeypatch.setattr(StoredRows, "chunks", counted)
+    night(settings_in(tmp_path), crew=crew, source_of=nobody)
+    assert not told
+    lake = Lake.open(settings_in(tmp_path).lake)
+    run = lake.run(CLUSTER, DAYS[0]) or {}
+    held = lake.read("container_usage", CLUSTER, DAYS[0])
+    assert held.num_rows
+    assert run["content"]["container_usage"] == content_hash(held)
 
 
 def test_a_worker_that_is_killed_while_it_measures_costs_no_day(
