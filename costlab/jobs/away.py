@@ -12,6 +12,7 @@ from costlab.domain.errors import ConfigError, CostlabError, LakeError
 from costlab.domain.time import Day
 from costlab.jobs.crew import Question
 from costlab.jobs.measure import Ready
+from costlab.store.content import content_hash
 from costlab.store.lake import Lake
 from costlab.store.place import Place
 from costlab.store.rows import RowFolder, SentRows, StoredRows
@@ -56,7 +57,10 @@ class ReadyAway:
     def of(cls, ready: Ready) -> "ReadyAway":
         """As it leaves the machine. Raises LakeError."""
         tables = ready.priced.tables
-        files = tuple(SentRows.of(rows) for rows in tables.values() if isinstance(rows, StoredRows))
+        # Hashed here, where there are several: the driver would have to read and decompress every row for it.
+        files = tuple(
+            SentRows.of(rows, content_hash(rows)) for rows in tables.values() if isinstance(rows, StoredRows)
+        )
         rest = {name: rows for name, rows in tables.items() if not isinstance(rows, StoredRows)}
         return cls(Ready(replace(ready.priced, tables=rest), replace(ready.facts, tables={})), files)
 

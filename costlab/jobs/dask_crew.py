@@ -25,6 +25,7 @@ from costlab.jobs.away import Blind, Fault, ReadyAway, Told, answered, done, ref
 from costlab.jobs.crew import Coming, ComingDay, Lazy, Order, Question, made_ready
 from costlab.jobs.fetch import spooled
 from costlab.jobs.measure import Held, Ready, Step, refuse_open
+from costlab.jobs.processors import keep_to
 from costlab.sources import Source
 from costlab.store.lake import Lake
 from costlab.store.rows import RowFolder
@@ -159,7 +160,7 @@ class DaskCrew:
         number = next(self.number)
         try:
             future = self.client.submit(
-                done, Told(task, told, versions()), key=f"costlab {what} {number} {id(self)}",
+                _done, Told(task, told, versions()), key=f"costlab {what} {number} {id(self)}",
                 pure=False, priority=(_SOON if soon else 0) - number,
             )  # fmt: skip
         except (OSError, CancelledError) as fault:
@@ -263,6 +264,13 @@ class _Answer(Generic[T]):
 
 
 # What workers do.
+
+
+def _done(told: Told) -> Any:
+    from distributed import get_worker  # noqa: PLC0415 - there, on a worker
+
+    keep_to(get_worker().state.nthreads)
+    return done(told)
 
 
 def _measured(order: Order, held: Held, sources: Sources) -> ReadyAway:

@@ -1,7 +1,7 @@
 """One day of one cluster: extract, compute, or both at once."""
 
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -18,6 +18,7 @@ from costlab.jobs.facts import OBSERVED, Facts, observe_day
 from costlab.jobs.observed import usage_in
 from costlab.jobs.outcome import Outcome
 from costlab.jobs.pricing import machines_in, nodes_table
+from costlab.jobs.processors import processors
 from costlab.jobs.profiles import profile_day
 from costlab.jobs.quotas.demand import demand_day
 from costlab.jobs.storage import priced_volumes
@@ -181,6 +182,8 @@ def price(facts: Facts, settings: Settings, cluster: str, day: Day, bills: pa.Ta
     # At the same time: each has parts in which the other would leave processors idle.
     with ThreadPoolExecutor(1) as beside:
         profiles = beside.submit(profile_day, tables["containers"], usage, cluster, day)
+        if processors() == 1:  # where there are no others
+            wait([profiles])
         charges, remarks = charge_day(tables, facts.tables["gpu_usage"], usage, settings, cluster, day)
     tables |= {
         "charges": charges,

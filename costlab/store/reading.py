@@ -38,6 +38,7 @@ _SETTINGS = {
     # DuckDB 2.0 makes a join of a sum over a partition, and one side of it forgets which days were asked for.
     "disabled_optimizers": "window_self_join",
 }
+_threads: dict[str, str] = {}  # empty: as many as there are processors
 # All that DuckDB leaves of what a signal's handler raised while it ran, or while it asked Python about an Arrow table.
 _STOPPED = re.compile(r"Query interrupted|.* registered as '.*' failed: (KeyboardInterrupt|SystemExit): .*")
 
@@ -55,7 +56,7 @@ def interruptible() -> Iterator[None]:
 
 def connect() -> duckdb.DuckDBPyConnection:
     """A private DuckDB in memory, in UTC."""
-    connection = duckdb.connect(":memory:", config=dict(_SETTINGS))
+    connection = duckdb.connect(":memory:", config={**_SETTINGS, **_threads})
     # An extension's setting, which is not known until it is connected.
     connection.execute("set global TimeZone = 'UTC'")
     return _drawing_nothing(connection)
@@ -67,6 +68,12 @@ def _drawing_nothing(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyCo
     if connection.sql("select current_setting('enable_progress_bar') as drawn").fetchall() == [(True,)]:
         connection.execute("set enable_progress_bar = false")
     return connection
+
+
+def read_by(threads: int) -> None:
+    """What reads files from now on does so by so many threads at most, in the place of one for each processor."""
+    _threads["threads"] = str(threads)
+    _shared.cache_clear()
 
 
 @cache

@@ -26,7 +26,7 @@ class StoredRows:
     """Rows of one table on one day of one cluster, in the declared order, in a file that the lake takes over.
 
     Columns are read one row group at a time; those that name the partition are not in the file. without: columns that the
-    rows were written without, or are looked at without.
+    rows were written without, or are looked at without. content: the hash of the rows, where who made them has told it.
     """
 
     table: str
@@ -34,6 +34,7 @@ class StoredRows:
     day: date
     file: Place
     without: frozenset[str] = frozenset()
+    content: str = ""
 
     @property
     def num_rows(self) -> int:
@@ -190,13 +191,14 @@ class SentRows:
     """A file of rows on its way to another machine."""
 
     table: str
-    content: bytes
+    file: bytes
+    content: str
 
     @classmethod
-    def of(cls, rows: StoredRows) -> "SentRows":
-        """The file as it is. Raises LakeError."""
+    def of(cls, rows: StoredRows, content: str) -> "SentRows":
+        """The file as it is; content: the hash of its rows. Raises LakeError."""
         with translated(rows.file, "read"):
-            return cls(rows.table, rows.file.read_bytes())
+            return cls(rows.table, rows.file.read_bytes(), content)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,8 +217,8 @@ class RowFolder:
         """Rows that another machine has put into a file. Raises LakeError."""
         file = self.folder / f"{sent.table}.parquet"
         with translated(file):
-            file.write_bytes(sent.content)
-        return StoredRows(sent.table, self.cluster, self.day, file)
+            file.write_bytes(sent.file)
+        return StoredRows(sent.table, self.cluster, self.day, file, content=sent.content)
 
 
 def _options(table: str) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from shutil import copytree
 from typing import Any
 
 import dask
+import pyarrow as pa
 import pytest
 from dask_world import CLUSTER, DAYS, night, settings_in, source
 from distributed import LocalCluster
@@ -21,11 +22,14 @@ from costlab.domain.errors import ConfigError, CrewUnavailable, ExitCode
 from costlab.domain.tables import TABLES
 from costlab.jobs.away import Fault, Told, done
 from costlab.jobs.dask_crew import DaskCrew, dask_crew
+from costlab.jobs.processors import processors
 from costlab.jobs.quotas.suggest import quotas_beside
 from costlab.jobs.recompute import compute_days
 from costlab.sources.prometheus.answer import BrokenOff
 from costlab.store.content import content_hash
 from costlab.store.lake import Lake
+from costlab.store.reading import connect
+from costlab.store.rows import StoredRows
 
 
 @pytest.fixture(scope="module")
@@ -127,6 +131,27 @@ def test_a_night_of_workers_leaves_the_same_bytes(
     assert advice["proposed_request"].drop_null().to_pylist(), "there is advice that could differ"
 
 
+def test_of_rows_in_files_the_worker_tells_the_hash(
+    crew: DaskCrew, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The driver reads none of them; what it writes down is their hash all the same."""
+    told: list[StoredRows] = []
+    chunks = StoredRows.chunks
+
+    def counted(rows: StoredRows, column: str) -> Any:
+        told.append(rows)
+        return chunks(rows, column)
+
+    monkeypatch.setattr(StoredRows, "chunks", counted)
+    night(settings_in(tmp_path), crew=crew, source_of=nobody)
+    assert not told
+    lake = Lake.open(settings_in(tmp_path).lake)
+    run = lake.run(CLUSTER, DAYS[0]) or {}
+    held = lake.read("container_usage", CLUSTER, DAYS[0])
+    assert held.num_rows
+    assert run["content"]["container_usage"] == content_hash(held)
+
+
 def test_a_worker_that_is_killed_while_it_measures_costs_no_day(
     crew: DaskCrew, local: dict[str, Any], tmp_path: Path
 ) -> None:
@@ -180,6 +205,16 @@ def test_an_interrupted_night_leaves_whole_days_and_no_task(
         assert set(days_in(tmp_path)) <= {str(DAYS[0])}
         night(settings, crew=crew)
     assert left_in(tmp_path) == local
+
+
+def test_a_worker_keeps_to_its_threads(crew: DaskCrew) -> None:
+    """Others share its machine: its pools, Arrow and DuckDB take no processor more."""
+    assert crew.send("count", threads_taken, soon=True).result() == (1, 1, 1)
+
+
+def threads_taken() -> tuple[int, int, int]:
+    (taken,) = connect().execute("select current_setting('threads')").fetchall()
+    return processors(), pa.cpu_count(), int(taken[0])
 
 
 def test_days_are_charged_again_by_workers(crew: DaskCrew, local_night: Path, tmp_path: Path) -> None:
