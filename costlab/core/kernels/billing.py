@@ -227,7 +227,6 @@ def bill(
     the last row is idle, system, and the number of contended cells and what was asked beyond the capacity in them. Then
     float64 (rows, 4): time occupied, value × time requested, time observed, value × time used, in milliseconds.
     """
-    by_request, by_usage, is_share, bounded = mode
     rows, cells = len(asked_offsets) - 1, len(capacity)
     quantity = np.zeros((rows + 1, 3))
     amount = np.zeros((rows + 1, 3))
@@ -236,20 +235,70 @@ def bill(
     first = np.zeros(rows, np.int64)
     place = np.zeros(rows + 1, np.int64)
     _settle(asked_offsets, asked_start_ms, asked_end_ms, grid_start_ms, cell_ms, cells, life, first, place)
-    demand = np.zeros(place[rows])
-    use = np.zeros(place[rows])
+    demand = np.empty(place[rows])
+    use = np.empty(place[rows])
     total = np.zeros(cells)
     scale = np.ones(cells)
     to_money = price / HOUR_MS
     since = _steady(to_money)
-    occupied_ms = np.empty(cells)
-    observed_ms = np.empty(cells)
-    nothing = np.zeros(1)
-    for r in range(rows):
+    parts = np.empty(cells), np.empty(cells)
+    _claim(
+        asked_offsets, asked_start_ms, asked_end_ms, asked,
+        seen, used_zero_ms, used_start_ms, used_end_ms, used, unit,
+        there, grid_start_ms, cell_ms, mode, life, first, place, scale, since, to_money, parts, np.zeros(1),
+        demand, use, total, quantity, amount, sums,
+    )  # fmt: skip
+    if mode[3]:
+        _share_out(capacity, allocatable, to_money, total, scale, quantity[rows], amount[rows])
+        if scale.min() < 1.0:
+            _split_all(first, place, demand, use, scale, mode[2], since, to_money, parts, quantity, amount)
+    contended = quantity[rows, 2]
+    quantity /= HOUR_MS
+    quantity[rows, 2] = contended
+    return quantity, amount, sums
+
+
+@bare_kernel
+def _claim(
+    asked_offsets: Ints,
+    asked_start_ms: Ints,
+    asked_end_ms: Ints,
+    asked: Floats,
+    seen: Ints,
+    used_zero_ms: int,
+    used_start_ms: Brief,
+    used_end_ms: Brief,
+    used: Singles,
+    unit: float,
+    there: Ints,
+    grid_start_ms: int,
+    cell_ms: int,
+    mode: tuple[bool, bool, bool, bool],
+    life: Ints,
+    first: Ints,
+    place: Ints,
+    ones: Floats,
+    since: Ints,
+    to_money: Floats,
+    parts: tuple[Floats, Floats],
+    nothing: Floats,
+    demand: Floats,
+    use: Floats,
+    total: Floats,
+    quantity: Floats,
+    amount: Floats,
+    sums: Floats,
+) -> None:
+    """Fills what each row wants and uses of its cells, their total, its sums, and what it is billed if none is contended.
+
+    One row at a time, while its cells are near; a kernel of its own, since of a slice in one that makes arrays it is
+    counted who holds it. ones, nothing: what these words say; parts: to work in.
+    """
+    by_request, by_usage, is_share, _ = mode
+    for r in range(len(first)):
         here, low, count = slice(place[r], place[r + 1]), first[r], place[r + 1] - place[r]
-        asks, uses, lived_ms, seen_ms = demand[here], use[here], occupied_ms[:count], observed_ms[:count]
-        lived_ms[:] = 0.0
-        seen_ms[:] = 0.0
+        asks, uses, lived_ms, seen_ms = demand[here], use[here], parts[0][:count], parts[1][:count]
+        asks[:], uses[:], lived_ms[:], seen_ms[:] = 0.0, 0.0, 0.0, 0.0
         low_ms = grid_start_ms + low * cell_ms
         for span in range(len(there)):
             begin_ms, until_ms = max(there[span, 0], life[r, 0]), min(there[span, 1], life[r, 1])
@@ -257,6 +306,10 @@ def bill(
                 0, asked_start_ms, asked_end_ms, asked, 1.0, asked_offsets[r], asked_offsets[r + 1],
                 begin_ms, until_ms, low_ms, cell_ms, lived_ms, asks,
             )  # fmt: skip
+            for i in range(asked_offsets[r], asked_offsets[r + 1]):
+                sums[r, 1] += asked[i] * max(
+                    0, min(asked_end_ms[i], until_ms) - max(asked_start_ms[i], begin_ms)
+                )
             if seen[r, 0] < 0:
                 sums[r, 2] += spread(
                     0, life[r, :1], life[r, 1:], nothing, 1.0, 0, 1,
@@ -267,39 +320,90 @@ def bill(
                     used_zero_ms, used_start_ms, used_end_ms, used, unit, seen[r, 0], seen[r, 1],
                     begin_ms, until_ms, low_ms, cell_ms, seen_ms, uses,
                 )  # fmt: skip
-        sums[r, 1] = total_of(asks)
         if is_share:
             _of_request(seen_ms, asks, uses)
         sums[r, 3] = total_of(uses)
-        _complete(lived_ms, seen_ms, is_share, uses)
-        _demand(uses, by_request, by_usage and not is_share, asks, total[low : low + count])
-        # As if nothing were contended; the two scratch arrays get the parts.
-        _split(low, asks, uses, scale, False, since, to_money, lived_ms, seen_ms, quantity[r], amount[r])
-    contended = 0
-    for cell in range(cells if bounded else 0):
+        unseen, more = _complete(lived_ms, seen_ms, is_share, uses)
+        rest = total[low : low + count]
+        # Mostly all that a row used is used of what it is billed, at one price: then a pass over its cells is enough.
+        if by_usage and not (is_share or unseen) and len(since) == 2:
+            used_part, unused_part = sums[r, 3] + more, _outgrow(uses, by_request, asks, rest, lived_ms)
+            _owe(used_part, unused_part, to_money[0], quantity[r], amount[r])
+        else:
+            _demand(uses, by_request, by_usage and not is_share, asks, rest)
+            _split(low, asks, uses, ones, False, since, to_money, lived_ms, seen_ms, quantity[r], amount[r])
+
+
+@bare_kernel
+def _outgrow(use: Floats, by_request: bool, demand: Floats, total: Floats, left: Floats) -> float:
+    """What a row wants of each cell, as `_demand` has it where all was observed, and how much of that it does not use."""
+    for k in range(len(use)):
+        wanted = use[k] if use[k] > demand[k] or not by_request else demand[k]
+        demand[k] = wanted
+        total[k] += wanted
+        left[k] = wanted - use[k]
+    return total_of(left)
+
+
+@bare_kernel
+def _owe(used_part: float, unused_part: float, rate: float, quantity: Floats, amount: Floats) -> None:
+    """Adds to a row's used and unused part; of a price that is not known nothing is owed for what was not wanted."""
+    if used_part + unused_part > 0.0:
+        quantity[0] += used_part
+        quantity[1] += unused_part
+        amount[0] += used_part * rate
+        amount[1] += unused_part * rate
+
+
+@bare_kernel
+def _share_out(
+    capacity: Floats,
+    allocatable: Floats,
+    to_money: Floats,
+    total: Floats,
+    scale: Floats,
+    quantity: Floats,
+    amount: Floats,
+) -> None:
+    """Fills scale, what is billed of a demand in each cell, and adds up what none owes: idle, system; and contention."""
+    for cell in range(len(capacity)):
         room = capacity[cell]
         if total[cell] > room:
             # Summing the same float parts in another order may exceed the capacity by rounding alone.
             if total[cell] > room * (1.0 + 1e-12):
-                contended += 1
-                amount[rows, 2] += (total[cell] - room) * to_money[cell]
+                quantity[2] += 1.0
+                amount[2] += (total[cell] - room) * to_money[cell]
             scale[cell] = room / total[cell]
         if room > 0.0:
             idle = max(0.0, allocatable[cell] - total[cell])
             system = room - min(total[cell], room) - idle
-            quantity[rows, 0] += idle
-            quantity[rows, 1] += system
-            amount[rows, 0] += idle * to_money[cell]
-            amount[rows, 1] += system * to_money[cell]
-    for r in range(rows if scale.min() < 1.0 else 0):
+            quantity[0] += idle
+            quantity[1] += system
+            amount[0] += idle * to_money[cell]
+            amount[1] += system * to_money[cell]
+
+
+@bare_kernel
+def _split_all(
+    first: Ints,
+    place: Ints,
+    demand: Floats,
+    use: Floats,
+    scale: Floats,
+    is_share: bool,
+    since: Ints,
+    to_money: Floats,
+    parts: tuple[Floats, Floats],
+    quantity: Floats,
+    amount: Floats,
+) -> None:
+    """What each row is billed for what it wants of its cells, demand[place[r]:place[r + 1]], where some are contended."""
+    for r in range(len(first)):
         here, count = slice(place[r], place[r + 1]), place[r + 1] - place[r]
         _split(
             first[r], demand[here], use[here], scale, is_share, since, to_money,
-            occupied_ms[:count], observed_ms[:count], quantity[r], amount[r],
+            parts[0][:count], parts[1][:count], quantity[r], amount[r],
         )  # fmt: skip
-    quantity /= HOUR_MS
-    quantity[rows, 2] = contended
-    return quantity, amount, sums
 
 
 @bare_kernel
@@ -352,10 +456,11 @@ def _of_request(observed_ms: Floats, requested: Floats, use: Floats) -> None:
 
 
 @bare_kernel
-def _complete(occupied_ms: Floats, observed_ms: Floats, is_share: bool, use: Floats) -> None:
+def _complete(occupied_ms: Floats, observed_ms: Floats, is_share: bool, use: Floats) -> tuple[int, float]:
     """Use as if all of the time in a cell had been observed, where a part was; NaN where nothing was.
 
     Mostly these are the first and the last cells: the division of all would take longer than to look at all.
+    Returns in how many nothing was, and what the others came to use more.
     """
     low, high = 0, len(use)
     while low < high and observed_ms[low] != occupied_ms[low]:
@@ -365,19 +470,26 @@ def _complete(occupied_ms: Floats, observed_ms: Floats, is_share: bool, use: Flo
     apart, occupied, observed = 0, occupied_ms[low:high], observed_ms[low:high]
     for k in range(len(observed)):
         apart += observed[k] != occupied[k]
+    unseen, more = 0, 0.0
     for begin, until in ((0, high if apart else low), (high, len(use))):
         for k in range(begin, until):
             if observed_ms[k] != occupied_ms[k]:
                 known = use[k] if is_share else use[k] / observed_ms[k] * occupied_ms[k]
-                use[k] = known if observed_ms[k] > 0.0 else np.nan
+                if observed_ms[k] > 0.0:
+                    more += known - use[k]
+                    use[k] = known
+                else:
+                    unseen += 1
+                    use[k] = np.nan
+    return unseen, more
 
 
 @bare_kernel
 def _demand(use: Floats, by_request: bool, by_usage: bool, demand: Floats, total: Floats) -> None:
     """What a row wants of each cell, of which demand has what it requests, by what it uses too; total is added to."""
-    for k in range(len(use) if by_usage else 0):
-        demand[k] = use[k] if use[k] > demand[k] or not (by_request or np.isnan(use[k])) else demand[k]
     for k in range(len(use)):
+        more = by_usage and (use[k] > demand[k] or not (by_request or np.isnan(use[k])))
+        demand[k] = use[k] if more else demand[k]
         total[k] += demand[k]
 
 
@@ -416,12 +528,7 @@ def _split(
         rate = to_money[since[stretch]]
         if low < high:
             used_part, unused_part = total_of(spent[low:high]), total_of(left[low:high])
-            # Of a price that is not known nothing is owed for what was not wanted.
-            if used_part + unused_part > 0.0:
-                quantity[0] += used_part
-                quantity[1] += unused_part
-                amount[0] += used_part * rate
-                amount[1] += unused_part * rate
+            _owe(used_part, unused_part, rate, quantity, amount)
         for k in range(low, high if unseen else low):
             billed = demand[k] * scale[k]
             if np.isnan(use[k]) and billed > 0.0:
