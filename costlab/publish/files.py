@@ -41,12 +41,15 @@ def make_room(folder: Path) -> None:
 def take_away(folder: Path, names: Iterable[str]) -> bool:
     """Remove the files of these names, and the folder once it is empty; whether there was any. Links stay, and what is behind.
 
-    Raises ConfigError when one cannot be removed.
+    What a run that was killed left beside one goes with it. Raises ConfigError when one cannot be removed.
     """
-    there = [] if folder.is_symlink() else [folder / name for name in names if (folder / name).is_file()]
+    if folder.is_symlink() or not folder.is_dir():
+        return False
+    paths = [folder / name for name in names]
+    there = [path for path in paths if path.is_file()]
     try:
-        for path in there:
-            path.unlink()
+        for old in (*there, *(left for path in paths for left in durable.left_beside(path))):
+            old.unlink()
         if there and not any(folder.iterdir()):
             folder.rmdir()
     except OSError as error:

@@ -58,6 +58,16 @@ def replacing(path: Place) -> Iterator[BinaryIO]:
     sync_folder(path.parent)
 
 
+def left_beside(path: Path) -> list[Path]:
+    """What `replacing` had not put into the path's place when its process was killed."""
+    named = f".{path.name}."
+    return [
+        each
+        for each in path.parent.iterdir()
+        if each.name.startswith(named) and each.name.removeprefix(named).isdecimal()
+    ]
+
+
 def refuse_unwritable(folder: Place) -> None:
     """Raise OSError, or what a bucket's refusal is, when nothing can be written there."""
     if isinstance(folder, Path):

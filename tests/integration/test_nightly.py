@@ -445,6 +445,7 @@ def test_old_reports_go_and_nothing_else(tmp_path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("x")
     (home / "2026-11-03").symlink_to(home / "2026-11-18")
+    (home / "2026-11-17" / f".{FILES[0]}.4711").write_text("what a run was writing when it was killed")
 
     def clear() -> list[str]:
         said: list[str] = []
