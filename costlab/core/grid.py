@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from costlab.core.arrays import Floats, Ints
-from costlab.core.kernels import billing
+from costlab.core.kernels import spreading
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Grid:
     def level(self, start_ms: Ints, end_ms: Ints, values: Floats) -> Floats:
         """Value × milliseconds of one quantity per cell, 0 where it is not in force: float64 (cells,)."""
         weighted = np.zeros(self.cells)
-        billing.spread(
+        spreading.spread(
             0, start_ms, end_ms, values, 1.0, 0, len(values),
             self.start_ms, self.end_ms, self.start_ms, self.cell_ms, np.zeros(self.cells), weighted,
         )  # fmt: skip

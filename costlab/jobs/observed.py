@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from costlab.core.arrays import Brief, Ints, Singles
-from costlab.core.kernels import billing
+from costlab.core.kernels import spreading
 from costlab.domain.time import Day
 from costlab.domain.units import Resource
 from costlab.store.rows import DayRows, batches
@@ -69,7 +69,7 @@ def _observed(rows: DayRows, columns: Mapping[Resource, str], zero_ms: int) -> O
     for batch in batches(rows, (*_SPAN, *columns.values())):
         here = slice(filled, filled + batch.num_rows)
         at_us = batch.column("ts").cast(pa.int64()).to_numpy()
-        billing.lay(at_us, batch.column("dt_s").to_numpy(), zero_ms, start_ms[here], end_ms[here])
+        spreading.lay(at_us, batch.column("dt_s").to_numpy(), zero_ms, start_ms[here], end_ms[here])
         for resource, column in columns.items():
             usage[resource][here] = batch.column(column).to_numpy()
         key = batch.column("container_key").to_numpy()

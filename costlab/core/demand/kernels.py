@@ -4,7 +4,7 @@ import numpy as np
 
 from costlab.core._jit import kernel
 from costlab.core.arrays import Brief, Floats, Ints, Singles
-from costlab.core.kernels.billing import spread
+from costlab.core.kernels.spreading import spread
 
 
 @kernel

@@ -3,7 +3,7 @@
 import numpy as np
 
 from costlab.core.arrays import Brief, Floats, Ints, Singles
-from costlab.core.reference.billing import spread
+from costlab.core.reference.spreading import spread
 
 
 def demand(

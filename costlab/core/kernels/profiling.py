@@ -4,7 +4,7 @@ import numpy as np
 
 from costlab.core._jit import bare_kernel, kernel, part
 from costlab.core.arrays import Bits, Brief, Floats, Ints, Singles
-from costlab.core.kernels.billing import total_of
+from costlab.core.kernels.spreading import total_of
 
 HOURS = 24
 _BELOW = np.float32(-1e-45)  # the largest float32 below 0
