@@ -289,8 +289,8 @@ def _complete(occupied_ms: Floats, observed_ms: Floats, is_share: bool, use: Flo
     for begin, until in ((0, high if apart else low), (high, len(use))):
         for k in range(begin, until):
             if observed_ms[k] != occupied_ms[k]:
-                known = use[k] if is_share else use[k] / observed_ms[k] * occupied_ms[k]
                 if observed_ms[k] > 0.0:
+                    known = use[k] if is_share else use[k] / observed_ms[k] * occupied_ms[k]
                     more += known - use[k]
                     use[k] = known
                 else:
