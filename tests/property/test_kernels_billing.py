@@ -36,7 +36,7 @@ def test_bill(data: st.DataObject, mode: tuple[bool, bool, bool, bool]) -> None:
         )
     )
     capacity = (
-        np.array(data.draw(st.lists(st.integers(0, 12), min_size=cells, max_size=cells)), np.float64) * 60
+        np.array(data.draw(st.lists(st.integers(0, 12), min_size=cells, max_size=cells)), np.float64) * 60_000
     )
     allocatable = capacity * 0.75
     price = np.array(data.draw(st.sampled_from([[1.0, 2.0, np.nan, 0.5], [2.0] * cells, [np.nan] * cells])))
