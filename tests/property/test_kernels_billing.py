@@ -43,3 +43,21 @@ def test_bill(data: st.DataObject, mode: tuple[bool, bool, bool, bool]) -> None:
     grid = data.draw(st.integers(-100, 200)) * 1000, 60_000
     arguments = (*claimed, there, *grid, capacity, allocatable, price, mode)
     same(kernels.bill(*arguments), reference.bill(*arguments))
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_nothing_is_used_of_what_was_not_asked_for_then(seed: int) -> None:
+    """What was observed only between two stretches leaves no rounding behind: a part is never below nothing."""
+    random, minutes = np.random.default_rng(seed), 60_000 * np.arange(61)
+    values = np.exp(4 * random.standard_normal(60)).astype(np.float32)
+    values[:15], values[45:] = 0.0, 0.0
+    since_ms = minutes.astype(np.int32) + np.int32(7000)
+    arguments: tuple[Any, ...] = (
+        np.array([0, 2]), minutes[[0, 50]], minutes[[10, 60]], np.ones(2),
+        np.array([[0, 60]]), 0, since_ms[:-1], since_ms[1:], values, 1.0,
+        np.array([[-(2**62), 2**62]]), 0, 60_000, *2 * [np.full(60, 240_000.0)], np.full(60, 2.5),
+        (True, True, False, True),
+    )  # fmt: skip
+    quantity, amount, _ = kernels.bill(*arguments)
+    assert quantity[0, 0] == 0.0
+    assert amount[0, 0] == 0.0

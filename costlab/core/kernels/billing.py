@@ -142,7 +142,9 @@ def _claim(
         rest = total[low : low + count]
         # Mostly all that a row used is used of what it is billed, at one price: then a pass over its cells is enough.
         if by_usage and not (is_share or unseen) and len(since) == 2:
-            used_part, unused_part = sums[r, 3] + more, _outgrow(uses, by_request, asks, rest, lived_ms)
+            # To take away what was used while nothing was asked for would leave rounding, and that may be below 0.
+            used_part = sums[r, 3] + more if more >= 0.0 else total_of(uses)
+            unused_part = _outgrow(uses, by_request, asks, rest, lived_ms)
             _owe(used_part, unused_part, to_money[0], quantity[r], amount[r])
         else:
             _demand(uses, by_request, by_usage and not is_share, asks, rest)
