@@ -16,6 +16,7 @@ def claims(draw: st.DrawFn, *, share: bool) -> tuple[Any, ...]:
     """What three rows ask for, and what they were seen to use: CSR arrays, and one of seen, of stretches or nothing."""
     numbers = st.integers(0, 48).map(lambda n: n / 4)
     asked = draw(stretches(3, disjoint=True).filter(lambda some: np.diff(some[3]).min() > 0))
+    asked[2][list(draw(st.sets(st.integers(0, len(asked[2]) - 1), max_size=1)))] = np.nan
     used = draw(stretches(3, disjoint=True))
     known = np.array([draw(st.one_of(st.just(np.nan), numbers)) for _ in used[0]], np.float32)
     seen = np.column_stack([used[3][:-1], used[3][1:]])

@@ -30,7 +30,8 @@ def bill(
 ) -> tuple[Floats, Floats, Floats]:
     """What each row and each kind of rest is billed for one resource of one node on the day: quantities, amounts.
 
-    asked_*: what each row asks for, and when; row r owns asked_offsets[r]:asked_offsets[r + 1], at least one.
+    asked_*: what each row asks for, and when; row r owns asked_offsets[r]:asked_offsets[r + 1], at least one; where
+        that is NaN it counts as not there.
     used_*: stretches of observed usage, int32 since used_zero_ms and float32 in 1 / `unit`; row r owns
         seen[r, 0]:seen[r, 1]. They count from the first to the last that the row asks for. A row with seen[r, 0] = -1
         was seen to use nothing all that time.
@@ -122,9 +123,9 @@ def _claim(
                 begin_ms, until_ms, low_ms, cell_ms, lived_ms, asks,
             )  # fmt: skip
             for i in range(asked_offsets[r], asked_offsets[r + 1]):
-                sums[r, 1] += asked[i] * max(
-                    0, min(asked_end_ms[i], until_ms) - max(asked_start_ms[i], begin_ms)
-                )
+                asked_ms = min(asked_end_ms[i], until_ms) - max(asked_start_ms[i], begin_ms)
+                if asked_ms > 0 and not np.isnan(asked[i]):
+                    sums[r, 1] += asked[i] * asked_ms
             if seen[r, 0] < 0:
                 sums[r, 2] += spread(
                     0, life[r, :1], life[r, 1:], nothing, 1.0, 0, 1,
