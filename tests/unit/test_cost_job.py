@@ -200,7 +200,7 @@ def test_columns_stand_as_asked_and_hold_what_they_say(
 
 
 @pytest.mark.parametrize(
-    "name", ['x"; drop view charges; --', "a'b", "app.kubernetes.io/name", "", "$1", "label:x"]
+    "name", ['x"; drop view charges; --', "a'b", "app.kubernetes.io/name", "$1", "label:x"]
 )
 def test_a_label_s_name_is_never_sql(warehouse: Warehouse, name: str) -> None:
     table = cost_table(warehouse, [f"label:{name}"], WEEK, EVERYTHING)
