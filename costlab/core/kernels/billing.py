@@ -43,6 +43,7 @@ def bill(
     the last row is idle, system, and the number of contended cells and what was asked beyond the capacity in them. Then
     float64 (rows, 4): time occupied, value × time requested, time observed, value × time used, in milliseconds.
     """
+    _, _, is_share, bounded = mode
     rows, cells = len(asked_offsets) - 1, len(capacity)
     quantity = np.zeros((rows + 1, 3))
     amount = np.zeros((rows + 1, 3))
@@ -64,10 +65,10 @@ def bill(
         there, grid_start_ms, cell_ms, mode, life, first, place, scale, since, to_money, parts, np.zeros(1),
         demand, use, total, quantity, amount, sums,
     )  # fmt: skip
-    if mode[3]:
+    if bounded:
         _share_out(capacity, allocatable, to_money, total, scale, quantity[rows], amount[rows])
         if scale.min() < 1.0:
-            _split_all(first, place, demand, use, scale, mode[2], since, to_money, parts, quantity, amount)
+            _split_all(first, place, demand, use, scale, is_share, since, to_money, parts, quantity, amount)
     contended = quantity[rows, 2]
     quantity /= HOUR_MS
     quantity[rows, 2] = contended
