@@ -1,14 +1,14 @@
 """One table of the lake as a Delta table: its files by day, and the replacement of a day, synced to the disk.
 
-Only the log's numbered entries are ever needed: on a disk no checkpoint is written, because a torn one makes a table
-unreadable, and no entry is cleaned up. Opening costs 6 ms and about 0.2 ms an entry, so on a disk a table stays open, and is
-brought up to date once its log has grown (1 ms), or opened anew when it is another's (`log.py`). In a bucket it is opened anew
-each time: asking whether it grew costs a request as well. There a checkpoint, which is whole or not at all, saves those of the
-entries before it.
+Only the log's numbered entries are ever needed, and none is cleaned up. Each that is read takes 0.25 ms, on opening and on
+every commit again, so every ten of them there is a checkpoint: on a disk one that cannot be torn (`checkpoint.py`), in a
+bucket the library's own. On a disk a table stays open, is brought up to date once its log has grown (1 ms), and is opened
+anew when it is another's (`log.py`) or has grown by ten. In a bucket it is opened anew each time: asking whether it grew costs a
+request as well.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -26,9 +26,9 @@ from deltalake import (
 from deltalake.exceptions import DeltaError
 from deltalake.transaction import AddAction
 
-from costlab.domain.errors import CostlabError
+from costlab.domain.errors import CostlabError, LakeError
 from costlab.domain.tables import PARTITION, TABLES
-from costlab.store import durable
+from costlab.store import checkpoint, durable
 from costlab.store.columns import FILLED, fields_lacking, lacking, refuse_older
 from costlab.store.encoding import ENCODING, LEVEL, without_statistics
 from costlab.store.faults import newer, translated
@@ -43,7 +43,9 @@ Key = tuple[str, date]
 
 _READER, _WRITER = 1, 2  # later protocols may hide rows in ways that a list of files does not tell
 _SIGNED = "costlab.write"
-_CHECKPOINTS = {"delta.checkpointInterval": "10"}  # in a bucket: so many entries may have to be asked for
+_CHECKPOINTS = {
+    "delta.checkpointInterval": str(checkpoint.EVERY)
+}  # in a bucket, where the library writes them
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,7 @@ class DeltaFolder:
         self.path = lake / table
         self._lake = lake
         self._seen: _Open | None = None
+        self._opened = 0  # the version at which the table was opened
         self._unsynced = 0  # commits
         self._kept: set[Path] = set()  # folders that a power cut would leave where they are
         self._alone = RLock()
@@ -162,7 +165,7 @@ class DeltaFolder:
         """The table that is open, for a block that writes it: one in which anything fails is not trusted again."""
         with self._alone, translated(self.path):
             seen, self._seen = self._seen, None
-            yield seen.table if seen else None
+            yield seen.table if seen and not self._long_open(seen.table) else None
             if seen and seen.entry and not seen.entry.stands:
                 # The log became another's before the commit: what is open is not what lies there.
                 self._seen = None
@@ -251,6 +254,8 @@ class DeltaFolder:
                 durable.sync_file(file)
             self._keep({file.parent for file in synced})
             self._unsynced = 0
+            with suppress(OSError, DeltaError):  # it only saves time: the next commit tries again
+                checkpoint.keep_short(self.path)
 
     def _keep(self, folders: set[Path]) -> None:
         """What is in these folders is on the disk, and so are they themselves, in those above."""
@@ -267,6 +272,7 @@ class DeltaFolder:
 
     def _create(self) -> DeltaTable:
         self._kept.clear()
+        self._opened = 0
         if self.path.exists():
             remove_tree(self.path)  # without a log entry nothing in it was ever committed
         spec = TABLES[self.table]
@@ -298,6 +304,8 @@ class DeltaFolder:
         if seen.entry is None or not seen.entry.stands:
             self._kept.clear()
             return None
+        if self._long_open(seen.table):
+            return None
         try:
             seen.table.update_incremental()
         except DeltaError:
@@ -309,10 +317,23 @@ class DeltaFolder:
     def _entry(self, version: int) -> Entry | None:
         return Entry.at(self.path / LOG, version) if isinstance(self.path, Path) else None
 
+    def _long_open(self, table: DeltaTable) -> bool:
+        """Whether opening it anew takes less than reading what was written since, once more: there is a checkpoint by now."""
+        return table.version() - self._opened >= checkpoint.EVERY
+
     def _open(self) -> DeltaTable:
         with translated(self.path, "read"):
-            table = DeltaTable(str(self.path), storage_options=self._options)
+            try:
+                table = DeltaTable(str(self.path), storage_options=self._options)
+            except DeltaError as error:
+                if isinstance(self.path, Path) and (torn := checkpoint.damaged(self.path / LOG)):
+                    raise LakeError(
+                        f"{torn} is damaged",
+                        "delete it: nothing in it is needed, the log's entries say the same",
+                    ) from error
+                raise
         self._refuse_newer(table)
+        self._opened = table.version()
         return table
 
     def _refuse_newer(self, table: DeltaTable) -> None:

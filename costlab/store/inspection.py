@@ -3,12 +3,14 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 
 import pyarrow as pa
 
 from costlab.domain.errors import LakeError
 from costlab.domain.tables import IMPORTED, TABLES
 from costlab.domain.time import Day
+from costlab.store import checkpoint
 from costlab.store.delta import DeltaFolder, Key, Snapshot
 from costlab.store.lake import PRUNED, Lake
 from costlab.store.log import LOG
@@ -23,6 +25,7 @@ class Kind(StrEnum):
 
     DAY = "day"  # this day has to be measured again, or brought back
     TABLE = "table"  # of the table nothing can be read
+    CHECKPOINT = "checkpoint"  # the same, but without it everything can: its text is the path
     UNFINISHED = "unfinished"  # no reader sees it: a run broke off
 
 
@@ -56,11 +59,17 @@ def inspect(lake: Lake) -> Inspection:
     snapshots: dict[str, Snapshot] = {}
     sizes: dict[Place, int] = {}
     for table in TABLES:
+        folder = DeltaFolder(lake.path, table)
         try:
-            snapshots[table] = _opened(lake, table)
-            sizes |= _sizes(lake.path / table, snapshots[table])
+            listed = _listed(folder.path / LOG)
+            if torn := _torn(folder, listed):
+                damages.append(Damage(Kind.CHECKPOINT, table, None, str(torn)))
+                continue
+            snapshots[table] = folder.snapshot()
         except LakeError as fault:
             damages.append(Damage(Kind.TABLE, table, None, fault.message))
+            continue
+        sizes |= {folder.path / file: size_bytes for file, size_bytes in listed.items()}
     runs: Mapping[Key, Run] | None = None
     if "runs" in snapshots:
         try:
@@ -79,25 +88,32 @@ def inspect(lake: Lake) -> Inspection:
     return Inspection(tuple(damages), len(runs or ()), len(sizes), sum(sizes.values()), loose)
 
 
-def _opened(lake: Lake, table: str) -> Snapshot:
-    """The table as it is now. Raises LakeError, also for a log that Delta Lake would read up to its hole."""
-    entries = found(lake.path / table / LOG, "*.json")
-    for number, entry in enumerate(entries):
+def _listed(log: Place) -> dict[str, int]:
+    """The files that the entries of a log come to, and how large each was when it was written.
+
+    Raises LakeError, also for a log that Delta Lake would read up to its hole.
+    """
+    listed: dict[str, int] = {}
+    for number, entry in enumerate(found(log, "*.json")):
         if int(entry.stem) != number:
-            raise LakeError(f"{entry.parent} lacks entry {number}")
-        actions(entry)
-    return DeltaFolder(lake.path, table).snapshot()
+            raise LakeError(f"{log} lacks entry {number}")
+        for action in actions(entry):
+            if removed := action.get("remove"):
+                listed.pop(removed["path"], None)
+            if added := action.get("add"):
+                listed[added["path"]] = int(added["size"])
+    return listed
 
 
-def _sizes(folder: Place, snapshot: Snapshot) -> dict[Place, int]:
-    """How large each file that the table lists was when it was written."""
-    said = {
-        added["path"]: int(added["size"])
-        for entry in found(folder / LOG, "*.json")
-        for action in actions(entry)
-        if (added := action.get("add"))
-    }
-    return {folder / file: said[file] for files in snapshot.files.values() for file in files}
+def _torn(folder: DeltaFolder, listed: Mapping[str, int]) -> Path | None:
+    """The newest checkpoint of a table's log, if it cannot be read, or if with it the table has other files than listed."""
+    if not isinstance(folder.path, Path):  # what a bucket has taken is whole
+        return None
+    log = folder.path / LOG
+    if torn := checkpoint.damaged(log):
+        return torn
+    told = {file for files in folder.snapshot().files.values() for file in files}
+    return None if told == listed.keys() else next(reversed(checkpoint.checkpoints(log)), None)
 
 
 def _day_faults(

@@ -236,7 +236,7 @@ def told(lake: Lake) -> dict[str, Any]:
         "readable": lake.readable_files(),
         "rows": [lake.read(table, "prod", day).to_pylist() for table in tables for day in (DAY, DAY.next)],
         "run": lake.run("prod", DAY),
-        "files": sorted(lake.path.rglob("*.parquet")),
+        "files": sorted(lake.path.glob("*/cluster=*/*/*.parquet")),
     }
 
 

@@ -26,7 +26,10 @@ def lake_files(settings: Settings) -> list[Check]:
 
 def _damages(found: Inspection) -> Iterator[Check]:
     for damage in found.damages:
-        if damage.where is None:
+        if damage.kind is Kind.CHECKPOINT:
+            text = f"{damage.text} is damaged, a checkpoint of a log whose entries are whole"
+            yield Check(Status.FAIL, damage.table, text, "delete that file: nothing in it is needed")
+        elif damage.where is None:
             yield Check(Status.FAIL, damage.table, damage.text, _RESTORE)
     days = sorted((d for d in found.damages if d.where is not None), key=_place)
     for (cluster, day, kind), faults in groupby(days, key=_place):
