@@ -15,7 +15,7 @@ from costlab.jobs.measure import Ready
 from costlab.store.content import content_hash
 from costlab.store.lake import Lake
 from costlab.store.place import Place
-from costlab.store.rows import RowFolder, SentRows, StoredRows
+from costlab.store.rows import RowFolder, Rows, SentRows, StoredRows
 
 T = TypeVar("T")
 
@@ -48,28 +48,33 @@ class Blind:
 
 @dataclass(frozen=True, slots=True)
 class ReadyAway:
-    """A day on its way: rows in files are their bytes."""
+    """A day on its way: its rows are files as the lake stores them, with their hashes, for there is but one driver."""
 
     ready: Ready
     files: tuple[SentRows, ...]
 
     @classmethod
-    def of(cls, ready: Ready) -> "ReadyAway":
+    def of(cls, ready: Ready, rooms: RowFolder) -> "ReadyAway":
         """As it leaves the machine. Raises LakeError."""
         tables = ready.priced.tables
-        # Hashed here, where there are several: the driver would have to read and decompress every row for it.
         files = tuple(
-            SentRows.of(rows, content_hash(rows)) for rows in tables.values() if isinstance(rows, StoredRows)
+            SentRows.of(_stored(rows, rooms, table), content_hash(rows)) for table, rows in tables.items()
         )
-        rest = {name: rows for name, rows in tables.items() if not isinstance(rows, StoredRows)}
-        return cls(Ready(replace(ready.priced, tables=rest), replace(ready.facts, tables={})), files)
+        return cls(Ready(replace(ready.priced, tables={}), replace(ready.facts, tables={})), files)
 
     def landed(self, rooms: RowFolder) -> Ready:
         """As it is committed, with its files in this machine's rooms. Raises LakeError."""
         stored = {sent.table: rooms.landed(sent) for sent in self.files}
-        return replace(
-            self.ready, priced=replace(self.ready.priced, tables={**self.ready.priced.tables, **stored})
-        )
+        return replace(self.ready, priced=replace(self.ready.priced, tables=stored))
+
+
+def _stored(rows: Rows, rooms: RowFolder, table: str) -> StoredRows:
+    """Rows in a file. Raises LakeError."""
+    if isinstance(rows, StoredRows):
+        return rows
+    on_disk = rooms(table)
+    on_disk.add(rows)
+    return on_disk.rows()
 
 
 def done(told: Told) -> Any:

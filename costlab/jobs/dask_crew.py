@@ -281,7 +281,7 @@ def _measured(order: Order, held: Held, sources: Sources) -> ReadyAway:
         rooms = RowFolder(folder, order.cluster.id, order.day.date)
         source = sources(order, folder)
         with made_ready(order, held, source, rooms, lambda _: None) as ready:
-            return ReadyAway.of(ready)
+            return ReadyAway.of(ready, rooms)
 
 
 # Ways to the scheduler, and what is refused.

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from functools import partial
 
 from costlab.config.settings import Cluster, Settings
-from costlab.domain.dates import Dates
+from costlab.domain.dates import Dates, month_of, week_of
 from costlab.domain.errors import ConfigError, CostlabError, ExitCode, ReconcileError, SourceError
 from costlab.domain.time import Day, day_of, days_between, milliseconds
 from costlab.jobs.commit import clear_beside, commit_beside
@@ -180,6 +180,7 @@ class _Night:
     faults: list[CostlabError] = field(default_factory=list)
     days: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     posting: ExitCode = ExitCode.DONE
+    editions: dict[tuple[str, Dates], Coming[dict[str, bytes]]] = field(default_factory=dict)
 
     def spend(self, tasks: Mapping[str, Sequence[_Task]], ended: Callable[[ClusterEnd], None]) -> None:
         """Do the days of all clusters; what is not the fault of a day alone ends its cluster's."""
@@ -234,6 +235,9 @@ class _Night:
             self.say(f"{turn.name}: {alarm}")
         turn.stage = Stage.REPORTED
         self.fresh[cluster.id].append(day.date)
+        for window in (week_of(day.date), month_of(day.date)):
+            if window.end == day.next.date:  # all its days are done, so that a crew makes it while others are
+                self._edition(cluster.id, window, day)
         return outcome
 
     def _after(self, turn: Turn, turns: Turns) -> list[Turn]:
@@ -325,7 +329,7 @@ class _Night:
             kept_since=report.kept_since(today),
             fresh=self.fresh[cluster],
         )
-        asked = [(window, self._edition(cluster, window, days)) for window in windows]
+        asked = [(window, self._edition(cluster, window, self._last(window, days))) for window in windows]
         for window, coming in asked:
             self.step("sum up")
             try:
@@ -338,16 +342,17 @@ class _Night:
             put_edition(content, cluster, window, report.out)
             self.say(f"{cluster}: wrote the edition of {window.name}")
 
-    def _edition(
-        self, cluster: str, window: Dates, days: Mapping[date, DayState]
-    ) -> Coming[dict[str, bytes]]:
-        """What is made of the window's last day and those before it."""
-        last = max(
-            day for day, state in days.items() if state in READABLE and window.start <= day < window.end
-        )
-        return self.crew.ask(
-            AskedEdition(window), self.lake, self.settings, cluster, Day(last, self.settings.timezone)
-        )
+    def _edition(self, cluster: str, window: Dates, last: Day) -> Coming[dict[str, bytes]]:
+        """What is made of the window's last day that is held and those before it: asked for once."""
+        if (cluster, window) not in self.editions:
+            self.editions[cluster, window] = self.crew.ask(
+                AskedEdition(window), self.lake, self.settings, cluster, last
+            )
+        return self.editions[cluster, window]
+
+    def _last(self, window: Dates, days: Mapping[date, DayState]) -> Day:
+        held = [day for day, state in days.items() if state in READABLE and window.start <= day < window.end]
+        return Day(max(held), self.settings.timezone)
 
     def outcome(self) -> Outcome:
         """The gravest outcome. Raises what `nightly` does."""

@@ -24,7 +24,7 @@ from deltalake import (
     write_deltalake,
 )
 from deltalake.exceptions import DeltaError
-from deltalake.transaction import AddAction
+from deltalake.transaction import AddAction, RemoveAction
 
 from costlab.domain.errors import CostlabError, LakeError
 from costlab.domain.tables import PARTITION, TABLES
@@ -220,11 +220,13 @@ class DeltaFolder:
         name = "/".join(
             [*(f"{key}={value}" for key, value in values.items()), f"part-{uuid4()}.zstd.parquet"]
         )
-        count, said, status = rows.num_rows, statistics(rows.file), rows.file.stat()
-        moved(rows.file, self.path / name)
-        added = AddAction(name, status.st_size, values, int(status.st_mtime * 1000), True, said)
+        added: list[AddAction | RemoveAction] = []
+        if rows.num_rows:
+            said, status = statistics(rows.file), rows.file.stat()
+            moved(rows.file, self.path / name)
+            added = [AddAction(name, status.st_size, values, int(status.st_mtime * 1000), True, said)]
         table.create_write_transaction(
-            [added] if count else [],
+            added,
             "overwrite",
             arrow_schema(self.table),
             partition_by=list(PARTITION),

@@ -4,7 +4,7 @@ A reader of batches would do for Delta Lake, but it writes them in the order in 
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
@@ -26,7 +26,8 @@ class StoredRows:
     """Rows of one table on one day of one cluster, in the declared order, in a file that the lake takes over.
 
     Columns are read one row group at a time; those that name the partition are not in the file. without: columns that the
-    rows were written without, or are looked at without. content: the hash of the rows, where who made them has told it.
+    rows were written without, or are looked at without. content: the hash of the rows, and count: how many there are, where
+    who made them has told it.
     """
 
     table: str
@@ -35,10 +36,13 @@ class StoredRows:
     file: Place
     without: frozenset[str] = frozenset()
     content: str = ""
+    count: int | None = None
 
     @property
     def num_rows(self) -> int:
         """How many rows there are."""
+        if self.count is not None:
+            return self.count
         return int(pq.read_metadata(readable_file(self.file)).num_rows)
 
     @property
@@ -169,6 +173,7 @@ class OnDisk:
 
     def __init__(self, folder: Path, table: str, cluster: str, day: date) -> None:
         self._rows = StoredRows(table, cluster, day, folder / f"{table}.parquet")
+        self._count = 0
         inside = [field for field in arrow_schema(table) if field.name not in PARTITION]
         with translated(self._rows.file):
             self._writer: Any = pq.ParquetWriter(self._rows.file, pa.schema(inside), **_options(table))
@@ -176,6 +181,7 @@ class OnDisk:
     def add(self, rows: pa.Table) -> None:
         """Take rows that follow all those before, as a row group. Raises LakeError."""
         if rows.num_rows:
+            self._count += rows.num_rows
             with translated(self._rows.file):
                 self._writer.write_table(rows.drop_columns(list(PARTITION)), row_group_size=rows.num_rows)
 
@@ -183,7 +189,7 @@ class OnDisk:
         """All of them; the file is whole. Raises LakeError."""
         with translated(self._rows.file):
             self._writer.close()
-        return self._rows
+        return replace(self._rows, count=self._count)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,12 +199,13 @@ class SentRows:
     table: str
     file: bytes
     content: str
+    count: int
 
     @classmethod
     def of(cls, rows: StoredRows, content: str) -> "SentRows":
         """The file as it is; content: the hash of its rows. Raises LakeError."""
         with translated(rows.file, "read"):
-            return cls(rows.table, rows.file.read_bytes(), content)
+            return cls(rows.table, rows.file.read_bytes(), content, rows.num_rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +225,7 @@ class RowFolder:
         file = self.folder / f"{sent.table}.parquet"
         with translated(file):
             file.write_bytes(sent.file)
-        return StoredRows(sent.table, self.cluster, self.day, file, content=sent.content)
+        return StoredRows(sent.table, self.cluster, self.day, file, content=sent.content, count=sent.count)
 
 
 def _options(table: str) -> dict[str, Any]:

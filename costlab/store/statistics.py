@@ -1,5 +1,6 @@
 """What a Delta log says of the rows of a file, as the file's own end tells it."""
 
+from decimal import Decimal
 from typing import Any
 
 import orjson
@@ -9,7 +10,10 @@ from costlab.store.place import Place, readable_file
 
 
 def statistics(file: Place) -> str:
-    """JSON: the number of rows, and minimum, maximum and nulls where the file tells them."""
+    """JSON: the number of rows, and minimum, maximum and nulls of each plain column of which the file tells them.
+
+    Not of money: JSON has no decimals, and a rounded bound would let others pass over rows.
+    """
     metadata = pq.read_metadata(readable_file(file))
     least: dict[str, Any] = {}
     most: dict[str, Any] = {}
@@ -18,7 +22,8 @@ def statistics(file: Place) -> str:
         for number in range(metadata.num_columns):
             column = metadata.row_group(group).column(number)
             name, told = column.path_in_schema, column.statistics
-            if told is not None and told.has_min_max:
+            nested = metadata.schema.column(number).max_repetition_level
+            if told is not None and told.has_min_max and not nested and not isinstance(told.min, Decimal):
                 least[name] = min(least.get(name, told.min), told.min)
                 most[name] = max(most.get(name, told.max), told.max)
                 nulls[name] = nulls.get(name, 0) + told.null_count

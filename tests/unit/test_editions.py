@@ -229,6 +229,19 @@ def test_only_a_closed_week_or_month_has_an_edition(warehouse: Warehouse) -> Non
     assert found == ["2026-W45", "2026-W46", "2026-W47"]
 
 
+@pytest.mark.parametrize("name", ["2026-W46", "2026-W45", "2026-10"])
+def test_an_edition_knows_of_no_later_day(warehouse: Warehouse, name: str) -> None:
+    """So that a night may make it before it has measured the days that follow."""
+    end = window(name).end
+    by_then = {
+        table: rows.filter(pc.less(rows["date"], end)) if "date" in rows.column_names else rows
+        for table, rows in tables().items()
+    }
+    assert by_then["charges"].num_rows < tables()["charges"].num_rows
+    early = render_edition(Warehouse.over_tables(by_then), SETTINGS, CLUSTER, window(name))
+    assert early == render_edition(warehouse, SETTINGS, CLUSTER, window(name))
+
+
 def test_two_currencies_in_a_period_are_refused_and_one_before_is_not_compared() -> None:
     charges = tables()["charges"]
     place = charges.column_names.index("currency")
