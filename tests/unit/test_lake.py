@@ -304,6 +304,31 @@ def test_rows_that_were_stored_before_are_rows_of_the_lake(lake: Lake) -> None:
     assert lake.read("gpu_usage", "prod", DAY.next).num_rows == 3
 
 
+def test_stored_rows_are_listed_with_bounds_but_of_money_and_lists(lake: Lake) -> None:
+    """A bound that is rounded, or named as nothing in the schema is, would let other readers pass over rows."""
+    said = {**run_row(), "content": {"findings": "c"}, "files": {"findings": "f"}, "warnings": ["w"]}
+    columns = {name: [value] for name, value in said.items()}
+    run = conform("runs", {"cluster": ["prod"], "date": [DAY.date], **columns})
+    amounts = findings("a", "b").set_column(6, "amount", pa.array([1, 2], pa.decimal128(18, 6)))
+    bounds = {}
+    with lake.observing("prod", DAY) as room_of:
+        for table, rows in (("findings", amounts), ("runs", run)):
+            room = room_of(table)
+            room.add(rows)
+            lake.write(table, "prod", DAY, room.rows())
+            listed = deltalake.DeltaTable(str(lake.path / table)).get_add_actions(flatten=True)
+            bounds[table] = {
+                name: listed.column(name)[0].as_py()
+                for name in listed.column_names
+                if name.startswith(("min.", "max."))
+            }
+            assert listed.column("num_records").to_pylist() == [rows.num_rows]
+    assert (bounds["findings"]["min.rule"], bounds["findings"]["max.rule"]) == ("a", "b")
+    assert bounds["findings"].get("min.amount") is None
+    assert bounds["runs"]["min.samples"] == 1
+    assert not [name for name in bounds["runs"] if "key" in name or "warnings" in name]
+
+
 @pytest.mark.parametrize("when", ["before it is listed", "after it is listed"])
 @pytest.mark.parametrize("held", ["the day", "another day", "nothing"])
 def test_stored_rows_that_cannot_be_listed_leave_the_lake_as_it_was(
