@@ -56,8 +56,17 @@ class Answering(Protocol):
         """How many days are worth having begun at a time."""
         ...
 
-    def ask(self, question: Question[T], lake: Lake, settings: Settings, cluster: str, day: Day) -> Coming[T]:
-        """The answer to a question about a day that is in the lake."""
+    def ask(
+        self,
+        question: Question[T],
+        lake: Lake,
+        settings: Settings,
+        cluster: str,
+        day: Day,
+        *,
+        soon: bool = True,
+    ) -> Coming[T]:
+        """The answer to a question about a day that is in the lake; soon: other days wait for it."""
         ...
 
     def wait(self, coming: Sequence[Coming[object]]) -> None:
@@ -98,8 +107,17 @@ class Alone:
         """One: what is begun is done at once."""
         return 1
 
-    def ask(self, question: Question[T], lake: Lake, settings: Settings, cluster: str, day: Day) -> Coming[T]:
-        """The answer, by this process."""
+    def ask(
+        self,
+        question: Question[T],
+        lake: Lake,
+        settings: Settings,
+        cluster: str,
+        day: Day,
+        *,
+        soon: bool = True,  # noqa: ARG002 - as of any crew
+    ) -> Coming[T]:
+        """The answer, by this process, once it is looked at."""
         return Lazy(lambda: question(lake, settings, cluster, day))
 
     def wait(self, coming: Sequence[Coming[object]]) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from enum import IntEnum
 from functools import partial
 from importlib import import_module
 from itertools import count
@@ -36,8 +37,15 @@ PORT = 8786
 REACHED_WITHIN_S = 15.0
 BACK_WITHIN_S = 120.0
 _LOOKS_EVERY_S = 1.0
-# Questions go before days that are to be measured: other days wait for their answers.
-_SOON = 1_000_000
+
+
+class _Priority(IntEnum):
+    """Which tasks go first; of the same kind the older ones."""
+
+    LAST = -1_000_000  # nothing waits for them: they fill the time of workers that have nothing else to do
+    DAY = 0
+    SOON = 1_000_000  # other days wait for them
+
 
 T = TypeVar("T")
 Sources: TypeAlias = Callable[[Order, Path], Source]
@@ -110,15 +118,25 @@ class DaskCrew:
         refuse_open(order.day, order.settings, order.cluster, order.now_ms)
         held = Held.of(lake, order.cluster.id, order.day)
         what = f"measure {order.cluster.id} {order.day}"
-        sent = self.send(what, _measured, order, held, self.sources, soon=False)
+        sent = self.send(what, _measured, order, held, self.sources, priority=_Priority.DAY)
         return _Landing(sent, lake, order)
 
-    def ask(self, question: Question[T], lake: Lake, settings: Settings, cluster: str, day: Day) -> Coming[T]:
+    def ask(
+        self,
+        question: Question[T],
+        lake: Lake,
+        settings: Settings,
+        cluster: str,
+        day: Day,
+        *,
+        soon: bool = True,
+    ) -> Coming[T]:
         """The answer of a worker; of this process, where workers do not see the lake as it does."""
         if self.blind:
             return Lazy(lambda: question(lake, settings, cluster, day))
         what, mark = f"{question.__name__} {cluster} {day}", lake.mark(cluster, day)
-        sent = self.send(what, answered, question, settings, cluster, day, mark, soon=True)
+        priority = _Priority.SOON if soon else _Priority.LAST
+        sent = self.send(what, answered, question, settings, cluster, day, mark, priority=priority)
         return _Answer(sent, self, lambda: question(lake, settings, cluster, day))
 
     def wait(self, coming: Sequence[Coming[object]]) -> None:
@@ -154,18 +172,20 @@ class DaskCrew:
         self.blind = True
 
     def send(
-        self, what: str, task: Callable[..., T], *told: Any, soon: bool, once_more: bool = True
+        self, what: str, task: Callable[..., T], *told: Any, priority: _Priority, once_more: bool = True
     ) -> "_Sent[T]":
         """Give the workers a task; once_more: when workers died of it. Raises CrewUnavailable."""
         number = next(self.number)
         try:
             future = self.client.submit(
                 _done, Told(task, told, versions()), key=f"costlab {what} {number} {id(self)}",
-                pure=False, priority=(_SOON if soon else 0) - number,
+                pure=False, priority=priority - number,
             )  # fmt: skip
         except (OSError, CancelledError) as fault:
             raise _lost() from fault
-        again = partial(self.send, what, task, *told, soon=soon, once_more=False) if once_more else None
+        again = (
+            partial(self.send, what, task, *told, priority=priority, once_more=False) if once_more else None
+        )
         sent: _Sent[T] = _Sent(future, what, self, again)
         self.asked.add(sent)
         return sent

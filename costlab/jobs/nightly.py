@@ -346,7 +346,7 @@ class _Night:
         """What is made of the window's last day that is held and those before it: asked for once."""
         if (cluster, window) not in self.editions:
             self.editions[cluster, window] = self.crew.ask(
-                AskedEdition(window), self.lake, self.settings, cluster, last
+                AskedEdition(window), self.lake, self.settings, cluster, last, soon=False
             )
         return self.editions[cluster, window]
 
