@@ -21,13 +21,17 @@ Question: TypeAlias = Callable[[Lake, Settings, str, Day], T]
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A day that is to be measured; now_ms: when the job began, force: why it may be worse than before."""
+    """A day that is to be measured; now_ms: when the job began, force: why it may be worse than before.
+
+    days: of how many that are due it is one; a crew that is larger may share it out.
+    """
 
     settings: Settings
     cluster: Cluster
     day: Day
     now_ms: int
     force: str | None = None
+    days: int = 1
 
 
 class Coming(Protocol[T_co]):

@@ -1,9 +1,8 @@
-"""A crew of workers that a dask scheduler knows: `dask://HOST:PORT`. The only place that knows of dask.
+"""A crew of workers that a dask scheduler knows: `dask://HOST:PORT`. Beside `dask_client.py` the only place that knows of dask.
 
 Workers give back rows, suggestions and pages; only the driver, which holds the lake's lock, commits and writes.
 """
 
-import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
@@ -11,35 +10,32 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import partial
-from importlib import import_module
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Generic, TypeAlias, TypeVar
-from urllib.parse import urlsplit
 
-from costlab import __version__
 from costlab.config.settings import Settings
-from costlab.domain.errors import ConfigError, CrewUnavailable, WorkerLost
+from costlab.domain.errors import WorkerLost
+from costlab.domain.signals import Signal
 from costlab.domain.time import Day
-from costlab.jobs.away import Blind, Fault, ReadyAway, Told, answered, done, refuse_other, versions
+from costlab.jobs.away import Blind, Fault, ReadyAway, Told, answered, done, versions
 from costlab.jobs.crew import Coming, ComingDay, Lazy, Order, Question, made_ready
-from costlab.jobs.fetch import spooled
+from costlab.jobs.dask_client import connected, lost, no_worker, target_of
+from costlab.jobs.fetch import Shard, fetch_shard, land, shards_of, spooled
 from costlab.jobs.measure import Held, Ready, Step, refuse_open
 from costlab.jobs.processors import keep_to
 from costlab.sources import Source
 from costlab.store.lake import Lake
 from costlab.store.rows import RowFolder
 
-SCHEMES = {"dask": "tcp", "dask+tls": "tls"}
-PORT = 8786
 # How long to wait for the scheduler, and for a first worker; then in the middle, when all workers are gone.
 REACHED_WITHIN_S = 15.0
 BACK_WITHIN_S = 120.0
 _LOOKS_EVERY_S = 1.0
 
 
-class _Priority(IntEnum):
+class Priority(IntEnum):
     """Which tasks go first; of the same kind the older ones."""
 
     LAST = -1_000_000  # nothing waits for them: they fill the time of workers that have nothing else to do
@@ -70,18 +66,14 @@ def dask_crew(
     sources: of a module that workers have too. Raises ConfigError for an address that is none, without the extra `dask`,
     and for workers with another costlab or Python; CrewUnavailable when there is no scheduler, or no worker.
     """
-    target = _target(address)
-    _refuse_absent()
-    with _quiet():
-        client = _client(target, patience_s)
+    target = target_of(address)
+    with connected(target, patience_s) as client:
         crew = DaskCrew(client, sources, say, step)
         try:
-            _refuse_others(client, patience_s)
             say(f"dask: threads of workers at {target}: {crew.slots()}")
             yield crew
         finally:
             crew.drop()
-            client.close(timeout=5)
 
 
 @dataclass(slots=True)
@@ -105,7 +97,7 @@ class DaskCrew:
             try:
                 self.threads = sum(self.client.nthreads().values())
             except (OSError, CancelledError) as fault:
-                raise _lost() from fault
+                raise lost() from fault
             self.counted_s = time.monotonic()
         return self.threads
 
@@ -114,11 +106,20 @@ class DaskCrew:
         return 2 * self.slots() + 2
 
     def measure(self, order: Order, lake: Lake) -> ComingDay:
-        """A day that a worker measures. Raises Busy when it is not over."""
+        """A day that a worker measures; where there are more of them than days, all fetch its shards. Raises Busy when it is not over."""
         refuse_open(order.day, order.settings, order.cluster, order.now_ms)
-        held = Held.of(lake, order.cluster.id, order.day)
-        what = f"measure {order.cluster.id} {order.day}"
-        sent = self.send(what, _measured, order, held, self.sources, priority=_Priority.DAY)
+        held, named = Held.of(lake, order.cluster.id, order.day), f"{order.cluster.id} {order.day}"
+        shared = self.sources is from_prometheus and self.slots() > order.days
+
+        def shards() -> list[_Sent[Shard]]:
+            return [
+                self.send(f"fetch {signal} of {named}", _fetched, order, signal, priority=Priority.DAY)
+                for signal in (shards_of(order.settings) if shared else ())
+            ]
+
+        sent = self.send(
+            f"measure {named}", _measured, order, held, self.sources, priority=Priority.DAY, parts=shards
+        )
         return _Landing(sent, lake, order)
 
     def ask(
@@ -135,7 +136,7 @@ class DaskCrew:
         if self.blind:
             return Lazy(lambda: question(lake, settings, cluster, day))
         what, mark = f"{question.__name__} {cluster} {day}", lake.mark(cluster, day)
-        priority = _Priority.SOON if soon else _Priority.LAST
+        priority = Priority.SOON if soon else Priority.LAST
         sent = self.send(what, answered, question, settings, cluster, day, mark, priority=priority)
         return _Answer(sent, self, lambda: question(lake, settings, cluster, day))
 
@@ -156,9 +157,9 @@ class DaskCrew:
                 if self.slots():
                     alone_since = time.monotonic()
                 elif time.monotonic() - alone_since > BACK_WITHIN_S:
-                    raise _no_worker() from None
+                    raise no_worker() from None
             except CancelledError as fault:
-                raise _lost() from fault
+                raise lost() from fault
 
     def drop(self) -> None:
         """Nobody asks for anything any more."""
@@ -172,33 +173,41 @@ class DaskCrew:
         self.blind = True
 
     def send(
-        self, what: str, task: Callable[..., T], *told: Any, priority: _Priority, once_more: bool = True
+        self,
+        what: str,
+        task: Callable[..., T],
+        *told: Any,
+        priority: Priority,
+        parts: "Callable[[], Sequence[_Sent[Any]]]" = tuple,
+        once_more: bool = True,
     ) -> "_Sent[T]":
-        """Give the workers a task; once_more: when workers died of it. Raises CrewUnavailable."""
-        number = next(self.number)
+        """Give the workers a task; once_more: when workers died of it. Raises CrewUnavailable.
+
+        parts: gives them tasks whose answers this one is told after all else; they go from worker to worker.
+        """
+        made_of, number = tuple(parts()), next(self.number)
         try:
             future = self.client.submit(
-                _done, Told(task, told, versions()), key=f"costlab {what} {number} {id(self)}",
-                pure=False, priority=priority - number,
+                _done, Told(task, told, versions()), *(part.future for part in made_of),
+                key=f"costlab {what} {number} {id(self)}", pure=False, priority=priority - number,
             )  # fmt: skip
         except (OSError, CancelledError) as fault:
-            raise _lost() from fault
-        again = (
-            partial(self.send, what, task, *told, priority=priority, once_more=False) if once_more else None
-        )
-        sent: _Sent[T] = _Sent(future, what, self, again)
+            raise lost() from fault
+        again = partial(self.send, what, task, *told, priority=priority, parts=parts, once_more=False)
+        sent: _Sent[T] = _Sent(future, what, self, again if once_more else None, made_of)
         self.asked.add(sent)
         return sent
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Sent(Generic[T]):
-    """A task that workers have been given; again: gives it to them once more."""
+    """A task that workers have been given; again: gives it to them once more. parts: tasks that nobody else asked for."""
 
     future: Any
     what: str
     crew: DaskCrew
     again: "Callable[[], _Sent[T]] | None"
+    parts: "tuple[_Sent[Any], ...]" = ()
 
     def done(self) -> bool:
         return bool(self.future.done())
@@ -216,7 +225,7 @@ class _Sent(Generic[T]):
                     "look at the workers' memory limits and logs: it may be too large for them",
                 ) from fault
         except CancelledError as fault:
-            raise _lost() from fault
+            raise lost() from fault
         else:
             if isinstance(answer, Fault):
                 raise answer.fault
@@ -234,6 +243,8 @@ class _Sent(Generic[T]):
         if not self.future.done():
             self.future.cancel()
         self.future.release()
+        for part in self.parts:
+            part.cancel()
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,112 +297,30 @@ class _Answer(Generic[T]):
 # What workers do.
 
 
-def _done(told: Told) -> Any:
+def _done(told: Told, *made: Any) -> Any:
     from distributed import get_worker  # noqa: PLC0415 - there, on a worker
 
     keep_to(get_worker().state.nthreads)
-    return done(told)
+    return done(told, *made)
 
 
-def _measured(order: Order, held: Held, sources: Sources) -> ReadyAway:
+@contextmanager
+def _folder() -> Iterator[Path]:
     from distributed import get_worker  # noqa: PLC0415 - there, on a worker
 
     with TemporaryDirectory(prefix="costlab-", dir=get_worker().local_directory) as name:
-        folder = Path(name)
+        yield Path(name)
+
+
+def _fetched(order: Order, signal: Signal) -> Shard:
+    with _folder() as folder:
+        return fetch_shard(order.settings, order.cluster, order.day, signal, folder)
+
+
+def _measured(order: Order, held: Held, sources: Sources, *shards: Shard) -> ReadyAway:
+    with _folder() as folder:
+        land(shards, order.cluster.id, order.day, folder)
         rooms = RowFolder(folder, order.cluster.id, order.day.date)
         source = sources(order, folder)
         with made_ready(order, held, source, rooms, lambda _: None) as ready:
             return ReadyAway.of(ready, rooms)
-
-
-# Ways to the scheduler, and what is refused.
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Dask tells the log with a traceback of a scheduler that is gone, which is an error of ours with a hint."""
-    loggers = [logging.getLogger(name) for name in ("distributed", "distributed.client")]
-    levels = [logger.level for logger in loggers]
-    try:
-        for logger in loggers:
-            logger.setLevel(logging.CRITICAL)
-        yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
-
-
-def _target(address: str) -> str:
-    try:
-        parts = urlsplit(address)
-        host, port = parts.hostname, parts.port or PORT
-    except ValueError:  # a port that is no number
-        parts, host, port = urlsplit(""), None, 0
-    if parts.scheme not in SCHEMES or not host or parts.path.strip("/") or "@" in parts.netloc:
-        raise ConfigError(
-            "--engine takes the address of a dask scheduler",
-            f"such as dask://scheduler:{PORT}, or dask+tls://…",
-        )
-    return f"{SCHEMES[parts.scheme]}://{f'[{host}]' if ':' in host else host}:{port}"
-
-
-def _refuse_absent() -> None:
-    try:
-        import_module("distributed")  # it is heavy, and sets its own log levels
-    except ModuleNotFoundError as fault:
-        raise ConfigError(
-            "--engine dask:// needs the package distributed", "install costlab with its extra: costlab[dask]"
-        ) from fault
-
-
-def _client(target: str, patience_s: float) -> Any:
-    import distributed  # noqa: PLC0415 - an extra, and heavy
-
-    if target.startswith("tls") and not _certified():
-        raise ConfigError(
-            "dask+tls:// needs certificates, and dask's configuration names none",
-            "set distributed.comm.tls.ca-file, .client.cert and .client.key there",
-        )
-    try:
-        return distributed.Client(  # type: ignore[no-untyped-call]
-            target, timeout=patience_s, set_as_default=False, name="costlab"
-        )
-    except OSError as fault:
-        raise CrewUnavailable(
-            f"no dask scheduler answers at {target} within {patience_s:g} s",
-            "start one with `dask scheduler`, or look at the address and the network between",
-        ) from fault
-
-
-def _certified() -> bool:
-    from distributed.security import Security  # noqa: PLC0415 - an extra, and heavy
-
-    told: dict[str, Any] = Security().get_connection_args("client")  # type: ignore[no-untyped-call]
-    return bool(told.get("ssl_context"))
-
-
-def _refuse_others(client: Any, patience_s: float) -> None:
-    try:
-        client.wait_for_workers(1, timeout=patience_s)
-    except TimeoutError:
-        raise _no_worker() from None
-    for worker, theirs in client.run(versions, on_error="return").items():
-        if isinstance(theirs, Exception):
-            raise ConfigError(
-                f"the worker {worker} cannot run costlab: {type(theirs).__name__}",
-                f"install costlab {__version__} for Python {versions()[1]} where workers run",
-            )
-        refuse_other(versions(), theirs, f"the worker {worker}")
-
-
-def _no_worker() -> CrewUnavailable:
-    return CrewUnavailable(
-        "the dask scheduler has no worker", "start some: dask worker HOST:PORT --nthreads 1 --nworkers N"
-    )
-
-
-def _lost() -> CrewUnavailable:
-    return CrewUnavailable(
-        "the dask scheduler is gone",
-        "what is in the lake stands; start it again, and the same command goes on",
-    )

@@ -95,10 +95,8 @@ def observe_day(
 
     Raises SourceError when the source fails, or gives nothing of a signal that a day cannot do without.
     """
-    window, gap_ms = day.window, settings.billing.max_gap_ms
-    # With the margin that counters and holds need at the day's edges.
-    span, unread = window.widen(gap_ms, gap_ms), unpriced_signals(settings)
-    signals = Reading(source, span, step, gap_ms, block_samples, unread=unread)
+    window, gap_ms, unread = day.window, settings.billing.max_gap_ms, unpriced_signals(settings)
+    signals = Reading(source, observed_span(day, settings), step, gap_ms, block_samples, unread=unread)
     heard = hearing(signals)
     _demand_needed(signals, day)
     _demand_ratios(signals, day)
@@ -240,6 +238,12 @@ def _stored(several: Iterable[_Some], room: RowRoom, rows_of: Callable[[_Some], 
     for some in several:
         room.add(rows_of(some))
         yield some
+
+
+def observed_span(day: Day, settings: Settings) -> Window:
+    """What of time is read of a day: with the margin that counters and holds need at its edges."""
+    gap_ms = settings.billing.max_gap_ms
+    return day.window.widen(gap_ms, gap_ms)
 
 
 def unpriced_signals(settings: Settings) -> frozenset[Signal]:

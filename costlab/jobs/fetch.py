@@ -1,6 +1,10 @@
-"""A day out of a stream, by way of the spool: fetched once, also when a run breaks off, and read from there."""
+"""A day out of a stream, by way of the spool: fetched once, also when a run breaks off, and read from there.
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+Its signals are shards: each can be fetched by itself, by whoever, and read from one spool in the end.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +13,7 @@ from costlab.config.settings import Cluster, Settings
 from costlab.core.arrays import Ints
 from costlab.domain.signals import Series, Signal
 from costlab.domain.time import Day, Window
-from costlab.jobs.facts import unpriced_signals
+from costlab.jobs.facts import observed_span, unpriced_signals
 from costlab.sources import Shape, Shelf, SourceInfo, Stream, label_sets
 from costlab.sources.prometheus.catalogue import Catalogue
 from costlab.sources.prometheus.source import PrometheusSource
@@ -23,6 +27,33 @@ def spooled(
     """A day out of the cluster's Prometheus, by way of a spool in this folder. Raises ConfigError."""
     stream = PrometheusSource(cluster.prometheus, catalogue=Catalogue(settings.accelerators))
     return SpooledSource(stream, Spool(folder, cluster.id, day), step, unread=unpriced_signals(settings))
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """A signal of a day as it was fetched: files of a spool, none where nothing was found."""
+
+    signal: Signal
+    files: Mapping[str, bytes]
+
+
+def shards_of(settings: Settings) -> list[Signal]:
+    """The signals of which a day is made."""
+    unread = unpriced_signals(settings)
+    return [signal for signal in Signal if signal not in unread]
+
+
+def fetch_shard(settings: Settings, cluster: Cluster, day: Day, signal: Signal, folder: Path) -> Shard:
+    """One signal of a day, by way of a spool in this folder. Raises ConfigError, SourceError and LakeError."""
+    spooled(settings, cluster, day, folder).fetch([signal], observed_span(day, settings))
+    return Shard(signal, Spool(folder, cluster.id, day).sent(signal))
+
+
+def land(shards: Iterable[Shard], cluster: str, day: Day, folder: Path) -> None:
+    """Put shards into the spool in this folder, of which `spooled` then reads them. Raises LakeError."""
+    for shard in shards:
+        if shard.files:
+            Spool(folder, cluster, day).landed(shard.signal, shard.files)
 
 
 class SpooledSource:
@@ -54,7 +85,8 @@ class SpooledSource:
     def shelf(self, signal: Signal, window: Window) -> Shelf:
         """All samples with window.start_ms <= t < window.end_ms; raises SourceError and LakeError."""
         if self._fetched != window:
-            self._fetch_all(window)
+            self.fetch(self._wanted, window)
+            self._fetched = window
         kept = list(self._spool.read(signal))
         labels = [one for part in kept for one in label_sets(part.labels)]
         lengths = np.concatenate([np.empty(0, np.int64), *(part.lengths for part in kept)])
@@ -77,9 +109,10 @@ class SpooledSource:
         """The day is in the lake: its spool goes."""
         self._spool.drop()
 
-    def _fetch_all(self, window: Window) -> None:
-        asked = {signal: self._stream.asks(signal, window) for signal in self._wanted}
-        missing = [signal for signal in self._wanted if not self._spool.holds(signal, asked[signal])]
+    def fetch(self, signals: Sequence[Signal], window: Window) -> None:
+        """Put those of these signals into the spool that are not there yet. Raises SourceError and LakeError."""
+        asked = {signal: self._stream.asks(signal, window) for signal in signals}
+        missing = [signal for signal in signals if not self._spool.holds(signal, asked[signal])]
         for signal in asked.keys() - missing:
             self._remarks |= dict.fromkeys(self._spool.remarks(signal))
         rooms: dict[Signal, SignalRoom] = {}
@@ -94,7 +127,6 @@ class SpooledSource:
             rooms[signal].commit(asked[signal], remarks)
 
         self._stream.read(missing, window, room, done)
-        self._fetched = window
 
 
 class _Sorted:

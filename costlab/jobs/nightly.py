@@ -210,7 +210,7 @@ class _Night:
         make_room(out / cluster.id)  # before hours are spent on what could not be told
         outcome = Outcome(f"{turn.name}: its report was missing")
         if not task.measured:
-            order = Order(settings, cluster, day, self.now_ms, self.asked.force)
+            order = Order(settings, cluster, day, self.now_ms, self.asked.force, self.count)
             coming = self.crew.measure(order, lake)
             yield Pause(coming, Stage.MEASURED)
             with coming.result() as ready:

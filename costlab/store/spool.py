@@ -6,7 +6,7 @@ of a day is dropped when the day is in the lake, and swept away when nobody went
 """
 
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,6 +112,24 @@ class Spool:
             with _readable(series):
                 rows = pq.read_table(series)
                 yield Kept(rows.column("labels").combine_chunks(), rows.column("length").to_numpy(), samples)
+
+    def sent(self, signal: str) -> dict[str, bytes]:
+        """The files of a fetched signal by name, to be read from another spool of the day; none when it is not fetched.
+
+        Raises LakeError.
+        """
+        folder = self._path / signal
+        with translated(folder, "read"):
+            parts = [file for name in self._mark(signal).get("parts", ()) for file in _files(folder, name)]
+            return {file.name: file.read_bytes() for file in (*parts, *([folder / _MARK] if parts else []))}
+
+    def landed(self, signal: str, files: Mapping[str, bytes]) -> None:
+        """The signal is fetched, by who sent these files. Raises LakeError."""
+        folder = self._path / signal
+        with translated(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            for name, content in files.items():
+                (folder / name).write_bytes(content)
 
     def scratch(self, samples: int) -> Scratch:
         """Room for samples in another order, gone with it. Raises LakeError."""

@@ -49,6 +49,7 @@ def source(order: Order, _: Path) -> World:
     if (switches / f"fails {order.day}").exists():
         raise BrokenOff(f"nothing is told of {order.day}", "ask somebody else", after_s=2.0)
     if (switches / f"kills {order.day}").exists():
+        time.sleep(1.0)  # dask gives up a worker that dies while it starts
         os.kill(os.getpid(), signal.SIGKILL)
     stalls = switches / f"stalls {order.day}"
     if stalls.exists():

@@ -11,9 +11,9 @@ from pathlib import Path
 from shutil import copytree
 from typing import Any
 
-import dask
 import pyarrow as pa
 import pytest
+from dask_workers import two_workers
 from dask_world import CLUSTER, DAYS, night, settings_in, source
 from distributed import LocalCluster
 from loopback import free_port
@@ -21,7 +21,7 @@ from loopback import free_port
 from costlab.domain.errors import ConfigError, CrewUnavailable, ExitCode
 from costlab.domain.tables import TABLES
 from costlab.jobs.away import Fault, Told, done
-from costlab.jobs.dask_crew import DaskCrew, dask_crew
+from costlab.jobs.dask_crew import DaskCrew, Priority, dask_crew
 from costlab.jobs.processors import processors
 from costlab.jobs.quotas.suggest import quotas_beside
 from costlab.jobs.recompute import compute_days
@@ -34,13 +34,7 @@ from costlab.store.rows import StoredRows
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[LocalCluster]:
-    """Two workers, one thread each; a task that one of them died of is tried once more."""
-    with (
-        dask.config.set({"distributed.scheduler.allowed-failures": 1}),
-        LocalCluster(  # type: ignore[no-untyped-call]
-            n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0", host="127.0.0.1", silence_logs=50
-        ) as made,
-    ):  # fmt: skip
+    with two_workers() as made:
         yield made
 
 
@@ -209,7 +203,7 @@ def test_an_interrupted_night_leaves_whole_days_and_no_task(
 
 def test_a_worker_keeps_to_its_threads(crew: DaskCrew) -> None:
     """Others share its machine: its pools, Arrow and DuckDB take no processor more."""
-    assert crew.send("count", threads_taken, soon=True).result() == (1, 1, 1)
+    assert crew.send("count", threads_taken, priority=Priority.SOON).result() == (1, 1, 1)
 
 
 def threads_taken() -> tuple[int, int, int]:
