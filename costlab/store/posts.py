@@ -106,6 +106,12 @@ class Posts:
             path.parent.mkdir(parents=True, exist_ok=True)
             write_atomically(path, orjson.dumps(written, option=orjson.OPT_INDENT_2))
 
+    def forget(self, slot: Slot) -> None:
+        """The post counts as not made; raises LakeError when that cannot be written down."""
+        path = self._path(slot)
+        with translated(path):
+            path.unlink(missing_ok=True)
+
     def _path(self, slot: Slot) -> Place:
         return self._folder / str(slot.day) / f"{slot.key[:32]}.json"
 

@@ -67,12 +67,15 @@ class Chat:
     """Takes posts, or fails as it is told to."""
 
     fault: Exception | None = None
+    fault_after: BaseException | None = None
     came: list[tuple[str, dict[str, Any], Mapping[str, str]]] = field(default_factory=list)
 
     def deliver(self, address: Address, body: bytes, headers: Mapping[str, str]) -> None:
         if self.fault:
             raise self.fault
         self.came.append((address.url, orjson.loads(body), headers))
+        if self.fault_after:
+            raise self.fault_after
 
 
 @dataclass
@@ -324,6 +327,43 @@ def test_what_may_have_arrived_is_posted_again_only_where_that_is_asked_for(desk
     assert desk.states(again=True) == [State.POSTED]
     [post] = desk.post()
     assert (post.state, post.note) == (State.POSTED_BEFORE, "")
+
+
+@pytest.mark.parametrize("ended", [KeyboardInterrupt, SystemExit, MemoryError])
+def test_a_run_that_ends_while_a_receiver_answers_posts_nothing_twice(
+    desk: Desk, ended: type[BaseException]
+) -> None:
+    desk.destinations = [
+        Destination(channel=Channel.SLACK, url_env="A"),
+        Destination(channel=Channel.WEBHOOK, url_env="B"),
+    ]
+    desk.chat.fault_after = ended()
+    with pytest.raises(ended):
+        desk.post()
+    desk.chat.fault_after = None
+    first, second = desk.post()
+    assert (first.state, first.sure, "not known" in first.note) == (State.POSTED_BEFORE, False, True)
+    assert second.state is State.POSTED
+    assert [url for url, _, _ in desk.chat.came] == [ENVIRON["A"], ENVIRON["B"]]
+
+
+def test_what_surely_failed_leaves_what_is_remembered_as_it_was(desk: Desk) -> None:
+    folder = Path(str(desk.lake.path), "_posts")
+
+    def remembered() -> dict[str, bytes]:
+        return {path.name: path.read_bytes() for path in folder.rglob("*.json")}
+
+    for fault in (PostError("busy", "again"), ConfigError("gone", "mend it")):
+        desk.chat.fault = fault
+        assert desk.states() == [State.FAILED]
+        assert remembered() == {}
+    desk.chat.fault = None
+    assert desk.states() == [State.POSTED]
+    before = remembered()
+    desk.chat.fault = PostError("busy", "again")
+    assert desk.states(again=True) == [State.FAILED]
+    assert remembered() == before
+    assert desk.states() == [State.POSTED_BEFORE]
 
 
 def test_nothing_is_sent_that_could_not_be_remembered(desk: Desk) -> None:
