@@ -424,7 +424,7 @@ def comment_faults(body: str, link: str | None) -> Iterator[str]:
     for token in MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse(body):
         if token.type not in MEANT or (token.type == "html_block" and token.content.strip() != MARKER):
             yield f"block {token.type}: {token.content[:60]}"
-        if token.type == "fence" and not token.content.startswith("costlab patch "):
+        if token.type == "fence" and not token.content.startswith("kubectl patch "):
             yield f"code {token.content[:60]}"
         for part in token.children or ():
             yield from inline_faults(part, link)
@@ -514,14 +514,14 @@ def test_an_announcement_fits_and_counts_what_does_not(told: dict[str, Told], mo
     assert len(body) <= most
     shown = sum(spoken(action.subject) in body for action in found.actions)
     assert shown == len(found.actions) or body.endswith("…") or "did not fit in" in body
-    patches = [line for line in body.splitlines() if line.startswith("costlab patch ")]
+    patches = [line for line in body.splitlines() if line.startswith("kubectl patch ")]
     assert set(patches) <= {action.patch for action in found.actions}, "what is copied is as it was written"
 
 
 def test_a_comment_that_is_too_large_says_what_is_left_out(told: dict[str, Told]) -> None:
     found = sent(told[TEAM])
     long = replace(
-        found, actions=tuple(replace(each, patch="costlab patch " + "`" * 20_000) for each in found.actions)
+        found, actions=tuple(replace(each, patch="kubectl patch " + "`" * 20_000) for each in found.actions)
     )
     body = comment(long, LINK, MARKER)["body"]
     assert "actions did not fit in" in body
@@ -568,7 +568,7 @@ def test_samples_hold_the_words_of_a_message() -> None:
         text = Path(SAMPLES / f"post-{channel}.json").read_text()
         for words in (
             "open for 12 days, $1,834 lost so far",
-            "costlab patch ",
+            "kubectl patch ",
             "Risk: ",
             "Evidence: ",
             "led by ",

@@ -1,5 +1,6 @@
 """When posts are made: never twice, only where there is news, and one that fails stops nobody."""
 
+import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -34,9 +35,11 @@ from costlab.jobs.tours import week_end
 from costlab.publish.address import Address
 from costlab.publish.mailbox import Mailbox
 from costlab.publish.thread import Thread
+from costlab.render.messages.announcement import spoken
 from costlab.render.messages.mail import Enclosures
 from costlab.render.messages.message import Told, message
-from costlab.render.messages.webhook import SIGNATURE
+from costlab.render.messages.slack import slack
+from costlab.render.messages.webhook import SIGNATURE, webhook
 from costlab.store.lake import DayState, Lake
 from costlab.store.posts import Posts, Record, Slot
 from costlab.store.warehouse import Warehouse
@@ -425,6 +428,36 @@ def test_an_alarm_and_a_budget_are_news_among_what_was_told(desk: Desk) -> None:
     assert desk.chat.came[-1][1]["blocks"][1]["text"]["text"] == alarm.message
 
 
+def test_an_action_has_the_patch_of_itself_alone_or_what_to_do_in_its_place() -> None:
+    memory = {"resource": "memory", "current_request": 2.0 * 2**30, "proposed_request": 2.0**30}
+    gpu = {
+        "resource": "gpu", "action": "mig", "reason": "advised", "mig_profile": "1g.10gb", "current_request": 1.0,
+        "proposed_request": 1.0, "current_limit": 1.0, "proposed_limit": 1.0, "violation_rate": None, "policy": "gpu",
+    }  # fmt: skip
+    rows = [
+        advised("api", "500"),
+        advised("api", "400", **memory),
+        advised("api", "300", **gpu),
+        advised("shell", "200", workload_kind="Pod"),
+        advised("$(reboot)", "100"),
+    ]
+    found = message(Told("prod", "nlp", DAY.date, "USD", advice=rows), Decimal(0))
+    assert found
+    cpu, mem, mig, shell, odd = found.actions
+    for action, resources in (
+        (cpu, {"requests": {"cpu": "1"}}),
+        (mem, {"requests": {"memory": "1Gi"}}),
+    ):
+        patch = orjson.loads(shlex.split(action.patch)[-1])
+        assert patch["spec"]["template"]["spec"]["containers"] == [{"name": "app", "resources": resources}]
+        assert spoken(action.patch) == action.patch, "chats have it, too"
+    assert [each.patch for each in (mig, shell, odd)] == ["", "", ""]
+    assert mig.change == "GPU: take a MIG slice instead of a whole GPU: 1g.10gb"
+    assert mig.lines[-1].endswith("by gpu; measured by the metric that carries the claim")
+    assert shell.lines[-1].startswith("No patch: nothing but itself makes this pod")
+    assert all(form.count("No patch: ") == 1 for form in map(str, (slack(found), webhook(found))))
+
+
 @limits(max_examples=50)  # each syncs some files
 @given(
     st.lists(
@@ -469,7 +502,7 @@ def test_at_most_five_actions_and_those_that_were_killed_come_first() -> None:
     assert [action.facts["workload"] for action in found.actions] == ["killed", "$(evil)\n", "w8", "w7", "w6"]
     assert found.more == "4 more changes would save $140 a month."
     assert found.actions[1].patch == "", "what is no name of Kubernetes is nothing to paste into a shell"
-    assert found.actions[2].patch == "costlab patch ns/Deployment/w8 --cluster prod"
+    assert found.actions[2].patch.startswith("kubectl patch deployment/w8 --namespace=ns ")
     assert found.actions[2].lines == (
         "CPU: request 2 cores to 1 core; limit none stays",
         "Saves $80.00 a month, $80.00 net of capacity that stays; new",
