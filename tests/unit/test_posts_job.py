@@ -428,6 +428,22 @@ def test_an_alarm_and_a_budget_are_news_among_what_was_told(desk: Desk) -> None:
     assert desk.chat.came[-1][1]["blocks"][1]["text"]["text"] == alarm.message
 
 
+def test_the_next_share_of_a_budget_is_news_and_more_of_the_same_is_not(desk: Desk) -> None:
+    for after, (share, spent, state) in enumerate(
+        (
+            ("50%", 51, State.POSTED),
+            ("50%", 60, State.NO_NEWS),
+            ("80%", 81, State.POSTED),
+            ("80%", 90, State.NO_NEWS),
+        )
+    ):
+        day = Day(DAY.date + timedelta(days=after))
+        text = f"{share} reached: ${spent} of $100 spent by {day}"
+        reached = Finding("budget_share_reached", Severity.INFO, "budget of team nlp", text)
+        desk.teams = {"nlp": told(day=day, budgets=[reached])}
+        assert desk.states(day) == [state], (share, spent)
+
+
 def test_an_action_has_the_patch_of_itself_alone_or_what_to_do_in_its_place() -> None:
     memory = {"resource": "memory", "current_request": 2.0 * 2**30, "proposed_request": 2.0**30}
     gpu = {

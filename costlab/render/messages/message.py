@@ -188,9 +188,10 @@ def worth_telling(advice: Sequence[Row], least_monthly: Decimal) -> list[Row]:
 
 def alert_key(told: Told, finding: Finding) -> str:
     """What an alarm or a budget is told by."""
-    # An alarm is of its day; a budget is told again when its state or its month is another one.
+    # An alarm is of its day; a budget is told again when its state or its month is another one, or its next share is reached.
     when = told.day.isoformat() if finding in told.alarms else f"{told.day:%Y-%m}"
-    return f"{finding.rule}/{finding.subject}/{when}"
+    share = f"/{finding.message.partition(' ')[0]}" if finding.rule == "budget_share_reached" else ""
+    return f"{finding.rule}/{finding.subject}/{when}{share}"
 
 
 def action_of(told: Told, row: Row, age: Row | None) -> Action:
