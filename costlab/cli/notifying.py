@@ -119,7 +119,7 @@ def _complain(made: "Sequence[Post]", faults: "Mapping[str, CostlabError]") -> N
     for cluster, fault in faults.items():
         typer.echo(f"warning: {cluster}: nothing more was posted: {fault.message}", err=True)
     for post in made:
-        if post.state in (State.FAILED, State.NO_SUCH_TEAM):
+        if post.state in (State.FAILED, State.NO_SUCH_TEAM) or not post.sure:
             typer.echo(f"warning: {post.line}", err=True)
     hints = [*(post.hint for post in made), *(fault.hint for fault in faults.values())]
     for hint in dict.fromkeys(filter(None, hints)):

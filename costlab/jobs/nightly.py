@@ -269,7 +269,7 @@ class _Night:
         try:
             for post in posts(self.lake, cluster.id, Day(max(days), self.settings.timezone)):
                 self.posting = max(self.posting, post.exit_code)
-                if post.state in _SAID or not post.sure:
+                if post.state in _SAID:
                     self.say(post.line)
         except CostlabError as fault:  # the days are in the lake, and their reports are written
             self.say(f"{cluster.id}: posts: {fault.message}")

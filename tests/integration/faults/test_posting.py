@@ -315,6 +315,7 @@ def test_a_run_that_is_killed_while_the_receiver_answers_posts_nothing_twice(des
         assert len(receiver.came) == 1
     [row] = json.loads(again.stdout)["rows"]
     assert (row["state"], "not known" in row["note"]) == ("posted_before", True)
+    assert again.stderr.count("not known") == 1
 
 
 def test_the_command_sends_mail_and_shows_no_whole_address(desk: Path) -> None:
