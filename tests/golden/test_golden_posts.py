@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+import pyarrow.compute as pc
 import pytest
 from answers import BUDGETS, CLUSTER, FIRST_DAY, HOSTILE, LAST_DAY, tables
 from hypothesis import HealthCheck, given
@@ -29,6 +30,7 @@ from costlab.domain.time import Day
 from costlab.jobs.enclosures import Enclosing
 from costlab.jobs.team_days import of_teams
 from costlab.jobs.tours import weekly
+from costlab.render.figures import money
 from costlab.render.messages import mail as mails
 from costlab.render.messages.announcement import announcement, spoken
 from costlab.render.messages.comment import comment, inert, marker_of
@@ -141,6 +143,28 @@ def test_a_week_adds_up_from_the_days(week: Week) -> None:
         assert told == sum(owed, Decimal(0)) > 0
     change = (week.cost or 0) - (week.cost_before or 0)
     assert change == sum((each.change for each in week.contributions), Decimal(0))
+
+
+def test_a_team_that_rests_on_the_weeks_last_day_has_its_week_all_the_same() -> None:
+    """Scaled down over every weekend, and nothing of it advised on the Sunday."""
+    made = {**tables()}
+    of_team = pc.equal(made["charges"]["team"], TEAM)
+    weekend = pc.greater_equal(pc.day_of_week(made["charges"]["date"]), 5)
+    made["charges"] = made["charges"].filter(pc.invert(pc.and_(of_team, weekend)))
+    made["advice"] = made["advice"].filter(pc.not_equal(made["advice"]["team"], TEAM))
+    held = [FIRST_DAY + timedelta(days=number) for number in range((LAST_DAY - FIRST_DAY).days + 1)]
+    over = Warehouse.over_tables(made)
+    assert (LAST_DAY.weekday(), TEAM in of_teams(over, SETTINGS, CLUSTER, Day(LAST_DAY))) == (6, False)
+    tour = weekly(over, SETTINGS, CLUSTER, Day(LAST_DAY), Weekday.MONDAY, held)
+    found = tour.message(TEAM, LEAST)
+    assert found
+    owed = [
+        row["cost"]
+        for row in made["charges"].to_pylist()
+        if row["team"] == TEAM and 0 <= (LAST_DAY - row["date"]).days < 7
+    ]
+    assert f"Team {TEAM} cost {money(sum(owed, Decimal(0)), 'USD')} from" in found.sentence
+    assert not {"(idle)", "(system)", ""} & set(tour.teams)
 
 
 @pytest.mark.parametrize("channel", AS_JSON)
