@@ -67,14 +67,14 @@ class Posts:
     def told(self, slot: Slot, days: int) -> set[str]:
         """What the destination was told of the team in so many days up to the slot's, by other posts than that.
 
-        Posts of other clusters count: one budget is over all of them.
+        Posts of other clusters count: one budget is over all of them. What may not have arrived was not told.
         """
         keys: set[str] = set()
         for back in range(days):
             folder = self._folder / str(slot.day - timedelta(days=back))
             for path in found(folder, "*.json") if folder.is_dir() else ():
                 of, record = _read(path)
-                if (of.team, of.destination) == (slot.team, slot.destination) and of != slot:
+                if record.sure and (of.team, of.destination) == (slot.team, slot.destination) and of != slot:
                     keys.update(record.keys)
         return keys
 

@@ -350,6 +350,17 @@ def test_a_run_that_ends_while_a_receiver_answers_posts_nothing_twice(
     assert [url for url, _, _ in desk.chat.came] == [ENVIRON["A"], ENVIRON["B"]]
 
 
+def test_what_may_not_have_arrived_is_news_on_the_next_day(desk: Desk) -> None:
+    desk.chat.fault = UnsurePost("no answer", "look there")
+    assert desk.states() == [State.FAILED]
+    desk.chat.fault = None
+    assert desk.states() == [State.POSTED_BEFORE]
+    days = [DAY.next, DAY.next.next]
+    for day, state in zip(days, (State.POSTED, State.NO_NEWS), strict=True):
+        desk.teams = {"nlp": told("api", day=day)}
+        assert desk.states(day) == [state]
+
+
 def test_what_surely_failed_leaves_what_is_remembered_as_it_was(desk: Desk) -> None:
     folder = Path(str(desk.lake.path), "_posts")
 
