@@ -540,6 +540,14 @@ def test_an_announcement_fits_and_counts_what_does_not(told: dict[str, Told], mo
     assert shown == len(found.actions) or body.endswith("…") or "did not fit in" in body
     patches = [line for line in body.splitlines() if line.startswith("kubectl patch ")]
     assert set(patches) <= {action.patch for action in found.actions}, "what is copied is as it was written"
+    assert not patches or shown == len(found.actions) == len(patches), "patches go before actions do"
+    assert patches or shown == 0 or "The patches did not fit in." in body
+
+
+def test_in_a_chat_of_2000_characters_all_actions_stand_without_their_patches(told: dict[str, Told]) -> None:
+    body = announcement(sent(told[TEAM]), LINK, 2000)["body"]
+    assert "The patches did not fit in." in body
+    assert [line[:2] for line in body.splitlines() if line[:1].isdigit()] == ["1.", "2.", "3.", "4."]
 
 
 def test_a_comment_that_is_too_large_says_what_is_left_out(told: dict[str, Told]) -> None:
