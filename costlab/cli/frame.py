@@ -78,15 +78,25 @@ class Front(TyperGroup):
                 )
         except typer.Abort:
             code = ExitCode.INTERRUPTED
+        except SystemExit:
+            if not _stopped_by:
+                raise
+            code = ExitCode.INTERRUPTED
         except Exception as fault:  # noqa: BLE001 - the outermost frame: typer has its own hook, which shows a traceback
             # A compiler that a signal stops, for one, raises a SystemError.
             debug = wants_traceback(given)
             code = ExitCode.INTERRUPTED if _stopped_by else unexpected(fault, debug=debug, as_json=as_json)
         if _stopped_by:
             code = 128 + _stopped_by[0]
-        if code == ExitCode.INTERRUPTED:
-            last = json_line("error", "interrupted", **{"process.exit_code": int(code)})
-            print(last if as_json else "interrupted", file=sys.stderr)  # noqa: T201 - the last words of the process
+        if code == ExitCode.INTERRUPTED or (as_json and _stopped_by):
+            # A pod that is evicted ends by SIGTERM: in a log without a word of it the run would just break off.
+            said = (
+                "interrupted"
+                if code == ExitCode.INTERRUPTED
+                else f"ended by {signal.Signals(code - 128).name}"
+            )
+            last = json_line("error", said, **{"process.exit_code": int(code)})
+            print(last if as_json else said, file=sys.stderr)  # noqa: T201 - the last words of the process
         sys.exit(int(code or ExitCode.DONE))
 
     def make_context(self, *args: Any, **extra: Any) -> Any:

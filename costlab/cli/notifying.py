@@ -8,10 +8,10 @@ import typer
 from costlab.cli.frame import Desk
 from costlab.cli.options import ClusterId, DateText, Out, Output, Team
 from costlab.cli.question import say_unmatched
-from costlab.domain.errors import ConfigError, ExitCode
+from costlab.domain.errors import ConfigError, CostlabError, ExitCode
 
 if TYPE_CHECKING:  # DuckDB and requests wait until the command runs
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import pyarrow as pa
 
@@ -52,18 +52,28 @@ def notify(
         refuse_unknown(cluster, known)
     postman = postman_of(settings, desk, sends=not dry_run, again=again, team=team)
     ids = [cluster] if cluster else [each.id for each in settings.clusters] or known
+    made: list[Post] = []
+    faults: dict[str, CostlabError] = {}
     with nullcontext() if dry_run else lake.locked():
-        made = [post for name in ids for post in postman.posts(lake, name, day)]
+        for name in ids:
+            try:
+                for post in postman.posts(lake, name, day):
+                    made.append(post)  # noqa: PERF402 - what was posted before a fault has to be told
+            except CostlabError as fault:  # a cluster without the day keeps no other's teams from their posts
+                faults[name] = fault
+    if faults and not made:
+        raise next(iter(faults.values()))
     payloads = [
         {"team": post.slot.team, "destination": post.slot.destination, "payload": post.payload}
         for post in made
         if post.payload
     ]
     show(Answer("costlab.notify/1", _rows(made), beside={"messages": payloads}), output, out)
-    _complain(made)
+    _complain(made, faults)
     if team and not made:
         say_unmatched(Warehouse.over(lake), Filters(cluster, team=team))
-    if code := max((post.exit_code for post in made), default=ExitCode.DONE):
+    codes = [*(post.exit_code for post in made), *(fault.exit_code for fault in faults.values())]
+    if code := max(codes, default=ExitCode.DONE):
         raise typer.Exit(code)
 
 
@@ -103,11 +113,14 @@ def _rows(made: "Sequence[Post]") -> "pa.Table":
     return pa.Table.from_pylist(rows, schema=pa.schema(kinds))
 
 
-def _complain(made: "Sequence[Post]") -> None:
+def _complain(made: "Sequence[Post]", faults: "Mapping[str, CostlabError]") -> None:
     from costlab.jobs.posts import State
 
+    for cluster, fault in faults.items():
+        typer.echo(f"warning: {cluster}: nothing more was posted: {fault.message}", err=True)
     for post in made:
-        if post.state in (State.FAILED, State.NO_SUCH_TEAM):
+        if post.state in (State.FAILED, State.NO_SUCH_TEAM) or not post.sure:
             typer.echo(f"warning: {post.line}", err=True)
-    for hint in dict.fromkeys(post.hint for post in made if post.hint):
+    hints = [*(post.hint for post in made), *(fault.hint for fault in faults.values())]
+    for hint in dict.fromkeys(filter(None, hints)):
         typer.echo(f"hint: {hint}", err=True)

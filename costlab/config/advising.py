@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from costlab.config.section import DAY_MS, Cores, Count, Duration, Number, Price, Ratio, Section, Size
+from costlab.config.section import DAY_MS, Cores, Count, Duration, Number, Price, Ratio, Reason, Section, Size
 
 Alerts = Annotated[tuple[Annotated[Number, Field(gt=0, le=10)], ...], Field(min_length=1)]
 
@@ -46,7 +46,7 @@ class Silence(Section):
     container: str = "*"
     resource: Literal["cpu", "memory", "gpu"] | None = None
     until: date | None = None
-    reason: Annotated[str, Field(min_length=1)]
+    reason: Reason
 
     @model_validator(mode="after")
     def _names_some(self) -> Self:

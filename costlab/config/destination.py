@@ -8,7 +8,7 @@ from typing import Annotated, Self
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
-from costlab.config.section import DAY_MS, Count, Duration, Price, Section, Variable, Where
+from costlab.config.section import DAY_MS, Count, Duration, Price, Reason, Section, Variable, Where
 
 
 class Channel(StrEnum):
@@ -48,7 +48,7 @@ class Mute(Section):
     """Nothing is posted up to a day (exclusive), and why."""
 
     until: date
-    reason: Annotated[str, Field(min_length=1)]
+    reason: Reason
 
 
 EVERY_TEAM = "all"

@@ -88,6 +88,13 @@ def _parsed(text: object) -> Fraction | None:
     return quantity if quantity and 0 < quantity <= _MOST else None
 
 
+def said(text: str) -> str:
+    """The text; raises PydanticCustomError for one of blanks."""
+    if not text.strip():
+        raise PydanticCustomError("said", "must say something")
+    return text
+
+
 def joined(folder: Path, where: str) -> str:
     """A path relative to a folder; an address of a bucket is what it is."""
     return where if where.startswith(BUCKET) else str(folder / where)
@@ -133,6 +140,7 @@ Size = Annotated[
     PlainSerializer(format_bytes, return_type=str),
     WithJsonSchema({"type": ["string", "number"]}),
 ]
+Reason = Annotated[str, Field(min_length=1), AfterValidator(said)]  # for people, who see it where it counts
 Where = Annotated[Path, AfterValidator(anchored)]
 Variable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]  # of the environment
 WhereLake = Annotated[Path | str, PlainValidator(place, json_schema_input_type=str)]

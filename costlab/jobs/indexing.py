@@ -1,7 +1,7 @@
 """Bring days into Elasticsearch: what it has as the lake has it is left alone, and a day is whole once its own document is."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from costlab.config.servers import Elasticsearch
 from costlab.domain.errors import ConfigError
@@ -11,6 +11,8 @@ from costlab.publish.elasticsearch import PATIENT, Indices, opened
 from costlab.publish.posting import Patience
 from costlab.store.lake import READABLE, Lake
 from costlab.store.warehouse import Warehouse
+
+_UNDER_WAY = "under_way"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +58,14 @@ class Indexer:
 
     def _brought(self, indices: Indices, made: DayDocuments, cluster: str, day: Day) -> Indexed:
         count, whole = len(made.charges) + 1, made.whole
-        if not self.again:
-            found = indices.source_of(whole.index, whole.id)
-            if found and found.get("costlab.run") == made.run:
+        found = indices.source_of(whole.index, whole.id)
+        if found and found.get("costlab.run") == made.run:
+            if not self.again:
                 return Indexed(cluster, day, count)
+        elif found:
+            # Broken off from here on, the day is whole neither as it was nor as it is, and says so: else what it had been
+            # would be taken for there, should the lake come back to that.
+            indices.send([replace(whole, source={**found, "costlab.run": _UNDER_WAY})])
         sent = indices.send(made.charges)
         deleted = indices.delete_others(made.charges_index, made.others)
         return Indexed(cluster, day, count, sent + indices.send([whole]), deleted)

@@ -39,7 +39,10 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """One team's post to one destination. note: why it was not made, or a warning; payload: None where there is none."""
+    """One team's post to one destination. note: why it was not made, or a warning; payload: None where there is none.
+
+    sure: False where it was posted before, and nobody knows whether it arrived.
+    """
 
     slot: Slot
     state: State
@@ -49,6 +52,7 @@ class Post:
     hint: str = ""
     payload: dict[str, Any] | None = None
     exit_code: ExitCode = ExitCode.DONE
+    sure: bool = True
 
     @property
     def content(self) -> str:
@@ -145,7 +149,7 @@ class Postman:
             same = before is not None and before.content == post.content
             return replace(post, state=State.POSTED_BEFORE) if same else None
         if before:
-            return replace(post, state=State.POSTED_BEFORE, note=_remark(before, post))
+            return replace(post, state=State.POSTED_BEFORE, note=_remark(before, post), sure=before.sure)
         assert post.message is not None  # noqa: S101 - what is due has one
         if self.again or is_news(post.message, ledger.told(slot, destination.cooldown_days)):
             return None
@@ -153,25 +157,54 @@ class Postman:
 
     def _sent(self, counter: "_Counter", post: Post) -> Post:
         """The post once it was delivered and is remembered; a dry run stops before that."""
-        known_as = counter.destination.known_as
         message, payload = post.message, post.payload
         assert message is not None  # noqa: S101 - what is due has both
         assert payload is not None  # noqa: S101 - the same
         try:
             place = destined(counter.destination, self.environ, counter.setting)
-            post = replace(post, address=place.shown)
-            if self.couriers is None:
-                return post
-            enclosed = counter.tour.enclosing.of
-            parcel = Parcel(post.slot, message, counter.link, payload, self.now, enclosed)
-            self.couriers.carry(parcel, place)
         except CostlabError as fault:
-            self._down[known_as] = fault
-            if isinstance(fault, UnsurePost):  # it may have arrived, and must not be there twice
-                counter.ledger.record(post.slot, self._record(post, sure=False))
-            return _failed(post, fault)
+            return self._down_with(counter, post, fault)
+        post = replace(post, address=place.shown)
+        if self.couriers is None:
+            return post
+        parcel = Parcel(post.slot, message, counter.link, payload, self.now, counter.tour.enclosing.of)
+        before = self._begun(counter, post)
+        try:
+            self.couriers.carry(parcel, place)
+        except UnsurePost as fault:  # it may have arrived, and must not be there twice
+            counter.ledger.record(post.slot, self._record(post, sure=False))
+            return self._down_with(counter, post, fault)
+        except CostlabError as fault:
+            self._undone(counter, post, before)
+            return self._down_with(counter, post, fault)
         counter.ledger.record(post.slot, self._record(post, sure=True))
         return replace(post, state=State.POSTED)
+
+    def _begun(self, counter: "_Counter", post: Post) -> Record | None:
+        """From now on it is not known whether the post was made; what was remembered of it before.
+
+        A receiver may take a post and be slow to say so: a run that is killed meanwhile has delivered it. A comment is
+        looked for before it is written, and needs none of this.
+        """
+        if counter.destination.channel.is_comment:
+            return None
+        before = counter.ledger.find(post.slot)
+        counter.ledger.record(post.slot, self._record(post, sure=False))
+        return before
+
+    def _undone(self, counter: "_Counter", post: Post, before: Record | None) -> None:
+        """It is known that the post was not made: what was remembered before is again."""
+        if counter.destination.channel.is_comment:
+            return
+        if before:
+            counter.ledger.record(post.slot, before)
+        else:
+            counter.ledger.forget(post.slot)
+
+    def _down_with(self, counter: "_Counter", post: Post, fault: CostlabError) -> Post:
+        """The post that failed; nothing more is tried at its destination."""
+        self._down[counter.destination.known_as] = fault
+        return _failed(post, fault)
 
     def _record(self, post: Post, *, sure: bool) -> Record:
         keys = post.message.keys if post.message else ()

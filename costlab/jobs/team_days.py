@@ -1,5 +1,6 @@
 """What the lake tells of each team's day, from which its post is made."""
 
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
@@ -19,9 +20,12 @@ from costlab.store.warehouse import Warehouse
 OPEN_DAYS = 90  # how far back advice is followed that stands
 
 
-def of_teams(warehouse: Warehouse, settings: Settings, cluster: str, day: Day) -> dict[str, Told]:
+def of_teams(
+    warehouse: Warehouse, settings: Settings, cluster: str, day: Day, others: Iterable[str] = ()
+) -> dict[str, Told]:
     """What the lake tells of the day, team by team; nothing of a team is in what another is told.
 
+    others: teams of which something is told although the day has no cost or advice of them.
     Raises ConfigError when the day is not in the lake.
     """
 
@@ -58,7 +62,7 @@ def of_teams(warehouse: Warehouse, settings: Settings, cluster: str, day: Day) -
             [ages[key] for row in advice if row["team"] == team and (key := key_of(row)) in ages],
             coverage,
         )
-        for team in sorted({*costs, *(row["team"] for row in advice)})
+        for team in sorted({*costs, *(row["team"] for row in advice), *others})
     }
 
 

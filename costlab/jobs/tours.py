@@ -78,9 +78,10 @@ def week_end(day: date, weekday: Weekday) -> date:
 def _weeks(
     warehouse: Warehouse, settings: Settings, cluster: str, newest: Day, end: date, held: Collection[date]
 ) -> dict[str, Week]:
-    told = of_teams(warehouse, settings, cluster, newest)
     this = Dates(end - timedelta(DAYS - 1), end + timedelta(1))
     costs, costs_before = (_costs(warehouse, cluster, window) for window in (this, this.before))
+    # On the newest day, a Sunday mostly, a team may have had nothing: the week is its own all the same.
+    told = of_teams(warehouse, settings, cluster, newest, _owners(costs))
     days, days_before = (sum(w.start <= of < w.end for of in held) for w in (this, this.before))
     became = warehouse.query("settled_advice", cluster=cluster, day=str(newest), days=DAYS).to_pylist()
     alarms = alarms_in(warehouse, cluster, this)
@@ -117,6 +118,12 @@ def _of(costs: _Costs, told: Told) -> _Costs:
         for key, cost in costs.items()
         if (key[0], key[place]) == (told.currency, told.team) and key[1] in _OF_TEAMS
     }
+
+
+def _owners(costs: _Costs) -> set[str]:
+    """The teams that owed something."""
+    place = 1 + _OWED.index("team")
+    return {key[place] for key in costs if key[1] in _OF_TEAMS}
 
 
 def _total(costs: _Costs, told: Told) -> Decimal | None:

@@ -144,6 +144,11 @@ class Indices:
             raise ConfigError(
                 f"{self.url} sends on to another address ({status}), which is not followed", _NAMED
             )
+        if status == requests.codes.request_entity_too_large:
+            raise ConfigError(
+                f"{self.url} takes no request as large as {BULK_BYTES / 1e6:g} MB (413)",
+                "let the server and each proxy before it take so much; nginx's client_max_body_size is 1 MB by default",
+            )
         try:
             answer = orjson.loads(response.content)
             error = answer.get("error") or {}

@@ -43,8 +43,8 @@ def post(address: Address, body: bytes, headers: Mapping[str, str], patience: Pa
     """The receiver has taken the post: it answered with 2xx.
 
     A connection that could not be made, 429 and 5xx are tried again, four times in all within a minute, each time later, or
-    when Retry-After says. Raises PostError when that did not help, UnsurePost when it was sent and no answer came, which is
-    never tried again, and ConfigError for any other answer, and for a certificate that is not trusted.
+    when Retry-After says. Raises PostError when that did not help, UnsurePost when it was sent and no answer came, or 504 in
+    its place, which is never tried again, and ConfigError for any other answer, and for a certificate that is not trusted.
     """
     deadline = patience.clock() + ALL_S
     with session_of(address.setting, address.authority) as session:
@@ -121,6 +121,10 @@ def _judged(response: requests.Response, address: Address) -> tuple[str | None, 
     status = response.status_code
     if requests.codes.ok <= status < requests.codes.multiple_choices:
         return None, 0.0
+    if (
+        status == requests.codes.gateway_timeout
+    ):  # somebody in between has passed it on, and waited for an answer
+        raise _unsure(address)
     if status == _TOO_MANY or status >= requests.codes.internal_server_error:
         told = response.headers
         return f"{address.shown} is not available ({status})", waits_s(

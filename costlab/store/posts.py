@@ -67,14 +67,14 @@ class Posts:
     def told(self, slot: Slot, days: int) -> set[str]:
         """What the destination was told of the team in so many days up to the slot's, by other posts than that.
 
-        Posts of other clusters count: one budget is over all of them.
+        Posts of other clusters count: one budget is over all of them. What may not have arrived was not told.
         """
         keys: set[str] = set()
         for back in range(days):
             folder = self._folder / str(slot.day - timedelta(days=back))
             for path in found(folder, "*.json") if folder.is_dir() else ():
                 of, record = _read(path)
-                if (of.team, of.destination) == (slot.team, slot.destination) and of != slot:
+                if record.sure and (of.team, of.destination) == (slot.team, slot.destination) and of != slot:
                     keys.update(record.keys)
         return keys
 
@@ -105,6 +105,12 @@ class Posts:
         with translated(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             write_atomically(path, orjson.dumps(written, option=orjson.OPT_INDENT_2))
+
+    def forget(self, slot: Slot) -> None:
+        """The post counts as not made; raises LakeError when that cannot be written down."""
+        path = self._path(slot)
+        with translated(path):
+            path.unlink(missing_ok=True)
 
     def _path(self, slot: Slot) -> Place:
         return self._folder / str(slot.day) / f"{slot.key[:32]}.json"

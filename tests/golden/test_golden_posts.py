@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+import pyarrow.compute as pc
 import pytest
 from answers import BUDGETS, CLUSTER, FIRST_DAY, HOSTILE, LAST_DAY, tables
 from hypothesis import HealthCheck, given
@@ -29,6 +30,7 @@ from costlab.domain.time import Day
 from costlab.jobs.enclosures import Enclosing
 from costlab.jobs.team_days import of_teams
 from costlab.jobs.tours import weekly
+from costlab.render.figures import money
 from costlab.render.messages import mail as mails
 from costlab.render.messages.announcement import announcement, spoken
 from costlab.render.messages.comment import comment, inert, marker_of
@@ -141,6 +143,28 @@ def test_a_week_adds_up_from_the_days(week: Week) -> None:
         assert told == sum(owed, Decimal(0)) > 0
     change = (week.cost or 0) - (week.cost_before or 0)
     assert change == sum((each.change for each in week.contributions), Decimal(0))
+
+
+def test_a_team_that_rests_on_the_weeks_last_day_has_its_week_all_the_same() -> None:
+    """Scaled down over every weekend, and nothing of it advised on the Sunday."""
+    made = {**tables()}
+    of_team = pc.equal(made["charges"]["team"], TEAM)
+    weekend = pc.greater_equal(pc.day_of_week(made["charges"]["date"]), 5)
+    made["charges"] = made["charges"].filter(pc.invert(pc.and_(of_team, weekend)))
+    made["advice"] = made["advice"].filter(pc.not_equal(made["advice"]["team"], TEAM))
+    held = [FIRST_DAY + timedelta(days=number) for number in range((LAST_DAY - FIRST_DAY).days + 1)]
+    over = Warehouse.over_tables(made)
+    assert (LAST_DAY.weekday(), TEAM in of_teams(over, SETTINGS, CLUSTER, Day(LAST_DAY))) == (6, False)
+    tour = weekly(over, SETTINGS, CLUSTER, Day(LAST_DAY), Weekday.MONDAY, held)
+    found = tour.message(TEAM, LEAST)
+    assert found
+    owed = [
+        row["cost"]
+        for row in made["charges"].to_pylist()
+        if row["team"] == TEAM and 0 <= (LAST_DAY - row["date"]).days < 7
+    ]
+    assert f"Team {TEAM} cost {money(sum(owed, Decimal(0)), 'USD')} from" in found.sentence
+    assert not {"(idle)", "(system)", ""} & set(tour.teams)
 
 
 @pytest.mark.parametrize("channel", AS_JSON)
@@ -424,7 +448,7 @@ def comment_faults(body: str, link: str | None) -> Iterator[str]:
     for token in MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse(body):
         if token.type not in MEANT or (token.type == "html_block" and token.content.strip() != MARKER):
             yield f"block {token.type}: {token.content[:60]}"
-        if token.type == "fence" and not token.content.startswith("costlab patch "):
+        if token.type == "fence" and not token.content.startswith("kubectl patch "):
             yield f"code {token.content[:60]}"
         for part in token.children or ():
             yield from inline_faults(part, link)
@@ -514,14 +538,22 @@ def test_an_announcement_fits_and_counts_what_does_not(told: dict[str, Told], mo
     assert len(body) <= most
     shown = sum(spoken(action.subject) in body for action in found.actions)
     assert shown == len(found.actions) or body.endswith("…") or "did not fit in" in body
-    patches = [line for line in body.splitlines() if line.startswith("costlab patch ")]
+    patches = [line for line in body.splitlines() if line.startswith("kubectl patch ")]
     assert set(patches) <= {action.patch for action in found.actions}, "what is copied is as it was written"
+    assert not patches or shown == len(found.actions) == len(patches), "patches go before actions do"
+    assert patches or shown == 0 or "The patches did not fit in." in body
+
+
+def test_in_a_chat_of_2000_characters_all_actions_stand_without_their_patches(told: dict[str, Told]) -> None:
+    body = announcement(sent(told[TEAM]), LINK, 2000)["body"]
+    assert "The patches did not fit in." in body
+    assert [line[:2] for line in body.splitlines() if line[:1].isdigit()] == ["1.", "2.", "3.", "4."]
 
 
 def test_a_comment_that_is_too_large_says_what_is_left_out(told: dict[str, Told]) -> None:
     found = sent(told[TEAM])
     long = replace(
-        found, actions=tuple(replace(each, patch="costlab patch " + "`" * 20_000) for each in found.actions)
+        found, actions=tuple(replace(each, patch="kubectl patch " + "`" * 20_000) for each in found.actions)
     )
     body = comment(long, LINK, MARKER)["body"]
     assert "actions did not fit in" in body
@@ -568,7 +600,7 @@ def test_samples_hold_the_words_of_a_message() -> None:
         text = Path(SAMPLES / f"post-{channel}.json").read_text()
         for words in (
             "open for 12 days, $1,834 lost so far",
-            "costlab patch ",
+            "kubectl patch ",
             "Risk: ",
             "Evidence: ",
             "led by ",

@@ -23,6 +23,7 @@ from costlab.jobs.restore import restore
 from costlab.store import delta, lease
 from costlab.store.lake import DayState, Lake
 from costlab.store.place import BucketPath
+from costlab.store.posts import Posts, Record, Slot
 from costlab.store.warehouse import Warehouse
 
 TABLES = {"findings": findings("a"), "gpu_usage": usage(1)}
@@ -254,6 +255,19 @@ def test_a_backup_of_a_bucket_comes_back_into_one_and_old_days_go(store: Store, 
     )
     _, told = prune(lake, settings, NOW + timedelta(days=60), dry_run=False)
     assert not [key for key in store.objects if key.startswith("lake/findings/") and key.endswith(".parquet")]
+
+
+def test_what_was_posted_is_remembered_in_a_bucket_and_crossed_out_there(store: Store) -> None:
+    ledger, slot = Posts(Lake.create(store.address).path), Slot("prod", DAY.date, "nlp", "slack nlp")
+    ledger.make_room()
+    for sure in (False, True):
+        record = Record(("a",), "hash", "2026-11-23T03:00:00+00:00", sure)
+        ledger.record(slot, record)
+        assert ledger.find(slot) == record
+    for _ in range(2):
+        ledger.forget(slot)
+        assert ledger.find(slot) is None
+    assert not [key for key in store.objects if "_posts" in key and key.endswith(".json")]
 
 
 def test_an_address_may_stand_wherever_a_lake_is_named(tmp_path: Path) -> None:

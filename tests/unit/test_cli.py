@@ -873,6 +873,19 @@ def test_a_signal_of_which_a_library_makes_an_error_of_its_own(number: int, code
     assert (done.returncode, done.stdout, done.stderr) == (code, "", said)
 
 
+@pytest.mark.parametrize(("number", "code", "said"), [(2, 130, "interrupted"), (15, 143, "ended by SIGTERM")])
+@pytest.mark.parametrize("how", ["by itself", "in a library's error"])
+def test_the_last_line_of_a_json_log_says_what_ended_it(number: int, code: int, said: str, how: str) -> None:
+    script = STOPPED.replace("NUMBER", str(number)).replace('["costlab",', '["costlab", "--log-format=json",')
+    if how == "by itself":
+        script = script.replace('raise SystemError("as numba does") from stopped', "raise")
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    [line] = done.stderr.splitlines()
+    told = json.loads(line)
+    assert (done.returncode, told["process.exit_code"], told["message"]) == (code, code, said)
+    assert told["log.level"] == "error"
+
+
 def test_sigterm_unwinds_and_ends_with_143() -> None:
     script = (
         "import os, signal; from costlab.cli.frame import on_signals; on_signals()\n"

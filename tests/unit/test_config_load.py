@@ -473,6 +473,10 @@ def test_the_hash_follows_what_shapes_figures_and_nothing_else(tmp_path: Path) -
             "to[1]: must look like",
         ),
         ("{channel: slack, url_env: A, mute: {until: 2026-12-01}}", "notify[0].mute.reason: is missing"),
+        (
+            "{channel: slack, url_env: A, mute: {until: 2026-12-01, reason: ' '}}",
+            "notify[0].mute.reason: must say something",
+        ),
         ("{channel: slack, url_env: A, report_url: 'ftp://x'}", "must look like"),
         (
             "{channel: slack, url_env: A}, {channel: slack, url_env: B}",

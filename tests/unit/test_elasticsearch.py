@@ -147,6 +147,30 @@ def test_a_day_that_was_broken_off_is_sent_again(elastic: Elastic, lake: Lake) -
     assert [done.sent for done in indexed(elastic, lake)] == [0]
 
 
+@pytest.mark.parametrize("at", ["_bulk", "_refresh", "_delete_by_query"])
+def test_a_day_that_comes_back_to_what_it_was_after_one_was_broken_off_is_whole(
+    elastic: Elastic, lake: Lake, at: str
+) -> None:
+    """Prices were changed, the run was killed, the prices were changed back: half of the documents were the others'."""
+    indexed(elastic, lake)
+    before = elastic.documents("charges")
+    small_lake.replace_day(lake, {"charges": charges("0.7", "0.8", "0.9", "1.0")}, samples=2)
+    mine = iter([None, None] if at == "_bulk" else [])  # the day's mark and the charges get through
+
+    def fault(_: str, path: str) -> Answer | None:
+        return next(mine, (503, {})) if path.endswith(at) else None
+
+    elastic.fault = fault
+    with pytest.raises(PostError):
+        indexed(elastic, lake)
+    assert elastic.documents("charges") != before
+    elastic.fault = lambda _method, _path: None
+    small_lake.replace_day(lake, {"charges": charges("0.1", "0.200001", "0.3")}, samples=1)
+    assert [done.sent for done in indexed(elastic, lake)] == [4]
+    assert elastic.documents("charges") == before
+    assert [done.sent for done in indexed(elastic, lake)] == [0]
+
+
 def test_what_there_was_no_room_for_is_sent_again_and_nothing_else(elastic: Elastic, lake: Lake) -> None:
     indexed(elastic, lake)
     [index] = [name for name in elastic.held if "charges" in name]
@@ -170,6 +194,7 @@ def refusing(status: int, **error: str) -> Answer:
         (refusing(401, type="security_exception"), ConfigError, r"refused the key or the user \(401\)"),
         (refusing(403, type="security_exception"), ConfigError, r"refused the key or the user \(403\)"),
         (refusing(400, type="illegal", reason="a\nb"), ConfigError, r"\(400\): illegal: a b"),
+        ((413, {}), ConfigError, r"no request as large as 4 MB \(413\)"),
         ((302, {}), ConfigError, r"another address \(302\)"),
         ((200, {}), ConfigError, "does not answer a bulk request as Elasticsearch does"),
         ((429, {}), PostError, r"not available \(429\)"),

@@ -1,5 +1,6 @@
 """Advice as manifests: merged into full objects they are valid by schema, and no name leads out of its place."""
 
+import json
 import shlex
 from copy import deepcopy
 from datetime import date
@@ -19,7 +20,14 @@ from costlab.domain.manifests import ManifestForm
 from costlab.domain.units import GIB, MIB, parse_quantity
 from costlab.jobs.rightsizing.patches import Choice, Shape, as_one, manifests, worth_a_patch
 from costlab.render import advice_words
-from costlab.render.manifests.forms import file_name, helm_values, kubectl, kustomize, vertical_autoscalers
+from costlab.render.manifests.forms import (
+    file_name,
+    helm_values,
+    kubectl,
+    kubectl_line,
+    kustomize,
+    vertical_autoscalers,
+)
 from costlab.render.manifests.workload import Steps, Workload, workloads
 
 Row = dict[str, Any]
@@ -131,6 +139,28 @@ def test_above_a_patch_stands_what_it_is_worth_and_the_line_that_applies_it() ->
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("kind", TEMPLATES)
+def test_the_line_to_copy_holds_the_patch_itself(kind: str) -> None:
+    workload = one(workload_kind=kind)
+    line, refused = kubectl_line(workload, Steps())
+    *words, option, patch = shlex.split(line)
+    assert words == [
+        "kubectl", "patch", f"{kind.lower()}/api", "--namespace=shop", "--type", "strategic",
+    ]  # fmt: skip
+    assert (option, refused, line.count("\n")) == ("--patch", "", 0)
+    [text] = kubectl([workload], Steps()).values()
+    assert json.loads(patch) == {"spec": yaml.safe_load(text)["spec"]}
+
+
+@pytest.mark.parametrize(
+    "odd", ["$(reboot)", "a'; reboot; '", "api\nreboot", "-api", "--all", "", "ünder", "a" * 300, "a b"]
+)
+@pytest.mark.parametrize("where", ["namespace", "workload", "container"])
+def test_no_line_to_copy_holds_what_is_no_name_of_kubernetes(where: str, odd: str) -> None:
+    found = workloads([advice(**{where: odd})])
+    assert [kubectl_line(each, Steps()) for each in found] in ([("", "")], [])
+
+
 @pytest.mark.parametrize(
     ("kind", "why"),
     [
@@ -143,6 +173,8 @@ def test_above_a_patch_stands_what_it_is_worth_and_the_line_that_applies_it() ->
 def test_what_cannot_be_patched_says_so_and_is_no_document(kind: str, why: str) -> None:
     [text] = kubectl([one(workload_kind=kind)], Steps()).values()
     assert why in text
+    line, refused = kubectl_line(one(workload_kind=kind), Steps())
+    assert (line, why in refused) == ("", True)
     assert list(yaml.safe_load_all(text)) in ([], [None])
     overlay = kustomize([one(workload_kind=kind)], Steps(), "../base")
     assert list(overlay) == ["kustomization.yaml"]

@@ -1,5 +1,6 @@
 """When posts are made: never twice, only where there is news, and one that fails stops nobody."""
 
+import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -34,9 +35,11 @@ from costlab.jobs.tours import week_end
 from costlab.publish.address import Address
 from costlab.publish.mailbox import Mailbox
 from costlab.publish.thread import Thread
+from costlab.render.messages.announcement import spoken
 from costlab.render.messages.mail import Enclosures
 from costlab.render.messages.message import Told, message
-from costlab.render.messages.webhook import SIGNATURE
+from costlab.render.messages.slack import slack
+from costlab.render.messages.webhook import SIGNATURE, webhook
 from costlab.store.lake import DayState, Lake
 from costlab.store.posts import Posts, Record, Slot
 from costlab.store.warehouse import Warehouse
@@ -67,12 +70,15 @@ class Chat:
     """Takes posts, or fails as it is told to."""
 
     fault: Exception | None = None
+    fault_after: BaseException | None = None
     came: list[tuple[str, dict[str, Any], Mapping[str, str]]] = field(default_factory=list)
 
     def deliver(self, address: Address, body: bytes, headers: Mapping[str, str]) -> None:
         if self.fault:
             raise self.fault
         self.came.append((address.url, orjson.loads(body), headers))
+        if self.fault_after:
+            raise self.fault_after
 
 
 @dataclass
@@ -326,6 +332,54 @@ def test_what_may_have_arrived_is_posted_again_only_where_that_is_asked_for(desk
     assert (post.state, post.note) == (State.POSTED_BEFORE, "")
 
 
+@pytest.mark.parametrize("ended", [KeyboardInterrupt, SystemExit, MemoryError])
+def test_a_run_that_ends_while_a_receiver_answers_posts_nothing_twice(
+    desk: Desk, ended: type[BaseException]
+) -> None:
+    desk.destinations = [
+        Destination(channel=Channel.SLACK, url_env="A"),
+        Destination(channel=Channel.WEBHOOK, url_env="B"),
+    ]
+    desk.chat.fault_after = ended()
+    with pytest.raises(ended):
+        desk.post()
+    desk.chat.fault_after = None
+    first, second = desk.post()
+    assert (first.state, first.sure, "not known" in first.note) == (State.POSTED_BEFORE, False, True)
+    assert second.state is State.POSTED
+    assert [url for url, _, _ in desk.chat.came] == [ENVIRON["A"], ENVIRON["B"]]
+
+
+def test_what_may_not_have_arrived_is_news_on_the_next_day(desk: Desk) -> None:
+    desk.chat.fault = UnsurePost("no answer", "look there")
+    assert desk.states() == [State.FAILED]
+    desk.chat.fault = None
+    assert desk.states() == [State.POSTED_BEFORE]
+    days = [DAY.next, DAY.next.next]
+    for day, state in zip(days, (State.POSTED, State.NO_NEWS), strict=True):
+        desk.teams = {"nlp": told("api", day=day)}
+        assert desk.states(day) == [state]
+
+
+def test_what_surely_failed_leaves_what_is_remembered_as_it_was(desk: Desk) -> None:
+    folder = Path(str(desk.lake.path), "_posts")
+
+    def remembered() -> dict[str, bytes]:
+        return {path.name: path.read_bytes() for path in folder.rglob("*.json")}
+
+    for fault in (PostError("busy", "again"), ConfigError("gone", "mend it")):
+        desk.chat.fault = fault
+        assert desk.states() == [State.FAILED]
+        assert remembered() == {}
+    desk.chat.fault = None
+    assert desk.states() == [State.POSTED]
+    before = remembered()
+    desk.chat.fault = PostError("busy", "again")
+    assert desk.states(again=True) == [State.FAILED]
+    assert remembered() == before
+    assert desk.states() == [State.POSTED_BEFORE]
+
+
 def test_nothing_is_sent_that_could_not_be_remembered(desk: Desk) -> None:
     Path(str(desk.lake.path), "_posts").write_text("a file where the folder should be")
     with pytest.raises(LakeError, match="_posts"):
@@ -385,6 +439,52 @@ def test_an_alarm_and_a_budget_are_news_among_what_was_told(desk: Desk) -> None:
     assert desk.chat.came[-1][1]["blocks"][1]["text"]["text"] == alarm.message
 
 
+def test_the_next_share_of_a_budget_is_news_and_more_of_the_same_is_not(desk: Desk) -> None:
+    for after, (share, spent, state) in enumerate(
+        (
+            ("50%", 51, State.POSTED),
+            ("50%", 60, State.NO_NEWS),
+            ("80%", 81, State.POSTED),
+            ("80%", 90, State.NO_NEWS),
+        )
+    ):
+        day = Day(DAY.date + timedelta(days=after))
+        text = f"{share} reached: ${spent} of $100 spent by {day}"
+        reached = Finding("budget_share_reached", Severity.INFO, "budget of team nlp", text)
+        desk.teams = {"nlp": told(day=day, budgets=[reached])}
+        assert desk.states(day) == [state], (share, spent)
+
+
+def test_an_action_has_the_patch_of_itself_alone_or_what_to_do_in_its_place() -> None:
+    memory = {"resource": "memory", "current_request": 2.0 * 2**30, "proposed_request": 2.0**30}
+    gpu = {
+        "resource": "gpu", "action": "mig", "reason": "advised", "mig_profile": "1g.10gb", "current_request": 1.0,
+        "proposed_request": 1.0, "current_limit": 1.0, "proposed_limit": 1.0, "violation_rate": None, "policy": "gpu",
+    }  # fmt: skip
+    rows = [
+        advised("api", "500"),
+        advised("api", "400", **memory),
+        advised("api", "300", **gpu),
+        advised("shell", "200", workload_kind="Pod"),
+        advised("$(reboot)", "100"),
+    ]
+    found = message(Told("prod", "nlp", DAY.date, "USD", advice=rows), Decimal(0))
+    assert found
+    cpu, mem, mig, shell, odd = found.actions
+    for action, resources in (
+        (cpu, {"requests": {"cpu": "1"}}),
+        (mem, {"requests": {"memory": "1Gi"}}),
+    ):
+        patch = orjson.loads(shlex.split(action.patch)[-1])
+        assert patch["spec"]["template"]["spec"]["containers"] == [{"name": "app", "resources": resources}]
+        assert spoken(action.patch) == action.patch, "chats have it, too"
+    assert [each.patch for each in (mig, shell, odd)] == ["", "", ""]
+    assert mig.change == "GPU: take a MIG slice instead of a whole GPU: 1g.10gb"
+    assert mig.lines[-1].endswith("by gpu; measured by the metric that carries the claim")
+    assert shell.lines[-1].startswith("No patch: nothing but itself makes this pod")
+    assert all(form.count("No patch: ") == 1 for form in map(str, (slack(found), webhook(found))))
+
+
 @limits(max_examples=50)  # each syncs some files
 @given(
     st.lists(
@@ -429,7 +529,7 @@ def test_at_most_five_actions_and_those_that_were_killed_come_first() -> None:
     assert [action.facts["workload"] for action in found.actions] == ["killed", "$(evil)\n", "w8", "w7", "w6"]
     assert found.more == "4 more changes would save $140 a month."
     assert found.actions[1].patch == "", "what is no name of Kubernetes is nothing to paste into a shell"
-    assert found.actions[2].patch == "costlab patch ns/Deployment/w8 --cluster prod"
+    assert found.actions[2].patch.startswith("kubectl patch deployment/w8 --namespace=ns ")
     assert found.actions[2].lines == (
         "CPU: request 2 cores to 1 core; limit none stays",
         "Saves $80.00 a month, $80.00 net of capacity that stays; new",

@@ -1,5 +1,6 @@
 """Advice as files: strategic patches, a Kustomize overlay, VerticalPodAutoscalers, or Helm values."""
 
+import json
 import re
 import shlex
 from collections.abc import Mapping, Sequence
@@ -40,6 +41,32 @@ def kubectl(workloads: Sequence[Workload], steps: Steps, folder: str = ".", file
         patch = None if refused else strategic_patch(each, steps)
         files[name] = document(patch, comments if refused else [*comments, line])
     return files
+
+
+def kubectl_line(workload: Workload, steps: Steps) -> tuple[str, str]:
+    """The line that merges the patch, which stands in it, into the workload; or an empty one, and why there is none.
+
+    None either for what is no name of Kubernetes, without a reason: nobody should paste that into a shell.
+    """
+    if refused := _unpatchable(workload):
+        return "", refused
+    names = (workload.namespace, workload.name, *(each.name for each in workload.containers))
+    if not all(_PLAIN.fullmatch(name) for name in names):
+        return "", ""
+    patch = {"spec": strategic_patch(workload, steps)["spec"]}
+    return (
+        f"kubectl patch {workload.kind.lower()}/{workload.name} --namespace={workload.namespace} --type strategic "
+        f"--patch '{_spaced(patch)}'"
+    ), ""
+
+
+def _spaced(value: Any) -> str:
+    """JSON with a space on both sides of each bracket: chats take `{x` and `:x` for something of theirs."""
+    if isinstance(value, dict):
+        return f"{{ {', '.join(f'{json.dumps(key)}: {_spaced(inner)}' for key, inner in value.items())} }}"
+    if isinstance(value, list):
+        return f"[ {', '.join(map(_spaced, value))} ]"
+    return json.dumps(value)
 
 
 def kustomize(workloads: Sequence[Workload], steps: Steps, base: str) -> Files:

@@ -5,6 +5,7 @@ behind each sign that one of them would act on is what cannot be seen.
 """
 
 import re
+from dataclasses import replace
 
 from costlab.render.messages.comment import UNSEEN, apart, begun
 from costlab.render.messages.message import Action, Message
@@ -20,12 +21,13 @@ _ACTED_ON = re.compile(r"(?<=[<`|])(?=\S)|(?<=\])(?=\()|(?<=\w\.)(?=[^\W\d_])")
 def announcement(message: Message, link: str | None, most: int = _LARGEST) -> dict[str, str]:
     """What is posted: `title` and `body`, the body in so many characters; `link` leads to the day's report.
 
-    Actions that do not fit are counted and left out; where the rest does not fit either, it is cut.
+    Where that is not enough for all, the patches are left out first, then actions from the last one on, which are counted;
+    where the rest does not fit either, it is cut.
     """
-    title = spoken(message.title)
-    for actions in range(len(message.actions), 0, -1):
-        body = _body(message.shortened(actions), link)
-        if len(body) <= most:
+    title, bare = spoken(message.title), _without_patches(message)
+    for shown in (message, *(bare.shortened(actions) for actions in range(len(message.actions), 0, -1))):
+        body = _body(shown, link)
+        if shown.actions and len(body) <= most:
             return {"title": title, "body": body}
     return {"title": title, "body": cut(_body(message.shortened(0), link), most)}
 
@@ -38,6 +40,15 @@ def spoken(text: str) -> str:
     """
     text = cut(" ".join(text.split()), _TEXT)
     return begun(_ACTED_ON.sub(UNSEEN, apart(text)), text)
+
+
+def _without_patches(message: Message) -> Message:
+    """What to do and what it is worth comes before the line to copy."""
+    if not any(action.patch for action in message.actions):
+        return message
+    bare = tuple(replace(action, patch="") for action in message.actions)
+    more = f"The patches did not fit in. {message.more}".strip()
+    return replace(message, actions=bare, more=more)
 
 
 def _body(message: Message, link: str | None) -> str:

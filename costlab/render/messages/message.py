@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
-from shlex import quote
 from typing import Any
 
 from costlab.domain.advice import Action as Advised
@@ -13,6 +12,8 @@ from costlab.domain.findings import Finding
 from costlab.render import advice_words, figures
 from costlab.render.alarms import alarm_sentence
 from costlab.render.cells import RESOURCES
+from costlab.render.manifests.forms import kubectl_line
+from costlab.render.manifests.workload import Steps, workloads
 from costlab.render.names import named
 from costlab.render.wording import FLAT, UNALLOCATED, Contribution, find_cause
 
@@ -26,9 +27,10 @@ KEY = ("namespace", "workload_kind", "workload", "container", "resource", "actio
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One change: whose, what, its money, its risk, its evidence, since when it is advised, and the line that writes it.
+    """One change: whose, what, its money, its risk, its evidence, since when it is advised, and the line that makes it.
 
-    patch: empty where no manifest can say it. facts: the figures behind the words, as JSON can say them.
+    patch: empty where no manifest can say it; by_hand: then what has to be done in its place, where that is known.
+    facts: the figures behind the words, as JSON can say them.
     """
 
     key: str
@@ -40,11 +42,13 @@ class Action:
     age: str
     patch: str
     facts: Mapping[str, Any] = field(default_factory=dict)
+    by_hand: str = ""
 
     @property
     def lines(self) -> tuple[str, ...]:
         """Its words below its subject, without the patch."""
-        return self.change, f"{self.saving}; {self.age}", f"Risk: {self.risk}", f"Evidence: {self.evidence}"
+        told = self.change, f"{self.saving}; {self.age}", f"Risk: {self.risk}", f"Evidence: {self.evidence}"
+        return (*told, f"No patch: {self.by_hand}") if self.by_hand else told
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,9 +188,10 @@ def worth_telling(advice: Sequence[Row], least_monthly: Decimal) -> list[Row]:
 
 def alert_key(told: Told, finding: Finding) -> str:
     """What an alarm or a budget is told by."""
-    # An alarm is of its day; a budget is told again when its state or its month is another one.
+    # An alarm is of its day; a budget is told again when its state or its month is another one, or its next share is reached.
     when = told.day.isoformat() if finding in told.alarms else f"{told.day:%Y-%m}"
-    return f"{finding.rule}/{finding.subject}/{when}"
+    share = f"/{finding.message.partition(' ')[0]}" if finding.rule == "budget_share_reached" else ""
+    return f"{finding.rule}/{finding.subject}/{when}{share}"
 
 
 def action_of(told: Told, row: Row, age: Row | None) -> Action:
@@ -195,26 +200,25 @@ def action_of(told: Told, row: Row, age: Row | None) -> Action:
     container = f", container {named(row['container'])}" if row["container"] not in ("", workload) else ""
     days = age["open_days"] if age else 1
     lost = age["lost_cost"] if age else None
+    patch, by_hand = _patch(told.cluster, row)
     return Action(
         key="/".join((told.cluster, *key_of(row))),
         subject=f"{named(kind)} {named(workload)} in {named(namespace)}{container}",
         change=_change(row),
         saving=capital(advice_words.saving(row)),
         risk=advice_words.risk(row),
-        evidence=f"{advice_words.evidence(row)}; {advice_words.reason(row)}",
+        evidence=f"{advice_words.evidence(row)}; {_why(row)}",
         age=_age(days, lost, row["currency"]),
-        patch=_patch(told.cluster, f"{namespace}/{kind}/{workload}")
-        if row["proposed_request"] is not None
-        else "",
+        patch=patch,
+        by_hand=by_hand,
         facts={name: _plain(row[name]) for name in _FACTS} | {"open_days": days, "lost_cost": _plain(lost)},
     )
 
 
-def _patch(cluster: str, workload: str) -> str:
-    """The line to copy; none for what is no name of Kubernetes, which nobody should paste into a shell."""
-    if named(workload) != workload:
-        return ""
-    return f"costlab patch {quote(workload)} --cluster {cluster}"
+def _patch(cluster: str, row: Row) -> tuple[str, str]:
+    """The line to copy, of this change alone; or none, and what hinders it."""
+    found = workloads([{**row, "cluster": cluster}])
+    return kubectl_line(found[0], Steps()) if found else ("", "")
 
 
 _FACTS = (
@@ -235,9 +239,16 @@ def _change(row: Row) -> str:
     if row["action"] == Advised.REQUEST:
         return f"{resource}: {advice_words.change(row)}"
     does = advice_words.ACTIONS.get(row["action"], named(row["action"]))
-    return f"{resource}: {does}" + (
-        f" ({advice_words.change(row)})" if row["proposed_request"] is not None else ""
-    )
+    slice_ = f": {named(row['mig_profile'])}" if row.get("mig_profile") else ""
+    other = row["proposed_request"] is not None and row["proposed_request"] != row["current_request"]
+    return f"{resource}: {does}{slice_}" + (f" ({advice_words.change(row)})" if other else "")
+
+
+def _why(row: Row) -> str:
+    """Why it is advised; that it is advised says nothing, so then what the claim rests on."""
+    told = advice_words.EVIDENCE.get(row["evidence"])
+    plain = row["reason"] == Reason.ADVISED and row["action"] != Advised.SCHEDULE
+    return told if told and plain else advice_words.reason(row)
 
 
 def _age(days: int, lost: Decimal | None, currency: str) -> str:
