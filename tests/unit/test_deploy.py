@@ -95,15 +95,85 @@ def test_a_namespace_an_image_and_a_schedule_of_ones_own() -> None:
     assert pod_of(documents[-1])["containers"][0]["image"] == "r.example.com:5000/x/costlab@sha256:ab"
     for file in ("rbac", "networkpolicy"):
         assert yaml.safe_load(printed(file, "--namespace", "finops"))["metadata"]["namespace"] == "finops"
-    assert 'schedule="0 3 * * *"' in printed("airflow", "--schedule", "0 3 * * *")
+    assert 'CronTriggerTimetable("0 3 * * *", ' in printed("airflow", "--schedule", "0 3 * * *")
     assert "\n0 3 * * *  costlab  " in printed("cron", "--schedule", "0 3 * * *")
+
+
+@pytest.mark.parametrize("name", ["123", "1e5", "true", "null", "on", "0x1f", "1-1"])
+def test_a_name_that_yaml_would_take_for_something_else_stays_a_name(name: str) -> None:
+    for file in ("rbac", "networkpolicy", "cronjob"):
+        for each in yaml.safe_load_all(printed(file, "--namespace", name)):
+            assert each["metadata"]["namespace"] == name
+            kubernetes_validate.validate(each, "1.33", strict=True)
+    assert yaml.safe_load(printed("kustomization", "--namespace", name))["namespace"] == name
+    cronjob = list(yaml.safe_load_all(printed("cronjob", "--image", name)))[-1]
+    assert pod_of(cronjob)["containers"][0]["image"] == name
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    ["30 1 * * *", "01 01 * * *", "*/15 1,2 1-5/2 JAN-MAR *", "0 3 * * mon-fri", "0 3 29 2 *", "0 3 31 2 1", "59 23 31 12 6"],
+)  # fmt: skip
+def test_a_schedule_that_all_three_take_is_printed(schedule: str) -> None:
+    for file, before in (("cronjob", '  schedule: "'), ("cron", "\n"), ("airflow", 'CronTriggerTimetable("')):
+        assert f"{before}{schedule}" in printed(file, "--schedule", schedule)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "said"),
+    [
+        ("99 99 * * *", "99 is no minute (0-59); 99 is no hour (0-23)"),
+        ("60 24 0 13 *", "60 is no minute (0-59); 24 is no hour (0-23); 0 is no day of the month (1-31); 13 is no month (1-12)"),
+        ("30 1 * * 7", "7 is no day of the week (0-6; Sunday is 0)"),
+        ("30 1 * * 8", "8 is no day of the week (0-6; Sunday is 0)"),
+        ("30 1 * foo *", "foo is no month (1-12)"),
+        ("30 1 * * jan", "jan is no day of the week (0-6; Sunday is 0)"),
+        ("5-1 1 * * *", "5-1 ends before it begins"),
+        ("30 1 * * fri-sun", "fri-sun ends before it begins"),
+        ("*/0 1 * * *", "*/0 is no step of the minute"),
+        ("0 */24 * * *", "*/24 is no step of the hour"),
+        ("1/5 1 * * *", "'1/5' is no minute"),
+        ("30 jan/2 * * *", "'jan/2' is no hour"),
+        ("*5 1 * * *", "'*5' is no minute"),
+        ("1,,2 1 * * *", "'1,,2' is no minute"),
+        ("- 1 * * *", "'-' is no minute"),
+        ("1-5-7 1 * * *", "'1-5-7' is no minute"),
+        ("\N{SUPERSCRIPT TWO}0 1 * * *", "is no minute"),
+        ("\N{FULLWIDTH DIGIT TWO} 1 * * *", "is no minute"),
+        ("30 1 ? * *", "'?' is no day of the month"),
+        ("30 1 L * *", "L is no day of the month (1-31)"),
+        ("30 1 * * 5#2", "'5#2' is no day of the week"),
+        ("30 1 31 2 *", "no such month has that day, so it never comes"),
+        ("30 1 30-31 feb *", "no such month has that day, so it never comes"),
+        ("30 1 31 4,6,9,nov *", "no such month has that day, so it never comes"),
+        ("30 1 * *", "it needs five fields"),
+        ("30  1 * * *", "it needs five fields"),
+        ("30 1 * * * root", "it needs five fields"),
+        ("TZ=UTC 30 1 * * *", "it needs five fields"),
+        ("@daily", "it needs five fields"),
+        ("", "it needs five fields"),
+        ("30 1 * * *\n", r"'*\n' is no day of the week"),
+        ('30 1 * * *"', "is no day of the week"),
+    ],
+)  # fmt: skip
+def test_a_schedule_that_cron_or_kubernetes_refuses_is_refused(schedule: str, said: str) -> None:
+    for file in ("cronjob", "cron", "airflow"):
+        done = CliRunner().invoke(app, ["deploy", file, "--schedule", schedule])
+        assert done.exit_code == ExitCode.USAGE
+        assert done.stdout == ""
+        assert done.stderr.startswith(f"error: --schedule {schedule!r} is no schedule: ")
+        assert said in done.stderr
+        assert "hint: write it as in --schedule '30 1 * * *'" in done.stderr
 
 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
         (("cronjob", "--namespace", "Fin_Ops"), "--namespace 'Fin_Ops' is no namespace"),
+        (("rbac", "--namespace", ""), "--namespace '' is no namespace"),
         (("cronjob", "--image", "a b"), "--image 'a b' is no image"),
+        (("cronjob", "--image", "x:"), "--image 'x:' is no image"),
+        (("cronjob", "--image", "-"), "--image '-' is no image"),
         (("cronjob", "--image", "x\nprivileged: true"), "is no image"),
         (("cron", "--schedule", "0 3 * *"), "--schedule '0 3 * *' is no schedule"),
         (("cron", "--schedule", "0 3 * * * root"), "is no schedule"),
@@ -329,6 +399,7 @@ def dag(monkeypatch: pytest.MonkeyPatch) -> Row:
 
     sdk, faults = ModuleType("airflow.sdk"), ModuleType("airflow.sdk.exceptions")
     sdk.dag = sdk.task = decorator  # type: ignore[attr-defined]  # a module of our own
+    sdk.CronTriggerTimetable = lambda *given, **named: (given, named)  # type: ignore[attr-defined]  # the same
     faults.AirflowException = type("AirflowException", (Exception,), {})  # type: ignore[attr-defined]  # the same
     faults.AirflowFailException = type("AirflowFailException", (Exception,), {})  # type: ignore[attr-defined]  # the same
     for module in (ModuleType("airflow"), sdk, faults):
@@ -341,11 +412,13 @@ def test_the_dag_measures_the_day_before_its_logical_date(dag: Row) -> None:
     understood(dag["command"](late))
     assert dag["command"](late)[-3:] == ["nightly", "--date", "2026-11-21"]
     assert dag["command"](None)[-1] == "nightly"
-    dag["command"].__globals__["TIMEZONE"] = __import__("zoneinfo").ZoneInfo("Europe/Berlin")
+    dag["command"].__globals__["TIMEZONE"] = "Europe/Berlin"
     assert dag["command"](late)[-1] == "2026-11-22"  # half past midnight of the 23rd there
     [(_, task), (_, whole)] = sorted(dag["settings"], key=lambda each: each[0], reverse=True)
     assert task["retries"] == 3
     assert (whole["max_active_runs"], whole["catchup"]) == (1, False)
+    # A bare text would get the dates of intervals wherever Airflow is set so, which are a night earlier.
+    assert whole["schedule"] == (("30 1 * * *",), {"timezone": "UTC"})
 
 
 @pytest.mark.parametrize("code", ExitCode)
