@@ -329,7 +329,12 @@ class _Root:
     @cached_property
     def delta_options(self) -> dict[str, str]:
         scheme = self.query.get("scheme", "https")
-        options = {"aws_conditional_put": "etag", "aws_allow_http": str(scheme == "http").lower()}
+        options = {
+            "aws_conditional_put": "etag",
+            "aws_allow_http": str(scheme == "http").lower(),
+            # Of a store that is not Amazon's Delta Lake would look for keys in the environment alone, and at no profile.
+            "aws_force_credential_load": "true",
+        }
         if region := self.query.get("region") or self.store.region:
             options["aws_region"] = region
         if endpoint := self.query.get("endpoint_override"):

@@ -231,6 +231,26 @@ def test_who_may_only_read_can_ask_and_is_told_why_no_run_begins(store: Store) -
     assert "bucket is there" in missing.value.hint
 
 
+def test_credentials_may_be_a_profile_s(
+    store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Of a store of one's own as of Amazon's, for each of the two libraries that ask it."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    (tmp_path / "keys").write_text(
+        "[default]\naws_access_key_id = another\naws_secret_access_key = s\n"
+        "[costlab]\naws_access_key_id = ours\naws_secret_access_key = s\n"
+    )
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "keys"))
+    monkeypatch.setenv("AWS_PROFILE", "costlab")
+    lake = Lake.create(store.address)
+    with lake.locked():
+        replace_day(lake, TABLES)
+    assert len(rows(lake)["findings"]) == 1
+    backup(lake, str(tmp_path / "backup"), NOW, None)
+    assert store.signers == {"ours"}
+
+
 def test_a_backup_of_a_bucket_comes_back_into_one_and_old_days_go(store: Store, tmp_path: Path) -> None:
     lake = Lake.create(store.address)
     with lake.locked():
