@@ -231,6 +231,21 @@ def test_who_may_only_read_can_ask_and_is_told_why_no_run_begins(store: Store) -
     assert "bucket is there" in missing.value.hint
 
 
+def test_a_machine_without_room_for_samples_is_a_fault_of_its_environment_and_no_damage(
+    store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    lake = Lake.create(store.address)
+    (tmp_path / "file").write_bytes(b"")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
+    with (
+        pytest.raises(ConfigError, match=f"{tmp_path}/file/costlab/.* cannot be written") as caught,
+        lake.locked(),
+    ):
+        pass
+    assert "XDG_STATE_HOME" in caught.value.hint
+    assert rows(lake)["findings"] == []
+
+
 def test_credentials_may_be_a_profile_s(
     store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

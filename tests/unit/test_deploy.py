@@ -32,6 +32,7 @@ from costlab.domain.signals import SIGNALS, Exporter, Signal
 from costlab.jobs.pipelines import _ENGINES
 from costlab.render.deployment import PATHS
 from costlab.sources.prometheus.catalogue import built_in
+from costlab.store.place import BucketPath, workshop
 
 TERRAFORM = shutil.which("terraform") or ""
 ROOT = Path(__file__).parents[2]
@@ -322,10 +323,19 @@ def test_the_job_is_tried_again_only_where_that_can_help() -> None:
     assert {ExitCode.SOURCE_FAILED, ExitCode.BUSY} & FINAL == set()
 
 
-def test_the_configuration_is_taken_and_writes_only_to_volumes(tmp_path: Path) -> None:
+def environment_of(pod: Row) -> dict[str, str]:
+    return {each["name"]: each["value"] for each in pod["containers"][0]["env"]}
+
+
+def test_the_configuration_is_taken_and_writes_only_to_volumes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     text = the("ConfigMap")["data"]["costlab.yaml"]
     pod = pod_of(the("CronJob"))
     settings, mounts = Settings(), pod["containers"][0]["volumeMounts"]
+    for name, value in environment_of(pod).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("HOME", "/")  # of a user without an entry in /etc/passwd
     for shown in (text, re.sub(r"# (?=bearer|metrics)", "", text)):
         (tmp_path / "costlab.yaml").write_text(shown)
         settings = load(tmp_path / "costlab.yaml", {})
@@ -333,8 +343,12 @@ def test_the_configuration_is_taken_and_writes_only_to_volumes(tmp_path: Path) -
         for path in (Path(settings.lake), settings.report.out):
             assert any(path.is_relative_to(mount) for mount in writable)
         assert {mount["name"] for mount in mounts} == {volume["name"] for volume in pod["volumes"]}
+        for wanted in (*environment_of(pod).values(), workshop(BucketPath.at("s3://b/c?region=us-east-1"))):
+            assert any(Path(wanted).is_relative_to(mount) for mount in writable), wanted
     token = settings.clusters[0].prometheus.bearer_token_file
     secret = next(mount["mountPath"] for mount in mounts if mount["name"] == "secrets")
+    keys = re.findall(r"# - \{name: AWS_SHARED_CREDENTIALS_FILE, value: (.+)\}", printed("cronjob"))
+    assert [Path(key).is_relative_to(secret) for key in keys] == [True]
     assert token is not None
     assert token.is_relative_to(secret)
     assert settings.metrics.pushgateway
@@ -458,6 +472,8 @@ def test_the_image_is_pinned_and_runs_as_nobody_in_particular() -> None:
     runtime = dict(steps[last + 1 :])
     assert "RUN" not in runtime
     context = pod_of(the("CronJob"))["securityContext"]
+    of_image = dict(each.split("=") for each in runtime["ENV"].split())
+    assert environment_of(pod_of(the("CronJob"))).items() <= of_image.items()
     assert runtime["USER"] == f"{context['runAsUser']}:{context['runAsGroup']}"
     installs = [words for step, words in steps if step == "RUN"]
     assert sum("--require-hashes -r requirements.lock" in words for words in installs) == 1
