@@ -31,6 +31,11 @@ _OF_STORE = re.compile(
     r"Generic S3 error|Generic \w+ error: Error performing|lacked the (?:necessary privileges|valid authentication)"
     r"|HTTP error|error sending request|Error after \d+ retries|status code: (?!404)\d{3}\b|<Code>(?!NoSuchKey)\w+<|Bucket '[^']*' not found"
 )
+# What pyarrow passes on of the store while rows are read, also from within a question; of an object that is not there, or is
+# shorter than it was said to be, the lake is at fault.
+_OF_READING = re.compile(r"AWS Error (?!NO_SUCH_KEY|RESOURCE_NOT_FOUND|UNKNOWN \(HTTP status 4(?:04|16)\)).*")
+# What pyarrow makes of a refusal that is longer than what it asked for: an answer that broke off, and it does not ask again.
+BROKEN_OFF = "response stream"
 _SECRET = re.compile(r"(?i)<(AWSAccessKeyId|StringToSign\w*|CanonicalRequest\w*|SignatureProvided)>.*?</\1>")
 
 
@@ -52,6 +57,12 @@ def of_bucket(place: object, error: Exception) -> CostlabError:
     if _REFUSED.search(words):
         return ConfigError(said, "see that the bucket is there, and that these credentials may use it")
     return Busy(said, "run the same command again: nothing is written or copied twice")
+
+
+def of_reading(what: str, error: Exception) -> CostlabError | None:
+    """What a bucket complains of while rows are read from it; None where it is the rows that are at fault."""
+    found = _OF_READING.search(str(error))
+    return of_bucket(f"{what} cannot be read", OSError(found[0])) if found else None
 
 
 @contextmanager

@@ -38,8 +38,9 @@ class StoredRows:
 
     @property
     def num_rows(self) -> int:
-        """How many rows there are."""
-        return int(pq.read_metadata(readable_file(self.file)).num_rows)
+        """How many rows there are. Raises LakeError."""
+        with readable(self.table):
+            return int(pq.read_metadata(readable_file(self.file)).num_rows)
 
     @property
     def schema(self) -> pa.Schema:

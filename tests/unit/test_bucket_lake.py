@@ -1,7 +1,7 @@
 """A lake in a bucket: the same days as in a folder, and whole days whatever the store does meanwhile."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext, suppress
 from datetime import timedelta
 from io import BytesIO
@@ -21,8 +21,10 @@ from costlab.jobs.backup import backup
 from costlab.jobs.prune import prune
 from costlab.jobs.restore import restore
 from costlab.store import delta, lease
+from costlab.store.inspection import inspect
 from costlab.store.lake import DayState, Lake
 from costlab.store.place import BucketPath
+from costlab.store.rows import FiledRows, batches
 from costlab.store.warehouse import Warehouse
 
 TABLES = {"findings": findings("a"), "gpu_usage": usage(1)}
@@ -115,6 +117,46 @@ def test_a_damaged_table_is_a_fault_of_the_lake_and_not_of_the_configuration(sto
             rows(lake)
         assert caught.value.exit_code == ExitCode.LAKE_DAMAGED, (damaged, content, caught.value.message)
         assert "doctor --files" in caught.value.hint
+
+
+@pytest.mark.parametrize(("status", "code", "asks"), [(503, ExitCode.BUSY, 1), (403, ExitCode.USAGE, 5)])
+def test_rows_that_a_store_does_not_give_away_are_not_damaged(
+    store: Store, status: int, code: ExitCode, asks: int
+) -> None:
+    """However they are read: by a query, into memory, as a day's table, some at a time, or all of them by `doctor --files`.
+
+    A busy store is asked for seven seconds each time.
+    """
+    lake = Lake.create(store.address)
+    replace_day(lake, TABLES)
+    opened = Warehouse.over(Lake.open(lake.path))
+    store.before = lambda method, key: status * (method == "GET" and "/gpu_usage/cluster=" in key)
+    filed = FiledRows("gpu_usage", tuple(lake.readable_files()["gpu_usage"]))
+    ways: list[Callable[[], object]] = [
+        lambda: opened.sql("select * from gpu_usage"),
+        lambda: opened.keep("gpu_usage"),
+        lambda: lake.read("gpu_usage", "prod", DAY),
+        lambda: list(batches(filed, ["gpu_key"])),
+        lambda: inspect(lake),
+    ]
+    for ask in ways[:asks]:
+        with pytest.raises(CostlabError) as caught:
+            ask()
+        assert caught.value.exit_code == code, caught.value.message
+        assert "AWS Error" in caught.value.message
+        assert "damaged" not in caught.value.hint
+    store.before = lambda *_: 0
+    assert opened.sql("select power_watts from gpu_usage").num_rows == 1
+
+
+def test_a_refusal_that_is_longer_than_what_was_asked_for_is_asked_again(store: Store) -> None:
+    """pyarrow takes it for an answer that broke off, and leaves it at that."""
+    lake = Lake.create(store.address)
+    replace_day(lake, TABLES)
+    opened, refused, store.longer_bytes = Warehouse.over(Lake.open(lake.path)), iter((503, 503)), 2**16
+    store.before = lambda method, key: next(refused, 0) if method == "GET" and "/gpu_usage/" in key else 0
+    assert opened.sql("select power_watts from gpu_usage").num_rows == 1
+    assert next(refused, None) is None
 
 
 def test_a_store_that_is_busy_is_asked_again(store: Store) -> None:
