@@ -53,7 +53,7 @@ def asking(place: object) -> Iterator[None]:
 def of_bucket(place: object, error: Exception) -> CostlabError:
     """What a bucket complains of, in one line."""
     words = _SECRET.sub("", str(error))
-    said = f"{place}: {_first_line(words)[:400]}"
+    said = f"{place}: {_causes(words)[:400]}"
     if _REFUSED.search(words):
         return ConfigError(said, "see that the bucket is there, and that these credentials may use it")
     return Busy(said, "run the same command again: nothing is written or copied twice")
@@ -121,6 +121,17 @@ def _number(error: OSError | DeltaError) -> int | None:
         return error.errno
     found = _OS_ERROR.search(str(error))
     return int(found[1] or found[2]) if found else None
+
+
+def _causes(words: str) -> str:
+    """What Delta Lake says in several lines, each the cause of the one before, without the store's own page."""
+    lines = (
+        _COLOUR.sub("", words)
+        .partition("<?xml")[0]
+        .replace("\N{DOWNWARDS ARROW WITH TIP RIGHTWARDS}", "")
+        .splitlines()
+    )
+    return ": ".join(line.strip(" \t:") for line in lines if line.strip())
 
 
 def _first_line(error: object) -> str:
