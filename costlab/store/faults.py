@@ -39,6 +39,16 @@ BROKEN_OFF = "response stream"
 _SECRET = re.compile(r"(?i)<(AWSAccessKeyId|StringToSign\w*|CanonicalRequest\w*|SignatureProvided)>.*?</\1>")
 
 
+def no_address(of: str, address: str, error: object = "") -> ConfigError:
+    """The error of an address that is none, without what follows its ?: somebody may have written a key there."""
+    shown = address.partition("?")[0]
+    why = re.sub(re.escape(address) + "[^']*", shown, f": {error}") if error else ""
+    return ConfigError(
+        f"{shown} is no address of {of}{why}",
+        "write s3://bucket/folder, with ?endpoint_override=HOST:PORT&scheme=https for a store of your own",
+    )
+
+
 @contextmanager
 def asking(place: object) -> Iterator[None]:
     """Inside the block a bucket that refuses is a fault of the configuration, and one that does not answer is busy."""

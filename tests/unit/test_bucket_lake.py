@@ -343,8 +343,15 @@ def test_an_address_may_stand_wherever_a_lake_is_named(tmp_path: Path) -> None:
     assert load(file, {"COSTLAB_LAKE": "s3://bucket/b"}).lake == "s3://bucket/b"
     assert load(file, {}, lake="s3://bucket/c").lake == "s3://bucket/c"
     assert load(file, {"COSTLAB_LAKE": "here"}, folder=tmp_path).lake == tmp_path / "here"
-    for wrong in ("gs://bucket/a", "s3://key:secret@bucket/a"):
-        file.write_text(f"lake: {wrong}\n")
-        with pytest.raises(ConfigError, match="must be a path, or s3://bucket/folder") as caught:
-            load(file, {})
-        assert "secret@" not in caught.value.message
+    for wrong in (
+        "gs://bucket/a", "S3://bucket/a", "s3://key:hunter2@bucket/a", "s3://bucket/a?region=x&secret_key=hunter2",
+    ):  # fmt: skip
+        file.write_text("lake: here\n")
+        named = tmp_path / "named.yaml"
+        named.write_text(f"lake: {wrong}\n")
+        for configuration, environ, lake in (
+            (named, {}, None), (file, {"COSTLAB_LAKE": wrong}, None), (file, {}, wrong),
+        ):  # fmt: skip
+            with pytest.raises(ConfigError, match="must be a path, or s3://bucket/folder") as caught:
+                load(configuration, environ, lake=lake)
+            assert "hunter2" not in caught.value.message
