@@ -126,7 +126,10 @@ def hoisted(args: list[str]) -> list[str]:
         if name in COMMON and (word == name or COMMON[name]):
             front.append(word)
             if COMMON[name] and word == name:
-                front += [value for value in [next(words, None)] if value is not None]
+                value = next(words, None)
+                if value is None:  # the command's name would be taken for it
+                    return front
+                front.append(value)
         elif word.startswith("-v") and set(word[1:]) == {"v"}:
             front.append(word)
         else:

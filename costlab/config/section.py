@@ -23,6 +23,7 @@ from costlab.domain.units import format_bytes, format_cores, parse_quantity
 _UNITS_MS = {"d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1000}
 _MOST = 10**15  # cores or bytes
 BUCKET = "s3://"
+_SECRET = re.compile(r"[?&][^=&]*(secret|key|token|password)[^=&]*=", re.IGNORECASE)
 DAY_MS = _UNITS_MS["d"]  # as a length; a calendar day is `domain.time.Day`
 _DURATION = re.compile(r"([1-9][0-9]{0,8})([smhd])")
 
@@ -96,14 +97,14 @@ def said(text: str) -> str:
 
 
 def joined(folder: Path, where: str) -> str:
-    """A path relative to a folder; an address of a bucket is what it is."""
-    return where if where.startswith(BUCKET) else str(folder / where)
+    """A path relative to a folder; an address is what it is, also one that is refused later."""
+    return where if "://" in where else str(folder / where)
 
 
 def place(where: object, info: ValidationInfo) -> Path | str:
     """A folder, or the address of one in a bucket. Raises PydanticCustomError."""
     if isinstance(where, str) and "://" in where:
-        if not where.startswith(BUCKET) or "@" in where.partition("?")[0]:
+        if not where.startswith(BUCKET) or "@" in where.partition("?")[0] or _SECRET.search(where):
             raise PydanticCustomError("place", "must be a path, or s3://bucket/folder without a password")
         return where
     if not isinstance(where, (str, Path)):

@@ -41,7 +41,8 @@ def vault_at(place: str, lake: Place) -> Vault:
 
 def _within(place: str, lake: Place) -> ConfigError:
     return ConfigError(
-        f"the backup {place} and the lake {lake} are in each other", "name a folder beside the lake"
+        f"the backup {place.partition('?')[0]} and the lake {lake} are in each other",
+        "name a folder beside the lake",
     )
 
 

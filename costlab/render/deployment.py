@@ -1,10 +1,12 @@
 """The files by which costlab is deployed, as they ship, with a namespace, image or schedule of one's own."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 
 from costlab.domain.deployment import DeployFile
 from costlab.domain.errors import ConfigError
+from costlab.domain.schedule import schedule_faults
 from costlab.shipped import folder
 
 PATHS = {
@@ -22,19 +24,28 @@ PATHS = {
     DeployFile.GRAFANA: "grafana/costlab.json",
 }
 
-# What may be chosen: where it stands in the files, what it has to look like, and an example.
-_CHOICES = {
+
+def _form_faults(form: str, value: str) -> list[str]:
+    """What is wrong with a value that has to have a form; its example says the rest."""
+    return [] if re.fullmatch(form, value, re.ASCII) else [""]
+
+
+# What may be chosen: where it stands in the files, how it is written there, what is wrong with a value, and an example.
+# In quotes: of names that Kubernetes takes YAML would read `123` as a number and `on` as a truth.
+_CHOICES: dict[str, tuple[re.Pattern[str], str, Callable[[str], list[str]], str]] = {
     "namespace": (
         re.compile(r"(?<=\bnamespace: )costlab$", re.MULTILINE),
-        r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?",
+        '"{}"',
+        partial(_form_faults, r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"),
         "costlab",
     ),
     "image": (
         re.compile(r"(?<=\bimage: )\S+$", re.MULTILINE),
-        r"[\w.:@/-]+",
+        '"{}"',
+        partial(_form_faults, r"\w([\w.:@/-]*\w)?"),
         "registry.example.com/costlab:0.1.0",
     ),
-    "schedule": (re.compile(r"30 1 \* \* \*"), r"[\d*/,-]+( [\w*/,-]+){4}", "30 1 * * *"),
+    "schedule": (re.compile(r"30 1 \* \* \*"), "{}", schedule_faults, "30 1 * * *"),
 }
 
 
@@ -47,10 +58,11 @@ def deployment(wanted: DeployFile, chosen: Mapping[str, str | None]) -> str:
     for name, value in chosen.items():
         if value is None:
             continue
-        place, form, example = _CHOICES[name]
-        if not re.fullmatch(form, value, re.ASCII):
-            raise ConfigError(f"--{name} {value!r} is no {name}", f"write it as in --{name} '{example}'")
-        text, count = place.subn(value, text)
+        place, written, faults_of, example = _CHOICES[name]
+        if faults := faults_of(value):
+            why = f": {'; '.join(faults)}" if any(faults) else ""
+            raise ConfigError(f"--{name} {value!r} is no {name}{why}", f"write it as in --{name} '{example}'")
+        text, count = place.subn(written.format(value), text)
         if not count:
             raise ConfigError(f"{wanted} has no {name}", f"leave out --{name}")
     return text

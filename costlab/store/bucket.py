@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.fs
 
 from costlab.domain.errors import ConfigError
-from costlab.store.faults import asking
+from costlab.store.faults import asking, no_address
 from costlab.store.vault import PIECE_BYTES
 
 _YOUNG = timedelta(days=1)
@@ -34,12 +34,9 @@ class Bucket:
         try:
             self._store, self._root = pa.fs.FileSystem.from_uri(address)
         except (pa.ArrowException, OSError) as error:
-            raise ConfigError(
-                f"{address} is no address of backups: {error}",
-                "write s3://bucket/folder, with ?endpoint_override=HOST:PORT&scheme=https for a store of your own",
-            ) from error
+            raise no_address("backups", address, error) from error
         if not self._root.strip("/"):  # s3:// alone
-            raise ConfigError(f"{address} is no address of backups", "write s3://bucket/folder")
+            raise no_address("backups", address)
 
     def __str__(self) -> str:
         """Its address."""

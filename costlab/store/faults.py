@@ -31,7 +31,22 @@ _OF_STORE = re.compile(
     r"Generic S3 error|Generic \w+ error: Error performing|lacked the (?:necessary privileges|valid authentication)"
     r"|HTTP error|error sending request|Error after \d+ retries|status code: (?!404)\d{3}\b|<Code>(?!NoSuchKey)\w+<|Bucket '[^']*' not found"
 )
+# What pyarrow passes on of the store while rows are read, also from within a question; of an object that is not there, or is
+# shorter than it was said to be, the lake is at fault.
+_OF_READING = re.compile(r"AWS Error (?!NO_SUCH_KEY|RESOURCE_NOT_FOUND|UNKNOWN \(HTTP status 4(?:04|16)\)).*")
+# What pyarrow makes of a refusal that is longer than what it asked for: an answer that broke off, and it does not ask again.
+BROKEN_OFF = "response stream"
 _SECRET = re.compile(r"(?i)<(AWSAccessKeyId|StringToSign\w*|CanonicalRequest\w*|SignatureProvided)>.*?</\1>")
+
+
+def no_address(of: str, address: str, error: object = "") -> ConfigError:
+    """The error of an address that is none, without what follows its ?: somebody may have written a key there."""
+    shown = address.partition("?")[0]
+    why = re.sub(re.escape(address) + "[^']*", shown, f": {error}") if error else ""
+    return ConfigError(
+        f"{shown} is no address of {of}{why}",
+        "write s3://bucket/folder, with ?endpoint_override=HOST:PORT&scheme=https for a store of your own",
+    )
 
 
 @contextmanager
@@ -48,10 +63,16 @@ def asking(place: object) -> Iterator[None]:
 def of_bucket(place: object, error: Exception) -> CostlabError:
     """What a bucket complains of, in one line."""
     words = _SECRET.sub("", str(error))
-    said = f"{place}: {_first_line(words)[:400]}"
+    said = f"{place}: {_causes(words)[:400]}"
     if _REFUSED.search(words):
         return ConfigError(said, "see that the bucket is there, and that these credentials may use it")
     return Busy(said, "run the same command again: nothing is written or copied twice")
+
+
+def of_reading(what: str, error: Exception) -> CostlabError | None:
+    """What a bucket complains of while rows are read from it; None where it is the rows that are at fault."""
+    found = _OF_READING.search(str(error))
+    return of_bucket(f"{what} cannot be read", OSError(found[0])) if found else None
 
 
 @contextmanager
@@ -110,6 +131,17 @@ def _number(error: OSError | DeltaError) -> int | None:
         return error.errno
     found = _OS_ERROR.search(str(error))
     return int(found[1] or found[2]) if found else None
+
+
+def _causes(words: str) -> str:
+    """What Delta Lake says in several lines, each the cause of the one before, without the store's own page."""
+    lines = (
+        _COLOUR.sub("", words)
+        .partition("<?xml")[0]
+        .replace("\N{DOWNWARDS ARROW WITH TIP RIGHTWARDS}", "")
+        .splitlines()
+    )
+    return ": ".join(line.strip(" \t:") for line in lines if line.strip())
 
 
 def _first_line(error: object) -> str:

@@ -13,7 +13,7 @@ from uuid import uuid4
 import orjson
 from filelock import FileLock, Timeout
 
-from costlab.domain.errors import Busy
+from costlab.domain.errors import Busy, ConfigError, LakeError, LakeFull
 from costlab.store import durable
 from costlab.store.faults import translated
 from costlab.store.lease import leased
@@ -32,17 +32,29 @@ def _unguarded() -> None:
 def alone(lake: Place) -> Iterator[Callable[[], None]]:
     """Hold a lake, of a bucket its workshop too; the call that it gives raises Busy once the lake is lost to another run.
 
-    Raises as `held` does, and ConfigError when nothing may be written into the bucket.
+    Raises as `held` does, and ConfigError when nothing may be written into the bucket, or the workshop cannot be made.
     """
     if isinstance(lake, Path):
         with held(lake):
             yield _unguarded
         return
     room = workshop(lake)
-    with translated(room):
-        room.mkdir(parents=True, exist_ok=True)
+    _make(room, lake)
     with held(room, f"the workshop of {lake}"), leased(lake, _known_as(room), _signature(), _words) as lease:
         yield lease.assure
+
+
+def _make(room: Path, lake: Place) -> None:
+    try:
+        with translated(room):
+            room.mkdir(parents=True, exist_ok=True)
+    except LakeFull:
+        raise
+    except LakeError as fault:  # of this machine, and not of the lake: nothing is damaged
+        raise ConfigError(
+            f"{fault.message}; samples of {lake} wait there until they are committed",
+            "name a folder that this user may write with XDG_STATE_HOME",
+        ) from fault
 
 
 def _known_as(room: Path) -> str:

@@ -24,7 +24,7 @@ import pyarrow as pa
 import pyarrow.fs
 
 from costlab.domain.errors import Busy, ConfigError, CostlabError
-from costlab.store.faults import asking, of_bucket
+from costlab.store.faults import asking, no_address, of_bucket
 
 _PIECE_BYTES = 2**20
 _AT_ONCE_BYTES = 2**23  # one request writes what is smaller
@@ -317,19 +317,21 @@ class _Root:
         except OSError as error:  # it was asked for the bucket's region
             raise of_bucket(address.partition("?")[0], error) from error
         except pa.ArrowException as error:
-            raise ConfigError(
-                f"{address} is no address of a lake: {error}",
-                "write s3://bucket/folder, with ?endpoint_override=HOST:PORT&scheme=https for a store of your own",
-            ) from error
+            raise no_address("a lake", address, error) from error
         if parts.scheme != "s3" or "/" not in base.strip("/"):
-            raise ConfigError(f"{address} is no address of a lake", "write s3://bucket/folder")
+            raise no_address("a lake", address)
         query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
         return cls(base.rstrip("/"), query, store)
 
     @cached_property
     def delta_options(self) -> dict[str, str]:
         scheme = self.query.get("scheme", "https")
-        options = {"aws_conditional_put": "etag", "aws_allow_http": str(scheme == "http").lower()}
+        options = {
+            "aws_conditional_put": "etag",
+            "aws_allow_http": str(scheme == "http").lower(),
+            # Of a store that is not Amazon's Delta Lake would look for keys in the environment alone, and at no profile.
+            "aws_force_credential_load": "true",
+        }
         if region := self.query.get("region") or self.store.region:
             options["aws_region"] = region
         if endpoint := self.query.get("endpoint_override"):

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from costlab.domain.errors import LakeError
 from costlab.domain.tables import PARTITION, TABLES, Column, Type
+from costlab.store.faults import of_reading
 from costlab.store.place import BucketPath, Place, readable_file
 from costlab.store.schema import arrow_schema, empty, ordered
 
@@ -102,10 +103,12 @@ def read_files(table: str, files: Sequence[Place], lacks: frozenset[str] = froze
 
 @contextmanager
 def readable(table: str) -> Iterator[None]:
-    """Inside the block a file that cannot be read is a fault of the lake."""
+    """Inside the block a file that cannot be read is a fault of the lake, and a bucket that does not give it away is not."""
     try:
         yield
     except (duckdb.Error, pa.ArrowException, OSError) as error:
+        if fault := of_reading(f"the rows of {table}", error):
+            raise fault from error
         raise LakeError(
             f"the rows of {table} cannot be read: {str(error).partition(chr(10))[0]}",
             "costlab doctor --files names the damaged days and how to mend them",

@@ -40,10 +40,11 @@ class StoredRows:
 
     @property
     def num_rows(self) -> int:
-        """How many rows there are."""
+        """How many rows there are. Raises LakeError."""
         if self.count is not None:
             return self.count
-        return int(pq.read_metadata(readable_file(self.file)).num_rows)
+        with readable(self.table):
+            return int(pq.read_metadata(readable_file(self.file)).num_rows)
 
     @property
     def schema(self) -> pa.Schema:

@@ -7,14 +7,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from time import sleep
 from typing import Any, Self
 
 import duckdb
 import pyarrow as pa
 
 from costlab import shipped
-from costlab.domain.errors import ConfigError, LakeError
+from costlab.domain.errors import Busy, ConfigError, LakeError
 from costlab.domain.tables import TABLES
+from costlab.store.faults import BROKEN_OFF, of_reading
 from costlab.store.lake import Lake
 from costlab.store.reading import connect, interruptible, name, readable, select_files, text
 from costlab.store.schema import empty
@@ -24,6 +26,10 @@ _ROWS_AT_ONCE = 65_536
 _SAID = re.compile(r"^(grain|inputs|units): (.+(?:\n +.+)*)$", re.MULTILINE)
 FOLDERS = ("staging", "marts", "exports", "checks")
 
+# Where DuckDB was when rows of a bucket could not be read.
+_FILES = re.compile(r"reading the stream registered as 'files of (\w+)")
+# What DuckDB says of the content of a file that it could open.
+_DAMAGED = re.compile(r"\bfile ['\"].*\.parquet['\"]|Parquet metadata is corrupt|byte sequence mismatch")
 # The line in which DuckDB names what may be meant.
 _NEAR = re.compile(r"^(?:Did you mean|Candidate bindings:) (.+?)\??$", re.MULTILINE)
 
@@ -102,18 +108,16 @@ class Warehouse:
         """Hold the rows of a table or staging view in memory from now on; raises LakeError when they cannot be read."""
         if view in self._kept:
             return
+        self._answer(f"create table kept as select * from {name(view)}")  # noqa: S608 - quoted
         with _told():
-            self._connection.execute(f"create table kept as select * from {name(view)}")  # noqa: S608 - quoted
             self._connection.execute(f"drop view {name(view)}")
             self._connection.execute(f"alter table kept rename to {name(view)}")
         self._kept.add(view)
 
     def query(self, wanted: str, **params: Any) -> pa.Table:
         """The rows of a named query. Raises ConfigError for an unknown name, and parameters that do not fit."""
-        with (
-            _told()
-        ):  # not looked through for what is no question: a test holds every named one to be a SELECT
-            return self._answer(_fitting(wanted, params).text, params)
+        # Not looked through for what is no question: a test holds every named one to be a SELECT.
+        return self._answer(_fitting(wanted, params).text, params)
 
     def stream(self, wanted: str, **params: Any) -> pa.RecordBatchReader:
         """The rows of a named query as they come, for answers that are too large for memory; raises as `query` does."""
@@ -128,11 +132,23 @@ class Warehouse:
         """
         with _told():
             _refuse_changes(statement)
-            return self._answer(statement, params)
+        return self._answer(statement, params)
 
-    def _answer(self, statement: str, params: Mapping[str, Any] | None) -> pa.Table:
-        relation: Any = self._connection.sql(statement, params=dict(params) if params else None)
-        return pa.table({}) if relation is None else relation.to_arrow_table()
+    def _answer(self, statement: str, params: Mapping[str, Any] | None = None) -> pa.Table:
+        """The rows; a bucket that was busy when pyarrow took it for broken is asked again."""
+        for pause_s in (0.1, 0.5, 2.0):
+            try:
+                return self._asked(statement, params)
+            except Busy as fault:
+                if BROKEN_OFF not in fault.message:  # it was asked ten times already
+                    raise
+            sleep(pause_s)
+        return self._asked(statement, params)
+
+    def _asked(self, statement: str, params: Mapping[str, Any] | None) -> pa.Table:
+        with _told():
+            relation: Any = self._connection.sql(statement, params=dict(params) if params else None)
+            return pa.table({}) if relation is None else relation.to_arrow_table()
 
 
 def _refuse_changes(statement: str) -> None:
@@ -155,7 +171,9 @@ def _told() -> Iterator[None]:
         with interruptible():
             yield
     except duckdb.Error as error:
-        if ".parquet'" in str(error) or isinstance(error, duckdb.IOException):
+        if (asked := _FILES.search(str(error))) and (fault := of_reading(f"the rows of {asked[1]}", error)):
+            raise fault from error
+        if asked or _of_a_file(error):
             raise LakeError(
                 f"a file of the lake cannot be read: {str(error).partition(chr(10))[0]}",
                 "costlab doctor --files names the damaged days and how to mend them",
@@ -166,6 +184,13 @@ def _told() -> Iterator[None]:
         raise ConfigError(
             f"SQL: {said[:300]}", f"{meant}costlab tables lists the tables and their columns"
         ) from error
+
+
+def _of_a_file(error: duckdb.Error) -> bool:
+    """Whether a file could not be read. What its reader of Parquet throws DuckDB passes on without a class of its own."""
+    if type(error) is duckdb.Error or isinstance(error, duckdb.IOException):
+        return True
+    return isinstance(error, duckdb.InvalidInputException) and bool(_DAMAGED.search(str(error)))
 
 
 @cache

@@ -8,11 +8,11 @@ import subprocess
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from airflow.sdk import dag, task
+from airflow.sdk import CronTriggerTimetable, dag, task
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 COSTLAB = ["/opt/costlab/bin/costlab", "--config", "/etc/costlab/costlab.yaml"]
-TIMEZONE = ZoneInfo("UTC")  # the lake's
+TIMEZONE = "UTC"  # the lake's
 # Trying again mends nothing: configuration, a day below the threshold, a damaged lake, money that does not reconcile,
 # a check that failed. Other codes are tried again: a source that failed (3), a lock that is held (5).
 FINAL_CODES = {2, 4, 6, 7, 8}
@@ -22,14 +22,16 @@ def command(logical_date: datetime | None) -> list[str]:
     """What the run starts."""
     if logical_date is None:
         return [*COSTLAB, "nightly"]
-    day = logical_date.astimezone(TIMEZONE).date() - timedelta(days=1)
+    day = logical_date.astimezone(ZoneInfo(TIMEZONE)).date() - timedelta(days=1)
     return [*COSTLAB, "nightly", "--date", day.isoformat()]
 
 
 @dag(
     dag_id="costlab_nightly",
-    schedule="30 1 * * *",  # an hour and a half after midnight: later than prometheus.settle
-    start_date=datetime(2026, 1, 1, tzinfo=TIMEZONE),
+    # An hour and a half after midnight: later than prometheus.settle. The timetable is named, for with
+    # `[scheduler] create_cron_data_intervals` a bare text would have the logical date of the night before.
+    schedule=CronTriggerTimetable("30 1 * * *", timezone=TIMEZONE),
+    start_date=datetime(2026, 1, 1, tzinfo=ZoneInfo(TIMEZONE)),
     catchup=False,
     max_active_runs=1,  # one run at a time holds the lake
     tags=["costlab"],

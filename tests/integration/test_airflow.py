@@ -85,3 +85,33 @@ def test_a_run_brings_the_day_before_its_logical_date_into_the_lake(
     assert "state=success" in done.stdout + done.stderr, done.stdout + done.stderr
     assert Lake.open(config.parent / "lake").days(CLUSTER) == {day.date: DayState.COMPLETE}
     assert (config.parent / "reports" / CLUSTER / str(day) / "index.html").is_file()
+
+
+DATES = """
+import pathlib, pendulum, runpy, sys
+from airflow.sdk import DAG
+from airflow.serialization.serialized_objects import DagSerialization
+from airflow.timetables.base import TimeRestriction
+made = runpy.run_path(sys.argv[1])
+scheduled = DagSerialization.from_dict(DagSerialization.to_dict(made["costlab_nightly"]())).timetable
+since = TimeRestriction(earliest=pendulum.datetime(2026, 11, 21, 12), latest=None, catchup=True)
+run = scheduled.next_dagrun_info(last_automated_data_interval=None, restriction=since)
+print("asked", run.run_after.isoformat(), *made["command"](run.logical_date)[-2:])
+"""
+
+
+@pytest.mark.parametrize("intervals", ["True", "False"])
+def test_a_scheduled_run_measures_the_day_that_has_just_ended_however_airflow_is_set(
+    airflow: Airflow, tmp_path: Path, intervals: str
+) -> None:
+    programs = Path(os.environ["COSTLAB_AIRFLOW_DIR"])
+    (tmp_path / "dates.py").write_text(DATES)
+    home = airflow("config", "get-value", "core", "dags_folder").stdout.strip().rpartition("/")[0]
+    environment = {
+        "AIRFLOW_HOME": home, "AIRFLOW__SCHEDULER__CREATE_CRON_DATA_INTERVALS": intervals, "PATH": os.environ["PATH"],
+    }  # fmt: skip
+    done = subprocess.run(
+        [programs / "python", tmp_path / "dates.py", folder("deploy") / "airflow" / "costlab_nightly.py"],
+        env=environment, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert "asked 2026-11-22T01:30:00+00:00 --date 2026-11-21\n" in done.stdout, done.stderr

@@ -26,7 +26,8 @@ class Store:
 
     refuse: so many of the next requests are answered 503. forbid: the methods that are answered 403. before: is called
     with each request's method and key before it is looked at; a status that it gives is the answer. drop_after: after so many writes have landed, the connection
-    of the next one ends without an answer although it landed too; -1: never.
+    of the next one ends without an answer although it landed too; -1: never. longer_bytes: how much longer an
+    answer that `before` gives is. signers: the keys that requests came with.
     """
 
     port: int = 0
@@ -38,6 +39,8 @@ class Store:
     before: Callable[[str, str], int] = lambda *_: 0
     drop_after: int = -1
     asked: list[str] = field(default_factory=list)
+    longer_bytes: int = 0
+    signers: set[str] = field(default_factory=set)
     lock: Lock = field(default_factory=Lock)
 
     @property
@@ -166,6 +169,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _asked(self) -> tuple[str, dict[str, str]]:
         parts = urlsplit(self.path)
         self.held.asked.append(f"{self.command} {self.path}")
+        self.held.signers.add(
+            self.headers.get("Authorization", "").partition("Credential=")[2].partition("/")[0]
+        )
         query = {name: values[0] for name, values in parse_qs(parts.query, keep_blank_values=True).items()}
         return self._key(), query
 
@@ -210,7 +216,8 @@ class _Handler(BaseHTTPRequestHandler):
         status = 403 if self.command in self.held.forbid else self.held.before(self.command, self._key())
         if status:
             code = "AccessDenied" if status == 403 else "SlowDown"
-            self._answer(status, _fault(code) if self.command != "HEAD" else b"")
+            said = _fault(code) + b" " * self.held.longer_bytes
+            self._answer(status, said if self.command != "HEAD" else b"")
             return True
         if self.held.refuse > 0:
             self.held.refuse -= 1

@@ -14,6 +14,7 @@ from costlab.jobs.restore import restore
 from costlab.store.bucket import Bucket
 from costlab.store.lake import Lake
 from costlab.store.manifest import stamps
+from costlab.store.place import BucketPath
 
 NOON = datetime(2026, 11, 26, 12, tzinfo=UTC)
 
@@ -118,6 +119,14 @@ def test_an_address_that_is_none_or_holds_a_password_is_refused(lake: Lake) -> N
     for address in ("sss://x/y", "s3://", "s3:///"):
         with pytest.raises(ConfigError, match="is no address of backups"):
             backup(lake, address, NOON, None)
-    with pytest.raises(ConfigError) as caught:
-        backup(lake, "s3://key:secret@bucket/lake", NOON, None)
-    assert "secret@" not in caught.value.message
+    for address in (
+        "s3://key:hunter2@bucket/lake",
+        "s3://bucket/lake?secret_key=hunter2",
+        "s3://bucket/la ke?region=us-east-1&secret_key=hunter2",
+    ):
+        with pytest.raises(ConfigError) as caught:
+            backup(lake, address, NOON, None)
+        assert "hunter2" not in caught.value.message + caught.value.hint
+        with pytest.raises(ConfigError) as caught:
+            BucketPath.at(address)
+        assert "hunter2" not in caught.value.message + caught.value.hint

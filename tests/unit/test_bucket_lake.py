@@ -1,7 +1,7 @@
 """A lake in a bucket: the same days as in a folder, and whole days whatever the store does meanwhile."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext, suppress
 from datetime import timedelta
 from io import BytesIO
@@ -21,9 +21,11 @@ from costlab.jobs.backup import backup
 from costlab.jobs.prune import prune
 from costlab.jobs.restore import restore
 from costlab.store import delta, lease
+from costlab.store.inspection import inspect
 from costlab.store.lake import DayState, Lake
 from costlab.store.place import BucketPath
 from costlab.store.posts import Posts, Record, Slot
+from costlab.store.rows import FiledRows, batches
 from costlab.store.warehouse import Warehouse
 
 TABLES = {"findings": findings("a"), "gpu_usage": usage(1)}
@@ -116,6 +118,46 @@ def test_a_damaged_table_is_a_fault_of_the_lake_and_not_of_the_configuration(sto
             rows(lake)
         assert caught.value.exit_code == ExitCode.LAKE_DAMAGED, (damaged, content, caught.value.message)
         assert "doctor --files" in caught.value.hint
+
+
+@pytest.mark.parametrize(("status", "code", "asks"), [(503, ExitCode.BUSY, 1), (403, ExitCode.USAGE, 5)])
+def test_rows_that_a_store_does_not_give_away_are_not_damaged(
+    store: Store, status: int, code: ExitCode, asks: int
+) -> None:
+    """However they are read: by a query, into memory, as a day's table, some at a time, or all of them by `doctor --files`.
+
+    A busy store is asked for seven seconds each time.
+    """
+    lake = Lake.create(store.address)
+    replace_day(lake, TABLES)
+    opened = Warehouse.over(Lake.open(lake.path))
+    store.before = lambda method, key: status * (method == "GET" and "/gpu_usage/cluster=" in key)
+    filed = FiledRows("gpu_usage", tuple(lake.readable_files()["gpu_usage"]))
+    ways: list[Callable[[], object]] = [
+        lambda: opened.sql("select * from gpu_usage"),
+        lambda: opened.keep("gpu_usage"),
+        lambda: lake.read("gpu_usage", "prod", DAY),
+        lambda: list(batches(filed, ["gpu_key"])),
+        lambda: inspect(lake),
+    ]
+    for ask in ways[:asks]:
+        with pytest.raises(CostlabError) as caught:
+            ask()
+        assert caught.value.exit_code == code, caught.value.message
+        assert "AWS Error" in caught.value.message
+        assert "damaged" not in caught.value.hint
+    store.before = lambda *_: 0
+    assert opened.sql("select power_watts from gpu_usage").num_rows == 1
+
+
+def test_a_refusal_that_is_longer_than_what_was_asked_for_is_asked_again(store: Store) -> None:
+    """pyarrow takes it for an answer that broke off, and leaves it at that."""
+    lake = Lake.create(store.address)
+    replace_day(lake, TABLES)
+    opened, refused, store.longer_bytes = Warehouse.over(Lake.open(lake.path)), iter((503, 503)), 2**16
+    store.before = lambda method, key: next(refused, 0) if method == "GET" and "/gpu_usage/" in key else 0
+    assert opened.sql("select power_watts from gpu_usage").num_rows == 1
+    assert next(refused, None) is None
 
 
 def test_a_store_that_is_busy_is_asked_again(store: Store) -> None:
@@ -223,13 +265,51 @@ def test_who_may_only_read_can_ask_and_is_told_why_no_run_begins(store: Store) -
         with pytest.raises(ConfigError, match=r"(?i)denied|forbidden|privileges") as caught, locked:
             replace_day(lake, NEWER)
         assert "credentials" in caught.value.hint
-    store.forbid = frozenset()
+    store.forbid, store.before = frozenset(), lambda _, key: 403 * ("/_delta_log/" in key)
+    with pytest.raises(ConfigError, match=r"privileges.*: Error performing GET .*: 403 Forbidden$"):
+        Lake.open(lake.path).states()
+    store.before = lambda *_: 0
     assert len(rows(lake)["findings"]) == 1
     with pytest.raises(ConfigError, match=f"there is no lake at {lake.path}x"):
         Lake.open(store.address.replace("lake?", "lakex?"))
     with pytest.raises(CostlabError) as missing:
         Lake.create(store.address.replace("backups", "others"))
     assert "bucket is there" in missing.value.hint
+
+
+def test_a_machine_without_room_for_samples_is_a_fault_of_its_environment_and_no_damage(
+    store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    lake = Lake.create(store.address)
+    (tmp_path / "file").write_bytes(b"")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
+    with (
+        pytest.raises(ConfigError, match=f"{tmp_path}/file/costlab/.* cannot be written") as caught,
+        lake.locked(),
+    ):
+        pass
+    assert "XDG_STATE_HOME" in caught.value.hint
+    assert rows(lake)["findings"] == []
+
+
+def test_credentials_may_be_a_profile_s(
+    store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Of a store of one's own as of Amazon's, for each of the two libraries that ask it."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    (tmp_path / "keys").write_text(
+        "[default]\naws_access_key_id = another\naws_secret_access_key = s\n"
+        "[costlab]\naws_access_key_id = ours\naws_secret_access_key = s\n"
+    )
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "keys"))
+    monkeypatch.setenv("AWS_PROFILE", "costlab")
+    lake = Lake.create(store.address)
+    with lake.locked():
+        replace_day(lake, TABLES)
+    assert len(rows(lake)["findings"]) == 1
+    backup(lake, str(tmp_path / "backup"), NOW, None)
+    assert store.signers == {"ours"}
 
 
 def test_a_backup_of_a_bucket_comes_back_into_one_and_old_days_go(store: Store, tmp_path: Path) -> None:
@@ -277,8 +357,15 @@ def test_an_address_may_stand_wherever_a_lake_is_named(tmp_path: Path) -> None:
     assert load(file, {"COSTLAB_LAKE": "s3://bucket/b"}).lake == "s3://bucket/b"
     assert load(file, {}, lake="s3://bucket/c").lake == "s3://bucket/c"
     assert load(file, {"COSTLAB_LAKE": "here"}, folder=tmp_path).lake == tmp_path / "here"
-    for wrong in ("gs://bucket/a", "s3://key:secret@bucket/a"):
-        file.write_text(f"lake: {wrong}\n")
-        with pytest.raises(ConfigError, match="must be a path, or s3://bucket/folder") as caught:
-            load(file, {})
-        assert "secret@" not in caught.value.message
+    for wrong in (
+        "gs://bucket/a", "S3://bucket/a", "s3://key:hunter2@bucket/a", "s3://bucket/a?region=x&secret_key=hunter2",
+    ):  # fmt: skip
+        file.write_text("lake: here\n")
+        named = tmp_path / "named.yaml"
+        named.write_text(f"lake: {wrong}\n")
+        for configuration, environ, lake in (
+            (named, {}, None), (file, {"COSTLAB_LAKE": wrong}, None), (file, {}, wrong),
+        ):  # fmt: skip
+            with pytest.raises(ConfigError, match="must be a path, or s3://bucket/folder") as caught:
+                load(configuration, environ, lake=lake)
+            assert "hunter2" not in caught.value.message

@@ -693,7 +693,16 @@ def test_common_options_may_stand_anywhere(
 
 def test_nothing_moves_behind_two_dashes() -> None:
     assert hoisted(["sql", "--", "--lake", "-v"]) == ["sql", "--", "--lake", "-v"]
-    assert hoisted(["cost", "--lake"]) == ["--lake", "cost"]
+
+
+@pytest.mark.parametrize("name", [name for name, has_value in COMMON.items() if has_value])
+@pytest.mark.parametrize("rest", [["doctor"], ["doctor", "--files"], ["cost", "-v", "--by", "team"]])
+def test_a_common_option_without_its_value_is_said_and_takes_no_other_word(
+    name: str, rest: list[str]
+) -> None:
+    done = run(*rest, name)
+    assert (done.exit_code, done.stdout) == (ExitCode.USAGE, "")
+    assert f"error: Option '{name}' requires an argument." in done.stderr
 
 
 def test_a_bare_call_shows_help_and_a_version_says_it() -> None:

@@ -32,6 +32,7 @@ from costlab.domain.signals import SIGNALS, Exporter, Signal
 from costlab.jobs.pipelines import _ENGINES
 from costlab.render.deployment import PATHS
 from costlab.sources.prometheus.catalogue import built_in
+from costlab.store.place import BucketPath, workshop
 
 TERRAFORM = shutil.which("terraform") or ""
 ROOT = Path(__file__).parents[2]
@@ -95,15 +96,85 @@ def test_a_namespace_an_image_and_a_schedule_of_ones_own() -> None:
     assert pod_of(documents[-1])["containers"][0]["image"] == "r.example.com:5000/x/costlab@sha256:ab"
     for file in ("rbac", "networkpolicy"):
         assert yaml.safe_load(printed(file, "--namespace", "finops"))["metadata"]["namespace"] == "finops"
-    assert 'schedule="0 3 * * *"' in printed("airflow", "--schedule", "0 3 * * *")
+    assert 'CronTriggerTimetable("0 3 * * *", ' in printed("airflow", "--schedule", "0 3 * * *")
     assert "\n0 3 * * *  costlab  " in printed("cron", "--schedule", "0 3 * * *")
+
+
+@pytest.mark.parametrize("name", ["123", "1e5", "true", "null", "on", "0x1f", "1-1"])
+def test_a_name_that_yaml_would_take_for_something_else_stays_a_name(name: str) -> None:
+    for file in ("rbac", "networkpolicy", "cronjob"):
+        for each in yaml.safe_load_all(printed(file, "--namespace", name)):
+            assert each["metadata"]["namespace"] == name
+            kubernetes_validate.validate(each, "1.33", strict=True)
+    assert yaml.safe_load(printed("kustomization", "--namespace", name))["namespace"] == name
+    cronjob = list(yaml.safe_load_all(printed("cronjob", "--image", name)))[-1]
+    assert pod_of(cronjob)["containers"][0]["image"] == name
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    ["30 1 * * *", "01 01 * * *", "*/15 1,2 1-5/2 JAN-MAR *", "0 3 * * mon-fri", "0 3 29 2 *", "0 3 31 2 1", "59 23 31 12 6"],
+)  # fmt: skip
+def test_a_schedule_that_all_three_take_is_printed(schedule: str) -> None:
+    for file, before in (("cronjob", '  schedule: "'), ("cron", "\n"), ("airflow", 'CronTriggerTimetable("')):
+        assert f"{before}{schedule}" in printed(file, "--schedule", schedule)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "said"),
+    [
+        ("99 99 * * *", "99 is no minute (0-59); 99 is no hour (0-23)"),
+        ("60 24 0 13 *", "60 is no minute (0-59); 24 is no hour (0-23); 0 is no day of the month (1-31); 13 is no month (1-12)"),
+        ("30 1 * * 7", "7 is no day of the week (0-6; Sunday is 0)"),
+        ("30 1 * * 8", "8 is no day of the week (0-6; Sunday is 0)"),
+        ("30 1 * foo *", "foo is no month (1-12)"),
+        ("30 1 * * jan", "jan is no day of the week (0-6; Sunday is 0)"),
+        ("5-1 1 * * *", "5-1 ends before it begins"),
+        ("30 1 * * fri-sun", "fri-sun ends before it begins"),
+        ("*/0 1 * * *", "*/0 is no step of the minute"),
+        ("0 */24 * * *", "*/24 is no step of the hour"),
+        ("1/5 1 * * *", "'1/5' is no minute"),
+        ("30 jan/2 * * *", "'jan/2' is no hour"),
+        ("*5 1 * * *", "'*5' is no minute"),
+        ("1,,2 1 * * *", "'1,,2' is no minute"),
+        ("- 1 * * *", "'-' is no minute"),
+        ("1-5-7 1 * * *", "'1-5-7' is no minute"),
+        ("\N{SUPERSCRIPT TWO}0 1 * * *", "is no minute"),
+        ("\N{FULLWIDTH DIGIT TWO} 1 * * *", "is no minute"),
+        ("30 1 ? * *", "'?' is no day of the month"),
+        ("30 1 L * *", "L is no day of the month (1-31)"),
+        ("30 1 * * 5#2", "'5#2' is no day of the week"),
+        ("30 1 31 2 *", "no such month has that day, so it never comes"),
+        ("30 1 30-31 feb *", "no such month has that day, so it never comes"),
+        ("30 1 31 4,6,9,nov *", "no such month has that day, so it never comes"),
+        ("30 1 * *", "it needs five fields"),
+        ("30  1 * * *", "it needs five fields"),
+        ("30 1 * * * root", "it needs five fields"),
+        ("TZ=UTC 30 1 * * *", "it needs five fields"),
+        ("@daily", "it needs five fields"),
+        ("", "it needs five fields"),
+        ("30 1 * * *\n", r"'*\n' is no day of the week"),
+        ('30 1 * * *"', "is no day of the week"),
+    ],
+)  # fmt: skip
+def test_a_schedule_that_cron_or_kubernetes_refuses_is_refused(schedule: str, said: str) -> None:
+    for file in ("cronjob", "cron", "airflow"):
+        done = CliRunner().invoke(app, ["deploy", file, "--schedule", schedule])
+        assert done.exit_code == ExitCode.USAGE
+        assert done.stdout == ""
+        assert done.stderr.startswith(f"error: --schedule {schedule!r} is no schedule: ")
+        assert said in done.stderr
+        assert "hint: write it as in --schedule '30 1 * * *'" in done.stderr
 
 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
         (("cronjob", "--namespace", "Fin_Ops"), "--namespace 'Fin_Ops' is no namespace"),
+        (("rbac", "--namespace", ""), "--namespace '' is no namespace"),
         (("cronjob", "--image", "a b"), "--image 'a b' is no image"),
+        (("cronjob", "--image", "x:"), "--image 'x:' is no image"),
+        (("cronjob", "--image", "-"), "--image '-' is no image"),
         (("cronjob", "--image", "x\nprivileged: true"), "is no image"),
         (("cron", "--schedule", "0 3 * *"), "--schedule '0 3 * *' is no schedule"),
         (("cron", "--schedule", "0 3 * * * root"), "is no schedule"),
@@ -252,10 +323,19 @@ def test_the_job_is_tried_again_only_where_that_can_help() -> None:
     assert {ExitCode.SOURCE_FAILED, ExitCode.BUSY} & FINAL == set()
 
 
-def test_the_configuration_is_taken_and_writes_only_to_volumes(tmp_path: Path) -> None:
+def environment_of(pod: Row) -> dict[str, str]:
+    return {each["name"]: each["value"] for each in pod["containers"][0]["env"]}
+
+
+def test_the_configuration_is_taken_and_writes_only_to_volumes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     text = the("ConfigMap")["data"]["costlab.yaml"]
     pod = pod_of(the("CronJob"))
     settings, mounts = Settings(), pod["containers"][0]["volumeMounts"]
+    for name, value in environment_of(pod).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("HOME", "/")  # of a user without an entry in /etc/passwd
     for shown in (text, re.sub(r"# (?=bearer|metrics)", "", text)):
         (tmp_path / "costlab.yaml").write_text(shown)
         settings = load(tmp_path / "costlab.yaml", {})
@@ -263,8 +343,12 @@ def test_the_configuration_is_taken_and_writes_only_to_volumes(tmp_path: Path) -
         for path in (Path(settings.lake), settings.report.out):
             assert any(path.is_relative_to(mount) for mount in writable)
         assert {mount["name"] for mount in mounts} == {volume["name"] for volume in pod["volumes"]}
+        for wanted in (*environment_of(pod).values(), workshop(BucketPath.at("s3://b/c?region=us-east-1"))):
+            assert any(Path(wanted).is_relative_to(mount) for mount in writable), wanted
     token = settings.clusters[0].prometheus.bearer_token_file
     secret = next(mount["mountPath"] for mount in mounts if mount["name"] == "secrets")
+    keys = re.findall(r"# - \{name: AWS_SHARED_CREDENTIALS_FILE, value: (.+)\}", printed("cronjob"))
+    assert [Path(key).is_relative_to(secret) for key in keys] == [True]
     assert token is not None
     assert token.is_relative_to(secret)
     assert settings.metrics.pushgateway
@@ -329,6 +413,7 @@ def dag(monkeypatch: pytest.MonkeyPatch) -> Row:
 
     sdk, faults = ModuleType("airflow.sdk"), ModuleType("airflow.sdk.exceptions")
     sdk.dag = sdk.task = decorator  # type: ignore[attr-defined]  # a module of our own
+    sdk.CronTriggerTimetable = lambda *given, **named: (given, named)  # type: ignore[attr-defined]  # the same
     faults.AirflowException = type("AirflowException", (Exception,), {})  # type: ignore[attr-defined]  # the same
     faults.AirflowFailException = type("AirflowFailException", (Exception,), {})  # type: ignore[attr-defined]  # the same
     for module in (ModuleType("airflow"), sdk, faults):
@@ -341,11 +426,13 @@ def test_the_dag_measures_the_day_before_its_logical_date(dag: Row) -> None:
     understood(dag["command"](late))
     assert dag["command"](late)[-3:] == ["nightly", "--date", "2026-11-21"]
     assert dag["command"](None)[-1] == "nightly"
-    dag["command"].__globals__["TIMEZONE"] = __import__("zoneinfo").ZoneInfo("Europe/Berlin")
+    dag["command"].__globals__["TIMEZONE"] = "Europe/Berlin"
     assert dag["command"](late)[-1] == "2026-11-22"  # half past midnight of the 23rd there
     [(_, task), (_, whole)] = sorted(dag["settings"], key=lambda each: each[0], reverse=True)
     assert task["retries"] == 3
     assert (whole["max_active_runs"], whole["catchup"]) == (1, False)
+    # A bare text would get the dates of intervals wherever Airflow is set so, which are a night earlier.
+    assert whole["schedule"] == (("30 1 * * *",), {"timezone": "UTC"})
 
 
 @pytest.mark.parametrize("code", ExitCode)
@@ -385,6 +472,8 @@ def test_the_image_is_pinned_and_runs_as_nobody_in_particular() -> None:
     runtime = dict(steps[last + 1 :])
     assert "RUN" not in runtime
     context = pod_of(the("CronJob"))["securityContext"]
+    of_image = dict(each.split("=") for each in runtime["ENV"].split())
+    assert environment_of(pod_of(the("CronJob"))).items() <= of_image.items()
     assert runtime["USER"] == f"{context['runAsUser']}:{context['runAsGroup']}"
     installs = [words for step, words in steps if step == "RUN"]
     assert sum("--require-hashes -r requirements.lock" in words for words in installs) == 1

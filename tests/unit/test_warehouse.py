@@ -2,6 +2,8 @@
 
 import os
 import signal
+from pathlib import Path
+from random import Random
 from threading import Timer
 from typing import Any, cast
 
@@ -10,9 +12,11 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from small_lake import replace_day, usage
 
-from costlab.domain.errors import ConfigError
+from costlab.domain.errors import ConfigError, CostlabError, ExitCode
 from costlab.store.content import content_hash
+from costlab.store.lake import Lake
 from costlab.store.schema import conform, micros_to_decimal
 from costlab.store.warehouse import Warehouse, queries, unordered
 
@@ -36,6 +40,37 @@ def warehouse() -> Warehouse:
 def test_nothing_outside_can_be_reached(warehouse: Warehouse, text: str) -> None:
     with pytest.raises(ConfigError, match="SQL: "):
         warehouse.sql(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "select cast('x.parquet' as integer)",
+        "select error('x.parquet')",
+        "select * from \"file 'x.parquet'\"",
+    ],
+)
+def test_a_word_that_looks_like_a_file_s_is_no_damage(warehouse: Warehouse, text: str) -> None:
+    with pytest.raises(ConfigError, match="SQL: "):
+        warehouse.sql(text)
+
+
+def test_whatever_byte_of_a_file_is_damaged_is_a_fault_of_the_lake(tmp_path: Path) -> None:
+    """DuckDB has a dozen ways to say so, most of them without the file's name."""
+    lake, dice = Lake.create(tmp_path / "lake"), Random(5)
+    replace_day(lake, {"gpu_usage": usage(*(dice.randrange(400) for _ in range(3000)))})
+    (file,) = lake.readable_files()["gpu_usage"]
+    sound, said = file.read_bytes(), set()
+    for begin in range(0, len(sound), 97):
+        length = dice.choice((1, 8, 64))
+        file.write_bytes(sound[:begin] + dice.randbytes(length) + sound[begin + length :])
+        try:
+            Warehouse.over(lake).sql("select * from gpu_usage")
+        except CostlabError as fault:
+            said.add((fault.exit_code, fault.hint, fault.message.rpartition(": ")[2][:20]))
+    assert {code for code, *_ in said} == {ExitCode.LAKE_DAMAGED}
+    assert all("doctor --files" in hint for _, hint, _ in said)
+    assert len(said) > 5
 
 
 def test_a_wrong_name_is_answered_with_the_right_one(warehouse: Warehouse) -> None:
