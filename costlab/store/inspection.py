@@ -11,7 +11,7 @@ from costlab.domain.tables import IMPORTED, TABLES
 from costlab.domain.time import Day
 from costlab.store.delta import DeltaFolder, Key, Snapshot
 from costlab.store.lake import PRUNED, Lake
-from costlab.store.log import LOG
+from costlab.store.log import ENTRIES, LOG
 from costlab.store.migration import columns_hashed_without
 from costlab.store.place import Place, found
 from costlab.store.pruning import actions
@@ -81,7 +81,7 @@ def inspect(lake: Lake) -> Inspection:
 
 def _opened(lake: Lake, table: str) -> Snapshot:
     """The table as it is now. Raises LakeError, also for a log that Delta Lake would read up to its hole."""
-    entries = found(lake.path / table / LOG, "*.json")
+    entries = found(lake.path / table / LOG, ENTRIES)
     for number, entry in enumerate(entries):
         if int(entry.stem) != number:
             raise LakeError(f"{entry.parent} lacks entry {number}")
@@ -93,7 +93,7 @@ def _sizes(folder: Place, snapshot: Snapshot) -> dict[Place, int]:
     """How large each file that the table lists was when it was written."""
     said = {
         added["path"]: int(added["size"])
-        for entry in found(folder / LOG, "*.json")
+        for entry in found(folder / LOG, ENTRIES)
         for action in actions(entry)
         if (added := action.get("add"))
     }
