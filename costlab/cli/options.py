@@ -56,7 +56,21 @@ Engine = Annotated[
         help="Let the workers of a dask scheduler do the work; needs the extra dask.",
     ),
 ]
+
+
+def _told(reason: str | None) -> str | None:
+    """A reason; raises BadParameter for none, as of a variable that is not set, which would force nothing."""
+    if reason is not None and not reason.strip():
+        raise typer.BadParameter("a reason is needed, and is kept with the day")
+    return reason
+
+
 Reason = Annotated[
     str | None,
-    typer.Option("--force", metavar="REASON", help="Replace a day even by a worse one; the reason is kept."),
+    typer.Option(
+        "--force",
+        metavar="REASON",
+        callback=_told,
+        help="Replace a day even by a worse one; the reason is kept.",
+    ),
 ]

@@ -14,6 +14,7 @@ _MONTH = re.compile(r"([0-9]{4})-([0-9]{2})")
 _WEEK = re.compile(r"([0-9]{4})-W([0-9]{2})")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _ONE_DAY = timedelta(days=1)
+_FIRST = date(1970, 1, 1)  # of Unix, whose time samples have; the last of the calendar has no end
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -92,6 +93,14 @@ def parse_day(text: str, now: datetime, timezone: str) -> Day:
     >>> str(parse_day("-2d", datetime(2026, 11, 22, 23, 30, tzinfo=UTC), "Europe/Berlin"))
     '2026-11-21'
     """
+    day = _named_day(text, now, timezone)
+    if not _FIRST <= day.date < date.max:
+        raise ConfigError(f"no cluster has had a {day}", "name a day since 1970")
+    return day
+
+
+def _named_day(text: str, now: datetime, timezone: str) -> Day:
+    """The same, also where no cluster can have had it: as a window's end it is one."""
     today = day_of(now, timezone).date
     word = text.strip()
     try:
@@ -131,8 +140,8 @@ def parse_window(text: str, now: datetime, timezone: str) -> Dates:
         raise _no_window(text) from None
     first_text, dots, end_text = word.partition("..")
     try:
-        start = parse_day(first_text, now, timezone)
-        end = parse_day(end_text, now, timezone).date if dots else start.date + timedelta(days=1)
+        start = _named_day(first_text, now, timezone)
+        end = _named_day(end_text, now, timezone).date if dots else start.date + timedelta(days=1)
     except (ConfigError, OverflowError):
         raise _no_window(text) from None
     if end <= start.date:

@@ -15,6 +15,7 @@ from costlab.store.log import LOG
 from costlab.store.manifest import Item, Manifest, read_manifest, stamp, stamps
 from costlab.store.place import Place
 from costlab.store.posts import FOLDER as POSTS
+from costlab.store.pruning import actions
 from costlab.store.vault import Vault, pieces_of
 
 _NAMED = 5
@@ -34,7 +35,8 @@ def back_up(lake: Lake, vault: Vault, now: datetime) -> Copied:
     """The lake as it is at this moment, in the vault; the manifest is written last.
 
     The lake is locked only while its files are listed: none of them changes, and none is deleted for three days. Raises
-    LakeError, also for a file that is not what an earlier backup of the same lake holds; LakeFull; Busy.
+    LakeError, also for a file that is not what an earlier backup of the same lake holds or has not the size that its table
+    tells, and where a table's log lacks what the last backup holds of it; LakeFull; Busy.
     """
     with lake.locked(older=True):
         paths, days = _listed(lake), len(lake.states())
@@ -43,7 +45,14 @@ def back_up(lake: Lake, vault: Vault, now: datetime) -> Copied:
         if there and there[-1] >= at:
             raise Busy(f"{vault} has a backup of {there[-1]} already", "make the next one a second later")
         known = {item.path: item.sha256 for item in read_manifest(vault).items} if there else {}
+        if gone := sorted(path for path in known.keys() - {*paths} if _is_entry(path)):
+            raise LakeError(
+                f"{lake.path / gone[0]} is gone, and the backup of {there[-1]} in {vault} holds it: the lake was "
+                "damaged, or is an older one that was restored",
+                f"costlab restore {vault} brings the lake back elsewhere; an older one needs another folder",
+            )
         items, new_files, new_bytes = [], 0, 0
+        written: dict[str, int] = {}
         for path in paths:
             post = path.startswith(f"{POSTS}/")
             if post and not (lake.path / path).is_file():
@@ -55,6 +64,13 @@ def back_up(lake: Lake, vault: Vault, now: datetime) -> Copied:
                     f"{lake.path / path} is not what the backup of {there[-1]} in {vault} holds: it was damaged, "
                     "or this is another lake",
                     f"costlab restore {vault} brings the lake back elsewhere; another lake needs another folder",
+                )
+            if path not in known and _is_entry(path):
+                written |= _written_by(lake, path)
+            if written.get(path, item.size_bytes) != item.size_bytes:
+                raise LakeError(
+                    f"{lake.path / path} has {item.size_bytes:,} bytes instead of {written[path]:,}",
+                    "costlab doctor --files names the damaged days and how to mend them",
                 )
             items.append(item)
             if vault.size_bytes(item.name) != item.size_bytes:
@@ -135,6 +151,18 @@ def _listed(lake: Lake) -> list[str]:
     # A restored lake that had forgotten them would post twice.
     names += [f"{POSTS}/{path.parent.name}/{path.name}" for path in (lake.path / POSTS).glob("*/*.json")]
     return names
+
+
+def _is_entry(path: str) -> bool:
+    """Whether it is one of a table's log, from which none is ever taken away."""
+    return f"/{LOG}/" in path
+
+
+def _written_by(lake: Lake, entry: str) -> dict[str, int]:
+    """The size of each file that an entry has added to its table, by its path in the lake. Raises LakeError."""
+    table = entry.partition("/")[0]
+    added = (action.get("add") for action in actions(lake.path / entry))
+    return {f"{table}/{each['path']}": int(each["size"]) for each in added if each}
 
 
 def _item(lake: Lake, path: str) -> Item:

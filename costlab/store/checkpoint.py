@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from deltalake import DeltaTable
 
 from costlab.store import durable
-from costlab.store.log import LOG
+from costlab.store.log import ENTRIES, LOG
 
 EVERY = 10  # entries: one takes 0.25 ms to read, each time, and a checkpoint 11 ms to write
 _KEPT = 2  # who has listed the log a moment ago is about to read the last but one
@@ -29,7 +29,7 @@ def keep_short(table: Path) -> None:
     log, workshop = table / LOG, table / _WORKSHOP
     before = checkpoints(log)
     since = _version(before[-1]) if before else -1
-    entries = sorted(entry for entry in log.glob("*.json") if int(entry.stem) > since)
+    entries = sorted(entry for entry in log.glob(ENTRIES) if int(entry.stem) > since)
     if len(entries) < EVERY:
         return
     shutil.rmtree(workshop, ignore_errors=True)  # of a run that was killed
@@ -50,7 +50,7 @@ def keep_short(table: Path) -> None:
 
 def checkpoints(log: Path) -> list[Path]:
     """Those of a log, the oldest first."""
-    return sorted(log.glob(f"*{_ENDING}"))
+    return sorted(log.glob("[0-9]" * 20 + _ENDING))
 
 
 def damaged(log: Path) -> Path | None:

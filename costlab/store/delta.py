@@ -32,7 +32,7 @@ from costlab.store import checkpoint, durable
 from costlab.store.columns import FILLED, fields_lacking, lacking, refuse_older
 from costlab.store.encoding import ENCODING, LEVEL, without_statistics
 from costlab.store.faults import newer, translated
-from costlab.store.log import LOG, Entry, begun, recent_entries
+from costlab.store.log import ENTRIES, LOG, Entry, begun, recent_entries
 from costlab.store.place import Place, found, moved, remove_tree
 from costlab.store.rows import Rows, StoredRows
 from costlab.store.schema import arrow_schema
@@ -193,7 +193,7 @@ class DeltaFolder:
         """
         if self._options is None:
             return False
-        later = [entry for entry in found(self.path / LOG, "*.json") if int(entry.stem) > max(version, 0)]
+        later = [entry for entry in found(self.path / LOG, ENTRIES) if int(entry.stem) > max(version, 0)]
         return any(
             not any(own in said for own in self._own) for said in (entry.read_bytes() for entry in later)
         )

@@ -13,7 +13,7 @@ from costlab.domain.time import Day
 from costlab.store import checkpoint
 from costlab.store.delta import DeltaFolder, Key, Snapshot
 from costlab.store.lake import PRUNED, Lake
-from costlab.store.log import LOG
+from costlab.store.log import ENTRIES, LOG
 from costlab.store.migration import columns_hashed_without
 from costlab.store.place import Place, found
 from costlab.store.pruning import actions
@@ -94,7 +94,7 @@ def _listed(log: Place) -> dict[str, int]:
     Raises LakeError, also for a log that Delta Lake would read up to its hole.
     """
     listed: dict[str, int] = {}
-    for number, entry in enumerate(found(log, "*.json")):
+    for number, entry in enumerate(found(log, ENTRIES)):
         if int(entry.stem) != number:
             raise LakeError(f"{log} lacks entry {number}")
         for action in actions(entry):

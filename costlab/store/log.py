@@ -6,6 +6,8 @@ from pathlib import Path
 from costlab.store.place import Place
 
 LOG = "_delta_log"
+# Delta Lake reads no other names: what a copying program leaves beside the entries is none.
+ENTRIES = "[0-9]" * 20 + ".json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,7 @@ class Entry:
     @classmethod
     def newest(cls, log: Path) -> "Entry | None":
         """That of the highest version; None where there is none. Raises OSError."""
-        versions = [int(entry.stem) for entry in log.glob("*.json")]
+        versions = [int(entry.stem) for entry in log.glob(ENTRIES)]
         return cls.at(log, max(versions)) if versions else None
 
     @property
@@ -48,10 +50,10 @@ class Entry:
 
 def begun(folder: Place) -> bool:
     """Whether a first entry of a table's log is there; a creation that was cut off left none."""
-    return any((folder / LOG).glob("*.json"))
+    return any((folder / LOG).glob(ENTRIES))
 
 
 def recent_entries(log: Path, commits: int) -> list[str]:
     """The names of the first entry and of so many last ones, and one more: that which a killed run did not sync."""
-    entries = sorted(entry.name for entry in log.glob("*.json"))
+    entries = sorted(entry.name for entry in log.glob(ENTRIES))
     return [*entries[:1], *entries[1:][-commits - 1 :]]

@@ -13,7 +13,7 @@ from costlab.domain.time import HOUR_MS
 from costlab.store.delta import DeltaFolder, Key, Snapshot
 from costlab.store.faults import translated
 from costlab.store.lake import PRUNED, Lake
-from costlab.store.log import LOG
+from costlab.store.log import ENTRIES, LOG
 from costlab.store.place import Place, found
 from costlab.store.posts import FOLDER as POSTS
 from costlab.store.runs import Run
@@ -118,7 +118,7 @@ def _spent(folder: Place, snapshot: Snapshot, now_ms: int) -> Iterator[Place]:
 def _gone_ms(folder: Place) -> Mapping[str, int]:
     """When each file was last taken out of the table, as its log tells."""
     gone: dict[str, int] = {}
-    for entry in found(folder / LOG, "*.json"):
+    for entry in found(folder / LOG, ENTRIES):
         for action in actions(entry):
             if removed := action.get("remove"):
                 gone[removed["path"]] = int(removed["deletionTimestamp"])

@@ -2,9 +2,10 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -207,6 +208,78 @@ def test_a_file_that_was_damaged_since_is_noticed_and_the_backup_stays_sound(tmp
     assert stamps(Folder(vault)) == ["2026-11-26T12-00-00Z"]
     restore(str(vault), tmp_path / "back", None, dry_run=False)
     assert told(Lake.open(tmp_path / "back")) == before
+
+
+def emptied(lake: Lake) -> None:
+    [*_, file] = lake.readable_files()["gpu_usage"]
+    Path(str(file)).write_bytes(b"")
+
+
+def without(name: str, entry: int | None) -> Callable[[Lake], None]:
+    """A table that is gone, or one entry of its log."""
+
+    def harm(lake: Lake) -> None:
+        log = Path(str(lake.path)) / name / "_delta_log"
+        if entry is None:
+            shutil.rmtree(log.parent)
+        else:
+            (log / f"{entry:020}.json").unlink()
+
+    return harm
+
+
+@pytest.mark.parametrize(
+    ("harm", "said"),
+    [
+        (emptied, "has 0 bytes instead of "),
+        (without("findings", None), f"findings/_delta_log/{0:020}.json is gone, and the backup of 2026-11-26T12"),
+        (without("runs", None), f"runs/_delta_log/{0:020}.json is gone"),
+        (without("gpu_usage", 2), f"gpu_usage/_delta_log/{2:020}.json is gone"),
+    ],
+)  # fmt: skip
+def test_a_lake_that_lost_something_does_not_drive_its_sound_backups_out(
+    tmp_path: Path, harm: Callable[[Lake], None], said: str
+) -> None:
+    """What was cut before any backup held it is told by its size; a table that is not there at all, by its log."""
+    lake, vault = filled(tmp_path / "lake", 1), tmp_path / "vault"
+    day = DAY.next
+    if harm is not emptied:
+        replace_day(lake, {"findings": findings("a", day=day), "gpu_usage": usage(1, day=day)}, day)
+    backup(lake, str(vault), NOON, None)
+    before = told(lake)
+    if harm is emptied:
+        replace_day(lake, {"findings": findings("a", day=day), "gpu_usage": usage(1, day=day)}, day)
+    harm(lake)
+    for hour in (1, 2):
+        with pytest.raises(LakeError, match=re.escape(said)):
+            backup(Lake.open(lake.path), str(vault), NOON + timedelta(hours=hour), 1)
+    assert stamps(Folder(vault)) == ["2026-11-26T12-00-00Z"]
+    restore(str(vault), tmp_path / "back", None, dry_run=False)
+    assert told(Lake.open(tmp_path / "back")) == before
+
+
+def test_a_lake_of_which_a_cut_file_is_in_no_backup_yet_has_none(tmp_path: Path) -> None:
+    lake, vault = filled(tmp_path / "lake"), tmp_path / "vault"
+    emptied(lake)
+    with pytest.raises(LakeError, match="has 0 bytes instead of") as caught:
+        backup(lake, str(vault), NOON, None)
+    assert "costlab doctor --files" in caught.value.hint
+    assert stamps(Folder(vault)) == []
+
+
+def test_an_older_backup_that_was_restored_needs_a_folder_of_its_own(tmp_path: Path) -> None:
+    lake, vault = filled(tmp_path / "lake"), tmp_path / "vault"
+    backup(lake, str(vault), NOON, None)
+    replace_day(lake, {"findings": findings("b")})
+    backup(lake, str(vault), NOON + timedelta(hours=1), None)
+    restore(str(vault), tmp_path / "older", "2026-11-26T12-00-00Z", dry_run=False)
+    restore(str(vault), tmp_path / "newest", None, dry_run=False)
+    older, newest = Lake.open(tmp_path / "older"), Lake.open(tmp_path / "newest")
+    assert "new: 0 files" in backup(newest, str(vault), NOON + timedelta(hours=2), None)
+    with pytest.raises(LakeError, match="an older one that was restored") as caught:
+        backup(older, str(vault), NOON + timedelta(hours=3), None)
+    assert "another folder" in caught.value.hint
+    assert backup(older, str(tmp_path / "other"), NOON, None)
 
 
 @contextmanager

@@ -543,6 +543,9 @@ def test_the_jobs_get_what_was_asked(config: Path, monkeypatch: pytest.MonkeyPat
     quiet = run("nightly", "-v", "--date", "-2d", "--no-notify", "--log-format=json")
     assert (len(quiet.stderr.splitlines()), asked[1][:2]) == (2, ("2026-11-19", "None"))
     assert posting == [True, False]
+    unset = run("nightly", "--date", "-2d", "--force", " ")
+    assert (unset.exit_code, len(asked)) == (2, 2)
+    assert "a reason is needed" in unset.stderr
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,16 @@
 
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
+from costlab.cli.app import app
+from costlab.cli.frame import Desk
 from costlab.domain.dates import Dates, parse_day, parse_window, windows_of
 from costlab.domain.errors import ConfigError
 
@@ -16,7 +20,7 @@ ZONES = st.sampled_from(["UTC", "Europe/Berlin", "Asia/Kathmandu", "America/St_J
 NOWS = st.datetimes(datetime(1971, 1, 2), datetime(2199, 1, 1)).map(lambda moment: moment.replace(tzinfo=UTC))  # noqa: DTZ001 - made aware
 
 
-@given(st.dates(), ZONES, NOWS)
+@given(st.dates(date(1970, 1, 1), date(9999, 12, 30)), ZONES, NOWS)
 def test_a_date_reads_back_whatever_the_clock_says(day: date, zone: str, now: datetime) -> None:
     assert parse_day(day.isoformat(), now, zone).date == day
 
@@ -99,6 +103,21 @@ def test_the_zone_decides_what_today_is() -> None:
 def test_what_is_no_date_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match="is not a date"):
         parse_day(text, NOW, "UTC")
+
+
+@pytest.mark.parametrize("text", ["0001-01-01", "1969-12-31", "9999-12-31"])
+def test_a_day_that_no_cluster_can_have_had_is_refused_before_anything_reckons_with_it(
+    text: str, tmp_path: Path
+) -> None:
+    for zone in ("UTC", "Asia/Kathmandu"):
+        with pytest.raises(ConfigError, match=f"no cluster has had a {text}"):
+            parse_day(text, NOW, zone)
+    assert parse_window("2026-11-01..9999-12-31", NOW, "UTC").end == date(9999, 12, 31), "an end may be it"
+    config = tmp_path / "costlab.yaml"
+    config.write_text("lake: lake\nclusters: [{id: prod, prometheus: {url: 'http://127.0.0.1:9'}}]\n")
+    for option in ("--date", "--since"):
+        words = ["--config", str(config), "nightly", "--dry-run", option, text]
+        assert CliRunner().invoke(app, words, obj=Desk({}, NOW)).exit_code == 2
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from costlab.jobs.measure import measure_day
 from costlab.jobs.prune import prune
 from costlab.jobs.rightsizing.recommend import recommend_day
 from costlab.store.lake import Lake
+from costlab.store.log import LOG, Entry, recent_entries
 from costlab.store.warehouse import Warehouse
 
 WORLD = World().node().pod("a").use("a")
@@ -136,6 +137,25 @@ def test_a_log_with_a_hole_or_a_torn_entry_is_named(
     assert (table.status, table.subject, last.status) == (Status.FAIL, "charges", Status.FAIL)
     assert said in table.text
     assert "costlab restore" in table.mend
+
+
+def test_what_a_copying_program_leaves_in_a_log_is_no_entry_of_it(settings: Settings) -> None:
+    lake = Lake.open(settings.lake)
+    for table in ("charges", "runs"):
+        log = Path(settings.lake) / table / LOG
+        newest = Entry.newest(log)
+        assert newest is not None
+        entry = f"{newest.version:020}"
+        for name in (f"{entry} (1)", f"{entry}.sync-conflict", f"{entry}.{entry}.compacted", "notes"):
+            (log / f"{name}.json").write_text("none of ours")
+        assert Entry.newest(log) == newest
+        assert recent_entries(log, 0)[-1] == f"{entry}.json", "it is what is synced"
+    assert [check.status for check in examined(settings)] == [Status.OK]
+    prune(lake, settings, datetime(2026, 12, 20, tzinfo=UTC), dry_run=False)
+    measured(lake, settings, "again")
+    assert [check.status for check in examined(settings)] == [Status.OK]
+    (Path(settings.lake) / "charges" / LOG / f"{1:020}.json").unlink()
+    assert "lacks entry 1" in examined(settings)[0].text
 
 
 def test_a_day_that_a_table_lost_and_one_that_no_run_vouches_for_are_named(settings: Settings) -> None:
