@@ -194,14 +194,18 @@ class _Night:
         )
         left = {name: len(some) for name, some in tasks.items()}
         codes = {name: [ExitCode.DONE] for name in tasks}
+        failed: dict[str, list[ExitCode]] = defaultdict(list)
         for name in [name for name, count in left.items() if not count]:
             ended(ClusterEnd(name, ExitCode.DONE))
         for turn in turns.ended():
             over = [turn, *self._after(turn, turns)]
-            codes[turn.cluster] += [end.exit_code for end in (turn.fault, turn.outcome) if end is not None]
+            codes[turn.cluster] += [turn.outcome.exit_code] if turn.outcome else []
+            failed[turn.cluster] += [turn.fault.exit_code] if turn.fault else []
             left[turn.cluster] -= len(over)
             if not left[turn.cluster]:
-                ended(ClusterEnd(turn.cluster, max(codes[turn.cluster]), self.measured[turn.cluster]))
+                # A day that failed is graver than one that is incomplete, whose code is the higher one.
+                gravest = max(failed[turn.cluster] or codes[turn.cluster])
+                ended(ClusterEnd(turn.cluster, gravest, self.measured[turn.cluster]))
 
     def _day(self, cluster: Cluster, task: _Task, turn: Turn) -> Steps:
         """What is to be done of a day: measured, advised, reported; whoever does it, it is committed here."""

@@ -24,7 +24,7 @@ from costlab.domain.errors import (
 from costlab.domain.signals import Series, Signal, join_series, no_series
 from costlab.domain.time import HOUR_MS, Day, Window, milliseconds
 from costlab.jobs.measure import Held, Ready, compute_day, extract_day, measure_day, ready_day, refuse_open
-from costlab.jobs.nightly import Asked, nightly, unreported
+from costlab.jobs.nightly import Asked, ClusterEnd, nightly, unreported
 from costlab.jobs.outcome import Outcome
 from costlab.jobs.report import FILES
 from costlab.sources import Source
@@ -220,6 +220,29 @@ def test_samples_that_came_late_make_the_day_anew(
     assert whole is not None
     assert early["coverage"] < late["coverage"]
     assert late["content"] == whole["content"] != early["content"]
+
+
+UNUSED = (Signal.CPU_SECONDS, Signal.MEMORY_BYTES, Signal.CONTAINER_START_TIME)
+
+
+def test_a_day_that_failed_is_graver_to_its_cluster_than_one_that_is_incomplete(
+    synthetic_cluster: SyntheticCluster, tmp_path: Path
+) -> None:
+    """The higher code is that of the incomplete one, with which a cluster counts as having had a success."""
+    days = synthetic_cluster.days
+
+    def source_of(_: Cluster, day: Day) -> Source:
+        source = Hiding(synthetic_cluster)
+        source.hidden = tuple(Signal) if day == days[-1] else UNUSED
+        return source
+
+    ends: list[ClusterEnd] = []
+    now, asked = datetime(2026, 11, 21, 3, tzinfo=UTC), Asked(since=days[-2])
+    with pytest.raises(SourceRefused, match=f"not measured: {CLUSTER} {days[-1]}; in the lake"):
+        nightly(
+            settings_in(tmp_path), asked, now=now, source_of=source_of, say=lambda _: None, ended=ends.append
+        )
+    assert ends == [ClusterEnd(CLUSTER, ExitCode.SOURCE_FAILED, 1)]
 
 
 @pytest.mark.parametrize(
