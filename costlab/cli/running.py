@@ -265,7 +265,7 @@ def _crew(engine: str | None, told: "Voice") -> "AbstractContextManager[DaskCrew
 def _say_due(settings: "Settings", asked: "Asked", desk: Desk) -> None:
     from costlab.domain.time import instant, milliseconds
     from costlab.jobs.measure import closes_ms
-    from costlab.jobs.nightly import due, unreported
+    from costlab.jobs.nightly import due, late, unreported
     from costlab.store.lake import Lake
 
     def said(day: "Day", cluster: "Cluster") -> str:
@@ -282,8 +282,12 @@ def _say_due(settings: "Settings", asked: "Asked", desk: Desk) -> None:
         )
         for cluster in settings.chosen():
             days = [said(day, cluster) for day in due(lake, settings, cluster.id, asked, desk.now)]
+            again = late(lake, settings, cluster.id, asked, desk.now)
+            days += [f"{day} (again: it is incomplete)" for day in again]
             days += [
-                f"{day} (only its report)" for day in unreported(lake, settings, cluster.id, asked, desk.now)
+                f"{day} (only its report)"
+                for day in unreported(lake, settings, cluster.id, asked, desk.now)
+                if day not in again
             ]
             typer.echo(f"{cluster.id}: {', '.join(sorted(days)) or 'nothing is due'}")
 

@@ -8,7 +8,15 @@ from functools import partial
 
 from costlab.config.settings import Cluster, Settings
 from costlab.domain.dates import Dates, month_of, week_of
-from costlab.domain.errors import ConfigError, CostlabError, ExitCode, ReconcileError, SourceError
+from costlab.domain.errors import (
+    ConfigError,
+    CostlabError,
+    ExitCode,
+    NoDay,
+    ReconcileError,
+    SourceError,
+    WorseDay,
+)
 from costlab.domain.time import Day, day_of, days_between, milliseconds
 from costlab.jobs.commit import clear_beside, commit_beside
 from costlab.jobs.crew import Coming, Crew, Here, Lazy, Order
@@ -31,6 +39,9 @@ from costlab.store.warehouse import Warehouse
 
 # How far back a night looks by itself; --since reaches further.
 CATCH_UP_DAYS = 7
+# How many of the last days a night reads again by itself where they are incomplete: a cluster that always is costs
+# Prometheus so many days more, and what was cut off for longer than that is asked for by --since.
+LATE_DAYS = 3
 
 # How the days of a night end, in the order in which its last line tells them, and how many of each it names.
 _ENDS = ("not measured", "in the lake without a report", "not tried", "not written", "in the lake")
@@ -146,17 +157,37 @@ def unreported(lake: Lake, settings: Settings, cluster: str, asked: Asked, now: 
     return tuple(day for day in days if day.date in whole and not reported(out, cluster, day))
 
 
+def late(lake: Lake, settings: Settings, cluster: str, asked: Asked, now: datetime) -> tuple[Day, ...]:
+    """The days to read again, oldest first: those that are incomplete, for their samples may have come since.
+
+    They are among the last three, or within the reach of `asked.since`.
+    """
+    if asked.date or asked.force:
+        return ()
+    held = lake.days(cluster)
+    days = _within_reach(held, settings, asked, now)
+    last = days if asked.since else days[-LATE_DAYS:]
+    return tuple(day for day in last if held.get(day.date) is DayState.INCOMPLETE)
+
+
 @dataclass(frozen=True, slots=True)
 class _Task:
-    """A day to measure and report, or only to report."""
+    """A day to measure and report, or only to report; again: it is in the lake, and stays there whatever comes of it."""
 
     day: Day
     measured: bool = False
+    again: bool = False
 
 
 def _tasks(lake: Lake, settings: Settings, cluster: str, asked: Asked, now: datetime) -> tuple[_Task, ...]:
+    again = late(lake, settings, cluster, asked, now)
     tasks = [_Task(day) for day in due(lake, settings, cluster, asked, now)]
-    tasks += [_Task(day, measured=True) for day in unreported(lake, settings, cluster, asked, now)]
+    tasks += [_Task(day, again=True) for day in again]
+    tasks += [
+        _Task(day, measured=True)
+        for day in unreported(lake, settings, cluster, asked, now)
+        if day not in again
+    ]
     return tuple(sorted(tasks, key=lambda task: task.day.date))
 
 
@@ -195,14 +226,18 @@ class _Night:
         )
         left = {name: len(some) for name, some in tasks.items()}
         codes = {name: [ExitCode.DONE] for name in tasks}
+        failed: dict[str, list[ExitCode]] = defaultdict(list)
         for name in [name for name, count in left.items() if not count]:
             ended(ClusterEnd(name, ExitCode.DONE))
         for turn in turns.ended():
             over = [turn, *self._after(turn, turns)]
-            codes[turn.cluster] += [end.exit_code for end in (turn.fault, turn.outcome) if end is not None]
+            codes[turn.cluster] += [turn.outcome.exit_code] if turn.outcome else []
+            failed[turn.cluster] += [turn.fault.exit_code] if turn.fault else []
             left[turn.cluster] -= len(over)
             if not left[turn.cluster]:
-                ended(ClusterEnd(turn.cluster, max(codes[turn.cluster]), self.measured[turn.cluster]))
+                # A day that failed is graver than one that is incomplete, whose code is the higher one.
+                gravest = max(failed[turn.cluster] or codes[turn.cluster])
+                ended(ClusterEnd(turn.cluster, gravest, self.measured[turn.cluster]))
 
     def _day(self, cluster: Cluster, task: _Task, turn: Turn) -> Steps:
         """What is to be done of a day: measured, advised, reported; whoever does it, it is committed here."""
@@ -213,9 +248,20 @@ class _Night:
             order = Order(settings, cluster, day, self.now_ms, self.asked.force, self.count)
             coming = self.crew.measure(order, lake)
             yield Pause(coming, Stage.MEASURED)
-            with coming.result() as ready:
-                outcome = put_day(ready, lake, settings, cluster.id, day, self.asked.force, self.step)
-            self.measured[cluster.id] += 1
+            before = lake.mark(cluster.id, day) if task.again else ""
+            try:
+                with coming.result() as ready:
+                    outcome = put_day(ready, lake, settings, cluster.id, day, self.asked.force, self.step)
+            except (NoDay, WorseDay) as fault:
+                if not task.again:
+                    raise
+                self.say(f"{turn.name}: read again, and it stays as it is: {fault.message}")
+            fresh = not task.again or lake.mark(cluster.id, day) != before
+            if not fresh:  # the night that committed it has told how it is
+                outcome = Outcome(f"{turn.name}: its samples are those that the lake has")
+                if reported(out, cluster.id, day):
+                    return outcome
+            self.measured[cluster.id] += fresh
         turn.stage = Stage.MEASURED
         self.say(outcome.line)
         yield Pause(NOTHING, Stage.ADVISED)  # for advice rests on that of the day before

@@ -24,7 +24,7 @@ from costlab.domain.errors import (
 from costlab.domain.signals import Series, Signal, join_series, no_series
 from costlab.domain.time import HOUR_MS, Day, Window, milliseconds
 from costlab.jobs.measure import Held, Ready, compute_day, extract_day, measure_day, ready_day, refuse_open
-from costlab.jobs.nightly import Asked, nightly, unreported
+from costlab.jobs.nightly import Asked, ClusterEnd, nightly, unreported
 from costlab.jobs.outcome import Outcome
 from costlab.jobs.report import FILES
 from costlab.sources import Source
@@ -220,6 +220,91 @@ def test_samples_that_came_late_make_the_day_anew(
     assert whole is not None
     assert early["coverage"] < late["coverage"]
     assert late["content"] == whole["content"] != early["content"]
+
+
+UNUSED = (Signal.CPU_SECONDS, Signal.MEMORY_BYTES, Signal.CONTAINER_START_TIME)
+
+
+def hiding(cluster: SyntheticCluster, hidden: tuple[Signal, ...], asked: list[Day]) -> SourceOf:
+    """Sources without some signals, and the days that they were asked for."""
+
+    def source_of(_: Cluster, day: Day) -> Source:
+        asked.append(day)
+        source = Hiding(cluster)
+        source.hidden = hidden
+        return source
+
+    return source_of
+
+
+def test_a_night_reads_incomplete_days_again_and_what_came_late_makes_them_anew(
+    synthetic_cluster: SyntheticCluster, tmp_path: Path
+) -> None:
+    """Of its own accord those of the last three days."""
+    days, settings, asked = synthetic_cluster.days, settings_in(tmp_path / "late"), list[Day]()
+    early, whole = (hiding(synthetic_cluster, hidden, asked) for hidden in (UNUSED, ()))
+    assert night(settings, early, Asked(since=days[-4]))[0].exit_code is ExitCode.INCOMPLETE
+    assert asked == list(days[-4:])
+
+    before, asked[:] = stamps(tmp_path / "late"), []
+    again, said = night(settings, early, Asked())
+    assert asked == list(days[-3:]), "and no fourth, though it is incomplete"
+    assert (again.exit_code, said) == (ExitCode.DONE, []), "which was told before"
+    assert stamps(tmp_path / "late") == before
+
+    ends, asked[:] = list[ClusterEnd](), []
+    now = datetime(2026, 11, 21, 3, tzinfo=UTC)
+    late = nightly(
+        settings, Asked(since=days[-4]), now=now, source_of=whole, say=said.append, ended=ends.append
+    )
+    assert (late.exit_code, ends) == (ExitCode.DONE, [ClusterEnd(CLUSTER, ExitCode.DONE, 4)])
+    assert asked == list(days[-4:]), "--since reaches further"
+    undisturbed = settings_in(tmp_path / "undisturbed")
+    night(undisturbed, whole, Asked(since=days[-4]))
+    ours, theirs = Lake.open(settings.lake), Lake.open(undisturbed.lake)
+    for day in days[-4:]:
+        assert ours.days(CLUSTER)[day.date] is DayState.COMPLETE
+        assert ours.run(CLUSTER, day)["content"] == theirs.run(CLUSTER, day)["content"]  # type: ignore[index]  # they are there
+    asked[:] = []
+    night(settings, whole, Asked())
+    assert asked == [], "whole days are not read again"
+
+
+def test_an_incomplete_day_that_the_source_has_forgotten_stays_and_is_no_fault_of_the_night(
+    synthetic_cluster: SyntheticCluster, tmp_path: Path
+) -> None:
+    days, settings, asked = synthetic_cluster.days, settings_in(tmp_path), list[Day]()
+    night(settings, hiding(synthetic_cluster, UNUSED, asked), Asked(since=days[-2]))
+    page = settings.report.out / CLUSTER / str(days[-1]) / "index.html"
+    before, report = stamps(tmp_path / "lake"), page.read_bytes()
+    page.unlink()
+    kept, said = night(settings, hiding(synthetic_cluster, tuple(Signal), asked), Asked())
+    assert kept.exit_code is ExitCode.DONE
+    assert [line.partition(": kube")[0] for line in said if "read again" in line] == [
+        f"{CLUSTER} {day}: read again, and it stays as it is" for day in days[-2:]
+    ]
+    assert stamps(tmp_path / "lake") == before
+    assert page.read_bytes() == report, "it was due all the same"
+
+
+def test_a_day_that_failed_is_graver_to_its_cluster_than_one_that_is_incomplete(
+    synthetic_cluster: SyntheticCluster, tmp_path: Path
+) -> None:
+    """The higher code is that of the incomplete one, with which a cluster counts as having had a success."""
+    days = synthetic_cluster.days
+
+    def source_of(_: Cluster, day: Day) -> Source:
+        source = Hiding(synthetic_cluster)
+        source.hidden = tuple(Signal) if day == days[-1] else UNUSED
+        return source
+
+    ends: list[ClusterEnd] = []
+    now, asked = datetime(2026, 11, 21, 3, tzinfo=UTC), Asked(since=days[-2])
+    with pytest.raises(SourceRefused, match=f"not measured: {CLUSTER} {days[-1]}; in the lake"):
+        nightly(
+            settings_in(tmp_path), asked, now=now, source_of=source_of, say=lambda _: None, ended=ends.append
+        )
+    assert ends == [ClusterEnd(CLUSTER, ExitCode.SOURCE_FAILED, 1)]
 
 
 @pytest.mark.parametrize(
