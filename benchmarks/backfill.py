@@ -23,7 +23,8 @@ from distributed import Client, SubprocessCluster
 from costlab.config.settings import Settings
 from costlab.jobs.crew import Crew
 from costlab.jobs.dask_crew import dask_crew
-from costlab.jobs.nightly import Asked, nightly
+from costlab.jobs.due import Asked
+from costlab.jobs.nightly import nightly
 from costlab.sources.synthetic import SyntheticSource
 from costlab.store.lake import Lake
 

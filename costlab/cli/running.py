@@ -25,7 +25,7 @@ if TYPE_CHECKING:  # requests and DuckDB wait until a job runs
     from costlab.domain.dates import Dates
     from costlab.domain.time import Day
     from costlab.jobs.dask_crew import DaskCrew
-    from costlab.jobs.nightly import Asked
+    from costlab.jobs.due import Asked
     from costlab.jobs.outcome import Outcome
     from costlab.sources import Source
     from costlab.store.lake import Lake
@@ -48,8 +48,8 @@ def nightly(
 ) -> None:
     """Catch up the days that are missing: extract, compute, report, post. Made for cron: see the exit codes."""
     from costlab.cli.logs import voice
+    from costlab.jobs.due import Asked
     from costlab.jobs.indexing import Indexer
-    from costlab.jobs.nightly import Asked
     from costlab.jobs.nightly import nightly as job
     from costlab.jobs.telling import told as watched
 
@@ -264,8 +264,8 @@ def _crew(engine: str | None, told: "Voice") -> "AbstractContextManager[DaskCrew
 
 def _say_due(settings: "Settings", asked: "Asked", desk: Desk) -> None:
     from costlab.domain.time import instant, milliseconds
+    from costlab.jobs.due import due, late, unreported
     from costlab.jobs.measure import closes_ms
-    from costlab.jobs.nightly import due, late, unreported
     from costlab.store.lake import Lake
 
     def said(day: "Day", cluster: "Cluster") -> str:

@@ -1,7 +1,7 @@
 """The main job: measure every day that is missing, advise, and write its report."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import partial
@@ -17,9 +17,10 @@ from costlab.domain.errors import (
     SourceError,
     WorseDay,
 )
-from costlab.domain.time import Day, day_of, days_between, milliseconds
+from costlab.domain.time import Day, day_of, milliseconds
 from costlab.jobs.commit import clear_beside, commit_beside
 from costlab.jobs.crew import Coming, Crew, Here, Lazy, Order
+from costlab.jobs.due import CATCH_UP_DAYS, Asked, Task, back, tasks_of
 from costlab.jobs.editions import AskedEdition, clear_editions, due_editions, put_edition
 from costlab.jobs.indexing import Indexed, days_in
 from costlab.jobs.measure import put_day
@@ -36,12 +37,6 @@ from costlab.store.lake import READABLE, DayState, Lake
 from costlab.store.place import workshop
 from costlab.store.spool import sweep
 from costlab.store.warehouse import Warehouse
-
-# How far back a night looks by itself; --since reaches further.
-CATCH_UP_DAYS = 7
-# How many of the last days a night reads again by itself where they are incomplete: a cluster that always is costs
-# Prometheus so many days more, and what was cut off for longer than that is asked for by --since.
-LATE_DAYS = 3
 
 # How the days of a night end, in the order in which its last line tells them, and how many of each it names.
 _ENDS = ("not measured", "in the lake without a report", "not tried", "not written", "in the lake")
@@ -62,15 +57,6 @@ _SAID = (State.POSTED, State.FAILED, State.NO_SUCH_TEAM)
 Posting = Callable[[Lake, str, Day], Iterable[Post]]
 # What becomes of days that are brought into Elasticsearch.
 Indexing = Callable[[Lake, Iterable[tuple[str, Day]]], Iterable[Indexed]]
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What the night was asked to do: one day, the days since one, or (both None) what is missing."""
-
-    date: Day | None = None
-    since: Day | None = None
-    force: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,85 +96,19 @@ def nightly(  # noqa: PLR0913 - every effect is passed in
         today = day_of(now, settings.timezone).date
         night = _Night(settings, asked, lake, milliseconds(now), crew or Here(source_of, step), say, step)
         clusters = settings.chosen()
-        tasks = {cluster.id: _tasks(lake, settings, cluster.id, asked, now) for cluster in clusters}
+        tasks = {cluster.id: tasks_of(lake, settings, cluster.id, asked, now) for cluster in clusters}
         night.count = sum(map(len, tasks.values()))
         for cluster in clusters:
             night.clear(cluster, settings.report.kept_since(today))
         night.spend(tasks, ended)
         night.lead(today)
-        since = _back(day_of(now, settings.timezone), CATCH_UP_DAYS).date
+        since = back(day_of(now, settings.timezone), CATCH_UP_DAYS).date
         if posts and settings.notify:
             for cluster in clusters:
                 night.tell(cluster, posts, since)
         if index:
             night.file([cluster.id for cluster in clusters], index, since)
         return night.outcome()
-
-
-def due(lake: Lake, settings: Settings, cluster: str, asked: Asked, now: datetime) -> tuple[Day, ...]:
-    """The days to measure, oldest first: the one asked for, else those up to yesterday that are not whole.
-
-    They begin at `asked.since`; without it at the lake's first day, but a week back at most, and in a new lake with
-    yesterday. A reason to force measures whole days anew.
-    """
-    if asked.date:
-        return (asked.date,)
-    held = lake.days(cluster)
-    whole = {day for day, state in held.items() if state in (*READABLE, DayState.PRUNED) and not asked.force}
-    days = _within_reach(held, settings, asked, now)
-    # A day that the calendar left out has no hours: Samoa had no 30 December 2011.
-    return tuple(day for day in days if day.date not in whole and day.window.duration_ms)
-
-
-def unreported(lake: Lake, settings: Settings, cluster: str, asked: Asked, now: datetime) -> tuple[Day, ...]:
-    """The days within the same reach that are whole and have no report, oldest first: a night broke off before it.
-
-    Those whose reports are not kept any more are none of them.
-    """
-    if asked.date or asked.force:
-        return ()
-    held, out = lake.days(cluster), settings.report.out
-    whole = {day for day, state in held.items() if state in READABLE}
-    days, kept = (
-        _within_reach(held, settings, asked, now),
-        settings.report.kept_since(day_of(now, settings.timezone).date),
-    )
-    whole = {day for day in whole if day >= kept}
-    return tuple(day for day in days if day.date in whole and not reported(out, cluster, day))
-
-
-def late(lake: Lake, settings: Settings, cluster: str, asked: Asked, now: datetime) -> tuple[Day, ...]:
-    """The days to read again, oldest first: those that are incomplete, for their samples may have come since.
-
-    They are among the last three, or within the reach of `asked.since`.
-    """
-    if asked.date or asked.force:
-        return ()
-    held = lake.days(cluster)
-    days = _within_reach(held, settings, asked, now)
-    last = days if asked.since else days[-LATE_DAYS:]
-    return tuple(day for day in last if held.get(day.date) is DayState.INCOMPLETE)
-
-
-@dataclass(frozen=True, slots=True)
-class _Task:
-    """A day to measure and report, or only to report; again: it is in the lake, and stays there whatever comes of it."""
-
-    day: Day
-    measured: bool = False
-    again: bool = False
-
-
-def _tasks(lake: Lake, settings: Settings, cluster: str, asked: Asked, now: datetime) -> tuple[_Task, ...]:
-    again = late(lake, settings, cluster, asked, now)
-    tasks = [_Task(day) for day in due(lake, settings, cluster, asked, now)]
-    tasks += [_Task(day, again=True) for day in again]
-    tasks += [
-        _Task(day, measured=True)
-        for day in unreported(lake, settings, cluster, asked, now)
-        if day not in again
-    ]
-    return tuple(sorted(tasks, key=lambda task: task.day.date))
 
 
 @dataclass(slots=True)
@@ -213,7 +133,7 @@ class _Night:
     posting: ExitCode = ExitCode.DONE
     editions: dict[tuple[str, Dates], Coming[dict[str, bytes]]] = field(default_factory=dict)
 
-    def spend(self, tasks: Mapping[str, Sequence[_Task]], ended: Callable[[ClusterEnd], None]) -> None:
+    def spend(self, tasks: Mapping[str, Sequence[Task]], ended: Callable[[ClusterEnd], None]) -> None:
         """Do the days of all clusters; what is not the fault of a day alone ends its cluster's."""
         clusters = self.settings.chosen()
         turns = Turns.of(
@@ -239,29 +159,16 @@ class _Night:
                 gravest = max(failed[turn.cluster] or codes[turn.cluster])
                 ended(ClusterEnd(turn.cluster, gravest, self.measured[turn.cluster]))
 
-    def _day(self, cluster: Cluster, task: _Task, turn: Turn) -> Steps:
+    def _day(self, cluster: Cluster, task: Task, turn: Turn) -> Steps:
         """What is to be done of a day: measured, advised, reported; whoever does it, it is committed here."""
         lake, settings, day, out = self.lake, self.settings, task.day, self.settings.report.out
         make_room(out / cluster.id)  # before hours are spent on what could not be told
-        outcome = Outcome(f"{turn.name}: its report was missing")
+        outcome = None
         if not task.measured:
-            order = Order(settings, cluster, day, self.now_ms, self.asked.force, self.count)
-            coming = self.crew.measure(order, lake)
-            yield Pause(coming, Stage.MEASURED)
-            before = lake.mark(cluster.id, day) if task.again else ""
-            try:
-                with coming.result() as ready:
-                    outcome = put_day(ready, lake, settings, cluster.id, day, self.asked.force, self.step)
-            except (NoDay, WorseDay) as fault:
-                if not task.again:
-                    raise
-                self.say(f"{turn.name}: read again, and it stays as it is: {fault.message}")
-            fresh = not task.again or lake.mark(cluster.id, day) != before
-            if not fresh:  # the night that committed it has told how it is
-                outcome = Outcome(f"{turn.name}: its samples are those that the lake has")
-                if reported(out, cluster.id, day):
-                    return outcome
-            self.measured[cluster.id] += fresh
+            outcome = yield from self._measure(cluster, task, turn)
+            if outcome is None and reported(out, cluster.id, day):
+                return Outcome(f"{turn.name}: its samples are those that the lake has")
+        outcome = outcome or Outcome(f"{turn.name}: its report was missing")
         turn.stage = Stage.MEASURED
         self.say(outcome.line)
         yield Pause(NOTHING, Stage.ADVISED)  # for advice rests on that of the day before
@@ -284,6 +191,25 @@ class _Night:
         for window in (week_of(day.date), month_of(day.date)):
             if window.end == day.next.date:  # all its days are done, so that a crew makes it while others are
                 self._edition(cluster.id, window, day)
+        return outcome
+
+    def _measure(self, cluster: Cluster, task: Task, turn: Turn) -> Generator[Pause, None, Outcome | None]:
+        """How a day is in the lake; None for one that was read again and is as it was: that night has told of it."""
+        lake, day, force = self.lake, task.day, self.asked.force
+        coming = self.crew.measure(Order(self.settings, cluster, day, self.now_ms, force, self.count), lake)
+        yield Pause(coming, Stage.MEASURED)
+        before = lake.mark(cluster.id, day) if task.again else ""
+        outcome = None
+        try:
+            with coming.result() as ready:
+                outcome = put_day(ready, lake, self.settings, cluster.id, day, force, self.step)
+        except (NoDay, WorseDay) as fault:
+            if not task.again:
+                raise
+            self.say(f"{turn.name}: read again, and it stays as it is: {fault.message}")
+        if task.again and lake.mark(cluster.id, day) == before:
+            return None
+        self.measured[cluster.id] += 1
         return outcome
 
     def _after(self, turn: Turn, turns: Turns) -> list[Turn]:
@@ -319,7 +245,7 @@ class _Night:
         try:
             for post in posts(self.lake, cluster.id, Day(max(days), self.settings.timezone)):
                 self.posting = max(self.posting, post.exit_code)
-                if post.state in _SAID:
+                if post.state in _SAID or not post.sure:
                     self.say(post.line)
         except CostlabError as fault:  # the days are in the lake, and their reports are written
             self.say(f"{cluster.id}: posts: {fault.message}")
@@ -403,7 +329,9 @@ class _Night:
     def outcome(self) -> Outcome:
         """The gravest outcome. Raises what `nightly` does."""
         if not self.faults:
-            return Outcome(self.worst.line, max(self.worst.exit_code, self.posting))
+            own = self.worst.exit_code
+            sound = own in (ExitCode.DONE, ExitCode.INCOMPLETE)  # a post that failed is graver
+            return Outcome(self.worst.line, self.posting or own if sound else own)
         first = self.faults[0]
         if self.count <= 1:
             raise first
@@ -414,19 +342,3 @@ class _Night:
 def _listed(names: list[str]) -> str:
     more = len(names) - _NAMED
     return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
-
-
-def _within_reach(
-    held: Mapping[date, DayState], settings: Settings, asked: Asked, now: datetime
-) -> tuple[Day, ...]:
-    yesterday = day_of(now, settings.timezone).previous
-    first = asked.since or yesterday
-    if held and not asked.since:
-        first = max(Day(min(held), settings.timezone), _back(yesterday, CATCH_UP_DAYS - 1))
-    return days_between(first, yesterday)
-
-
-def _back(day: Day, count: int) -> Day:
-    for _ in range(count):
-        day = day.previous
-    return day

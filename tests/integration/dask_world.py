@@ -19,7 +19,8 @@ from small_world import BEFORE, DAY, World
 from costlab.config.settings import Settings
 from costlab.domain.time import HOUR_MS, MINUTE_MS, Day, days_between
 from costlab.jobs.crew import Order
-from costlab.jobs.nightly import Asked, nightly
+from costlab.jobs.due import Asked
+from costlab.jobs.nightly import nightly
 from costlab.jobs.outcome import Outcome
 from costlab.sources.prometheus.answer import BrokenOff
 

@@ -22,8 +22,9 @@ from costlab.domain.tables import TABLES
 from costlab.domain.time import Day
 from costlab.jobs.crew import Crew
 from costlab.jobs.dask_crew import DaskCrew, dask_crew
+from costlab.jobs.due import Asked
 from costlab.jobs.fetch import shards_of, spooled
-from costlab.jobs.nightly import Asked, nightly
+from costlab.jobs.nightly import nightly
 from costlab.sources.synthetic import SyntheticCluster
 from costlab.store.content import content_hash
 from costlab.store.lake import Lake

@@ -23,8 +23,9 @@ from costlab.domain.errors import (
 )
 from costlab.domain.signals import Series, Signal, join_series, no_series
 from costlab.domain.time import HOUR_MS, Day, Window, milliseconds
+from costlab.jobs.due import Asked, unreported
 from costlab.jobs.measure import Held, Ready, compute_day, extract_day, measure_day, ready_day, refuse_open
-from costlab.jobs.nightly import Asked, ClusterEnd, nightly, unreported
+from costlab.jobs.nightly import ClusterEnd, nightly
 from costlab.jobs.outcome import Outcome
 from costlab.jobs.report import FILES
 from costlab.sources import Source

@@ -15,8 +15,9 @@ from small_world import AFTER, BEFORE, DAY, World
 
 from costlab.config.settings import Settings
 from costlab.domain.time import HOUR_MS
+from costlab.jobs.due import Asked
 from costlab.jobs.facts import observe_day
-from costlab.jobs.nightly import Asked, nightly
+from costlab.jobs.nightly import nightly
 
 DAYS = (DAY, DAY.next)
 CLUSTER = "test"

@@ -26,7 +26,7 @@ from costlab.cli.frame import COMMON, Desk, hoisted
 from costlab.config.settings import Settings
 from costlab.domain import errors
 from costlab.domain.errors import ConfigError, CostlabError, ExitCode
-from costlab.jobs.nightly import Asked
+from costlab.jobs.due import Asked
 from costlab.jobs.outcome import Outcome
 from costlab.store.lake import DayState, Lake
 

@@ -11,8 +11,8 @@ from costlab.cli.app import app
 from costlab.cli.frame import Desk
 from costlab.config.settings import Settings
 from costlab.domain.time import Day, days_between
+from costlab.jobs.due import Asked, due, late
 from costlab.jobs.measure import measure_day
-from costlab.jobs.nightly import Asked, due, late
 from costlab.store.lake import Lake
 
 NIGHT = datetime(2026, 12, 20, 3, tzinfo=UTC)  # a month after the day of the small worlds

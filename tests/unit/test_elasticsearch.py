@@ -23,8 +23,9 @@ from costlab.config.settings import Settings
 from costlab.domain.errors import ConfigError, ExitCode, PostError
 from costlab.jobs import indexing
 from costlab.jobs.documents import template
+from costlab.jobs.due import Asked
 from costlab.jobs.indexing import Indexed, Indexer
-from costlab.jobs.nightly import Asked, nightly
+from costlab.jobs.nightly import nightly
 from costlab.publish.elasticsearch import Document, chunks
 from costlab.publish.posting import Patience
 from costlab.store.lake import Lake

@@ -31,9 +31,10 @@ from costlab.domain.tables import IMPORTED, PARTITION, TABLES, Column, Type
 from costlab.jobs.backup import backup
 from costlab.jobs.doctor import Status, lake_files
 from costlab.jobs.doctor.at_home import lake as lake_check
+from costlab.jobs.due import Asked
 from costlab.jobs.measure import compute_day, measure_day
 from costlab.jobs.migrate import MADE, migrate
-from costlab.jobs.nightly import Asked, nightly
+from costlab.jobs.nightly import nightly
 from costlab.jobs.prune import prune
 from costlab.jobs.quotas.suggest import suggest_day
 from costlab.jobs.restore import restore

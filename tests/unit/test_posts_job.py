@@ -27,8 +27,9 @@ from costlab.domain.findings import Finding, Severity
 from costlab.domain.time import Day
 from costlab.jobs import tours
 from costlab.jobs.couriers import Couriers
+from costlab.jobs.due import Asked
 from costlab.jobs.enclosures import Enclosing
-from costlab.jobs.nightly import Asked, nightly
+from costlab.jobs.nightly import nightly
 from costlab.jobs.posts import Post, Postman, State
 from costlab.jobs.report import FILES
 from costlab.jobs.tours import week_end

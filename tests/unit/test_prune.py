@@ -14,8 +14,8 @@ from small_world import World
 from costlab.config.settings import Settings
 from costlab.domain.errors import Busy, ConfigError
 from costlab.domain.time import Day
+from costlab.jobs.due import Asked, due
 from costlab.jobs.measure import compute_day, measure_day
-from costlab.jobs.nightly import Asked, due
 from costlab.jobs.prune import prune
 from costlab.store import pruning
 from costlab.store.delta import DeltaFolder

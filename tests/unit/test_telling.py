@@ -24,7 +24,8 @@ from costlab.config.settings import Settings
 from costlab.domain.errors import ConfigError, CostlabError, ExitCode, SourceUnavailable
 from costlab.domain.metrics import METRICS, SAVING, TEAM_COST, Sample
 from costlab.domain.signals import Signal
-from costlab.jobs.nightly import Asked, ClusterEnd, nightly
+from costlab.jobs.due import Asked
+from costlab.jobs.nightly import ClusterEnd, nightly
 from costlab.jobs.outcome import Outcome
 from costlab.jobs.telling import day_samples, told
 from costlab.publish.metrics import push
