@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import Generic, Protocol, TypeAlias, TypeVar
 
 from costlab.config.settings import Cluster, Settings
@@ -17,6 +18,18 @@ T = TypeVar("T")
 
 # What is made of a day that the lake holds, and read from there alone; a function of a module, as it may travel.
 Question: TypeAlias = Callable[[Lake, Settings, str, Day], T]
+
+
+class Urgency(IntEnum):
+    """What waits for something: the most urgent is made first, and of the same urgency what was asked for first.
+
+    The advice of each day waits for that of the day before: while it is behind, workers may have nothing else to do in the end.
+    """
+
+    NOTHING = 0
+    OWN_DAY = 1
+    MEASURING = 2  # its own day, and all that is made of it
+    LATER_DAYS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +81,9 @@ class Answering(Protocol):
         cluster: str,
         day: Day,
         *,
-        soon: bool = True,
+        urgency: Urgency = Urgency.OWN_DAY,
     ) -> Coming[T]:
-        """The answer to a question about a day that is in the lake; soon: other days wait for it."""
+        """The answer to a question about a day that is in the lake."""
         ...
 
     def wait(self, coming: Sequence[Coming[object]]) -> None:
@@ -119,7 +132,7 @@ class Alone:
         cluster: str,
         day: Day,
         *,
-        soon: bool = True,  # noqa: ARG002 - as of any crew
+        urgency: Urgency = Urgency.OWN_DAY,  # noqa: ARG002 - as of any crew
     ) -> Coming[T]:
         """The answer, by this process, once it is looked at."""
         return Lazy(lambda: question(lake, settings, cluster, day))

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from enum import IntEnum
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -20,7 +19,7 @@ from costlab.domain.errors import WorkerLost
 from costlab.domain.signals import Signal
 from costlab.domain.time import Day
 from costlab.jobs.away import Blind, Fault, ReadyAway, Told, answered, done, versions
-from costlab.jobs.crew import Coming, ComingDay, Lazy, Order, Question, made_ready
+from costlab.jobs.crew import Coming, ComingDay, Lazy, Order, Question, Urgency, made_ready
 from costlab.jobs.dask_client import connected, lost, no_worker, target_of
 from costlab.jobs.fetch import Shard, fetch_shard, land, shards_of, spooled
 from costlab.jobs.measure import Held, Ready, Step, refuse_open
@@ -33,14 +32,7 @@ from costlab.store.rows import RowFolder
 REACHED_WITHIN_S = 15.0
 BACK_WITHIN_S = 120.0
 _LOOKS_EVERY_S = 1.0
-
-
-class Priority(IntEnum):
-    """Which tasks go first; of the same kind the older ones."""
-
-    LAST = -1_000_000  # nothing waits for them: they fill the time of workers that have nothing else to do
-    DAY = 0
-    SOON = 1_000_000  # other days wait for them
+_STEP = 1_000_000  # of dask's priorities, between two urgencies: more than there are tasks
 
 
 T = TypeVar("T")
@@ -103,7 +95,7 @@ class DaskCrew:
 
     def ahead(self) -> int:
         """Enough that every slot has a day to measure, while others wait to be committed, advised and reported."""
-        return 2 * self.slots() + 2
+        return 3 * self.slots() + 2
 
     def measure(self, order: Order, lake: Lake) -> ComingDay:
         """A day that a worker measures; where there are more of them than days, all fetch its shards. Raises Busy when it is not over."""
@@ -113,12 +105,12 @@ class DaskCrew:
 
         def shards() -> list[_Sent[Shard]]:
             return [
-                self.send(f"fetch {signal} of {named}", _fetched, order, signal, priority=Priority.DAY)
+                self.send(f"fetch {signal} of {named}", _fetched, order, signal, urgency=Urgency.MEASURING)
                 for signal in (shards_of(order.settings) if shared else ())
             ]
 
         sent = self.send(
-            f"measure {named}", _measured, order, held, self.sources, priority=Priority.DAY, parts=shards
+            f"measure {named}", _measured, order, held, self.sources, urgency=Urgency.MEASURING, parts=shards
         )
         return _Landing(sent, lake, order)
 
@@ -130,14 +122,13 @@ class DaskCrew:
         cluster: str,
         day: Day,
         *,
-        soon: bool = True,
+        urgency: Urgency = Urgency.OWN_DAY,
     ) -> Coming[T]:
         """The answer of a worker; of this process, where workers do not see the lake as it does."""
         if self.blind:
             return Lazy(lambda: question(lake, settings, cluster, day))
         what, mark = f"{question.__name__} {cluster} {day}", lake.mark(cluster, day)
-        priority = Priority.SOON if soon else Priority.LAST
-        sent = self.send(what, answered, question, settings, cluster, day, mark, priority=priority)
+        sent = self.send(what, answered, question, settings, cluster, day, mark, urgency=urgency)
         return _Answer(sent, self, lambda: question(lake, settings, cluster, day))
 
     def wait(self, coming: Sequence[Coming[object]]) -> None:
@@ -177,7 +168,7 @@ class DaskCrew:
         what: str,
         task: Callable[..., T],
         *told: Any,
-        priority: Priority,
+        urgency: Urgency,
         parts: "Callable[[], Sequence[_Sent[Any]]]" = tuple,
         once_more: bool = True,
     ) -> "_Sent[T]":
@@ -189,11 +180,11 @@ class DaskCrew:
         try:
             future = self.client.submit(
                 _done, Told(task, told, versions()), *(part.future for part in made_of),
-                key=f"costlab {what} {number} {id(self)}", pure=False, priority=priority - number,
+                key=f"costlab {what} {number} {id(self)}", pure=False, priority=urgency * _STEP - number,
             )  # fmt: skip
         except (OSError, CancelledError) as fault:
             raise lost() from fault
-        again = partial(self.send, what, task, *told, priority=priority, parts=parts, once_more=False)
+        again = partial(self.send, what, task, *told, urgency=urgency, parts=parts, once_more=False)
         sent: _Sent[T] = _Sent(future, what, self, again if once_more else None, made_of)
         self.asked.add(sent)
         return sent

@@ -19,7 +19,7 @@ from costlab.domain.errors import (
 )
 from costlab.domain.time import Day, day_of, milliseconds
 from costlab.jobs.commit import clear_beside, commit_beside
-from costlab.jobs.crew import Coming, Crew, Here, Lazy, Order
+from costlab.jobs.crew import Coming, Crew, Here, Lazy, Order, Urgency
 from costlab.jobs.due import CATCH_UP_DAYS, Asked, Task, back, tasks_of
 from costlab.jobs.editions import AskedEdition, clear_editions, due_editions, put_edition
 from costlab.jobs.indexing import Indexed, days_in
@@ -44,8 +44,8 @@ _NAMED = 7
 
 # What is made of a measured day and put beside it, one after the other: quotas rest on the advice.
 _BESIDE = (
-    ("advice", advice_beside, Stage.ADVISED),
-    ("quota_advice", quotas_beside, Stage.QUOTAS),
+    ("advice", advice_beside, Stage.ADVISED, Urgency.LATER_DAYS),
+    ("quota_advice", quotas_beside, Stage.QUOTAS, Urgency.OWN_DAY),
 )
 NOTHING = Lazy(lambda: None)
 
@@ -175,8 +175,8 @@ class _Night:
         self.step("advise")
         if self.asked.force:
             clear_beside(lake, cluster.id, day)
-        for table, question, stage in _BESIDE:
-            made = self.crew.ask(question, lake, settings, cluster.id, day)
+        for table, question, stage, urgency in _BESIDE:
+            made = self.crew.ask(question, lake, settings, cluster.id, day, urgency=urgency)
             yield Pause(made, stage)
             beside = made.result()
             commit_beside(lake, cluster.id, day, table, beside.rows, beside.run)
@@ -318,7 +318,7 @@ class _Night:
         """What is made of the window's last day that is held and those before it: asked for once."""
         if (cluster, window) not in self.editions:
             self.editions[cluster, window] = self.crew.ask(
-                AskedEdition(window), self.lake, self.settings, cluster, last, soon=False
+                AskedEdition(window), self.lake, self.settings, cluster, last, urgency=Urgency.NOTHING
             )
         return self.editions[cluster, window]
 

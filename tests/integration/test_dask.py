@@ -21,7 +21,8 @@ from loopback import free_port
 from costlab.domain.errors import ConfigError, CrewUnavailable, ExitCode
 from costlab.domain.tables import TABLES
 from costlab.jobs.away import Fault, Told, done
-from costlab.jobs.dask_crew import DaskCrew, Priority, dask_crew
+from costlab.jobs.crew import Urgency
+from costlab.jobs.dask_crew import DaskCrew, dask_crew
 from costlab.jobs.processors import processors
 from costlab.jobs.quotas.suggest import quotas_beside
 from costlab.jobs.recompute import compute_days
@@ -203,7 +204,7 @@ def test_an_interrupted_night_leaves_whole_days_and_no_task(
 
 def test_a_worker_keeps_to_its_threads(crew: DaskCrew) -> None:
     """Others share its machine: its pools, Arrow and DuckDB take no processor more."""
-    assert crew.send("count", threads_taken, priority=Priority.SOON).result() == (1, 1, 1)
+    assert crew.send("count", threads_taken, urgency=Urgency.OWN_DAY).result() == (1, 1, 1)
 
 
 def threads_taken() -> tuple[int, int, int]:
