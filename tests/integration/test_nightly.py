@@ -1,6 +1,6 @@
 """The main job from end to end: the synthetic cluster directly, and through a real Prometheus."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -27,12 +27,14 @@ from costlab.jobs.due import Asked, unreported
 from costlab.jobs.measure import Held, Ready, compute_day, extract_day, measure_day, ready_day, refuse_open
 from costlab.jobs.nightly import ClusterEnd, nightly
 from costlab.jobs.outcome import Outcome
+from costlab.jobs.posts import Post, State
 from costlab.jobs.report import FILES
 from costlab.sources import Source
 from costlab.sources.prometheus.source import PrometheusSource
 from costlab.sources.synthetic import SyntheticCluster, SyntheticSource
 from costlab.store.content import content_hash
 from costlab.store.lake import DayState, Lake
+from costlab.store.posts import Slot
 from costlab.store.rows import RowFolder
 from costlab.store.warehouse import Warehouse
 
@@ -338,6 +340,23 @@ def test_without_cadvisor_a_day_is_billed_by_requests_and_incomplete(
     ).to_pylist()
     assert seen["used"] == 0 < seen["unobserved"]
     assert door.sql("select * from findings where rule = 'signal_missing'").num_rows == 2
+
+
+@pytest.mark.parametrize("code", [ExitCode.USAGE, ExitCode.BUSY])
+def test_a_post_that_failed_outranks_an_incomplete_day(
+    synthetic_cluster: SyntheticCluster, day: Day, tmp_path: Path, code: ExitCode
+) -> None:
+    """Code 4 means that all went well but for what the source lacks."""
+    notify = [{"channel": "slack", "url_env": "A"}]
+
+    def posts(_: Lake, cluster: str, day: Day) -> Iterator[Post]:
+        yield Post(Slot(cluster, day.date, "nlp", "slack all"), State.FAILED, exit_code=code)
+
+    outcome = nightly(
+        settings_in(tmp_path, notify=notify), Asked(day), now=datetime(2026, 11, 21, 3, tzinfo=UTC),
+        source_of=hiding(synthetic_cluster, UNUSED, []), say=lambda _: None, posts=posts,
+    )  # fmt: skip
+    assert outcome.exit_code is code
 
 
 def test_nights_catch_up_and_end_when_nothing_is_missing(

@@ -597,6 +597,8 @@ def test_a_night_posts_its_last_day_and_a_failed_post_does_not_fail_the_day(tmp_
         yield Post(slot, State.POSTED)
         yield Post(slot, State.QUIET)
         yield Post(slot, State.FAILED, note="not reachable", exit_code=ExitCode.BUSY)
+        yield Post(slot, State.POSTED_BEFORE, note="as before")
+        yield Post(slot, State.POSTED_BEFORE, note="it may not have arrived", sure=False)
 
     def no_source(*_: object) -> Any:
         raise AssertionError("nothing is due")
@@ -605,7 +607,11 @@ def test_a_night_posts_its_last_day_and_a_failed_post_does_not_fail_the_day(tmp_
     assert (outcome.exit_code, asked) == (ExitCode.BUSY, [DAY.date])
     where = f"prod {DAY}: post for nlp to slack all"
     posted = [line for line in said if "post for" in line]  # it writes the week's edition, too
-    assert posted == [f"{where}: posted", f"{where}: failed: not reachable"]
+    assert posted == [
+        f"{where}: posted",
+        f"{where}: failed: not reachable",
+        f"{where}: posted before: it may not have arrived",
+    ]
 
     def broken(*_: object) -> Iterator[Post]:
         raise ConfigError("no budget adds up", "mend it")
