@@ -112,7 +112,8 @@ def alarms_in(warehouse: Warehouse, cluster: str, window: Dates) -> list[tuple[d
 
 def _costs(warehouse: Warehouse, by: str, window: Dates, filters: Filters) -> Iterator[_Costs]:
     """Cluster by cluster; the days begin so early that the window's alarms are known to be old or new."""
-    days = Dates(window.start - timedelta(DAILY.memory + DAILY.cycles * DAILY.period), window.end)
+    past = min(timedelta(DAILY.memory + DAILY.cycles * DAILY.period), window.start - date.min)
+    days = Dates(window.start - past, window.end)
     asked = {name: wanted or "" for name, wanted in asdict(filters).items()}
     rows = warehouse.query("subject_days", start=days.start, until=days.end, by=by, **asked).to_pylist()
     clusters: dict[str, list[Row]] = defaultdict(list)

@@ -17,6 +17,7 @@ from costlab.store import durable, locking
 from costlab.store.columns import refuse_older
 from costlab.store.delta import DeltaFolder, Key, Snapshot
 from costlab.store.faults import newer, translated
+from costlab.store.log import begun
 from costlab.store.mark import Mark
 from costlab.store.pending import Pending, Written, listed
 from costlab.store.place import Place, located, workshop
@@ -75,6 +76,7 @@ class Lake:
                 raise LakeError(
                     f"a restore into {path} has not ended", "run costlab restore again: it goes on"
                 )
+            refuse_headless(path)
             head = orjson.dumps({"format": FORMAT, "timezone": timezone}, option=orjson.OPT_INDENT_2)
             with translated(path):
                 path.mkdir(parents=True, exist_ok=True)
@@ -95,6 +97,7 @@ class Lake:
             version, zone = int(head["format"]), str(head["timezone"])
         except LakeError as error:
             if isinstance(error.__cause__, FileNotFoundError):
+                refuse_headless(path)
                 raise ConfigError(
                     f"there is no lake at {path}",
                     "measure a day first with costlab nightly, or name one with --lake",
@@ -316,6 +319,17 @@ def refuse_path(path: Place) -> None:
     if "%" in str(path):
         # The Delta library decodes what looks like %20 in a path, and would write beside the lake.
         raise ConfigError(f"the path of the lake, {path}, has a per cent sign", "name a folder without one")
+
+
+def refuse_headless(path: Place) -> None:
+    """Raise LakeError where there are days, and nothing says of which time zone: another one would shift them."""
+    with translated(path, "read"):
+        headless = begun(path / "runs") and not (path / RESTORING).exists()
+    if headless:
+        raise LakeError(
+            f"{path} holds days, and {HEAD} is gone from it",
+            f'bring that file back from a backup, or write it: {{"format": {FORMAT}, "timezone": "the zone of its days"}}',
+        )
 
 
 def _state(run: Run, where: Key, snapshots: Mapping[str, Snapshot]) -> DayState:

@@ -13,6 +13,7 @@ from costlab.config.settings import Settings
 from costlab.domain.errors import LakeError
 from costlab.jobs.commit import clear_beside
 from costlab.jobs.doctor import Check, Status, lake_files
+from costlab.jobs.doctor.at_home import lake as lake_at_home
 from costlab.jobs.measure import measure_day
 from costlab.jobs.prune import prune
 from costlab.jobs.rightsizing.recommend import recommend_day
@@ -183,4 +184,14 @@ def test_a_head_that_is_gone_or_damaged_and_a_lake_in_use_are_named(settings: Se
     head.write_text("{")
     assert ["lake.json is damaged" in check.text for check in examined(settings)] == [True]
     head.unlink()
-    assert [check.status for check in examined(settings)] == [Status.FAIL]
+    [gone] = examined(settings)
+    assert (gone.status, "lake.json is gone" in gone.text, '"timezone"' in gone.mend) == (
+        Status.FAIL,
+        True,
+        True,
+    )
+    [same] = [check for check in [lake_at_home(settings)] if check.subject == "lake"]
+    assert (same.status, same.text) == (Status.FAIL, gone.text), "also where files are not looked at"
+    with pytest.raises(LakeError, match=r"lake\.json is gone"):
+        Lake.create(settings.lake, "Pacific/Apia")
+    assert not head.exists(), "days of one zone would be read as another's"

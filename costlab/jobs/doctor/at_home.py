@@ -17,7 +17,7 @@ from costlab.publish.destined import destined
 from costlab.publish.elasticsearch import authorization
 from costlab.store.delta import Key
 from costlab.store.durable import refuse_unwritable
-from costlab.store.lake import DayState, Lake
+from costlab.store.lake import DayState, Lake, refuse_headless
 from costlab.store.place import BucketPath, located, workshop
 
 
@@ -107,6 +107,7 @@ def _folder(settings: Settings, place: Path) -> Check:
         mend = "let this user write there, or name another folder with lake in the configuration"
         return Check(Status.FAIL, "lake", barred, mend)
     if not Lake.exists(place):
+        refuse_headless(place)
         return Check(Status.OK, "lake", f"{place} is not there yet: the first night makes it")
     held = Lake.open(place, settings.timezone)
     states = held.states()
@@ -128,6 +129,7 @@ def _bucket(settings: Settings, place: BucketPath) -> Check:
     if barred := _unwritable(room):
         return Check(Status.FAIL, "lake", barred, "name a folder for what is read with XDG_STATE_HOME")
     if not Lake.exists(place):
+        refuse_headless(place)
         return Check(Status.OK, "lake", f"{place} can be written; the first night makes the lake")
     held = Lake.open(place, settings.timezone)
     states = held.states()
