@@ -31,15 +31,19 @@ class Bucket:
                 "leave it out, and set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile",
             )
         self._address = address
+        if address.startswith("s3://"):
+            # Without the delay the smallest object is an upload in parts, of three requests, and not every store answers
+            # the last of them again when its answer was lost.
+            address += f"{'&' if urlsplit(address).query else '?'}allow_delayed_open=true"
         try:
             self._store, self._root = pa.fs.FileSystem.from_uri(address)
         except (pa.ArrowException, OSError) as error:
             raise ConfigError(
-                f"{address} is no address of backups: {error}",
+                f"{self._address} is no address of backups: {error}",
                 "write s3://bucket/folder, with ?endpoint_override=HOST:PORT&scheme=https for a store of your own",
             ) from error
         if not self._root.strip("/"):  # s3:// alone
-            raise ConfigError(f"{address} is no address of backups", "write s3://bucket/folder")
+            raise ConfigError(f"{self._address} is no address of backups", "write s3://bucket/folder")
 
     def __str__(self) -> str:
         """Its address."""
