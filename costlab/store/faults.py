@@ -3,12 +3,16 @@
 import errno
 import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from time import sleep
+from typing import TypeVar
 
 from deltalake.exceptions import CommitFailedError, DeltaError, DeltaProtocolError
 
 from costlab.domain.errors import Busy, ConfigError, CostlabError, LakeError, LakeFull
+
+T = TypeVar("T")
 
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 _NO_RIGHT = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR}
@@ -31,6 +35,9 @@ _OF_STORE = re.compile(
     r"Generic S3 error|Generic \w+ error: Error performing|lacked the (?:necessary privileges|valid authentication)"
     r"|HTTP error|error sending request|Error after \d+ retries|status code: (?!404)\d{3}\b|<Code>(?!NoSuchKey)\w+<|Bucket '[^']*' not found"
 )
+# What pyarrow passes on of the store, also through DuckDB; a file that is not there is a fault of the lake.
+_AWS = re.compile(r"AWS Error (?!NO_SUCH_KEY|RESOURCE_NOT_FOUND)\w+")
+_PAUSES_S = (0.1, 0.5, 2.0)
 _SECRET = re.compile(r"(?i)<(AWSAccessKeyId|StringToSign\w*|CanonicalRequest\w*|SignatureProvided)>.*?</\1>")
 
 
@@ -52,6 +59,24 @@ def of_bucket(place: object, error: Exception) -> CostlabError:
     if _REFUSED.search(words):
         return ConfigError(said, "see that the bucket is there, and that these credentials may use it")
     return Busy(said, "run the same command again: nothing is written or copied twice")
+
+
+def is_of_bucket(error: Exception) -> bool:
+    """Whether that which could not read a file complains of the bucket, and not of the file."""
+    return _AWS.search(str(error)) is not None
+
+
+def asked_again(ask: Callable[[], T]) -> T:
+    """What is asked for; of a store that does not answer, it is asked for a few times.
+
+    Where a refusal has more bytes than what was asked for, pyarrow takes it for a broken answer, and does not ask again
+    itself. Raises Busy when the store goes on.
+    """
+    for pause_s in _PAUSES_S:
+        with suppress(Busy):
+            return ask()
+        sleep(pause_s)
+    return ask()
 
 
 @contextmanager

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from costlab.domain.errors import LakeError
 from costlab.domain.tables import PARTITION, TABLES, Column, Type
+from costlab.store.faults import asked_again, is_of_bucket, of_bucket
 from costlab.store.place import BucketPath, Place, readable_file
 from costlab.store.schema import arrow_schema, empty, ordered
 
@@ -95,17 +96,22 @@ def read_files(table: str, files: Sequence[Place], lacks: frozenset[str] = froze
     """
     if not files:
         return empty(table)
-    with readable(table), interruptible(), _drawing_nothing(_shared().cursor()) as connection:
-        rows = connection.sql(select_files(connection, table, files, lacks)).to_arrow_table()
-    return ordered(table, rows.cast(arrow_schema(table)))
+
+    def rows() -> pa.Table:
+        with readable(table), interruptible(), _drawing_nothing(_shared().cursor()) as connection:
+            return connection.sql(select_files(connection, table, files, lacks)).to_arrow_table()
+
+    return ordered(table, asked_again(rows).cast(arrow_schema(table)))
 
 
 @contextmanager
 def readable(table: str) -> Iterator[None]:
-    """Inside the block a file that cannot be read is a fault of the lake."""
+    """Inside the block a file that cannot be read is a fault of the lake, but not where the bucket does not give it."""
     try:
         yield
     except (duckdb.Error, pa.ArrowException, OSError) as error:
+        if is_of_bucket(error):
+            raise of_bucket(f"the rows of {table}", error) from error
         raise LakeError(
             f"the rows of {table} cannot be read: {str(error).partition(chr(10))[0]}",
             "costlab doctor --files names the damaged days and how to mend them",

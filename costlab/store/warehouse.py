@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,8 +15,10 @@ import pyarrow as pa
 from costlab import shipped
 from costlab.domain.errors import ConfigError, LakeError
 from costlab.domain.tables import TABLES
+from costlab.store.faults import asked_again, is_of_bucket, of_bucket
 from costlab.store.lake import Lake
 from costlab.store.reading import connect, interruptible, name, readable, select_files, text
+from costlab.store.rows import FiledRows
 from costlab.store.schema import empty
 
 _ROWS_AT_ONCE = 65_536
@@ -59,14 +61,7 @@ class Warehouse:
             if instead and table in instead:
                 connection.register(table, instead[table])
                 continue
-            # The newest day first: of days without the first file DuckDB 2.0 expects a single row, whatever they hold, and
-            # joins them the wrong way round. People mostly ask of the last days.
-            newest_first = rows[table].files[::-1]
-            # A row a day in a file of its own, which most questions look at: they are read once.
-            kept = "table" if table == "runs" else "view"
-            with readable(table):  # of a view, its first file is looked at
-                selected = select_files(connection, table, newest_first, rows[table].lacks)
-                connection.execute(f"create {kept} {name(table)} as {selected}")
+            asked_again(partial(_show, connection, table, rows[table]))
         return cls._closed(
             connection, [file for filed in rows.values() for file in filed.files if isinstance(file, Path)]
         )
@@ -102,18 +97,20 @@ class Warehouse:
         """Hold the rows of a table or staging view in memory from now on; raises LakeError when they cannot be read."""
         if view in self._kept:
             return
+        asked_again(lambda: self._copied(view))
         with _told():
-            self._connection.execute(f"create table kept as select * from {name(view)}")  # noqa: S608 - quoted
             self._connection.execute(f"drop view {name(view)}")
             self._connection.execute(f"alter table kept rename to {name(view)}")
         self._kept.add(view)
 
+    def _copied(self, view: str) -> None:
+        with _told():
+            self._connection.execute(f"create table kept as select * from {name(view)}")  # noqa: S608 - quoted
+
     def query(self, wanted: str, **params: Any) -> pa.Table:
         """The rows of a named query. Raises ConfigError for an unknown name, and parameters that do not fit."""
-        with (
-            _told()
-        ):  # not looked through for what is no question: a test holds every named one to be a SELECT
-            return self._answer(_fitting(wanted, params).text, params)
+        # Not looked through for what is no question: a test holds every named one to be a SELECT.
+        return asked_again(lambda: self._answer(_fitting(wanted, params).text, params))
 
     def stream(self, wanted: str, **params: Any) -> pa.RecordBatchReader:
         """The rows of a named query as they come, for answers that are too large for memory; raises as `query` does."""
@@ -128,11 +125,24 @@ class Warehouse:
         """
         with _told():
             _refuse_changes(statement)
-            return self._answer(statement, params)
+        return asked_again(lambda: self._answer(statement, params))
 
     def _answer(self, statement: str, params: Mapping[str, Any] | None) -> pa.Table:
-        relation: Any = self._connection.sql(statement, params=dict(params) if params else None)
-        return pa.table({}) if relation is None else relation.to_arrow_table()
+        with _told():
+            relation: Any = self._connection.sql(statement, params=dict(params) if params else None)
+            return pa.table({}) if relation is None else relation.to_arrow_table()
+
+
+def _show(connection: duckdb.DuckDBPyConnection, table: str, rows: FiledRows) -> None:
+    """The table is there to be asked."""
+    # The newest day first: of days without the first file DuckDB 2.0 expects a single row, whatever they hold, and
+    # joins them the wrong way round. People mostly ask of the last days.
+    newest_first = rows.files[::-1]
+    # A row a day in a file of its own, which most questions look at: they are read once.
+    kept = "table" if table == "runs" else "view"
+    with readable(table):  # of a view, its first file is looked at
+        selected = select_files(connection, table, newest_first, rows.lacks)
+        connection.execute(f"create {kept} {name(table)} as {selected}")
 
 
 def _refuse_changes(statement: str) -> None:
@@ -150,11 +160,13 @@ def _refuse_changes(statement: str) -> None:
 
 @contextmanager
 def _told() -> Iterator[None]:
-    """What DuckDB says of a statement that cannot be run, as a ConfigError."""
+    """What DuckDB says of a statement that cannot be run, as a ConfigError; of a bucket that does not answer, as Busy."""
     try:
         with interruptible():
             yield
     except duckdb.Error as error:
+        if is_of_bucket(error):
+            raise of_bucket("the lake", error) from error
         if ".parquet'" in str(error) or isinstance(error, duckdb.IOException):
             raise LakeError(
                 f"a file of the lake cannot be read: {str(error).partition(chr(10))[0]}",

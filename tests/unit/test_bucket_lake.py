@@ -123,6 +123,42 @@ def test_a_store_that_is_busy_is_asked_again(store: FailingStore) -> None:
     assert len(rows(lake)["findings"]) == 1
 
 
+def test_each_piece_of_a_file_is_asked_for_again(store: FailingStore) -> None:
+    """A refusal is longer than many a piece, which pyarrow then does not ask for again itself; so is half an answer."""
+    lake = Lake.create(store.address)
+    replace_day(lake, TABLES)
+    asked = dict[str, int]()
+
+    def now_and_then(key: str) -> bool:
+        asked[key] = asked.get(key, 0) + key.endswith(".parquet")
+        return asked[key] in {1, 3, 4, 9}
+
+    store.before = lambda method, key: 503 * (method == "GET" and now_and_then(key))
+    assert [row["power_watts"] for row in rows(lake)["gpu_usage"]] == [1]
+    assert lake.read("gpu_usage", "prod", DAY).num_rows == lake.filed("gpu_usage", "prod", DAY).num_rows == 1
+    asked.clear()
+    store.before, store.cut = lambda *_: 0, now_and_then
+    assert [row["power_watts"] for row in rows(lake)["gpu_usage"]] == [1]
+    assert lake.read("gpu_usage", "prod", DAY).num_rows == lake.filed("gpu_usage", "prod", DAY).num_rows == 1
+    assert max(asked.values()) > 4
+
+
+def test_a_store_that_gives_no_file_is_busy_and_the_lake_not_damaged(
+    store: FailingStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = Lake.create(store.address)
+    replace_day(lake, TABLES)
+    warehouse = Warehouse.over(lake)
+    monkeypatch.setattr("costlab.store.faults._PAUSES_S", ())
+    store.cut = lambda key: key.endswith(".parquet")
+    for asked in (
+        lambda: warehouse.sql("select sum(power_watts) from gpu_usage"),
+        lambda: lake.filed("gpu_usage", "prod", DAY).num_rows,
+    ):
+        with pytest.raises(Busy, match="AWS Error"):
+            asked()
+
+
 def test_wherever_the_store_is_lost_a_day_is_old_or_new_and_the_next_run_mends_it(
     store: FailingStore,
 ) -> None:
