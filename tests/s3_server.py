@@ -1,10 +1,9 @@
 """A real object store on free loopback ports, SeaweedFS: it checks signatures and rights, and knows conditional puts."""
 
 import json
-import os
 import signal
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import loopback
@@ -12,6 +11,7 @@ import loopback
 OWNER = {"AWS_ACCESS_KEY_ID": "owner-key", "AWS_SECRET_ACCESS_KEY": "owner-secret"}
 READER = {"AWS_ACCESS_KEY_ID": "reader-key", "AWS_SECRET_ACCESS_KEY": "reader-secret"}
 REGION = "us-east-1"
+SOCKETS = "/tmp"  # noqa: S108 - the server's own choice
 
 
 def binaries() -> Path:
@@ -42,8 +42,7 @@ def serving(folder: Path, programs: Path) -> Iterator[str]:
             yield host
     finally:
         for part in parts:  # of each it makes one more socket, in a place that cannot be chosen
-            with suppress(FileNotFoundError):
-                os.unlink(f"/tmp/seaweedfs-{part}-grpc-{ports[f'{part} grpc']}.sock")  # noqa: PTH108, S108
+            Path(f"{SOCKETS}/seaweedfs-{part}-grpc-{ports[f'{part} grpc']}.sock").unlink(missing_ok=True)
 
 
 def _user(name: str, credentials: Mapping[str, str], *actions: str) -> dict[str, object]:
