@@ -11,9 +11,13 @@ from pathlib import Path
 import hypothesis
 import prometheus_server as prometheus
 import pytest
+import s3_server
 import victoria_server as victoria
 from filelock import FileLock
 from loopback import NotThere
+from object_store import object_store
+from real_store import real_store
+from store_faults import CREDENTIALS, FailingStore
 
 from costlab.domain.time import HOUR_MS
 from costlab.lab.demo import demo_lake
@@ -154,6 +158,25 @@ def victoria_server(
             return servers.enter_context(victoria.serving(storage, victoria_folder, *flags))
 
         yield start
+
+
+@pytest.fixture(scope="session")
+def s3_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Host and port of a real object store that the tests of a process share, one after the other."""
+    with s3_server.serving(tmp_path_factory.mktemp("s3"), unpacked(s3_server.binaries)) as host:
+        yield host
+
+
+@pytest.fixture(params=["own", pytest.param("SeaweedFS", marks=pytest.mark.s3)])
+def store(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[FailingStore]:
+    """An empty object store, once the tests' own and once a real one; this process may do everything in it."""
+    opened = object_store() if request.param == "own" else real_store(request.getfixturevalue("s3_host"))
+    with opened as running:
+        for name, value in {**CREDENTIALS, "XDG_STATE_HOME": str(tmp_path / "state")}.items():
+            monkeypatch.setenv(name, value)
+        yield running
 
 
 @pytest.fixture(scope="session")

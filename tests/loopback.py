@@ -1,11 +1,12 @@
 """Real servers on free loopback ports, unpacked by a script of the project, each ended by its own pid."""
 
 import os
+import signal
 import socket
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import requests
@@ -32,20 +33,32 @@ def folder_of(script: str, variable: str) -> Path:
 
 def free_port() -> int:
     """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    [port] = free_ports(1)
+    return port
+
+
+def free_ports(count: int) -> list[int]:
+    """So many ports that nobody listens on, none of them twice."""
+    with ExitStack() as probes:
+        found = []
+        for _ in range(count):
+            probe = probes.enter_context(socket.socket())
+            probe.bind(("127.0.0.1", 0))
+            found.append(int(probe.getsockname()[1]))
+        return found
 
 
 @contextmanager
-def serving(command: Sequence[str], ready: str, log: Path) -> Iterator[None]:
+def serving(
+    command: Sequence[str], ready: str, log: Path, ends_at: signal.Signals = signal.SIGTERM
+) -> Iterator[None]:
     """While the command runs; entered when it answers at the address `ready`."""
     with log.open("wb") as words, subprocess.Popen(command, stdout=words, stderr=words) as process:
         try:
             _wait_until_ready(ready, process, log)
             yield
         finally:
-            process.terminate()
+            process.send_signal(ends_at)
             try:
                 process.wait(timeout=20)
             except subprocess.TimeoutExpired:

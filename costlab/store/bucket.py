@@ -31,6 +31,10 @@ class Bucket:
                 "leave it out, and set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile",
             )
         self._address = address
+        if address.startswith("s3://"):
+            # Without the delay the smallest object is an upload in parts, of three requests, and not every store answers
+            # the last of them again when its answer was lost.
+            address += f"{'&' if urlsplit(address).query else '?'}allow_delayed_open=true"
         try:
             self._store, self._root = pa.fs.FileSystem.from_uri(address)
         except (pa.ArrowException, OSError) as error:

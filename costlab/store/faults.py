@@ -3,12 +3,16 @@
 import errno
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from time import sleep
+from typing import TypeVar
 
 from deltalake.exceptions import CommitFailedError, DeltaError, DeltaProtocolError
 
 from costlab.domain.errors import Busy, ConfigError, CostlabError, LakeError, LakeFull
+
+T = TypeVar("T")
 
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 _NO_RIGHT = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR}
@@ -35,7 +39,8 @@ _OF_STORE = re.compile(
 # shorter than it was said to be, the lake is at fault.
 _OF_READING = re.compile(r"AWS Error (?!NO_SUCH_KEY|RESOURCE_NOT_FOUND|UNKNOWN \(HTTP status 4(?:04|16)\)).*")
 # What pyarrow makes of a refusal that is longer than what it asked for: an answer that broke off, and it does not ask again.
-BROKEN_OFF = "response stream"
+_BROKEN_OFF = "response stream"
+_PAUSES_S = (0.1, 0.5, 2.0)
 _SECRET = re.compile(r"(?i)<(AWSAccessKeyId|StringToSign\w*|CanonicalRequest\w*|SignatureProvided)>.*?</\1>")
 
 
@@ -73,6 +78,21 @@ def of_reading(what: str, error: Exception) -> CostlabError | None:
     """What a bucket complains of while rows are read from it; None where it is the rows that are at fault."""
     found = _OF_READING.search(str(error))
     return of_bucket(f"{what} cannot be read", OSError(found[0])) if found else None
+
+
+def asked_again(ask: Callable[[], T]) -> T:
+    """What is asked for; of a store whose refusal was taken for a broken answer, it is asked for a few times.
+
+    pyarrow asks again itself, but not where the refusal has more bytes than what it asked for. Raises Busy when the store goes on.
+    """
+    for pause_s in _PAUSES_S:
+        try:
+            return ask()
+        except Busy as fault:
+            if _BROKEN_OFF not in fault.message:  # it was asked ten times already
+                raise
+        sleep(pause_s)
+    return ask()
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """A day of a table as it was before it is written, to come back to."""
 
 from datetime import date
+from pathlib import Path
 
 from costlab.store import durable
 from costlab.store.delta import DeltaFolder, Snapshot
@@ -38,9 +39,12 @@ class Mark:
             self._folder.sync(restored.files.get((self._cluster, self._day), ()))
 
     def sweep(self) -> None:
-        """The day's files that came after the mark are gone. Raises LakeError."""
-        if self._folder.overtaken(self._version):
-            return  # `prune` deletes our own
+        """The day's files that came after the mark are gone; in a bucket they wait for `prune`. Raises LakeError.
+
+        There space does not run out, and a run that has taken the lake over may be about to name what lies there.
+        """
+        if not isinstance(self._folder.path, Path):
+            return
         with translated(self._folder.path):
             for file in self._present() - self._files:
                 file.unlink()

@@ -3,6 +3,7 @@
 A bucket has no folders, an object in it is there whole or not at all, and whoever lists it sees every earlier write.
 """
 
+import io
 import os
 import shutil
 from collections.abc import Iterator
@@ -15,7 +16,6 @@ from functools import cached_property
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from tempfile import SpooledTemporaryFile, gettempdir
-from time import sleep
 from typing import IO, Any, TypeAlias
 from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
@@ -23,8 +23,8 @@ from uuid import uuid4
 import pyarrow as pa
 import pyarrow.fs
 
-from costlab.domain.errors import Busy, ConfigError, CostlabError
-from costlab.store.faults import asking, no_address, of_bucket
+from costlab.domain.errors import ConfigError, CostlabError
+from costlab.store.faults import asked_again, asking, no_address, of_bucket
 
 _PIECE_BYTES = 2**20
 _AT_ONCE_BYTES = 2**23  # one request writes what is smaller
@@ -115,7 +115,8 @@ class BucketPath:
     def opened(self) -> pa.NativeFile:
         """The object, to be read in any order."""
         with asking(self):
-            return self._root.store.open_input_file(self.key)
+            file = self._root.store.open_input_file(self.key)
+        return pa.PythonFile(_Patient(self, file), mode="r")
 
     def open(self, mode: str = "rb") -> pa.NativeFile:  # noqa: ARG002 - as of a Path, which is opened for reading only
         """The object, to be read from its beginning."""
@@ -123,15 +124,8 @@ class BucketPath:
             return self._root.store.open_input_stream(self.key)
 
     def read_bytes(self) -> bytes:
-        """The object's bytes.
-
-        Where a refusal has more bytes than the object, pyarrow takes it for a broken answer, and does not ask again.
-        """
-        for pause_s in (0.1, 0.5, 2.0):
-            with suppress(Busy):
-                return self._read()
-            sleep(pause_s)
-        return self._read()
+        """The object's bytes."""
+        return asked_again(self._read)
 
     def _read(self) -> bytes:
         with asking(self), self._root.store.open_input_stream(self.key) as stream:
@@ -237,6 +231,44 @@ class BucketPath:
         for info in sorted(self._infos(selector), key=lambda info: info.path):
             if info.type == pa.fs.FileType.File:
                 yield BucketPath(self._root, self._inside / info.path[skipped:], _status(info))
+
+
+class _Patient(io.RawIOBase):
+    """A file of which each piece that the store does not give is asked for again."""
+
+    def __init__(self, path: BucketPath, file: pa.NativeFile) -> None:
+        self._path = path
+        self._file = file
+        self._at = 0
+        self._size = file.size()
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        self._at = offset + {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._size}[whence]
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+    def seekable(self) -> bool:
+        return True
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        begin, left = self._at, max(self._size - self._at, 0)
+
+        def piece() -> bytes:
+            with asking(self._path):
+                return bytes(self._file.read_at(left if size < 0 else min(size, left), begin))
+
+        found = asked_again(piece)
+        self._at += len(found)
+        return found
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
 
 
 Place: TypeAlias = Path | BucketPath

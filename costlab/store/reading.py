@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from costlab.domain.errors import LakeError
 from costlab.domain.tables import PARTITION, TABLES, Column, Type
-from costlab.store.faults import of_reading
+from costlab.store.faults import asked_again, of_reading
 from costlab.store.place import BucketPath, Place, readable_file
 from costlab.store.schema import arrow_schema, empty, ordered
 
@@ -96,9 +96,12 @@ def read_files(table: str, files: Sequence[Place], lacks: frozenset[str] = froze
     """
     if not files:
         return empty(table)
-    with readable(table), interruptible(), _drawing_nothing(_shared().cursor()) as connection:
-        rows = connection.sql(select_files(connection, table, files, lacks)).to_arrow_table()
-    return ordered(table, rows.cast(arrow_schema(table)))
+
+    def rows() -> pa.Table:
+        with readable(table), interruptible(), _drawing_nothing(_shared().cursor()) as connection:
+            return connection.sql(select_files(connection, table, files, lacks)).to_arrow_table()
+
+    return ordered(table, asked_again(rows).cast(arrow_schema(table)))
 
 
 @contextmanager

@@ -5,20 +5,20 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
-from time import sleep
 from typing import Any, Self
 
 import duckdb
 import pyarrow as pa
 
 from costlab import shipped
-from costlab.domain.errors import Busy, ConfigError, LakeError
+from costlab.domain.errors import ConfigError, LakeError
 from costlab.domain.tables import TABLES
-from costlab.store.faults import BROKEN_OFF, of_reading
+from costlab.store.faults import asked_again, of_reading
 from costlab.store.lake import Lake
 from costlab.store.reading import connect, interruptible, name, readable, select_files, text
+from costlab.store.rows import FiledRows
 from costlab.store.schema import empty
 
 _ROWS_AT_ONCE = 65_536
@@ -65,14 +65,7 @@ class Warehouse:
             if instead and table in instead:
                 connection.register(table, instead[table])
                 continue
-            # The newest day first: of days without the first file DuckDB 2.0 expects a single row, whatever they hold, and
-            # joins them the wrong way round. People mostly ask of the last days.
-            newest_first = rows[table].files[::-1]
-            # A row a day in a file of its own, which most questions look at: they are read once.
-            kept = "table" if table == "runs" else "view"
-            with readable(table):  # of a view, its first file is looked at
-                selected = select_files(connection, table, newest_first, rows[table].lacks)
-                connection.execute(f"create {kept} {name(table)} as {selected}")
+            asked_again(partial(_show, connection, table, rows[table]))
         return cls._closed(
             connection, [file for filed in rows.values() for file in filed.files if isinstance(file, Path)]
         )
@@ -114,6 +107,10 @@ class Warehouse:
             self._connection.execute(f"alter table kept rename to {name(view)}")
         self._kept.add(view)
 
+    def _copied(self, view: str) -> None:
+        with _told():
+            self._connection.execute(f"create table kept as select * from {name(view)}")  # noqa: S608 - quoted
+
     def query(self, wanted: str, **params: Any) -> pa.Table:
         """The rows of a named query. Raises ConfigError for an unknown name, and parameters that do not fit."""
         # Not looked through for what is no question: a test holds every named one to be a SELECT.
@@ -136,19 +133,24 @@ class Warehouse:
 
     def _answer(self, statement: str, params: Mapping[str, Any] | None = None) -> pa.Table:
         """The rows; a bucket that was busy when pyarrow took it for broken is asked again."""
-        for pause_s in (0.1, 0.5, 2.0):
-            try:
-                return self._asked(statement, params)
-            except Busy as fault:
-                if BROKEN_OFF not in fault.message:  # it was asked ten times already
-                    raise
-            sleep(pause_s)
-        return self._asked(statement, params)
+        return asked_again(lambda: self._asked(statement, params))
 
     def _asked(self, statement: str, params: Mapping[str, Any] | None) -> pa.Table:
         with _told():
             relation: Any = self._connection.sql(statement, params=dict(params) if params else None)
             return pa.table({}) if relation is None else relation.to_arrow_table()
+
+
+def _show(connection: duckdb.DuckDBPyConnection, table: str, rows: FiledRows) -> None:
+    """The table is there to be asked."""
+    # The newest day first: of days without the first file DuckDB 2.0 expects a single row, whatever they hold, and
+    # joins them the wrong way round. People mostly ask of the last days.
+    newest_first = rows.files[::-1]
+    # A row a day in a file of its own, which most questions look at: they are read once.
+    kept = "table" if table == "runs" else "view"
+    with readable(table):  # of a view, its first file is looked at
+        selected = select_files(connection, table, newest_first, rows.lacks)
+        connection.execute(f"create {kept} {name(table)} as {selected}")
 
 
 def _refuse_changes(statement: str) -> None:
@@ -166,7 +168,7 @@ def _refuse_changes(statement: str) -> None:
 
 @contextmanager
 def _told() -> Iterator[None]:
-    """What DuckDB says of a statement that cannot be run, as a ConfigError."""
+    """What DuckDB says of a statement that cannot be run, as a ConfigError; of a bucket that does not answer, as Busy."""
     try:
         with interruptible():
             yield

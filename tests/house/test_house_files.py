@@ -68,6 +68,7 @@ def test_the_locks_hold_what_the_project_asks_for() -> None:
         "requirements-dev.lock": [*project["project"]["dependencies"], *texts(groups["dev"])],
         "requirements-airflow.lock": groups["airflow"],
         "requirements-mkdocs.lock": groups["mkdocs"],
+        "requirements-seaweedfs.lock": groups["seaweedfs"],
         "requirements-sqlfluff.lock": groups["sqlfluff"],
     }
     assert asked.keys() == {str(lock) for lock in LOCKS}

@@ -3,50 +3,36 @@
 Objects of one part or several, listings, deletions; no signatures are checked.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import md5
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Lock, Thread
+from threading import Thread
 from urllib.parse import parse_qs, unquote, urlsplit
 from xml.sax.saxutils import escape
 
-BUCKET = "backups"
+from store_faults import BUCKET, Asked, FailingStore, fault, xml
+
 PAGE = 20  # objects of a listing that come at once
-CREDENTIALS = {
-    "AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s", "AWS_EC2_METADATA_DISABLED": "true",
-}  # fmt: skip
 
 
 @dataclass
-class Store:
-    """What it holds, and how it is to fail.
+class Store(FailingStore):
+    """What it holds, and when each of it was written."""
 
-    refuse: so many of the next requests are answered 503. forbid: the methods that are answered 403. before: is called
-    with each request's method and key before it is looked at; a status that it gives is the answer. drop_after: after so many writes have landed, the connection
-    of the next one ends without an answer although it landed too; -1: never. longer_bytes: how much longer an
-    answer that `before` gives is. signers: the keys that requests came with.
-    """
-
-    port: int = 0
-    objects: dict[str, bytes] = field(default_factory=dict)
+    contents: dict[str, bytes] = field(default_factory=dict)
     written: dict[str, datetime] = field(default_factory=dict)
     parts: dict[str, dict[int, bytes]] = field(default_factory=dict)
-    refuse: int = 0
-    forbid: frozenset[str] = frozenset()
-    before: Callable[[str, str], int] = lambda *_: 0
-    drop_after: int = -1
-    asked: list[str] = field(default_factory=list)
-    longer_bytes: int = 0
-    signers: set[str] = field(default_factory=set)
-    lock: Lock = field(default_factory=Lock)
+    under_way: dict[str, str] = field(default_factory=dict)
 
     @property
-    def address(self) -> str:
-        """Where a backup may lie in it."""
-        return f"s3://{BUCKET}/lake?endpoint_override=127.0.0.1:{self.port}&scheme=http&region=us-east-1"
+    def objects(self) -> dict[str, bytes]:
+        return self.contents
+
+    def uploads(self) -> list[str]:
+        return sorted(self.under_way.values())
 
 
 @contextmanager
@@ -70,20 +56,8 @@ def object_store() -> Iterator[Store]:
         thread.join()
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True  # a head and a body would wait 40 ms for each other
-    wbufsize = -1
+class _Handler(Asked, BaseHTTPRequestHandler):
     held: Store
-
-    def handle_expect_100(self) -> bool:
-        """Let the body come."""
-        more = super().handle_expect_100()
-        self.wfile.flush()
-        return more
-
-    def log_message(self, *_: object) -> None:
-        """Nothing is printed."""
 
     def do_GET(self) -> None:
         key, query = self._asked()
@@ -92,16 +66,17 @@ class _Handler(BaseHTTPRequestHandler):
         if "list-type" in query:
             self._answer(200, _listing(self.held, query))
         elif key not in self.held.objects:
-            self._answer(404, _fault("NoSuchKey"))
+            self._answer(404, fault("NoSuchKey"))
         else:
             content, wanted = self.held.objects[key], self.headers.get("Range")
+            cut = self.held.cut(key)
             if not wanted:
-                self._answer(200, content)
+                self._answer(200, content, cut=cut)
                 return
             begin, _, end = wanted.removeprefix("bytes=").partition("-")
             first = int(begin) if begin else max(len(content) - int(end), 0)
             part = content[first : int(end) + 1] if begin and end else content[first:]
-            self._answer(206, part, f"bytes {first}-{first + len(part) - 1}/{len(content)}")
+            self._answer(206, part, f"bytes {first}-{first + len(part) - 1}/{len(content)}", cut=cut)
 
     def do_HEAD(self) -> None:
         key, _ = self._asked()
@@ -121,7 +96,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         with self.held.lock:
             if self.headers.get("If-None-Match") == "*" and key in self.held.objects:
-                self._answer(412, _fault("PreconditionFailed"))
+                self._answer(412, fault("PreconditionFailed"))
                 return
             if "partNumber" in query:
                 self.held.parts[query["uploadId"]][int(query["partNumber"])] = body
@@ -129,7 +104,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self._land(
                     key, self.held.objects[unquote(source).removeprefix("/").removeprefix(f"{BUCKET}/")]
                 )
-                self._landed(_xml("CopyObjectResult", "<ETag>x</ETag>"))
+                self._landed(xml("CopyObjectResult", "<ETag>x</ETag>"))
                 return
             else:
                 self._land(key, body)
@@ -142,29 +117,32 @@ class _Handler(BaseHTTPRequestHandler):
             return
         if "uploads" in query:
             name = str(len(self.held.parts))
-            self.held.parts[name] = {}
+            self.held.parts[name], self.held.under_way[name] = {}, key
             said = f"<Bucket>{BUCKET}</Bucket><Key>{escape(key)}</Key><UploadId>{name}</UploadId>"
-            self._answer(200, _xml("InitiateMultipartUploadResult", said))
+            self._answer(200, xml("InitiateMultipartUploadResult", said))
         elif "uploadId" in query:
             with self.held.lock:
                 parts = self.held.parts[query["uploadId"]]
                 self._land(key, b"".join(parts[number] for number in sorted(parts)))
+                self.held.under_way.pop(
+                    query["uploadId"], None
+                )  # who asks again is answered again, as by others
             said = f"<Bucket>{BUCKET}</Bucket><Key>{escape(key)}</Key><ETag>x</ETag>"
-            self._landed(_xml("CompleteMultipartUploadResult", said))
+            self._landed(xml("CompleteMultipartUploadResult", said))
         else:
             for name in body.decode().split("<Key>")[1:]:
                 self.held.objects.pop(name.partition("</Key>")[0], None)
-            self._answer(200, _xml("DeleteResult", ""))
+            self._answer(200, xml("DeleteResult", ""))
 
     def do_DELETE(self) -> None:
-        key, _ = self._asked()
+        key, query = self._asked()
         if self._refused():
             return
-        self.held.objects.pop(key, None)
+        if "uploadId" in query:
+            del self.held.under_way[query["uploadId"]]
+        else:
+            self.held.objects.pop(key, None)
         self._answer(204, b"")
-
-    def _key(self) -> str:
-        return unquote(urlsplit(self.path).path).removeprefix(f"/{BUCKET}").removeprefix("/")
 
     def _asked(self) -> tuple[str, dict[str, str]]:
         parts = urlsplit(self.path)
@@ -173,59 +151,34 @@ class _Handler(BaseHTTPRequestHandler):
             self.headers.get("Authorization", "").partition("Credential=")[2].partition("/")[0]
         )
         query = {name: values[0] for name, values in parse_qs(parts.query, keep_blank_values=True).items()}
-        return self._key(), query
+        return self.key, query
 
     def _body(self) -> bytes:
         """The request's bytes, out of the chunks with their signatures where it is sent so."""
+        raw = self.raw_body()
         if "chunked" in self.headers.get("Transfer-Encoding", ""):
-            raw = b""
-            while size := int(self.rfile.readline().split(b";")[0], 16):
-                raw += self.rfile.read(size)
-                self.rfile.readline()
-            self.rfile.readline()
-        else:
-            raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        if "aws-chunked" not in self.headers.get("Content-Encoding", ""):
-            return raw
-        body = b""
-        while raw:
-            head, _, raw = raw.partition(b"\r\n")
-            size = int(head.split(b";")[0], 16)
-            if not size:
-                break
-            body, raw = body + raw[:size], raw[size + 2 :]
-        return body
+            raw = _joined(raw)
+        if "aws-chunked" in self.headers.get("Content-Encoding", ""):
+            raw = _joined(raw)
+        return raw
 
     def _land(self, key: str, body: bytes) -> None:
         self.held.objects[key] = body
         self.held.written[key] = datetime.now(UTC)
 
     def _landed(self, body: bytes, etag: str = "x") -> None:
-        if self.held.drop_after == 0:
-            self.held.drop_after = -1
-            self.close_connection = True
-            self.connection.close()
-            return
-        self.held.drop_after -= self.held.drop_after > 0
-        self._answer(200, body, etag=etag)
+        if self.held.loses_answer(self.command, self.key):
+            self.hang_up()
+        else:
+            self._answer(200, body, etag=etag)
 
     def _refused(self) -> bool:
         if not self.path.startswith(f"/{BUCKET}"):
-            self._answer(404, _fault("NoSuchBucket"))
+            self._answer(404, fault("NoSuchBucket"))
             return True
-        status = 403 if self.command in self.held.forbid else self.held.before(self.command, self._key())
-        if status:
-            code = "AccessDenied" if status == 403 else "SlowDown"
-            said = _fault(code) + b" " * self.held.longer_bytes
-            self._answer(status, said if self.command != "HEAD" else b"")
-            return True
-        if self.held.refuse > 0:
-            self.held.refuse -= 1
-            self._answer(503, _fault("SlowDown") if self.command != "HEAD" else b"")
-            return True
-        return False
+        return self.refused(self.held)
 
-    def _answer(self, status: int, body: bytes, of: str = "", etag: str = "x") -> None:
+    def _answer(self, status: int, body: bytes, of: str = "", etag: str = "x", *, cut: bool = False) -> None:
         self.send_response(status)
         if of:
             self.send_header("Content-Range", of)
@@ -233,7 +186,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("ETag", f'"{etag}"')
         self.send_header("Last-Modified", "Thu, 26 Nov 2026 04:00:00 GMT")
         self.end_headers()
-        self.wfile.write(body)
+        self.wfile.write(body[: len(body) // 2] if cut else body)
+        if cut:
+            self.hang_up()
 
 
 def _listing(store: Store, query: dict[str, str]) -> bytes:
@@ -247,16 +202,19 @@ def _listing(store: Store, query: dict[str, str]) -> bytes:
         for key in page
     )
     more = f"<NextContinuationToken>{escape(page[-1])}</NextContinuationToken>" if rest else ""
-    return _xml(
+    return xml(
         "ListBucketResult",
         f"<Name>{BUCKET}</Name><Prefix>{escape(prefix)}</Prefix><KeyCount>{len(page)}</KeyCount>"
         f"<IsTruncated>{str(bool(rest)).lower()}</IsTruncated>{more}{said}",
     )
 
 
-def _fault(code: str) -> bytes:
-    return _xml("Error", f"<Code>{code}</Code><Message>{code}</Message>")
-
-
-def _xml(name: str, inside: str) -> bytes:
-    return f'<?xml version="1.0" encoding="UTF-8"?><{name}>{inside}</{name}>'.encode()
+def _joined(raw: bytes) -> bytes:
+    """The bytes of a body that is sent in chunks, be each signed."""
+    body = b""
+    while True:
+        head, _, raw = raw.partition(b"\r\n")
+        size = int(head.split(b";")[0], 16)
+        if not size:
+            return body
+        body, raw = body + raw[:size], raw[size + 2 :]

@@ -1,6 +1,7 @@
 """A lake in a bucket: the same days as in a folder, and whole days whatever the store does meanwhile."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext, suppress
 from datetime import timedelta
@@ -11,8 +12,9 @@ from typing import Any
 import deltalake
 import pytest
 from killed_nights import NOW
-from object_store import CREDENTIALS, Store, object_store
+from object_store import Store, object_store
 from small_lake import DAY, findings, replace_day, run_row, usage
+from store_faults import CREDENTIALS, FailingStore
 
 from costlab.config.load import load
 from costlab.config.settings import Settings
@@ -33,7 +35,8 @@ NEWER = {"findings": findings("a", "b"), "gpu_usage": usage(1, 2)}
 
 
 @pytest.fixture
-def store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Store]:
+def own_store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Store]:
+    """The tests' own, where what is held costlab to is not the store's."""
     for name, value in {**CREDENTIALS, "XDG_STATE_HOME": str(tmp_path / "state")}.items():
         monkeypatch.setenv(name, value)
     with object_store() as running:
@@ -50,7 +53,7 @@ def rows(lake: Lake) -> dict[str, list[dict[str, Any]]]:
 
 
 @pytest.mark.parametrize("landed", [0, 1, 3, 6])
-def test_a_write_whose_answer_is_lost_is_known_as_our_own(store: Store, landed: int) -> None:
+def test_a_write_whose_answer_is_lost_is_known_as_our_own(store: FailingStore, landed: int) -> None:
     """The entry of a log, a row's file, a lease: whichever answer is lost, the day stands once."""
     lake = Lake.create(store.address)
     replace_day(lake, TABLES)
@@ -62,7 +65,7 @@ def test_a_write_whose_answer_is_lost_is_known_as_our_own(store: Store, landed: 
     assert lake.states() == {("prod", DAY.date): DayState.COMPLETE}
 
 
-def test_a_long_log_is_read_from_its_last_checkpoint(store: Store) -> None:
+def test_a_long_log_is_read_from_its_last_checkpoint(store: FailingStore) -> None:
     lake = Lake.create(store.address)
     for watts in range(12):
         replace_day(lake, {"findings": findings("a"), "gpu_usage": usage(watts)})
@@ -81,13 +84,14 @@ class BreaksOff(BytesIO):
         return super().read(size)
 
 
-def test_what_breaks_off_leaves_the_object_as_it_was_and_nothing_beside_it(store: Store) -> None:
+def test_what_breaks_off_leaves_the_object_as_it_was_and_nothing_beside_it(store: FailingStore) -> None:
     path = BucketPath.at(store.address) / "a" / "x"
     path.upload(BytesIO(b"old"))
     assert [asked for asked in store.asked if "/a/x" in asked] == ["PUT /backups/lake/a/x"], "one request"
     large = b"z" * (2**23 + 2**22)
     with pytest.raises(KeyboardInterrupt):
         path.upload(BreaksOff(large))
+    assert store.uploads() == []
     for refused in ("PUT", "POST"):
         store.forbid = frozenset({refused})
         with pytest.raises(ConfigError, match=r"(?i)denied"):
@@ -96,9 +100,12 @@ def test_what_breaks_off_leaves_the_object_as_it_was_and_nothing_beside_it(store
     assert {key: body for key, body in store.objects.items() if body} == {"lake/a/x": b"old"}
     path.upload(BytesIO(large))
     assert {key: body for key, body in store.objects.items() if body} == {"lake/a/x": large}
+    assert len(store.uploads()) == 1, (
+        "of the refused PUT: pyarrow does not end it, and a rule of the bucket has to"
+    )
 
 
-def test_a_damaged_table_is_a_fault_of_the_lake_and_not_of_the_configuration(store: Store) -> None:
+def test_a_damaged_table_is_a_fault_of_the_lake_and_not_of_the_configuration(store: FailingStore) -> None:
     lake = Lake.create(store.address)
     replace_day(lake, TABLES)
     sound = dict(store.objects)
@@ -111,9 +118,9 @@ def test_a_damaged_table_is_a_fault_of_the_lake_and_not_of_the_configuration(sto
         (file, b"forbidden"),
         (file, None),
     ):
-        store.objects = {key: body for key, body in sound.items() if key != damaged}
-        if content is not None:
-            store.objects[damaged] = content
+        store.hold({**sound, damaged: content} if content is not None else sound)
+        if content is None:
+            del store.objects[damaged]
         with pytest.raises(CostlabError) as caught:
             rows(lake)
         assert caught.value.exit_code == ExitCode.LAKE_DAMAGED, (damaged, content, caught.value.message)
@@ -122,16 +129,16 @@ def test_a_damaged_table_is_a_fault_of_the_lake_and_not_of_the_configuration(sto
 
 @pytest.mark.parametrize(("status", "code", "asks"), [(503, ExitCode.BUSY, 1), (403, ExitCode.USAGE, 5)])
 def test_rows_that_a_store_does_not_give_away_are_not_damaged(
-    store: Store, status: int, code: ExitCode, asks: int
+    own_store: Store, status: int, code: ExitCode, asks: int
 ) -> None:
     """However they are read: by a query, into memory, as a day's table, some at a time, or all of them by `doctor --files`.
 
     A busy store is asked for seven seconds each time.
     """
-    lake = Lake.create(store.address)
+    lake = Lake.create(own_store.address)
     replace_day(lake, TABLES)
     opened = Warehouse.over(Lake.open(lake.path))
-    store.before = lambda method, key: status * (method == "GET" and "/gpu_usage/cluster=" in key)
+    own_store.before = lambda method, key: status * (method == "GET" and "/gpu_usage/cluster=" in key)
     filed = FiledRows("gpu_usage", tuple(lake.readable_files()["gpu_usage"]))
     ways: list[Callable[[], object]] = [
         lambda: opened.sql("select * from gpu_usage"),
@@ -146,21 +153,21 @@ def test_rows_that_a_store_does_not_give_away_are_not_damaged(
         assert caught.value.exit_code == code, caught.value.message
         assert "AWS Error" in caught.value.message
         assert "damaged" not in caught.value.hint
-    store.before = lambda *_: 0
+    own_store.before = lambda *_: 0
     assert opened.sql("select power_watts from gpu_usage").num_rows == 1
 
 
-def test_a_refusal_that_is_longer_than_what_was_asked_for_is_asked_again(store: Store) -> None:
+def test_a_refusal_that_is_longer_than_what_was_asked_for_is_asked_again(own_store: Store) -> None:
     """pyarrow takes it for an answer that broke off, and leaves it at that."""
-    lake = Lake.create(store.address)
+    lake = Lake.create(own_store.address)
     replace_day(lake, TABLES)
-    opened, refused, store.longer_bytes = Warehouse.over(Lake.open(lake.path)), iter((503, 503)), 2**16
-    store.before = lambda method, key: next(refused, 0) if method == "GET" and "/gpu_usage/" in key else 0
+    opened, refused, own_store.longer_bytes = Warehouse.over(Lake.open(lake.path)), iter((503, 503)), 2**16
+    own_store.before = lambda method, key: next(refused, 0) if method == "GET" and "/gpu_usage/" in key else 0
     assert opened.sql("select power_watts from gpu_usage").num_rows == 1
     assert next(refused, None) is None
 
 
-def test_a_store_that_is_busy_is_asked_again(store: Store) -> None:
+def test_a_store_that_is_busy_is_asked_again(store: FailingStore) -> None:
     lake = Lake.create(store.address)
     turns = iter(range(10**6))
     store.before = lambda *_: 503 * (next(turns) % 5 == 0)
@@ -169,7 +176,45 @@ def test_a_store_that_is_busy_is_asked_again(store: Store) -> None:
     assert len(rows(lake)["findings"]) == 1
 
 
-def test_wherever_the_store_is_lost_a_day_is_old_or_new_and_the_next_run_mends_it(store: Store) -> None:
+def test_each_piece_of_a_file_is_asked_for_again(store: FailingStore) -> None:
+    """A refusal is longer than many a piece, which pyarrow then does not ask for again itself; so is half an answer."""
+    lake = Lake.create(store.address)
+    replace_day(lake, TABLES)
+    asked = dict[str, int]()
+
+    def now_and_then(key: str) -> bool:
+        asked[key] = asked.get(key, 0) + key.endswith(".parquet")
+        return asked[key] in {1, 3, 4, 9}
+
+    store.before = lambda method, key: 503 * (method == "GET" and now_and_then(key))
+    assert [row["power_watts"] for row in rows(lake)["gpu_usage"]] == [1]
+    assert lake.read("gpu_usage", "prod", DAY).num_rows == lake.filed("gpu_usage", "prod", DAY).num_rows == 1
+    asked.clear()
+    store.before, store.cut = lambda *_: 0, now_and_then
+    assert [row["power_watts"] for row in rows(lake)["gpu_usage"]] == [1]
+    assert lake.read("gpu_usage", "prod", DAY).num_rows == lake.filed("gpu_usage", "prod", DAY).num_rows == 1
+    assert max(asked.values()) > 4
+
+
+def test_a_store_that_gives_no_file_is_busy_and_the_lake_not_damaged(
+    store: FailingStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = Lake.create(store.address)
+    replace_day(lake, TABLES)
+    warehouse = Warehouse.over(lake)
+    monkeypatch.setattr("costlab.store.faults._PAUSES_S", ())
+    store.cut = lambda key: key.endswith(".parquet")
+    for asked in (
+        lambda: warehouse.sql("select sum(power_watts) from gpu_usage"),
+        lambda: lake.filed("gpu_usage", "prod", DAY).num_rows,
+    ):
+        with pytest.raises(Busy, match="AWS Error"):
+            asked()
+
+
+def test_wherever_the_store_is_lost_a_day_is_old_or_new_and_the_next_run_mends_it(
+    store: FailingStore,
+) -> None:
     """As if the run had been killed at each of its writes in turn: from then on it can do nothing more."""
     lake = Lake.create(store.address)
     replace_day(lake, TABLES)
@@ -177,7 +222,7 @@ def test_wherever_the_store_is_lost_a_day_is_old_or_new_and_the_next_run_mends_i
     replace_day(lake, NEWER)
     new, seen, gone = rows(lake), set(), threading.Event()
     for last in range(30):
-        store.objects = dict(sound)
+        store.hold(sound)
         puts = iter(range(10**6))
         gone = threading.Event()
 
@@ -207,7 +252,7 @@ def test_wherever_the_store_is_lost_a_day_is_old_or_new_and_the_next_run_mends_i
 
 
 def test_a_lost_race_says_so_and_the_day_of_the_other_run_stands(
-    store: Store, monkeypatch: pytest.MonkeyPatch
+    store: FailingStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lake, other = Lake.create(store.address), Lake.open(store.address)
     replace_day(lake, TABLES)
@@ -231,7 +276,7 @@ def test_a_lost_race_says_so_and_the_day_of_the_other_run_stands(
 
 
 def test_one_run_at_a_time_and_the_lease_of_a_dead_one_ends(
-    store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    store: FailingStore, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     lake = Lake.create(store.address)
     with lake.locked():
@@ -242,21 +287,22 @@ def test_one_run_at_a_time_and_the_lease_of_a_dead_one_ends(
         with pytest.raises(Busy, match=r"in use by process .* since") as caught, lake.locked():
             pass
         assert "ends in 10 minutes" in caught.value.hint
-        store.written[held_by] -= timedelta(seconds=lease.LENGTH_S + 1)
-        with Lake.open(store.address).locked():
-            assert held_by not in store.objects
-            with pytest.raises(Busy, match="taken over"):
-                replace_day(lake, TABLES)
+        with monkeypatch.context() as patch:
+            patch.setattr(lease, "LENGTH_S", 0.5)
+            time.sleep(2)  # a store tells whole seconds
+            with Lake.open(store.address).locked():
+                assert held_by not in store.objects
+                with pytest.raises(Busy, match="taken over"):
+                    replace_day(lake, TABLES)
     assert lake.states() == {}
     store.objects[held_by] = b"{}"  # of a run of this machine that was killed
-    store.written[held_by] = store.written["lake/lake.json"] + timedelta(days=1)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     with lake.locked():
         replace_day(lake, TABLES)
     assert not [key for key in store.objects if key.endswith(".json") and f"/{lease.FOLDER}/" in key]
 
 
-def test_who_may_only_read_can_ask_and_is_told_why_no_run_begins(store: Store) -> None:
+def test_who_may_only_read_can_ask_and_is_told_why_no_run_begins(store: FailingStore) -> None:
     lake = Lake.create(store.address)
     replace_day(lake, TABLES)
     store.forbid = frozenset({"PUT", "POST", "DELETE"})
@@ -278,9 +324,9 @@ def test_who_may_only_read_can_ask_and_is_told_why_no_run_begins(store: Store) -
 
 
 def test_a_machine_without_room_for_samples_is_a_fault_of_its_environment_and_no_damage(
-    store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    own_store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    lake = Lake.create(store.address)
+    lake = Lake.create(own_store.address)
     (tmp_path / "file").write_bytes(b"")
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
     with (
@@ -293,7 +339,7 @@ def test_a_machine_without_room_for_samples_is_a_fault_of_its_environment_and_no
 
 
 def test_credentials_may_be_a_profile_s(
-    store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    own_store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Of a store of one's own as of Amazon's, for each of the two libraries that ask it."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
@@ -304,15 +350,17 @@ def test_credentials_may_be_a_profile_s(
     )
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "keys"))
     monkeypatch.setenv("AWS_PROFILE", "costlab")
-    lake = Lake.create(store.address)
+    lake = Lake.create(own_store.address)
     with lake.locked():
         replace_day(lake, TABLES)
     assert len(rows(lake)["findings"]) == 1
     backup(lake, str(tmp_path / "backup"), NOW, None)
-    assert store.signers == {"ours"}
+    assert own_store.signers == {"ours"}
 
 
-def test_a_backup_of_a_bucket_comes_back_into_one_and_old_days_go(store: Store, tmp_path: Path) -> None:
+def test_a_backup_of_a_bucket_comes_back_into_one_and_old_days_go(
+    store: FailingStore, tmp_path: Path
+) -> None:
     lake = Lake.create(store.address)
     with lake.locked():
         replace_day(lake, TABLES)
@@ -337,7 +385,7 @@ def test_a_backup_of_a_bucket_comes_back_into_one_and_old_days_go(store: Store, 
     assert not [key for key in store.objects if key.startswith("lake/findings/") and key.endswith(".parquet")]
 
 
-def test_what_was_posted_is_remembered_in_a_bucket_and_crossed_out_there(store: Store) -> None:
+def test_what_was_posted_is_remembered_in_a_bucket_and_crossed_out_there(store: FailingStore) -> None:
     ledger, slot = Posts(Lake.create(store.address).path), Slot("prod", DAY.date, "nlp", "slack nlp")
     ledger.make_room()
     for sure in (False, True):

@@ -7,6 +7,7 @@ import os
 import random
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 
 import pytest
 from killed_nights import CLUSTER, DAYS, settings_in
-from object_store import CREDENTIALS, object_store
+from store_faults import CREDENTIALS, FailingStore
 
 from costlab.jobs.commit import MADE_BESIDE
 from costlab.jobs.doctor import Status, lake_files
@@ -133,42 +134,37 @@ def test_a_night_that_is_killed_at_any_moment_loses_nothing(
 
 
 def test_a_night_of_a_bucket_takes_back_a_day_that_it_cannot_end_is_killed_and_leaves_the_same_as_in_a_folder(
-    started: Nights,
-    undisturbed: tuple[dict[str, Any], float],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    started: Nights, undisturbed: tuple[dict[str, Any], float], tmp_path: Path, store: FailingStore
 ) -> None:
     """The nights are in a process of their own: Delta Lake, where it takes back, lets no other thread of its process answer."""
-    for name, value in CREDENTIALS.items():
-        monkeypatch.setenv(name, value)
     left, lasted_s = undisturbed
     first, second = map(str, DAYS)
-    with object_store() as store:
-        lake_at = settings_in(tmp_path, store.address)
+    lake_at = settings_in(tmp_path, store.address)
+    begun = threading.Event()
 
-        def full(method: str, key: str) -> int:
-            begun = any(
-                key.startswith(f"lake/charges/cluster={CLUSTER}/date={second}/")
-                for key in list(store.objects)
-            )
-            return 403 * (begun and method == "PUT" and key.startswith("lake/runs/_delta_log/"))
+    def full(method: str, key: str) -> int:
+        if method == "PUT" and key.startswith(f"lake/charges/cluster={CLUSTER}/date={second}/"):
+            begun.set()
+        return 403 * (begun.is_set() and method == "PUT" and key.startswith("lake/runs/_delta_log/"))
 
-        store.before = full
-        assert started.spend(tmp_path, None, store.address).startswith("1 ")
-        store.before = lambda *_: 0
-        lake = Lake.open(store.address)
-        seen = held(lake)
-        assert without_advice(seen) == without_advice({first: left["rows"][first]})
-        assert lake.run(CLUSTER, DAYS[1]) is None
-        restored = [key for key, body in store.objects.items() if "_delta_log/" in key and b"RESTORE" in body]
-        assert {key.split("/")[1] for key in restored} >= {"charges", "pods"}
-        for table in left["rows"][second]:
-            assert not lake.read(table, CLUSTER, DAYS[1]).num_rows, (table, "is as before")
-        ended = started.spend(tmp_path, random.Random(0).uniform(0, lasted_s), store.address)
-        seen = without_advice(held(lake))
-        whole = without_advice(left["rows"])
-        assert seen == {day: whole[day] for day in seen}, (ended, "a day is half there")
-        assert started.spend(tmp_path, None, store.address).startswith("0 ")
-        assert told(tmp_path, store.address) == left
-        assert [check.status for check in lake_files(lake_at)][-1] is Status.OK
-        assert lake_check(lake_at).status is Status.OK
+    store.before = full
+    assert started.spend(tmp_path, None, store.address).startswith("1 ")
+    store.before = lambda *_: 0
+    lake = Lake.open(store.address)
+    seen = held(lake)
+    assert without_advice(seen) == without_advice({first: left["rows"][first]})
+    assert lake.run(CLUSTER, DAYS[1]) is None
+    restored = [key for key, body in store.objects.items() if "_delta_log/" in key and b"RESTORE" in body]
+    assert {key.split("/")[1] for key in restored} >= {"charges", "pods"}
+    for table in left["rows"][second]:
+        assert not lake.read(table, CLUSTER, DAYS[1]).num_rows, (table, "is as before")
+    ended = started.spend(tmp_path, random.Random(0).uniform(0, lasted_s), store.address)
+    seen = without_advice(held(lake))
+    whole = without_advice(left["rows"])
+    assert seen == {day: whole[day] for day in seen}, (ended, "a day is half there")
+    assert started.spend(tmp_path, None, store.address).startswith("0 ")
+    assert told(tmp_path, store.address) == left
+    assert [check.status for check in lake_files(lake_at)][-1] is Status.OK
+    assert lake_check(lake_at).status is Status.OK
+    assert not [key for key in store.objects if "/_leases/" in key and key.endswith(".json")]
+    assert store.uploads() == []
