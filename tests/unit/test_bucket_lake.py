@@ -127,6 +127,26 @@ def test_a_damaged_table_is_a_fault_of_the_lake_and_not_of_the_configuration(sto
         assert "doctor --files" in caught.value.hint
 
 
+def test_a_table_that_another_made_first_is_not_written_over(
+    own_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of two runs the later one fails; what it wrote on top of was not what it had looked at."""
+    lake, other = Lake.create(own_store.address), Lake.open(own_store.address)
+    raced, create = threading.Event(), delta.DeltaTable.create
+
+    def overtaken(path: str, *args: Any, **options: Any) -> Any:
+        if path.endswith("/runs") and not raced.is_set():
+            raced.set()
+            replace_day(other, NEWER)
+        return create(path, *args, **options)
+
+    monkeypatch.setattr(delta.DeltaTable, "create", overtaken)
+    with pytest.raises(Busy):
+        replace_day(lake, TABLES)
+    assert lake.states() == {("prod", DAY.date): DayState.COMPLETE}
+    assert [row["rule"] for row in rows(lake)["findings"]] == ["a", "b"]
+
+
 @pytest.mark.parametrize(("status", "code", "asks"), [(503, ExitCode.BUSY, 1), (403, ExitCode.USAGE, 5)])
 def test_rows_that_a_store_does_not_give_away_are_not_damaged(
     own_store: Store, status: int, code: ExitCode, asks: int

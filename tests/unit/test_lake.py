@@ -26,6 +26,7 @@ from costlab.domain.time import Day
 from costlab.store import delta, durable, locking, space
 from costlab.store import lake as lake_module
 from costlab.store.content import content_hash
+from costlab.store.delta import DeltaFolder
 from costlab.store.faults import translated
 from costlab.store.lake import DayState, Lake
 from costlab.store.rows import OnDisk, StoredRows
@@ -327,6 +328,25 @@ def test_stored_rows_are_listed_with_bounds_but_of_money_and_lists(lake: Lake) -
     assert bounds["findings"].get("min.amount") is None
     assert bounds["runs"]["min.samples"] == 1
     assert not [name for name in bounds["runs"] if "key" in name or "warnings" in name]
+
+
+@pytest.mark.parametrize("theirs", [DAY, DAY.next])
+def test_stored_rows_of_a_day_that_had_none_are_not_listed_after_another_s_commit(
+    lake: Lake, theirs: Day
+) -> None:
+    """Whatever it was of: who looked before it knows of no rows in their way."""
+    replace_day(lake, old(DAY.previous), DAY.previous)
+    folder, other = (DeltaFolder(lake.path, "gpu_usage") for _ in range(2))
+    folder.snapshot()
+    other.replace("prod", theirs.date, usage(7, day=theirs))
+    with lake.observing("prod", DAY) as room_of:
+        rows = stored(room_of, usage(4, 5))
+        with pytest.raises(Busy):
+            folder.replace("prod", DAY.date, rows)
+        assert lake.read("gpu_usage", "prod", theirs)["power_watts"].to_pylist() == [7]
+        folder.snapshot()
+        folder.replace("prod", DAY.date, stored(room_of, usage(4, 5)))
+    assert lake.read("gpu_usage", "prod", DAY)["power_watts"].to_pylist() == [4, 5]
 
 
 @pytest.mark.parametrize("when", ["before it is listed", "after it is listed"])
