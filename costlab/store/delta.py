@@ -2,9 +2,9 @@
 
 Only the log's numbered entries are ever needed, and none is cleaned up. Each that is read takes 0.25 ms, on opening and on
 every commit again, so every ten of them there is a checkpoint: on a disk one that cannot be torn (`checkpoint.py`), in a
-bucket the library's own. On a disk a table stays open, is brought up to date once its log has grown (1 ms), and is opened
-anew when it is another's (`log.py`) or has grown by ten. In a bucket it is opened anew each time: asking whether it grew costs a
-request as well.
+bucket the library's own. On a disk a table stays open: what its log has grown by is read from the entries themselves (`log.py`),
+and it is opened anew when it is another's, or to be written when it has grown by ten. In a bucket it is opened anew each time:
+asking whether it grew costs a request as well.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -32,7 +32,7 @@ from costlab.store import checkpoint, durable
 from costlab.store.columns import FILLED, fields_lacking, lacking, refuse_older
 from costlab.store.encoding import ENCODING, LEVEL, without_statistics
 from costlab.store.faults import newer, translated
-from costlab.store.log import ENTRIES, LOG, Entry, begun, recent_entries
+from costlab.store.log import ENTRIES, LOG, Entry, begun, changes, recent_entries
 from costlab.store.place import Place, found, moved, remove_tree
 from costlab.store.rows import Rows, StoredRows
 from costlab.store.schema import arrow_schema
@@ -62,7 +62,10 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class _Open:
-    """A table that is open, what it holds, and the entry of its log up to which it was read; None where that is not known."""
+    """A table that was opened, what it holds, and the entry of its log up to which it was read; None where that is not known.
+
+    The library may not have read as far.
+    """
 
     table: DeltaTable
     snapshot: Snapshot
@@ -126,7 +129,7 @@ class DeltaFolder:
                         post_commithook_properties=self._hooks,
                         commit_properties=signed,
                     )
-            return self._settled(table, days, synced=synced)
+            return self._settled(table, days, seen, synced=synced)
 
     def forget(self, days: Sequence[Key]) -> Snapshot:
         """The table without these days' rows; their files stay for who reads an earlier version. Raises as `replace` does."""
@@ -166,10 +169,18 @@ class DeltaFolder:
         """The table that is open, and what it holds, for a block that writes it: one in which anything fails is not trusted again."""
         with self._alone, translated(self.path):
             seen, self._seen = self._seen, None
-            yield seen if seen and not self._long_open(seen.table) else None
+            yield self._in_step(seen) if seen else None
             if seen and seen.entry and not seen.entry.stands:
                 # The log became another's before the commit: what is open is not what lies there.
                 self._seen = None
+
+    def _in_step(self, seen: _Open) -> _Open | None:
+        """The table, read by the library up to what it is said to hold; None where it has to be opened anew for that."""
+        if seen.snapshot.version - self._opened >= checkpoint.EVERY:
+            return None  # there is a checkpoint by now, and opening takes less than what was written since, once more
+        if seen.table.version() < seen.snapshot.version:
+            seen.table.update_incremental()
+        return seen if seen.table.version() == seen.snapshot.version else None
 
     @contextmanager
     def _landing(self, table: DeltaTable) -> Iterator[CommitProperties]:
@@ -207,9 +218,13 @@ class DeltaFolder:
         except (CostlabError, DeltaError, OSError):  # the first fault says more
             return False
 
-    def _settled(self, table: DeltaTable, days: Sequence[Key], *, synced: bool = True) -> Snapshot:
+    def _settled(
+        self, table: DeltaTable, days: Sequence[Key], before: _Open | None = None, *, synced: bool = True
+    ) -> Snapshot:
         table.update_incremental()
-        seen = _Open(table, self._snapshot(table), self._entry(table.version()))
+        seen = (before and self._read_on(before)) or _Open(
+            table, self._snapshot(table), self._entry(table.version())
+        )
         if synced:
             self.sync(file for day in days for file in seen.snapshot.files.get(day, ()))
         self._seen = seen
@@ -316,8 +331,8 @@ class DeltaFolder:
         if seen.entry is None or not seen.entry.stands:
             self._kept.clear()
             return None
-        if self._long_open(seen.table):
-            return None
+        if read := self._read_on(seen):
+            return read
         try:
             seen.table.update_incremental()
         except DeltaError:
@@ -326,12 +341,33 @@ class DeltaFolder:
         entry = self._entry(seen.table.version())
         return _Open(seen.table, self._snapshot(seen.table), entry) if entry and seen.entry.stands else None
 
+    def _read_on(self, seen: _Open) -> _Open | None:
+        """The same table with what the entries since then add and remove, which the library takes thirty times as long to tell.
+
+        None where one says more than that, or the log is another.
+        """
+        if not isinstance(self.path, Path) or seen.entry is None:
+            return None
+        held, version, last = dict(seen.snapshot.files), seen.snapshot.version, seen.entry
+        log = self.path / LOG
+        while (entry := Entry.at(log, version + 1)) is not None:
+            version += 1
+            if (said := changes(log, version)) is None:
+                return None
+            added, removed = said
+            for key in [key for key, files in held.items() if removed and not removed.isdisjoint(files)]:
+                held[key] = tuple(file for file in held[key] if file not in removed)
+            for path, values in added.items():
+                key = values["cluster"], date.fromisoformat(values["date"])
+                held[key] = tuple(sorted((*held.get(key, ()), path)))
+            last = entry
+        if version == seen.snapshot.version or not seen.entry.stands:
+            return None
+        files = {key: of for key, of in held.items() if of}
+        return _Open(seen.table, Snapshot(version, files, seen.snapshot.lacks), last)
+
     def _entry(self, version: int) -> Entry | None:
         return Entry.at(self.path / LOG, version) if isinstance(self.path, Path) else None
-
-    def _long_open(self, table: DeltaTable) -> bool:
-        """Whether opening it anew takes less than reading what was written since, once more: there is a checkpoint by now."""
-        return table.version() - self._opened >= checkpoint.EVERY
 
     def _open(self) -> DeltaTable:
         with translated(self.path, "read"):

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import orjson
+
 from costlab.store.place import Place
 
 LOG = "_delta_log"
@@ -46,6 +48,27 @@ class Entry:
     def is_newest(self) -> bool:
         """Whether the whole log is as it was."""
         return self.stands and not (self.log / f"{self.version + 1:020}.json").exists()
+
+
+def changes(log: Path, version: int) -> tuple[dict[str, dict[str, str]], frozenset[str]] | None:
+    """What an entry has added, each file with the values of its partition, and what it has removed.
+
+    None where that is not all that it says of the table, or where it is not as such an entry is. Raises OSError.
+    """
+    added: dict[str, dict[str, str]] = {}
+    removed: set[str] = set()
+    try:
+        for line in (log / f"{version:020}.json").read_bytes().splitlines():
+            [(kind, said)] = orjson.loads(line).items()
+            if kind == "add":
+                added[said["path"]] = dict(said["partitionValues"])
+            elif kind == "remove":
+                removed.add(said["path"])
+            elif kind != "commitInfo":
+                return None
+    except (orjson.JSONDecodeError, AttributeError, KeyError, TypeError, ValueError):
+        return None
+    return added, frozenset(removed)
 
 
 def begun(folder: Place) -> bool:
