@@ -132,7 +132,7 @@ def test_a_table_that_another_made_first_is_not_written_over(
 ) -> None:
     """Of two runs the later one fails; what it wrote on top of was not what it had looked at."""
     lake, other = Lake.create(own_store.address), Lake.open(own_store.address)
-    raced, create = threading.Event(), delta.DeltaTable.create
+    raced, create = threading.Event(), deltalake.DeltaTable.create
 
     def overtaken(path: str, *args: Any, **options: Any) -> Any:
         if path.endswith("/runs") and not raced.is_set():
@@ -140,7 +140,7 @@ def test_a_table_that_another_made_first_is_not_written_over(
             replace_day(other, NEWER)
         return create(path, *args, **options)
 
-    monkeypatch.setattr(delta.DeltaTable, "create", overtaken)
+    monkeypatch.setattr(deltalake.DeltaTable, "create", overtaken)
     with pytest.raises(Busy):
         replace_day(lake, TABLES)
     assert lake.states() == {("prod", DAY.date): DayState.COMPLETE}

@@ -344,7 +344,7 @@ def test_the_configuration_is_taken_and_writes_only_to_volumes(
             assert any(path.is_relative_to(mount) for mount in writable)
         assert {mount["name"] for mount in mounts} == {volume["name"] for volume in pod["volumes"]}
         for wanted in (*environment_of(pod).values(), workshop(BucketPath.at("s3://b/c?region=us-east-1"))):
-            assert any(Path(wanted).is_relative_to(mount) for mount in writable), wanted
+            assert any(Path(str(wanted)).is_relative_to(mount) for mount in writable), wanted
     token = settings.clusters[0].prometheus.bearer_token_file
     secret = next(mount["mountPath"] for mount in mounts if mount["name"] == "secrets")
     keys = re.findall(r"# - \{name: AWS_SHARED_CREDENTIALS_FILE, value: (.+)\}", printed("cronjob"))
