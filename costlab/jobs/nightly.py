@@ -11,11 +11,11 @@ from costlab.domain.dates import Dates, month_of, week_of
 from costlab.domain.errors import (
     ConfigError,
     CostlabError,
+    CrewUnavailable,
     ExitCode,
-    NoDay,
+    LakeFull,
     ReconcileError,
     SourceError,
-    WorseDay,
 )
 from costlab.domain.time import Day, day_of, milliseconds
 from costlab.jobs.commit import clear_beside, commit_beside
@@ -203,9 +203,10 @@ class _Night:
         try:
             with coming.result() as ready:
                 outcome = put_day(ready, lake, self.settings, cluster.id, day, force, self.step)
-        except (NoDay, WorseDay) as fault:
-            if not task.again:
+        except CostlabError as fault:
+            if not task.again or isinstance(fault, CrewUnavailable | LakeFull):
                 raise
+            # The day is in the lake, and others are due: what may be had beside is no reason to leave them.
             self.say(f"{turn.name}: read again, and it stays as it is: {fault.message}")
         if task.again and lake.mark(cluster.id, day) == before:
             return None

@@ -26,7 +26,7 @@ from deltalake import (
 from deltalake.exceptions import DeltaError
 from deltalake.transaction import AddAction, RemoveAction
 
-from costlab.domain.errors import CostlabError, LakeError
+from costlab.domain.errors import Busy, CostlabError, LakeError
 from costlab.domain.tables import PARTITION, TABLES
 from costlab.store import checkpoint, durable
 from costlab.store.columns import FILLED, fields_lacking, lacking, refuse_older
@@ -316,8 +316,14 @@ class DeltaFolder:
         except (DeltaError, OSError):
             if self._options is None or not begun(self.path):
                 raise
-            # An empty table is the same, whoever made it; what was written since must be met as another's.
-            return DeltaTable(str(self.path), version=0, storage_options=self._options)
+            table = self._open()
+            if self._snapshot(
+                table
+            ).files:  # an empty one is the same, whoever made it; this has another run's rows
+                raise Busy(
+                    f"{self.path} was written by somebody else at the same time", "run the same command again"
+                ) from None
+            return table
 
     def _afresh(self) -> _Open:
         """The table as it is now; whether it is that which was listed before is asked once it is open."""
@@ -359,7 +365,7 @@ class DeltaFolder:
                 held[key] = tuple(file for file in held[key] if file not in removed)
             for path, values in added.items():
                 key = values["cluster"], date.fromisoformat(values["date"])
-                held[key] = tuple(sorted((*held.get(key, ()), path)))
+                held[key] = tuple(sorted({*held.get(key, ()), path}))  # others may add one again
             last = entry
         if version == seen.snapshot.version or not seen.entry.stands:
             return None

@@ -80,16 +80,17 @@ def of_reading(what: str, error: Exception) -> CostlabError | None:
     return of_bucket(f"{what} cannot be read", OSError(found[0])) if found else None
 
 
-def asked_again(ask: Callable[[], T]) -> T:
-    """What is asked for; of a store whose refusal was taken for a broken answer, it is asked for a few times.
+def asked_again(ask: Callable[[], T], *, though_asked: bool = True) -> T:
+    """What is asked for; of a store that does not answer, it is asked for a few times.
 
-    pyarrow asks again itself, but not where the refusal has more bytes than what it asked for. Raises Busy when the store goes on.
+    Where a refusal has more bytes than what was asked for, pyarrow takes it for a broken answer, and does not ask again
+    itself. though_asked: also where it has asked ten times already, for seven seconds. Raises Busy when the store goes on.
     """
     for pause_s in _PAUSES_S:
         try:
             return ask()
         except Busy as fault:
-            if _BROKEN_OFF not in fault.message:  # it was asked ten times already
+            if not though_asked and _BROKEN_OFF not in fault.message:
                 raise
         sleep(pause_s)
     return ask()

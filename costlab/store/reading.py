@@ -101,7 +101,7 @@ def read_files(table: str, files: Sequence[Place], lacks: frozenset[str] = froze
         with readable(table), interruptible(), _drawing_nothing(_shared().cursor()) as connection:
             return connection.sql(select_files(connection, table, files, lacks)).to_arrow_table()
 
-    return ordered(table, asked_again(rows).cast(arrow_schema(table)))
+    return ordered(table, asked_again(rows, though_asked=False).cast(arrow_schema(table)))
 
 
 @contextmanager

@@ -30,11 +30,8 @@ class ReadRuns:
         """Those of a version of the table, in order, maps as dictionaries. Raises LakeError when a file is damaged."""
         listed = {key: [self._folder / file for file in files] for key, files in snapshot.files.items()}
         files = {key: (snapshot.lacks, _files(of)) for key, of in listed.items()}
-        held = {
-            key: self._held[key]
-            for key, of in files.items()
-            if key in self._held and self._held[key][0] == of
-        }
+        before = self._held  # once: another thread may put others in its place
+        held = {key: before[key] for key, of in files.items() if key in before and before[key][0] == of}
         new = [file for key, of in listed.items() if key not in held for file in of]
         for row in read_files("runs", new, snapshot.lacks).to_pylist():
             key = row["cluster"], row["date"]

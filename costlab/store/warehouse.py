@@ -65,7 +65,7 @@ class Warehouse:
             if instead and table in instead:
                 connection.register(table, instead[table])
                 continue
-            asked_again(partial(_show, connection, table, rows[table]))
+            asked_again(partial(_show, connection, table, rows[table]), though_asked=False)
         return cls._closed(
             connection, [file for filed in rows.values() for file in filed.files if isinstance(file, Path)]
         )
@@ -133,7 +133,7 @@ class Warehouse:
 
     def _answer(self, statement: str, params: Mapping[str, Any] | None = None) -> pa.Table:
         """The rows; a bucket that was busy when pyarrow took it for broken is asked again."""
-        return asked_again(lambda: self._asked(statement, params))
+        return asked_again(lambda: self._asked(statement, params), though_asked=False)
 
     def _asked(self, statement: str, params: Mapping[str, Any] | None) -> pa.Table:
         with _told():

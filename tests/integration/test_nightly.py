@@ -15,7 +15,9 @@ from costlab.config.settings import Cluster, Settings
 from costlab.domain.errors import (
     Busy,
     ConfigError,
+    CostlabError,
     ExitCode,
+    LakeError,
     ReconcileError,
     SourceRefused,
     SourceUnavailable,
@@ -288,6 +290,32 @@ def test_an_incomplete_day_that_the_source_has_forgotten_stays_and_is_no_fault_o
     ]
     assert stamps(tmp_path / "lake") == before
     assert page.read_bytes() == report, "it was due all the same"
+
+
+@pytest.mark.parametrize(
+    "fault", [SourceUnavailable("gone", "h"), LakeError("torn", "h"), ReconcileError("off", "h")]
+)
+def test_whatever_keeps_an_incomplete_day_from_being_read_again_the_due_ones_are_done(
+    synthetic_cluster: SyntheticCluster, tmp_path: Path, fault: CostlabError
+) -> None:
+    days, settings = synthetic_cluster.days, settings_in(tmp_path)
+    before = datetime(2026, 11, 20, 3, tzinfo=UTC)
+    nightly(
+        settings, Asked(days[-2]), now=before, source_of=hiding(synthetic_cluster, UNUSED, []), say=lambda _: None
+    )  # fmt: skip
+
+    def source_of(_: Cluster, day: Day) -> Source:
+        if day == days[-2]:
+            raise fault
+        return SyntheticSource(synthetic_cluster)
+
+    outcome, said = night(settings, source_of, Asked())
+    assert outcome.exit_code is ExitCode.DONE
+    assert f"{CLUSTER} {days[-2]}: read again, and it stays as it is: {fault.message}" in said
+    assert Lake.open(settings.lake).days(CLUSTER) == {
+        days[-2].date: DayState.INCOMPLETE,
+        days[-1].date: DayState.COMPLETE,
+    }
 
 
 def test_a_day_that_failed_is_graver_to_its_cluster_than_one_that_is_incomplete(

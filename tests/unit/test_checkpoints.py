@@ -153,6 +153,18 @@ def test_one_that_cannot_be_made_costs_nothing_but_time(
     assert not left.exists()
 
 
+def test_nothing_is_built_on_one_that_the_library_passes_over(folder: DeltaFolder, tmp_path: Path) -> None:
+    """A copy onto a full disk leaves one without a byte; and what is taken back writes down the table's schema anew."""
+    write(folder, EVERY + 1)
+    empty(checkpoints(log_of(folder))[-1])
+    folder.restore(folder.snapshot().version - 1)
+    write(folder, EVERY + 1)
+    assert checkpoints(log_of(folder))[-1].stat().st_size
+    told = without_checkpoints(folder, tmp_path / "copy").snapshot()
+    assert DeltaFolder(Path(str(folder.path)).parent, "findings").snapshot() == told
+    assert len(told.files) == len(DAYS)
+
+
 @pytest.fixture
 def lake(tmp_path: Path) -> Lake:
     lake = Lake.create(tmp_path / "lake")

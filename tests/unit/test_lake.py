@@ -31,6 +31,7 @@ from costlab.store.faults import translated
 from costlab.store.lake import DayState, Lake
 from costlab.store.rows import OnDisk, StoredRows
 from costlab.store.schema import conform, empty, ordered
+from costlab.store.statistics import statistics
 from costlab.store.warehouse import Warehouse
 
 
@@ -328,6 +329,18 @@ def test_stored_rows_are_listed_with_bounds_but_of_money_and_lists(lake: Lake) -
     assert bounds["findings"].get("min.amount") is None
     assert bounds["runs"]["min.samples"] == 1
     assert not [name for name in bounds["runs"] if "key" in name or "warnings" in name]
+
+
+def test_rows_without_a_value_in_one_group_are_counted_and_bound_nothing(lake: Lake) -> None:
+    """Idle GPUs for a million rows: another engine that is told of no nulls would find none."""
+    idle, busy = usage(1, 2), usage(3, 4)
+    place = busy.schema.get_field_index("container_key")
+    busy = busy.set_column(place, busy.schema.field(place), pa.array([8, 7], pa.int64()))
+    with lake.observing("prod", DAY) as room_of:
+        said = json.loads(statistics(stored(room_of, idle, busy).file))
+    assert said["nullCount"]["container_key"] == 2
+    assert (said["minValues"]["container_key"], said["maxValues"]["container_key"]) == (7, 8)
+    assert said["numRecords"] == 4
 
 
 @pytest.mark.parametrize("theirs", [DAY, DAY.next])
