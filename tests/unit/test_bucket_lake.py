@@ -217,13 +217,13 @@ def test_each_piece_of_a_file_is_asked_for_again(store: FailingStore) -> None:
 
 
 def test_a_store_that_gives_no_file_is_busy_and_the_lake_not_damaged(
-    store: FailingStore, monkeypatch: pytest.MonkeyPatch
+    own_store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lake = Lake.create(store.address)
+    lake = Lake.create(own_store.address)
     replace_day(lake, TABLES)
     warehouse = Warehouse.over(lake)
     monkeypatch.setattr("costlab.store.faults._PAUSES_S", ())
-    store.cut = lambda key: key.endswith(".parquet")
+    own_store.cut = lambda key: key.endswith(".parquet")
     for asked in (
         lambda: warehouse.sql("select sum(power_watts) from gpu_usage"),
         lambda: lake.filed("gpu_usage", "prod", DAY).num_rows,
