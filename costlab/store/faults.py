@@ -105,13 +105,16 @@ def translated(path: object, doing: str = "written") -> Iterator[None]:
     try:
         yield
     except CommitFailedError as error:
-        raise Busy(
-            f"{path} was written by somebody else at the same time", "run the same command again"
-        ) from error
+        raise written_meanwhile(path) from error
     except DeltaProtocolError as error:
         raise newer(path, _first_line(error)) from error
     except (OSError, DeltaError) as error:
         raise _said(path, doing, error) from error
+
+
+def written_meanwhile(path: object) -> Busy:
+    """The error of a commit that came after another run's."""
+    return Busy(f"{path} was written by somebody else at the same time", "run the same command again")
 
 
 def newer(path: object, what: str) -> LakeError:
