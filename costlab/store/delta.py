@@ -246,7 +246,7 @@ class DeltaFolder:
         )
         added: list[AddAction | RemoveAction] = []
         if rows.num_rows:
-            said, status = statistics(rows.file), rows.file.stat()
+            said, status = rows.said or statistics(rows.file), rows.file.stat()
             moved(rows.file, self.path / name)
             added = [AddAction(name, status.st_size, values, int(status.st_mtime * 1000), True, said)]
         table.create_write_transaction(

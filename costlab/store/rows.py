@@ -19,6 +19,7 @@ from costlab.store.faults import translated
 from costlab.store.place import Place, readable_file
 from costlab.store.reading import read_files, readable
 from costlab.store.schema import arrow_schema, empty
+from costlab.store.statistics import statistics
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +27,8 @@ class StoredRows:
     """Rows of one table on one day of one cluster, in the declared order, in a file that the lake takes over.
 
     Columns are read one row group at a time; those that name the partition are not in the file. without: columns that the
-    rows were written without, or are looked at without. content: the hash of the rows, and count: how many there are, where
-    who made them has told it.
+    rows were written without, or are looked at without. content: the hash of the rows, count: how many there are, and said: what a
+    Delta log says of them, where who made them has told it.
     """
 
     table: str
@@ -37,6 +38,7 @@ class StoredRows:
     without: frozenset[str] = frozenset()
     content: str = ""
     count: int | None = None
+    said: str = ""
 
     @property
     def num_rows(self) -> int:
@@ -201,12 +203,14 @@ class SentRows:
     file: bytes
     content: str
     count: int
+    said: str
 
     @classmethod
     def of(cls, rows: StoredRows, content: str) -> "SentRows":
         """The file as it is; content: the hash of its rows. Raises LakeError."""
         with translated(rows.file, "read"):
-            return cls(rows.table, rows.file.read_bytes(), content, rows.num_rows)
+            file, said = rows.file.read_bytes(), statistics(rows.file)
+        return cls(rows.table, file, content, rows.num_rows, said)
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +230,9 @@ class RowFolder:
         file = self.folder / f"{sent.table}.parquet"
         with translated(file):
             file.write_bytes(sent.file)
-        return StoredRows(sent.table, self.cluster, self.day, file, content=sent.content, count=sent.count)
+        return StoredRows(
+            sent.table, self.cluster, self.day, file, content=sent.content, count=sent.count, said=sent.said
+        )
 
 
 def _options(table: str) -> dict[str, Any]:
