@@ -30,6 +30,8 @@ if TYPE_CHECKING:  # requests and DuckDB wait until a job runs
     from costlab.sources import Source
     from costlab.store.lake import Lake
 
+_LEVELS = {ExitCode.DONE: "info", ExitCode.INCOMPLETE: "warning"}
+
 
 def nightly(
     ctx: typer.Context,
@@ -73,6 +75,8 @@ def nightly(
             source_of=_sources(settings, told.step),
             crew=crew,
             say=told.say,
+            warn=told.warn,
+            fail=told.fail,
             step=told.step,
             posts=None if no_notify else postman_of(settings, desk, sends=True).posts,
             index=Indexer(settings.elasticsearch, desk.environ).index if settings.elasticsearch else None,
@@ -82,7 +86,7 @@ def nightly(
             settings,
             now=desk.now,
             elapsed_s=lambda: monotonic() - began_s,
-            say=told.say,
+            say=told.warn,  # what hinders the metrics
         )
     _end([outcome], desk)
 
@@ -297,7 +301,8 @@ def _end(outcomes: "Iterable[Outcome]", desk: Desk) -> None:
     code = ExitCode.DONE
     for outcome in outcomes:
         told = {"process.exit_code": int(outcome.exit_code)}
-        typer.echo(json_line("info", outcome.line, **told) if desk.json_logs else outcome.line)
+        level = _LEVELS.get(outcome.exit_code, "error")
+        typer.echo(json_line(level, outcome.line, **told) if desk.json_logs else outcome.line)
         code = max(code, outcome.exit_code)
     if code:
         raise typer.Exit(code)
