@@ -17,7 +17,7 @@ from costlab.cli.question import demand_known
 from costlab.domain.errors import ConfigError, ExitCode
 
 if TYPE_CHECKING:  # requests and DuckDB wait until a job runs
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
     from costlab.cli.logs import Voice
@@ -103,16 +103,19 @@ def extract(
 
     desk: Desk = ctx.obj
     settings, day, lake = _work(desk, date)
-    outcomes, now_ms = [], milliseconds(desk.now)
+    now_ms = milliseconds(desk.now)
     for chosen in settings.chosen(cluster):
         refuse_open(day, settings, chosen, now_ms)
+
+    def outcomes(step: "Callable[[str], None]") -> "Iterator[Outcome]":
+        for chosen in settings.chosen(cluster):
+            source = _sources(settings, step)(chosen, day)
+            refuse_open(day, settings, chosen, now_ms, source.ahead_s())
+            yield extract_day(source, lake, settings, chosen.id, day, force=force, step=step)
+
     with lake.locked(), voice(desk) as told:
         sweep(workshop(lake.path), now_ms)
-        for chosen in settings.chosen(cluster):
-            source = _sources(settings, told.step)(chosen, day)
-            refuse_open(day, settings, chosen, now_ms, source.ahead_s())
-            outcomes.append(extract_day(source, lake, settings, chosen.id, day, force=force, step=told.step))
-    _end(outcomes, desk)
+        _end(outcomes(told.step), desk)
 
 
 def compute(

@@ -384,7 +384,10 @@ class _Night:
             return Outcome(self.worst.line, self.posting or own if sound else own)
         first = self.faults[0]
         if self.count <= 1:
-            raise first
+            [name, *_] = self.days["not measured"] or self.days["in the lake without a report"] or [""]
+            if not name or len(self.settings.chosen()) == 1:
+                raise first
+            raise type(first)(f"{name}: {first.message}", first.hint) from first
         told = [f"{what}: {_listed(self.days[what])}" for what in _ENDS if self.days[what]]
         raise type(first)("; ".join(told), first.hint) from first
 

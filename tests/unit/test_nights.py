@@ -169,6 +169,16 @@ def test_a_server_that_lets_nobody_in_ends_its_days_but_not_what_needs_none(
     ]  # fmt: skip
 
 
+def test_the_only_fault_of_several_clusters_says_whose_it_is(too_early: Path, tmp_path: Path) -> None:
+    """What a server says, such as that it has no pods, is true of any."""
+    folder = copytree(too_early, tmp_path / "two")
+    two = [{"id": name, "prometheus": {"url": "http://127.0.0.1:9"}} for name in ("test", "other")]
+    nightly(settings_in(folder), Asked(DAYS[0]), now=NOW, source_of=whole, say=lambda _: None)
+    with pytest.raises(AccessRefused) as fault:
+        nightly(settings_in(folder, clusters=two), Asked(), now=NOW, source_of=refused, say=lambda _: None)
+    assert fault.value.message == f"other {DAYS[1]}: it refused access (403)"
+
+
 def test_what_failed_is_louder_than_what_was_done(too_early: Path, tmp_path: Path) -> None:
     """A shipper goes by the level alone."""
     folder = copytree(too_early, tmp_path / "posts")
