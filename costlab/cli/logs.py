@@ -19,9 +19,11 @@ _LEVELS = {0: "info", 1: "debug"}
 
 @dataclass(frozen=True, slots=True)
 class Voice:
-    """`say` keeps a line, `step` tells what is being done right now."""
+    """`say` keeps a line, `warn` and `fail` one that somebody should see, `step` tells what is being done right now."""
 
     say: Callable[[str], None]
+    warn: Callable[[str], None]
+    fail: Callable[[str], None]
     step: Callable[[str], None]
 
 
@@ -31,13 +33,21 @@ def voice(desk: Desk) -> Iterator[Voice]:
     log = logger(desk)
     console = Console(stderr=True, highlight=False)
     if not console.is_terminal or desk.json_logs:
-        yield Voice(lambda line: log.info(visible_line(line)), lambda line: log.debug(visible_line(line)))
+        yield Voice(*(_visibly(tell) for tell in (log.info, log.warning, log.error, log.debug)))
         return
     with console.status("") as status:
-        yield Voice(
-            lambda line: console.print(Text(visible_line(line))),
-            lambda line: status.update(Text(visible_line(line))),
+        keep, show = (
+            _visibly(lambda line: console.print(Text(line))),
+            _visibly(lambda line: status.update(Text(line))),
         )
+        yield Voice(keep, keep, keep, show)
+
+
+def _visibly(tell: Callable[[str], object]) -> Callable[[str], None]:
+    def told(line: str) -> None:
+        tell(visible_line(line))
+
+    return told
 
 
 def logger(desk: Desk) -> structlog.typing.FilteringBoundLogger:

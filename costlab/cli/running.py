@@ -17,7 +17,7 @@ from costlab.cli.question import demand_known
 from costlab.domain.errors import ConfigError, ExitCode
 
 if TYPE_CHECKING:  # requests and DuckDB wait until a job runs
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
     from costlab.cli.logs import Voice
@@ -29,6 +29,8 @@ if TYPE_CHECKING:  # requests and DuckDB wait until a job runs
     from costlab.jobs.outcome import Outcome
     from costlab.sources import Source
     from costlab.store.lake import Lake
+
+_LEVELS = {ExitCode.DONE: "info", ExitCode.INCOMPLETE: "warning"}
 
 
 def nightly(
@@ -73,6 +75,8 @@ def nightly(
             source_of=_sources(settings, told.step),
             crew=crew,
             say=told.say,
+            warn=told.warn,
+            fail=told.fail,
             step=told.step,
             posts=None if no_notify else postman_of(settings, desk, sends=True).posts,
             index=Indexer(settings.elasticsearch, desk.environ).index if settings.elasticsearch else None,
@@ -82,7 +86,7 @@ def nightly(
             settings,
             now=desk.now,
             elapsed_s=lambda: monotonic() - began_s,
-            say=told.say,
+            say=told.warn,  # what hinders the metrics
         )
     _end([outcome], desk)
 
@@ -99,16 +103,19 @@ def extract(
 
     desk: Desk = ctx.obj
     settings, day, lake = _work(desk, date)
-    outcomes, now_ms = [], milliseconds(desk.now)
+    now_ms = milliseconds(desk.now)
     for chosen in settings.chosen(cluster):
         refuse_open(day, settings, chosen, now_ms)
+
+    def outcomes(step: "Callable[[str], None]") -> "Iterator[Outcome]":
+        for chosen in settings.chosen(cluster):
+            source = _sources(settings, step)(chosen, day)
+            refuse_open(day, settings, chosen, now_ms, source.ahead_s())
+            yield extract_day(source, lake, settings, chosen.id, day, force=force, step=step)
+
     with lake.locked(), voice(desk) as told:
         sweep(workshop(lake.path), now_ms)
-        for chosen in settings.chosen(cluster):
-            source = _sources(settings, told.step)(chosen, day)
-            refuse_open(day, settings, chosen, now_ms, source.ahead_s())
-            outcomes.append(extract_day(source, lake, settings, chosen.id, day, force=force, step=told.step))
-    _end(outcomes, desk)
+        _end(outcomes(told.step), desk)
 
 
 def compute(
@@ -297,7 +304,8 @@ def _end(outcomes: "Iterable[Outcome]", desk: Desk) -> None:
     code = ExitCode.DONE
     for outcome in outcomes:
         told = {"process.exit_code": int(outcome.exit_code)}
-        typer.echo(json_line("info", outcome.line, **told) if desk.json_logs else outcome.line)
+        level = _LEVELS.get(outcome.exit_code, "error")
+        typer.echo(json_line(level, outcome.line, **told) if desk.json_logs else outcome.line)
         code = max(code, outcome.exit_code)
     if code:
         raise typer.Exit(code)

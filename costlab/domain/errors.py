@@ -69,9 +69,13 @@ class ConfigError(CostlabError):
 
 
 class SourceError(CostlabError):
-    """The metrics source gave no usable answer; nothing was committed."""
+    """The metrics source gave no usable answer; nothing was committed.
+
+    every_day: no other day can be had of it either, for nobody answers there, or not to us.
+    """
 
     exit_code = ExitCode.SOURCE_FAILED
+    every_day = False
 
 
 class SourceUnavailable(SourceError):

@@ -1,6 +1,6 @@
 """Which days a night has to do: those that are missing, that may be told more of, and that have no report."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -27,11 +27,20 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A day to measure and report, or only to report; again: it is in the lake, and stays there whatever comes of it."""
+    """A day to measure and report, or only to report; again: it is in the lake, and stays there whatever comes of it.
+
+    follows: it is whole and was told of; to be told anew where this night changes a day before it, on which its advice rests.
+    """
 
     day: Day
     measured: bool = False
     again: bool = False
+    follows: bool = False
+
+    @property
+    def reads(self) -> bool:
+        """Whether it fails without its source."""
+        return not (self.measured or self.again)
 
 
 def tasks_of(lake: Lake, settings: Settings, cluster: str, asked: Asked, now: datetime) -> tuple[Task, ...]:
@@ -44,7 +53,27 @@ def tasks_of(lake: Lake, settings: Settings, cluster: str, asked: Asked, now: da
         for day in unreported(lake, settings, cluster, asked, now)
         if day not in again
     ]
+    tasks += following(lake, cluster, asked, now, tasks)
     return tuple(sorted(tasks, key=lambda task: task.day.date))
+
+
+def following(
+    lake: Lake, cluster: str, asked: Asked, now: datetime, tasks: Sequence[Task]
+) -> tuple[Task, ...]:
+    """The whole days of the last week that come after one that may change.
+
+    What was advised before that stays as it was given; of much older days usage may be gone, of which advice is made.
+    """
+    reading = [task.day.date for task in tasks if not task.measured]
+    if asked.date or not reading:
+        return ()
+    yesterday = day_of(now, lake.timezone).previous
+    held, taken = lake.days(cluster), {task.day for task in tasks}
+    return tuple(
+        Task(day, measured=True, follows=True)
+        for day in days_between(back(yesterday, CATCH_UP_DAYS - 1), yesterday)
+        if day.date > min(reading) and day not in taken and held.get(day.date) in READABLE
+    )
 
 
 def due(lake: Lake, settings: Settings, cluster: str, asked: Asked, now: datetime) -> tuple[Day, ...]:

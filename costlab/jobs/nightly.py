@@ -27,11 +27,11 @@ from costlab.jobs.measure import put_day
 from costlab.jobs.outcome import Outcome
 from costlab.jobs.posts import Post, State
 from costlab.jobs.quotas.suggest import quotas_beside
-from costlab.jobs.report import clear_reports, put_report, reported, told_of
+from costlab.jobs.report import FILES, clear_reports, put_report, reported, told_of
 from costlab.jobs.rightsizing.recommend import advice_beside
 from costlab.jobs.site import write_site
 from costlab.jobs.turns import Pause, Stage, Steps, Turn, Turns
-from costlab.publish.files import make_room
+from costlab.publish.files import make_room, take_away
 from costlab.sources import Source
 from costlab.store.lake import READABLE, DayState, Lake
 from costlab.store.place import workshop
@@ -48,9 +48,8 @@ _BESIDE = (
     ("quota_advice", quotas_beside, Stage.QUOTAS, Urgency.OWN_DAY),
 )
 NOTHING = Lazy(lambda: None)
-
-# What of its posts a night tells.
-_SAID = (State.POSTED, State.FAILED, State.NO_SUCH_TEAM)
+# How a day ends that would have been told anew, had one before it changed.
+_AS_IT_WAS = Outcome("")
 
 
 # The posts of a cluster's day, by whoever makes them.
@@ -75,6 +74,8 @@ def nightly(  # noqa: PLR0913 - every effect is passed in
     now: datetime,
     source_of: Callable[[Cluster, Day], Source],
     say: Callable[[str], None],
+    warn: Callable[[str], None] | None = None,
+    fail: Callable[[str], None] | None = None,
     step: Callable[[str], None] = lambda _: None,
     ended: Callable[[ClusterEnd], None] = lambda _: None,
     posts: Posting | None = None,
@@ -84,7 +85,8 @@ def nightly(  # noqa: PLR0913 - every effect is passed in
     """Measure the days that are due in every cluster, and report them; one cluster's failure does not stop the others.
 
     `crew` does the work in the place of this process, which reads by `source_of`; what it made is committed here, day by
-    day. `ended` is told when a cluster has had its turn. Of each cluster the last day is posted, where it was not before; what
+    day. `warn` says what is not as it should be, and `fail` what failed and gives the night its code; without them `say` does.
+    `ended` is told when a cluster has had its turn. Of each cluster the last day is posted, where it was not before; what
     cannot be delivered is told, and the code is then that of the fault where the night's own is none that is graver. So it is
     with `index`, which is asked for the days of the last week, for it leaves alone what is there.
     Raises the error of the only day there was; of several days, after all had their turn, an error of the first one's
@@ -94,10 +96,11 @@ def nightly(  # noqa: PLR0913 - every effect is passed in
     with lake.locked():
         sweep(workshop(lake.path), milliseconds(now))
         today = day_of(now, settings.timezone).date
-        night = _Night(settings, asked, lake, milliseconds(now), crew or Here(source_of, step), say, step)
+        voices = say, warn or say, fail or say, step
+        night = _Night(settings, asked, lake, milliseconds(now), crew or Here(source_of, step), *voices)
         clusters = settings.chosen()
         tasks = {cluster.id: tasks_of(lake, settings, cluster.id, asked, now) for cluster in clusters}
-        night.count = sum(map(len, tasks.values()))
+        night.count = sum(not task.follows for some in tasks.values() for task in some)
         for cluster in clusters:
             night.clear(cluster, settings.report.kept_since(today))
         night.spend(tasks, ended)
@@ -121,8 +124,15 @@ class _Night:
     now_ms: int
     crew: Crew
     say: Callable[[str], None]
+    warn: Callable[[str], None]
+    fail: Callable[[str], None]
     step: Callable[[str], None]
     count: int = 0
+    tasks: dict[str, Task] = field(default_factory=dict)  # by the names of their turns
+    shut: set[str] = field(default_factory=set)  # clusters whose servers let nobody in
+    changed: dict[str, date] = field(
+        default_factory=dict
+    )  # of each cluster the first day that is another now
     measured: Counter[str] = field(default_factory=Counter)
     fresh: dict[str, list[date]] = field(
         default_factory=lambda: defaultdict(list)
@@ -135,15 +145,13 @@ class _Night:
 
     def spend(self, tasks: Mapping[str, Sequence[Task]], ended: Callable[[ClusterEnd], None]) -> None:
         """Do the days of all clusters; what is not the fault of a day alone ends its cluster's."""
-        clusters = self.settings.chosen()
-        turns = Turns.of(
-            self.crew,
-            [
-                Turn(cluster.id, f"{cluster.id} {task.day}", partial(self._day, cluster, task))
-                for cluster in clusters
-                for task in tasks[cluster.id]
-            ],
-        )
+        days = [
+            Turn(cluster.id, f"{cluster.id} {task.day}", partial(self._day, cluster, task))
+            for cluster in self.settings.chosen()
+            for task in tasks[cluster.id]
+        ]
+        self.tasks = {f"{name} {task.day}": task for name, some in tasks.items() for task in some}
+        turns = Turns.of(self.crew, days)
         left = {name: len(some) for name, some in tasks.items()}
         codes = {name: [ExitCode.DONE] for name in tasks}
         failed: dict[str, list[ExitCode]] = defaultdict(list)
@@ -166,11 +174,14 @@ class _Night:
         outcome = None
         if not task.measured:
             outcome = yield from self._measure(cluster, task, turn)
-            if outcome is None and reported(out, cluster.id, day):
-                return Outcome(f"{turn.name}: its samples are those that the lake has")
-        outcome = outcome or Outcome(f"{turn.name}: its report was missing")
         turn.stage = Stage.MEASURED
-        self.say(outcome.line)
+        if outcome is None:
+            yield Pause(NOTHING, Stage.MEASURED)  # for whether it stands depends on those before it
+            outcome, stands = self._as_held(cluster.id, task)
+            if stands:
+                return outcome
+        self.count += task.follows
+        (self.warn if outcome.exit_code else self.say)(outcome.line)
         yield Pause(NOTHING, Stage.ADVISED)  # for advice rests on that of the day before
         self.step("advise")
         if self.asked.force:
@@ -196,26 +207,55 @@ class _Night:
     def _measure(self, cluster: Cluster, task: Task, turn: Turn) -> Generator[Pause, None, Outcome | None]:
         """How a day is in the lake; None for one that was read again and is as it was: that night has told of it."""
         lake, day, force = self.lake, task.day, self.asked.force
+        if task.again and cluster.id in self.shut:
+            return None
         coming = self.crew.measure(Order(self.settings, cluster, day, self.now_ms, force, self.count), lake)
         yield Pause(coming, Stage.MEASURED)
-        before = lake.mark(cluster.id, day) if task.again else ""
+        before = lake.mark(cluster.id, day)
         outcome = None
         try:
             with coming.result() as ready:
                 outcome = put_day(ready, lake, self.settings, cluster.id, day, force, self.step)
         except CostlabError as fault:
+            if _of_every_day(fault):
+                self.shut.add(cluster.id)
             if not task.again or isinstance(fault, CrewUnavailable | LakeFull):
                 raise
             # The day is in the lake, and others are due: what may be had beside is no reason to leave them.
-            self.say(f"{turn.name}: read again, and it stays as it is: {fault.message}")
-        if task.again and lake.mark(cluster.id, day) == before:
+            self.warn(f"{turn.name}: read again, and it stays as it is: {fault.message}")
+        if lake.mark(cluster.id, day) != before:
+            turn.stage = Stage.MEASURED
+            self._outdate(cluster.id, day)
+        elif task.again:
             return None
         self.measured[cluster.id] += 1
         return outcome
 
+    def _as_held(self, cluster: str, task: Task) -> tuple[Outcome, bool]:
+        """How a day ends that this night did not measure, and whether what was told of it stands."""
+        name = f"{cluster} {task.day}"
+        if self.changed.get(cluster, date.max) < task.day.date:
+            return Outcome(f"{name}: told anew, for a day before it has changed"), False
+        if task.follows:
+            return _AS_IT_WAS, True
+        if reported(self.settings.report.out, cluster, task.day):
+            return Outcome(f"{name}: its samples are those that the lake has"), True
+        return Outcome(f"{name}: its report was missing"), False
+
+    def _outdate(self, cluster: str, changed: Day) -> None:
+        """Note that what was told of later days rests on what a day was before.
+
+        Their reports lack a file until they are made anew: a night that is killed before leaves them to the next.
+        """
+        self.changed[cluster] = min(changed.date, self.changed.get(cluster, date.max))
+        for name, task in self.tasks.items():
+            held = name == f"{cluster} {task.day}" and not task.reads
+            if held and task.day.date > changed.date:
+                take_away(self.settings.report.out / cluster / str(task.day), FILES[-1:])
+
     def _after(self, turn: Turn, turns: Turns) -> list[Turn]:
         """Book how a day ended; the days of its cluster that are not done because of it."""
-        if turn.outcome is not None:
+        if turn.outcome not in (None, _AS_IT_WAS):
             self.days["in the lake"].append(turn.name)
             self.worst = turn.outcome if turn.outcome.exit_code >= self.worst.exit_code else self.worst
         if turn.fault is None:
@@ -223,12 +263,17 @@ class _Night:
         self.faults.append(turn.fault)
         self._leave(turn, "not measured")
         if self.count > 1:  # the only one's fault is said at the end
-            self.say(f"{turn.name}: {turn.fault.message}")
-        if isinstance(turn.fault, SourceError | ReconcileError):
+            self.fail(f"{turn.name}: {turn.fault.message}")
+        if _of_every_day(turn.fault):
+            # What needs no source is done all the same, and what others have read by now is not thrown away.
+            later = turns.stop(turn, lambda each: self.tasks[each.name].reads and not each.made())
+        elif isinstance(turn.fault, SourceError | ReconcileError):
             return []  # that day's own fault: the next may be sound
-        later = turns.stop(turn)
+        else:
+            later = turns.stop(turn)
         for each in later:
-            self._leave(each, "not tried")
+            if not self.tasks[each.name].follows:
+                self._leave(each, "not tried")
         return later
 
     def _leave(self, turn: Turn, otherwise: str) -> None:
@@ -246,10 +291,14 @@ class _Night:
         try:
             for post in posts(self.lake, cluster.id, Day(max(days), self.settings.timezone)):
                 self.posting = max(self.posting, post.exit_code)
-                if post.state in _SAID or not post.sure:
+                if post.exit_code:
+                    self.fail(post.line)
+                elif post.state is State.NO_SUCH_TEAM or not post.sure:
+                    self.warn(post.line)
+                elif post.state is State.POSTED:
                     self.say(post.line)
         except CostlabError as fault:  # the days are in the lake, and their reports are written
-            self.say(f"{cluster.id}: posts: {fault.message}")
+            self.fail(f"{cluster.id}: posts: {fault.message}")
             self.posting = max(self.posting, fault.exit_code)
 
     def file(self, clusters: Sequence[str], index: Indexing, since: date) -> None:
@@ -265,7 +314,7 @@ class _Night:
                 if done.sent:
                     self.say(done.line)
         except CostlabError as fault:  # the days are in the lake, and their reports are written
-            self.say(f"elasticsearch: {fault.message}")
+            self.fail(f"elasticsearch: {fault.message}")
             self.posting = max(self.posting, fault.exit_code)
 
     def clear(self, cluster: Cluster, before: date) -> None:
@@ -274,7 +323,7 @@ class _Night:
             gone = clear_reports(self.settings.report.out, cluster.id, before)
             gone += clear_editions(self.settings.report.out, cluster.id, before)
         except ConfigError as fault:  # what is too much there is no reason to measure nothing
-            self.say(f"{cluster.id}: {fault.message}")
+            self.warn(f"{cluster.id}: {fault.message}")
             return
         if gone:
             self.say(f"{cluster.id}: removed the reports of {_listed(gone)}, as report.keep says")
@@ -310,7 +359,7 @@ class _Night:
                     self.crew.wait([coming])
                 content = coming.result()
             except ConfigError as fault:  # two currencies do not add up, this night or the next
-                self.say(f"{cluster}: {fault.message}")
+                self.warn(f"{cluster}: {fault.message}")
                 continue
             put_edition(content, cluster, window, report.out)
             self.say(f"{cluster}: wrote the edition of {window.name}")
@@ -335,9 +384,16 @@ class _Night:
             return Outcome(self.worst.line, self.posting or own if sound else own)
         first = self.faults[0]
         if self.count <= 1:
-            raise first
+            [name, *_] = self.days["not measured"] or self.days["in the lake without a report"] or [""]
+            if not name or len(self.settings.chosen()) == 1:
+                raise first
+            raise type(first)(f"{name}: {first.message}", first.hint) from first
         told = [f"{what}: {_listed(self.days[what])}" for what in _ENDS if self.days[what]]
         raise type(first)("; ".join(told), first.hint) from first
+
+
+def _of_every_day(fault: CostlabError) -> bool:
+    return isinstance(fault, SourceError) and fault.every_day
 
 
 def _listed(names: list[str]) -> str:

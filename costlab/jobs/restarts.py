@@ -10,6 +10,9 @@ from costlab.jobs.lives import PodId, pod_id
 from costlab.jobs.reading import Reading
 
 _KILLED = "OOMKilled"
+_MOST = (
+    2**31 - 1
+)  # Kubernetes counts restarts in 32 bits: what is beyond is no count, and sums of it would overflow
 _Container = tuple[PodId, str]
 
 
@@ -55,6 +58,7 @@ def restarts_of(signals: Reading, max_gap_ms: int) -> Restarts:
         lambda labels: (pod_id(labels), labels.get("container", "")),
         max_gap_ms,
     )
+    told = {of: [run for run in runs if run.value <= _MOST] for of, runs in counts.items()}
     return Restarts(
         {
             of: [
@@ -64,7 +68,8 @@ def restarts_of(signals: Reading, max_gap_ms: int) -> Restarts:
                 for before, after in pairwise(runs)
                 if after.value > before.value
             ]
-            for of, runs in counts.items()
+            for of, runs in told.items()
+            if runs
         }
     )
 

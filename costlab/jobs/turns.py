@@ -58,6 +58,10 @@ class Turn:
             return True
         return False
 
+    def made(self) -> bool:
+        """Whether what it waits for is made, be it for others that it waits still."""
+        return self.pause is not None and self.pause.coming.done()
+
     def drop(self) -> None:
         """Leave it as it is."""
         if self.pause:
@@ -96,10 +100,10 @@ class Turns:
             elif ready.go_on():
                 yield self._over(ready)
 
-    def stop(self, after: Turn) -> list[Turn]:
-        """Drop the days of its cluster that come after one, also those that have begun: these, in order."""
+    def stop(self, after: Turn, which: Callable[[Turn], bool] = lambda _: True) -> list[Turn]:
+        """Drop the days of its cluster that come after one, or `which` of them, also those that have begun: these, in order."""
         days = [turn for turn in (*self.begun, *self.waiting) if turn.cluster == after.cluster]
-        later = [turn for turn in days if turn.name > after.name]
+        later = [turn for turn in days if turn.name > after.name and which(turn)]
         for turn in later:
             turn.drop()
         self.begun = [turn for turn in self.begun if turn not in later]

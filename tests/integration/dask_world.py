@@ -1,4 +1,4 @@
-"""A small world of three days that workers measure, and switches beside its reports that make a day fail, stall or kill.
+"""A small world of three days that workers measure, and switches beside its reports that make a day fail, stall or kill, or shut its server.
 
 A module of its own: workers import it.
 """
@@ -49,6 +49,10 @@ def source(order: Order, _: Path) -> World:
     switches = order.settings.report.out.parent
     if (switches / f"fails {order.day}").exists():
         raise BrokenOff(f"nothing is told of {order.day}", "ask somebody else", after_s=2.0)
+    if (switches / f"shuts {order.day}").exists():
+        shut = BrokenOff("the server lets nobody in", "ask somebody else")
+        shut.every_day = True
+        raise shut
     if (switches / f"kills {order.day}").exists():
         time.sleep(1.0)  # dask gives up a worker that dies while it starts
         os.kill(os.getpid(), signal.SIGKILL)

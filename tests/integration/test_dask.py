@@ -180,6 +180,22 @@ def test_days_that_fail_or_kill_every_worker_are_told_and_the_others_go_on(
     assert days_in(tmp_path) == [str(DAYS[2])]
 
 
+def test_a_server_that_lets_nobody_in_is_not_waited_for_by_other_workers(
+    crew: DaskCrew, tmp_path: Path
+) -> None:
+    (tmp_path / f"shuts {DAYS[0]}").touch()
+    stalls = [tmp_path / f"stalls {day}" for day in DAYS[1:]]
+    for each in stalls:
+        each.touch()
+    with pytest.raises(BrokenOff) as fault:
+        night(settings_in(tmp_path), crew=crew)
+    for each in stalls:
+        each.unlink()
+    first, *others = (f"{CLUSTER} {day}" for day in DAYS)
+    assert fault.value.message == f"not measured: {first}; not tried: {', '.join(others)}"
+    assert not crew.asked
+
+
 def test_an_interrupted_night_leaves_whole_days_and_no_task(
     cluster: LocalCluster, local: dict[str, Any], tmp_path: Path
 ) -> None:

@@ -498,6 +498,8 @@ def test_a_day_below_the_threshold_ends_with_4(monkeypatch: pytest.MonkeyPatch) 
     )
     done = run("nightly")
     assert (done.exit_code, done.stdout) == (4, "prod: incomplete\n")
+    line = json.loads(run("nightly", "--log-format", "json").stdout)
+    assert (line["log.level"], line["process.exit_code"]) == ("warning", 4)
 
 
 @pytest.mark.usefixtures("config")
@@ -521,6 +523,8 @@ def test_the_jobs_get_what_was_asked(config: Path, monkeypatch: pytest.MonkeyPat
         now: datetime,
         source_of: object,
         say: Callable[[str], None],
+        warn: Callable[[str], None],
+        fail: Callable[[str], None],
         step: Callable[[str], None],
         posts: object,
         crew: object,
@@ -529,6 +533,8 @@ def test_the_jobs_get_what_was_asked(config: Path, monkeypatch: pytest.MonkeyPat
     ) -> Outcome:
         assert crew is None
         say("a line\nof two")
+        warn("odd")
+        fail("broken")
         step("a step")
         posting.append(posts is not None)
         asked.append((str(wanted.date), str(wanted.since), wanted.force, now, settings.lake, source_of))
@@ -537,11 +543,12 @@ def test_the_jobs_get_what_was_asked(config: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("costlab.jobs.nightly.nightly", listens)
     done = run("nightly", "--since", "2026-11-01", "--force", "it was wrong", "--log-format", "json")
     assert asked[0][:5] == ("None", "2026-11-01", "it was wrong", NOW, config / "lake")
-    [line], [last] = done.stderr.splitlines(), done.stdout.splitlines()
-    assert json.loads(line)["message"] == "a line␊of two"
+    lines, [last] = [json.loads(line) for line in done.stderr.splitlines()], done.stdout.splitlines()
+    told = [(line["log.level"], line["message"]) for line in lines]
+    assert told == [("info", "a line␊of two"), ("warning", "odd"), ("error", "broken")]
     assert (json.loads(last)["message"], json.loads(last)["process.exit_code"]) == ("done", 0)
     quiet = run("nightly", "-v", "--date", "-2d", "--no-notify", "--log-format=json")
-    assert (len(quiet.stderr.splitlines()), asked[1][:2]) == (2, ("2026-11-19", "None"))
+    assert (len(quiet.stderr.splitlines()), asked[1][:2]) == (4, ("2026-11-19", "None"))
     assert posting == [True, False]
     unset = run("nightly", "--date", "-2d", "--force", " ")
     assert (unset.exit_code, len(asked)) == (2, 2)

@@ -1,8 +1,15 @@
 """Restarts of containers, and those after an out-of-memory kill: what is exposed is counted, the rest is not known."""
 
-from small_world import BEFORE, Measured, World, at, shift
+from pathlib import Path
 
+from small_world import BEFORE, DAY, Measured, World, at, shift
+
+from costlab.config.settings import Settings
+from costlab.domain.errors import ExitCode
 from costlab.domain.signals import Signal
+from costlab.jobs.measure import measure_day
+from costlab.jobs.rightsizing.recommend import recommend_day
+from costlab.store.lake import Lake
 
 
 def pod(name: str) -> dict[str, str]:
@@ -56,3 +63,16 @@ def test_they_are_of_the_stretch_in_which_they_came() -> None:
     made = World().node().pod("a", requests={"cpu": shift(1, 2, 10), "memory": 2.0**30}).use("a")
     made.add(Signal.CONTAINER_RESTARTS, pod("a"), lambda t: (t >= at(6)) + 2 * (t >= at(12)))
     assert [row["restarts"] for row in Measured(made).rows("containers")] == [1, 2]
+
+
+def test_a_count_that_no_kubelet_keeps_is_none_and_advice_comes_of_the_rest(tmp_path: Path) -> None:
+    made, asked = World().node().pod("a").use("a").pod("b").use("b"), Settings()
+    made.add(
+        Signal.CONTAINER_RESTARTS, pod("a"), lambda t: 4e18 if at(6) <= t < at(12) else 1 + (t >= at(18))
+    )
+    made.add(Signal.CONTAINER_RESTARTS, pod("b"), 4e18)
+    lake = Lake.create(tmp_path / "lake")
+    measure_day(made, lake, asked, "test", DAY)
+    found = [(row["pod"], row["restarts"]) for row in lake.read("containers", "test", DAY).to_pylist()]
+    assert sorted(found) == [("a", 1), ("b", None)]
+    assert recommend_day(lake, asked, "test", DAY).outcome.exit_code is ExitCode.DONE

@@ -52,6 +52,8 @@ class GatewayTimedOut(MayPass):
 class AccessRefused(SourceRefused):
     """The server does not know who asks, or does not let them."""
 
+    every_day = True
+
 
 @dataclass(frozen=True, slots=True)
 class Server:

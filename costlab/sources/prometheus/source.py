@@ -10,7 +10,7 @@ import orjson
 import requests
 
 from costlab.config.servers import Prometheus
-from costlab.domain.errors import SourceRefused
+from costlab.domain.errors import SourceError, SourceRefused
 from costlab.domain.signals import Labels, Series, Signal
 from costlab.domain.time import Window
 from costlab.sources import Batch, Shelf, Sink, SourceInfo, Whole
@@ -180,10 +180,14 @@ class PrometheusSource:
         return sha256(orjson.dumps([headers, user, settings.engine.value])).hexdigest()
 
     def _backend(self) -> Backend:
-        """The way in, tried out once."""
+        """The way in, tried out once; what fails here fails whatever day is asked for."""
         with self._entering:
             if self._entered is None:
-                self._entered = enter(self._settings, self._session)
+                try:
+                    self._entered = enter(self._settings, self._session)
+                except SourceError as fault:
+                    fault.every_day = True
+                    raise
                 if abs(self._entered.ahead_s) > MOST_SKEW_S:
                     # In minutes, so that the same day read again is told of in the same words.
                     ahead_min = self._entered.ahead_s / 60
