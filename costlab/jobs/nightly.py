@@ -130,9 +130,7 @@ class _Night:
     count: int = 0
     tasks: dict[str, Task] = field(default_factory=dict)  # by the names of their turns
     shut: set[str] = field(default_factory=set)  # clusters whose servers let nobody in
-    changed: dict[str, date] = field(
-        default_factory=dict
-    )  # of each cluster the first day that is another now
+    changed: dict[str, date] = field(default_factory=dict)  # the first day that is another now, by cluster
     measured: Counter[str] = field(default_factory=Counter)
     fresh: dict[str, list[date]] = field(
         default_factory=lambda: defaultdict(list)

@@ -10,9 +10,7 @@ from costlab.jobs.lives import PodId, pod_id
 from costlab.jobs.reading import Reading
 
 _KILLED = "OOMKilled"
-_MOST = (
-    2**31 - 1
-)  # Kubernetes counts restarts in 32 bits: what is beyond is no count, and sums of it would overflow
+_MOST = 2**31 - 1  # as Kubernetes counts them: what is beyond is no count, and sums of it would overflow
 _Container = tuple[PodId, str]
 
 
