@@ -18,7 +18,7 @@ from costlab import __version__
 from costlab.config.servers import Elasticsearch
 from costlab.domain.errors import ConfigError, PostError
 from costlab.publish.address import secret
-from costlab.publish.posting import TRIES, Patience, session_of
+from costlab.publish.posting import TRIES, Patience, content_of, session_of
 from costlab.sources.prometheus.secret import secret_in
 from costlab.sources.prometheus.verdict import waits_s
 
@@ -26,6 +26,7 @@ SETTING = "elasticsearch"
 BULK_BYTES = 4_000_000  # of one request; servers take 100 MB, proxies before them often less
 _CONNECT_S, _ANSWER_S = 10.0, 60.0
 _LONGEST_PAUSE_S = 60.0
+_LARGEST_BYTES = 2**26  # of one answer; of more than that it is no Elasticsearch
 _PASSING = frozenset({429, 500, 502, 503, 504})
 _NDJSON, _JSON = "application/x-ndjson", "application/json"
 _OF_ITEMS = "filter_path=errors,items.*.status,items.*.error.type,items.*.error.reason"
@@ -112,9 +113,11 @@ class Indices:
                 with self._session.request(
                     method, self.url + path, data=body, headers={"Content-Type": kind} if body else {},
                     timeout=(_CONNECT_S, self._patience.answer_s), allow_redirects=False, verify=self._session.verify,
+                    stream=True,
                 ) as response:  # fmt: skip
                     if response.status_code not in _PASSING:
-                        return self._judged(response, method)
+                        content = content_of(response, _LARGEST_BYTES, self._patience.answer_s)
+                        return self._judged(response.status_code, content, method)
                     failed = f"is not available ({response.status_code})"
                     asked_s = waits_s(
                         response.headers.get("Retry-After", ""), response.headers.get("Date", "")
@@ -131,8 +134,7 @@ class Indices:
             self._wait(attempt, asked_s)
         raise AssertionError  # count() has no end
 
-    def _judged(self, response: requests.Response, method: str) -> dict[str, Any]:
-        status = response.status_code
+    def _judged(self, status: int, content: bytes, method: str) -> dict[str, Any]:
         if status == requests.codes.not_found and method == "GET":
             return {}
         if status in (requests.codes.unauthorized, requests.codes.forbidden):
@@ -150,7 +152,7 @@ class Indices:
                 "let the server and each proxy before it take so much; nginx's client_max_body_size is 1 MB by default",
             )
         try:
-            answer = orjson.loads(response.content)
+            answer = orjson.loads(content)
             error = answer.get("error") or {}
         except (orjson.JSONDecodeError, AttributeError):
             raise ConfigError(
@@ -180,6 +182,7 @@ def opened(named: Elasticsearch, environ: Mapping[str, str], patience: Patience)
     """
     with session_of(SETTING, named.ca_file) as session:
         session.headers.update({"User-Agent": f"costlab/{__version__}", "Accept": _JSON})
+        session.headers["Accept-Encoding"] = "identity"
         if allowed := authorization(named, environ):
             session.headers["Authorization"] = allowed
         yield Indices(named.url, session, patience)
