@@ -21,12 +21,12 @@ from costlab.publish.posting import (
     PATIENT,
     TRIES,
     Patience,
+    asked_to_wait_s,
     content_of,
     never_connected,
     session_of,
 )
 from costlab.publish.thread import Thread
-from costlab.sources.prometheus.verdict import waits_s
 
 _PAGE, _PAGES = 100, 100  # comments of one answer, which is the most that both give; answers
 _LARGEST_BYTES = 2**26  # of one answer, of which more is no JSON: GitHub's 100 comments have 26 MB at most
@@ -151,8 +151,7 @@ class _Desk:
         if status in _LIMITS and (asked_s := _limited_s(response, content, self.thread.service)) is not None:
             raise _Later(f"{self.thread.shown} limits how often it is asked ({status})", asked_s)
         if status >= requests.codes.internal_server_error:
-            date = response.headers.get("Date", "")
-            asked_s = waits_s(response.headers.get("Retry-After", ""), date)
+            asked_s = asked_to_wait_s(response.headers)
             # All but 503 may come from whoever stands before the service, and has lost its answer.
             lost = method == "POST" and status != requests.codes.service_unavailable
             raise _Later(f"{self.thread.shown} is not available ({status})", asked_s, done=lost)
@@ -178,7 +177,7 @@ _HINTS = {
 def _limited_s(response: requests.Response, content: bytes, service: Channel) -> float | None:
     """How long a limit asks to wait, in seconds; None where the answer is no limit but a refusal."""
     headers = response.headers
-    if asked_s := waits_s(headers.get("Retry-After", ""), headers.get("Date", "")):
+    if asked_s := asked_to_wait_s(headers):
         return asked_s
     before = "X-" if service is Channel.GITHUB else ""
     until = headers.get(f"{before}RateLimit-Reset", "")

@@ -6,6 +6,7 @@ import ssl
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from email.utils import formatdate
 from itertools import count
 from pathlib import Path
 
@@ -127,10 +128,7 @@ def _judged(response: requests.Response, address: Address, patience: Patience) -
     ):  # somebody in between has passed it on, and waited for an answer
         raise _unsure(address)
     if status == _TOO_MANY or status >= requests.codes.internal_server_error:
-        told = response.headers
-        return f"{address.shown} is not available ({status})", waits_s(
-            told.get("Retry-After", ""), told.get("Date", "")
-        )
+        return f"{address.shown} is not available ({status})", asked_to_wait_s(response.headers)
     if status < requests.codes.bad_request:
         raise ConfigError(
             f"{address.setting}: {address.shown} sends on to another address ({status}), which is not followed",
@@ -148,6 +146,11 @@ def _word(response: requests.Response, answer_s: float) -> str:
     except (urllib3.exceptions.HTTPError, OSError):
         return ""
     return f": {said.decode()}" if _WORD.fullmatch(said) else ""
+
+
+def asked_to_wait_s(headers: Mapping[str, str]) -> float:
+    """The seconds that Retry-After asks for; of a date by the receiver's own clock, or by ours where it tells none."""
+    return waits_s(headers.get("Retry-After", ""), headers.get("Date") or formatdate(usegmt=True))
 
 
 def content_of(response: requests.Response, most_bytes: int, limit_s: float) -> bytes:
