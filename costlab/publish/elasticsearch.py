@@ -225,7 +225,7 @@ def chunks(documents: Iterable[Document], most_bytes: int = BULK_BYTES) -> Itera
 def _items(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
     """What a bulk request's answer says of each document; none where one of them is not told of as it should be."""
     try:
-        items = [next(iter(item.values()), {}) for item in answer["items"]]
+        items: list[dict[str, Any]] = [next(iter(item.values()), {}) for item in answer["items"]]
         return items if all(isinstance(item["status"], int) for item in items) else []
     except (KeyError, TypeError, AttributeError):
         return []

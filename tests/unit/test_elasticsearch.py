@@ -202,6 +202,11 @@ def test_what_there_was_no_room_for_is_sent_again_and_nothing_else(elastic: Elas
     assert sizes[1] * 3 == pytest.approx(sizes[0], rel=0.01)
 
 
+ODD: tuple[dict[str, Any], ...] = (
+    {}, {"items": None}, {"items": [{}] * 3}, {"items": [{"index": {}}] * 3}, {"items": [1] * 3},
+)  # fmt: skip
+
+
 def refusing(status: int, **error: str) -> Answer:
     return status, {"error": error}
 
@@ -216,7 +221,7 @@ def refusing(status: int, **error: str) -> Answer:
         ((302, {}), ConfigError, r"another address \(302\)"),
         *(
             ((200, told), ConfigError, "does not answer a bulk request as Elasticsearch does")
-            for told in ({}, {"items": None}, {"items": [{}] * 3}, {"items": [{"index": {}}] * 3}, {"items": [1] * 3})
+            for told in ODD
         ),
         ((200, {"items": [{"index": {"status": 400, "error": "no"}}] * 3}), ConfigError, "3 of 3 documents: no"),
         ((429, {}), PostError, r"not available \(429\)"),
