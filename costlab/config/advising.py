@@ -1,14 +1,25 @@
 """What advice, quotas, forecasts and budgets go by."""
 
 from collections.abc import Mapping
-from datetime import date
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from costlab.config.section import DAY_MS, Cores, Count, Duration, Number, Price, Ratio, Reason, Section, Size
+from costlab.config.section import (
+    DAY_MS,
+    CalendarDate,
+    Cores,
+    Count,
+    Duration,
+    Number,
+    Price,
+    Ratio,
+    Reason,
+    Section,
+    Size,
+)
 
 Alerts = Annotated[tuple[Annotated[Number, Field(gt=0, le=10)], ...], Field(min_length=1)]
 
@@ -45,7 +56,7 @@ class Silence(Section):
     workload: str = "*"
     container: str = "*"
     resource: Literal["cpu", "memory", "gpu"] | None = None
-    until: date | None = None
+    until: CalendarDate | None = None
     reason: Reason
 
     @model_validator(mode="after")
@@ -114,7 +125,7 @@ class Quota(Section):
 class Forecasting(Section):
     """Days on which as little is done as on a Sunday, and the share of intervals that shall hold what comes."""
 
-    holidays: tuple[date, ...] = ()
+    holidays: tuple[CalendarDate, ...] = ()
     coverage: Annotated[Number, Field(ge=0.5, le=0.99)] = 0.8
 
 

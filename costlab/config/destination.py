@@ -1,14 +1,23 @@
 """Where posts go, whose they are, and when: one entry of `notify`."""
 
 from collections.abc import Mapping
-from datetime import date
 from enum import StrEnum
 from typing import Annotated, Self
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
-from costlab.config.section import DAY_MS, Count, Duration, Price, Reason, Section, Variable, Where
+from costlab.config.section import (
+    DAY_MS,
+    CalendarDate,
+    Count,
+    Duration,
+    Price,
+    Reason,
+    Section,
+    Variable,
+    Where,
+)
 
 
 class Channel(StrEnum):
@@ -47,7 +56,7 @@ class Weekday(StrEnum):
 class Mute(Section):
     """Nothing is posted up to a day (exclusive), and why."""
 
-    until: date
+    until: CalendarDate
     reason: Reason
 
 

@@ -1,6 +1,7 @@
 """What every part of the configuration is made of: frozen sections, prices, durations."""
 
 import re
+from datetime import date
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated
@@ -89,6 +90,18 @@ def _parsed(text: object) -> Fraction | None:
     return quantity if quantity and 0 < quantity <= _MOST else None
 
 
+def dated(written: object) -> object:
+    """What may be a date; raises PydanticCustomError for a number, which would be seconds since 1970: 0 muted nobody."""
+    try:
+        if isinstance(written, str):
+            return date.fromisoformat(written)
+    except ValueError:
+        written = None
+    if not isinstance(written, date):
+        raise PydanticCustomError("date_type", "must be a date such as 2026-11-22")
+    return written
+
+
 def said(text: str) -> str:
     """The text; raises PydanticCustomError for one of blanks."""
     if not text.strip():
@@ -141,6 +154,7 @@ Size = Annotated[
     PlainSerializer(format_bytes, return_type=str),
     WithJsonSchema({"type": ["string", "number"]}),
 ]
+CalendarDate = Annotated[date, BeforeValidator(dated)]
 Reason = Annotated[str, Field(min_length=1), AfterValidator(said)]  # for people, who see it where it counts
 Where = Annotated[Path, AfterValidator(anchored)]
 Variable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]  # of the environment

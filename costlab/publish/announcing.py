@@ -68,16 +68,20 @@ def refuse_unusable(herald: Herald) -> None:
 def _quiet() -> Iterator[None]:
     """Nothing of apprise and urllib3 gets into a log: addresses would be in it, at any level.
 
-    Apprise is kept quiet afterwards, too: what took too long goes on in a thread of its own.
+    Apprise is kept quiet afterwards, too: what took too long goes on in a thread of its own. Within, it says all that it
+    has to say to whoever reads it here: which fault there was it tells at its lowest level alone.
     """
     heard, below = logging.getLogger("apprise"), logging.getLogger("urllib3.connectionpool")
     heard.propagate = False
     if not heard.handlers:
         heard.addHandler(logging.NullHandler())  # without any, warnings go to stderr
     was, below.disabled = below.disabled, True
+    level = heard.level
+    heard.setLevel(logging.DEBUG)
     try:
         yield
     finally:
+        heard.setLevel(level)
         below.disabled = was
 
 

@@ -21,14 +21,16 @@ from costlab.publish.posting import (
     PATIENT,
     TRIES,
     Patience,
+    asked_to_wait_s,
+    content_of,
     never_connected,
     session_of,
 )
 from costlab.publish.thread import Thread
-from costlab.sources.prometheus.verdict import waits_s
 
 _PAGE, _PAGES = 100, 100  # comments of one answer, which is the most that both give; answers
 _LARGEST_BYTES = 2**26  # of one answer, of which more is no JSON: GitHub's 100 comments have 26 MB at most
+_READS = 4  # times as long as for the head of an answer: a page may be large
 _BETWEEN_WRITES_S = 1.0  # docs.github.com/rest/guides/best-practices-for-using-the-rest-api
 _LIMITED_S = 60.0  # how long GitHub wants to be left alone where it says nothing else
 _LIMITS = (requests.codes.forbidden, requests.codes.too_many_requests)
@@ -56,7 +58,7 @@ def comment(thread: Thread, marker: str, body: str, patience: Patience = PATIENT
     with session_of(thread.setting, thread.authority) as session:
         session.headers.update({"User-Agent": f"costlab/{__version__}", "Accept-Encoding": "identity"})
         session.headers.update(thread.headers)
-        desk = _Desk(thread, session, patience)
+        desk = _Desk(thread, session, patience, deadline)
         for attempt in count(1):
             try:
                 desk.bring(marker, body, writes=not unsure)
@@ -78,6 +80,7 @@ class _Desk:
     thread: Thread
     session: requests.Session = field(repr=False)
     patience: Patience = field(repr=False)
+    deadline: float
 
     def bring(self, marker: str, body: str, *, writes: bool) -> None:
         found = next((each for each in self._all() if each["body"].startswith(marker)), None)
@@ -102,6 +105,8 @@ class _Desk:
         if self.thread.service is Channel.GITLAB:
             query |= {"sort": "asc", "order_by": "created_at"}
         for _ in range(_PAGES):
+            if self.patience.clock() >= self.deadline:
+                raise _Later(f"{self.thread.shown} is too slow")
             content, following = self._asked("GET", self.thread.listed, query)
             yield from _comments(content, self.thread)
             if not following:
@@ -124,7 +129,7 @@ class _Desk:
                 data=None if body is None else orjson.dumps({"body": body}), allow_redirects=False,
                 headers={} if body is None else {"Content-Type": "application/json"}, verify=self.session.verify,
             ) as response:  # fmt: skip
-                content = response.raw.read(_LARGEST_BYTES, decode_content=False)
+                content = content_of(response, _LARGEST_BYTES, _READS * self.patience.answer_s)
                 self._judge(response, content, method)
                 return content, str(response.links.get("next", {}).get("url", ""))
         except requests.exceptions.SSLError:
@@ -146,8 +151,7 @@ class _Desk:
         if status in _LIMITS and (asked_s := _limited_s(response, content, self.thread.service)) is not None:
             raise _Later(f"{self.thread.shown} limits how often it is asked ({status})", asked_s)
         if status >= requests.codes.internal_server_error:
-            date = response.headers.get("Date", "")
-            asked_s = waits_s(response.headers.get("Retry-After", ""), date)
+            asked_s = asked_to_wait_s(response.headers)
             # All but 503 may come from whoever stands before the service, and has lost its answer.
             lost = method == "POST" and status != requests.codes.service_unavailable
             raise _Later(f"{self.thread.shown} is not available ({status})", asked_s, done=lost)
@@ -173,7 +177,7 @@ _HINTS = {
 def _limited_s(response: requests.Response, content: bytes, service: Channel) -> float | None:
     """How long a limit asks to wait, in seconds; None where the answer is no limit but a refusal."""
     headers = response.headers
-    if asked_s := waits_s(headers.get("Retry-After", ""), headers.get("Date", "")):
+    if asked_s := asked_to_wait_s(headers):
         return asked_s
     before = "X-" if service is Channel.GITHUB else ""
     until = headers.get(f"{before}RateLimit-Reset", "")

@@ -18,14 +18,14 @@ from costlab import __version__
 from costlab.config.servers import Elasticsearch
 from costlab.domain.errors import ConfigError, PostError
 from costlab.publish.address import secret
-from costlab.publish.posting import TRIES, Patience, session_of
+from costlab.publish.posting import TRIES, Patience, asked_to_wait_s, content_of, session_of
 from costlab.sources.prometheus.secret import secret_in
-from costlab.sources.prometheus.verdict import waits_s
 
 SETTING = "elasticsearch"
 BULK_BYTES = 4_000_000  # of one request; servers take 100 MB, proxies before them often less
 _CONNECT_S, _ANSWER_S = 10.0, 60.0
 _LONGEST_PAUSE_S = 60.0
+_LARGEST_BYTES = 2**26  # of one answer; of more than that it is no Elasticsearch
 _PASSING = frozenset({429, 500, 502, 503, 504})
 _NDJSON, _JSON = "application/x-ndjson", "application/json"
 _OF_ITEMS = "filter_path=errors,items.*.status,items.*.error.type,items.*.error.reason"
@@ -75,20 +75,31 @@ class Indices:
         return sent
 
     def delete_others(self, index: str, query: Mapping[str, Any]) -> int:
-        """How many documents of an index the query found and deleted; what was sent before is seen by it."""
+        """How many documents of an index the query found and deleted; what was sent before is seen by it.
+
+        A document that another writer changed meanwhile is left by the server, which counts it and calls that no failure:
+        it is looked at again.
+        """
         absent = "ignore_unavailable=true&allow_no_indices=true"
-        self._asked("POST", f"/{index}/_refresh?{absent}")
         path = f"/{index}/_delete_by_query?conflicts=proceed&refresh=true&{absent}"
-        answer = self._asked("POST", path, orjson.dumps({"query": query}))
-        if answer.get("failures") or answer.get("timed_out"):
-            raise PostError(f"{self.url} could not delete all that is no more in {index}", _AGAIN)
-        return int(answer.get("deleted", 0))
+        deleted = 0
+        for attempt in count(1):
+            self._asked("POST", f"/{index}/_refresh?{absent}")
+            answer = self._asked("POST", path, orjson.dumps({"query": query}))
+            deleted += int(answer.get("deleted", 0))
+            left = answer.get("version_conflicts")
+            if not left and not answer.get("failures") and not answer.get("timed_out"):
+                return deleted
+            if not left or attempt == TRIES:
+                raise PostError(f"{self.url} could not delete all that is no more in {index}", _AGAIN)
+            self._wait(attempt)
+        raise AssertionError  # count() has no end
 
     def _bulk(self, lines: Sequence[bytes]) -> None:
         """Every document is indexed; those that the server had no room for are sent again, and no others."""
         for attempt in count(1):
             answer = self._asked("POST", f"/_bulk?{_OF_ITEMS}", b"".join(lines), _NDJSON)
-            items = [next(iter(item.values())) for item in answer.get("items", ())]
+            items = _items(answer)
             if len(items) != len(lines):
                 raise ConfigError(f"{self.url} does not answer a bulk request as Elasticsearch does", _NAMED)
             wrong = [item for item in items if item["status"] >= _REFUSED and item["status"] not in _PASSING]
@@ -112,13 +123,13 @@ class Indices:
                 with self._session.request(
                     method, self.url + path, data=body, headers={"Content-Type": kind} if body else {},
                     timeout=(_CONNECT_S, self._patience.answer_s), allow_redirects=False, verify=self._session.verify,
+                    stream=True,
                 ) as response:  # fmt: skip
                     if response.status_code not in _PASSING:
-                        return self._judged(response, method)
+                        content = content_of(response, _LARGEST_BYTES, self._patience.answer_s)
+                        return self._judged(response.status_code, content, method)
                     failed = f"is not available ({response.status_code})"
-                    asked_s = waits_s(
-                        response.headers.get("Retry-After", ""), response.headers.get("Date", "")
-                    )
+                    asked_s = asked_to_wait_s(response.headers)
             except requests.exceptions.SSLError:
                 raise ConfigError(
                     f"{SETTING}: TLS with {self.url} failed: its certificate is not trusted, or not its own",
@@ -131,8 +142,7 @@ class Indices:
             self._wait(attempt, asked_s)
         raise AssertionError  # count() has no end
 
-    def _judged(self, response: requests.Response, method: str) -> dict[str, Any]:
-        status = response.status_code
+    def _judged(self, status: int, content: bytes, method: str) -> dict[str, Any]:
         if status == requests.codes.not_found and method == "GET":
             return {}
         if status in (requests.codes.unauthorized, requests.codes.forbidden):
@@ -150,7 +160,7 @@ class Indices:
                 "let the server and each proxy before it take so much; nginx's client_max_body_size is 1 MB by default",
             )
         try:
-            answer = orjson.loads(response.content)
+            answer = orjson.loads(content)
             error = answer.get("error") or {}
         except (orjson.JSONDecodeError, AttributeError):
             raise ConfigError(
@@ -180,6 +190,7 @@ def opened(named: Elasticsearch, environ: Mapping[str, str], patience: Patience)
     """
     with session_of(SETTING, named.ca_file) as session:
         session.headers.update({"User-Agent": f"costlab/{__version__}", "Accept": _JSON})
+        session.headers["Accept-Encoding"] = "identity"
         if allowed := authorization(named, environ):
             session.headers["Authorization"] = allowed
         yield Indices(named.url, session, patience)
@@ -211,8 +222,19 @@ def chunks(documents: Iterable[Document], most_bytes: int = BULK_BYTES) -> Itera
         yield held
 
 
+def _items(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What a bulk request's answer says of each document; none where one of them is not told of as it should be."""
+    try:
+        items: list[dict[str, Any]] = [next(iter(item.values()), {}) for item in answer["items"]]
+        return items if all(isinstance(item["status"], int) for item in items) else []
+    except (KeyError, TypeError, AttributeError):
+        return []
+
+
 def _reason(item: Mapping[str, Any]) -> str:
     """What the server says is wrong, on one line."""
     error = item.get("error") or {}
+    if not isinstance(error, dict):
+        error = {"reason": error}
     told = f"{error.get('type', '')}: {error.get('reason', '')}".strip(": ")
     return "".join(each if each.isprintable() else " " for each in told)[:300]

@@ -3,12 +3,14 @@
 import re
 import smtplib
 import ssl
+from collections.abc import Callable
 from contextlib import suppress
 from itertools import count
 
 from costlab.domain.errors import ConfigError, PostError, UnsurePost
 from costlab.publish.mailbox import Mailbox, shortened
 from costlab.publish.posting import PATIENT, TRIES, Patience
+from costlab.sources.prometheus.watchdog import cut_off_after
 
 _ALL_S = 60.0  # for all tries of one mail, pauses included: a night does not wait for a mailbox
 _GO_ON, _REFUSED = 354, 500
@@ -37,7 +39,7 @@ def send(mailbox: Mailbox, content: bytes, patience: Patience = PATIENT) -> None
     deadline = patience.clock() + _ALL_S
     for attempt in count(1):
         try:
-            _tried(mailbox, content, context, patience)
+            _tried(mailbox, content, context, patience, deadline)
         except _Later as fault:
             pause_s = 0.5 * 2.0 ** (attempt - 1) * (0.5 + patience.chance())
             if attempt == TRIES or patience.clock() + pause_s >= deadline:
@@ -57,14 +59,16 @@ def _trust(mailbox: Mailbox) -> ssl.SSLContext:
         ) from None
 
 
-def _tried(mailbox: Mailbox, content: bytes, context: ssl.SSLContext | None, patience: Patience) -> None:
+def _tried(
+    mailbox: Mailbox, content: bytes, context: ssl.SSLContext | None, patience: Patience, deadline: float
+) -> None:
     """Hand the mail over once; raises _Later and what `send` does."""
     client: smtplib.SMTP | None = None
     try:
         client = _connected(mailbox, context, patience)
         _turned_to_tls(client, mailbox, context)
         _signed_in(client, mailbox)
-        _addressed(client, mailbox)
+        _addressed(client, mailbox, lambda: patience.clock() >= deadline)
         _delivered(client, mailbox, content, patience)
     except _GONE:
         raise _Later(f"{mailbox.server} broke off") from None
@@ -84,10 +88,27 @@ def _tried(mailbox: Mailbox, content: bytes, context: ssl.SSLContext | None, pat
             client.close()
 
 
+class _Prompt(smtplib.SMTP):
+    """A connection on which a whole answer has to arrive in time, of however many lines, not each of its bytes."""
+
+    def getreply(self) -> tuple[int, bytes]:
+        if self.sock is None:
+            return super().getreply()
+        with cut_off_after(self.sock.gettimeout() or self.timeout, self.sock):
+            try:
+                return super().getreply()
+            except ValueError:  # TLS, cut off between two reads
+                raise smtplib.SMTPServerDisconnected("too slow") from None
+
+
+class _SecurePrompt(_Prompt, smtplib.SMTP_SSL):
+    pass
+
+
 def _connected(mailbox: Mailbox, context: ssl.SSLContext | None, patience: Patience) -> smtplib.SMTP:
     if mailbox.scheme == "smtps":
-        return smtplib.SMTP_SSL(mailbox.host, mailbox.port, timeout=patience.answer_s, context=context)
-    return smtplib.SMTP(mailbox.host, mailbox.port, timeout=patience.answer_s)
+        return _SecurePrompt(mailbox.host, mailbox.port, timeout=patience.answer_s, context=context)
+    return _Prompt(mailbox.host, mailbox.port, timeout=patience.answer_s)
 
 
 def _turned_to_tls(client: smtplib.SMTP, mailbox: Mailbox, context: ssl.SSLContext | None) -> None:
@@ -125,10 +146,12 @@ def _signed_in(client: smtplib.SMTP, mailbox: Mailbox) -> None:
         ) from None
 
 
-def _addressed(client: smtplib.SMTP, mailbox: Mailbox) -> None:
+def _addressed(client: smtplib.SMTP, mailbox: Mailbox, is_late: Callable[[], bool]) -> None:
     """Each end is taken: where one of several is not, nobody gets the mail, or those who have it would get it again."""
     _judge(*client.mail(mailbox.sender), mailbox, f"mail from {shortened(mailbox.sender)}")
     for recipient in mailbox.recipients:
+        if is_late():
+            raise _Later(f"{mailbox.server} is too slow")
         _judge(*client.rcpt(recipient), mailbox, f"mail to {shortened(recipient)}")
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import requests
 
 from costlab.domain.errors import ConfigError
+from costlab.sources.prometheus.adapter import PromptAdapter
 from costlab.store import durable
 
 _KIND = "text/plain; version=0.0.4; charset=utf-8"
@@ -34,9 +35,12 @@ def push(gateway: str, cluster: str, content: bytes) -> None:
     url = f"{gateway}/metrics/job/costlab/cluster/{cluster}"
     hint = "see what metrics.pushgateway names"
     try:
-        answer = requests.put(
-            url, content, headers={"Content-Type": _KIND}, timeout=_TIMEOUT_S, allow_redirects=False
-        )
+        with requests.Session() as session:
+            session.mount(f"{gateway}/", PromptAdapter())
+            answer = session.put(
+                url, content, headers={"Content-Type": _KIND}, timeout=_TIMEOUT_S, allow_redirects=False,
+                stream=True,  # its status says it all
+            )  # fmt: skip
     except requests.RequestException as error:
         raise ConfigError(f"{gateway} cannot be pushed to: {type(error).__name__}", hint) from error
     if not answer.ok or answer.is_redirect:

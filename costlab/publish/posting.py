@@ -6,6 +6,7 @@ import ssl
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from email.utils import formatdate
 from itertools import count
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from costlab.domain.errors import ConfigError, PostError, UnsurePost
 from costlab.publish.address import Address
 from costlab.sources.prometheus.adapter import PromptAdapter, StayingSession
 from costlab.sources.prometheus.verdict import waits_s
+from costlab.sources.prometheus.watchdog import cut_off_after
 
 TRIES = 4
 CONNECT_S, _ANSWER_S = 10.0, 15.0
@@ -114,10 +116,10 @@ def _tried(
             return f"{address.shown} is not reachable", 0.0
         raise _unsure(address) from None
     with response:
-        return _judged(response, address)
+        return _judged(response, address, patience)
 
 
-def _judged(response: requests.Response, address: Address) -> tuple[str | None, float]:
+def _judged(response: requests.Response, address: Address, patience: Patience) -> tuple[str | None, float]:
     status = response.status_code
     if requests.codes.ok <= status < requests.codes.multiple_choices:
         return None, 0.0
@@ -126,32 +128,53 @@ def _judged(response: requests.Response, address: Address) -> tuple[str | None, 
     ):  # somebody in between has passed it on, and waited for an answer
         raise _unsure(address)
     if status == _TOO_MANY or status >= requests.codes.internal_server_error:
-        told = response.headers
-        return f"{address.shown} is not available ({status})", waits_s(
-            told.get("Retry-After", ""), told.get("Date", "")
-        )
+        return f"{address.shown} is not available ({status})", asked_to_wait_s(response.headers)
     if status < requests.codes.bad_request:
         raise ConfigError(
             f"{address.setting}: {address.shown} sends on to another address ({status}), which is not followed",
             "put the address to which it leads into its place",
         )
     raise ConfigError(
-        f"{address.setting}: {address.shown} refused the post ({status}{_word(response)})",
+        f"{address.setting}: {address.shown} refused the post ({status}{_word(response, patience.answer_s)})",
         "look whether the webhook is still there, and put its present address into its place",
     )
 
 
-def _word(response: requests.Response) -> str:
+def _word(response: requests.Response, answer_s: float) -> str:
     try:
-        said = response.raw.read(64, decode_content=False).strip()
+        said = content_of(response, 64, answer_s).strip()
     except (urllib3.exceptions.HTTPError, OSError):
         return ""
     return f": {said.decode()}" if _WORD.fullmatch(said) else ""
 
 
+def asked_to_wait_s(headers: Mapping[str, str]) -> float:
+    """The seconds that Retry-After asks for; of a date by the receiver's own clock, or by ours where it tells none."""
+    return waits_s(headers.get("Retry-After", ""), headers.get("Date") or formatdate(usegmt=True))
+
+
+def content_of(response: requests.Response, most_bytes: int, limit_s: float) -> bytes:
+    """An answer's body, or as many of its bytes; raises OSError or urllib3's HTTPError where not all came in time.
+
+    A read timeout would begin anew with each byte, and a night would wait for as long as the server likes.
+    """
+    begun_s = time.monotonic()
+    with cut_off_after(limit_s, response):
+        try:
+            content: bytes = response.raw.read(most_bytes, decode_content=False)
+        except ValueError:  # TLS, cut off between two reads
+            raise TimeoutError from None
+    if time.monotonic() - begun_s >= limit_s:  # of an answer that does not tell its length this may be a part
+        raise TimeoutError
+    return content
+
+
 def never_connected(fault: Exception) -> bool:
     """Whether the connection was not even made, so that nothing can have arrived."""
-    if isinstance(fault, requests.ConnectTimeout | requests.exceptions.InvalidURL):
+    unnamed = (
+        requests.exceptions.InvalidURL | urllib3.exceptions.LocationValueError
+    )  # no host has such a name
+    if isinstance(fault, requests.ConnectTimeout | unnamed):
         return True
     reason = getattr(fault.args[0] if fault.args else None, "reason", None)
     return isinstance(reason, urllib3.exceptions.NewConnectionError)

@@ -18,7 +18,7 @@ def alarm_sentence(
 
     subject: the columns that tell it apart, such as {"team": "nlp"}.
     """
-    to = figures.step(max(abs(cost), abs(usual)))
+    to = figures.step(max(abs(cost), abs(usual)), currency)
     change = cost.quantize(to) - usual.quantize(to)
     way = "more" if change > 0 else "less"
     amount, change_text, usual_text = (

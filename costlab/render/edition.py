@@ -67,7 +67,7 @@ def edition_page(told: Told) -> Page:
             edition_quality.measured(compared, told.days),
             replace(
                 evidence.reconciliation(
-                    answers["reconciliation"], currency, to=figures.step(compared.now.total or ZERO)
+                    answers["reconciliation"], currency, to=figures.step(compared.now.total or ZERO, currency)
                 ),
                 lead="Where the money of these days went; each day was checked to the millionth before it was stored.",
             ),

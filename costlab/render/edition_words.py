@@ -88,7 +88,7 @@ class Compared:
     @property
     def step(self) -> Decimal:
         """What compared amounts are rounded to."""
-        return figures.step(max(self.amount or _NOTHING, self.usual or _NOTHING, key=abs))
+        return figures.step(max(self.amount or _NOTHING, self.usual or _NOTHING, key=abs), self.currency)
 
     @property
     def change(self) -> Decimal | None:

@@ -62,8 +62,8 @@ def _headed(text: str) -> str:
     return text[0].upper() + text[1:]
 
 
-def reconciliation(rows: list[Row], currency: str, *, to: Decimal = figures.CENT) -> Section:
-    """An addition: the parts of each resource, and of all, over what was to be paid for it, rounded to `to`."""
+def reconciliation(rows: list[Row], currency: str, *, to: Decimal | None = None) -> Section:
+    """An addition: the parts of each resource, and of all, over what was to be paid for it, rounded to `to`, else to the cent."""
     nodes, others = (
         [row for row in rows if row["resource"] not in BESIDE],
         [row for row in rows if row["resource"] in BESIDE],
@@ -73,7 +73,9 @@ def reconciliation(rows: list[Row], currency: str, *, to: Decimal = figures.CENT
     beside = Part.BESIDE in parts
     names = (*(f"{part}_cost" for part in Part), "paid_cost", "difference")
     lines, paid = _addition(
-        [*nodes, *({name: total_of(others, name) for name in names} for _ in others[:1])], parts, to
+        [*nodes, *({name: total_of(others, name) for name in names} for _ in others[:1])],
+        parts,
+        figures.smallest(currency) if to is None else to,
     )
     # What stands beside nodes is a line of its own, and would be nothing but noughts as a column.
     lines, paid = [_without(line, len(nodes)) for line in lines], _without(paid, len(nodes))

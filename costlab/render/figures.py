@@ -12,6 +12,10 @@ WHOLE = Decimal(1)
 CENT = Decimal("0.01")
 
 _SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}
+# ISO 4217 gives them no hundredths.
+_OF_WHOLES = frozenset(
+    ("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF")
+)  # fmt: skip
 _SIZES = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
 # strftime and calendar follow the machine's locale; a report may not.
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -21,9 +25,14 @@ _MONTHS = (
 )  # fmt: skip
 
 
-def step(amount: Decimal) -> Decimal:
-    """What amounts of this size are rounded to: whole units from 100 on, hundredths below."""
-    return WHOLE if abs(amount) >= 100 else CENT
+def step(amount: Decimal, currency: str = "") -> Decimal:
+    """What amounts of this size are rounded to: whole units from 100 on, hundredths below where the currency has them."""
+    return WHOLE if abs(amount) >= 100 else smallest(currency)
+
+
+def smallest(currency: str) -> Decimal:
+    """The smallest amount that is written: a hundredth, of such as the yen a whole one."""
+    return WHOLE if currency in _OF_WHOLES else CENT
 
 
 def money(amount: Decimal, currency: str, *, signed: bool = False, to: Decimal | None = None) -> str:
@@ -31,7 +40,8 @@ def money(amount: Decimal, currency: str, *, signed: bool = False, to: Decimal |
 
     `to` is what it is rounded to, where another amount beside it decides that.
     """
-    rounded = amount.quantize(step(amount) if to is None else to, rounding=ROUND_HALF_EVEN)
+    to = step(amount, currency) if to is None else to
+    rounded = amount.quantize(to, rounding=ROUND_HALF_EVEN)
     text = f"{abs(rounded):,}"
     symbol = _SYMBOLS.get(currency)
     return _sign(rounded, signed=signed) + (f"{symbol}{text}" if symbol else f"{text} {currency}".rstrip())

@@ -123,14 +123,14 @@ def _tiles(currency: str, now: Period, before: Period, answers: Mapping[str, Any
     total = now.bill.total
     change = "nothing is known of the period before"
     if before.known:
-        change = f"{figures.money(total - before.bill.total, currency, signed=True, to=figures.CENT)} on {period_name(before.window)}"
+        change = f"{figures.money(total - before.bill.total, currency, signed=True, to=figures.smallest(currency))} on {period_name(before.window)}"
     unused = now.owed.get("cost_unused") or ZERO
     of_own = float(unused / now.bill.own) if now.bill.own > 0 else 0.0
     return (
-        Tile("To show back", figures.money(total, currency, to=figures.CENT), change),
+        Tile("To show back", figures.money(total, currency, to=figures.smallest(currency)), change),
         Tile(
             "Paid for, not used",
-            figures.money(unused, currency, to=figures.CENT),
+            figures.money(unused, currency, to=figures.smallest(currency)),
             f"{figures.share(of_own)} of its own charges",
             Split(((Part.UNUSED, min(1.0, max(0.0, of_own))),)),
         ),

@@ -1,4 +1,4 @@
-"""The tables of a statement: charges by resource, workloads, and volumes, in cents that add up."""
+"""The tables of a statement: charges by resource, workloads, and volumes, in the smallest amounts of the currency, that add up."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -35,8 +35,10 @@ def charges(rows: list[Row], currency: str, now: Period, before: Period) -> Sect
     ]
     costs = [row["cost"] for row in rows] + [now_cost for _, _, now_cost, _ in beside]
     old = [row["cost_before"] for row in rows] + [old_cost for _, _, _, old_cost in beside]
-    cost, was, change, sums = _compared(costs, old, now.bill.total, before.bill.total, known=before.known)
-    unused, all_unused = figures.column([row["cost_unused"] for row in rows], to=figures.CENT)
+    cost, was, change, sums = _compared(
+        costs, old, now.bill.total, before.bill.total, known=before.known, to=figures.smallest(currency)
+    )
+    unused, all_unused = figures.column([row["cost_unused"] for row in rows], to=figures.smallest(currency))
     table = Table(
         "Charges by resource",
         (
@@ -71,11 +73,16 @@ def workloads(rows: list[Row], currency: str, now: Period, before: Period) -> Se
     others = [total_of(hidden, "cost")] if hidden else []
     old = [row["cost_before"] for row in shown] + ([total_of(hidden, "cost_before")] if hidden else [])
     cost, was, change, sums = _compared(
-        [row["cost"] for row in shown] + others, old, now.bill.own, before.bill.own, known=before.known
+        [row["cost"] for row in shown] + others,
+        old,
+        now.bill.own,
+        before.bill.own,
+        known=before.known,
+        to=figures.smallest(currency),
     )
     unused, all_unused = figures.column(
         [row["cost_unused"] for row in shown] + ([total_of(hidden, "cost_unused")] if hidden else []),
-        to=figures.CENT,
+        to=figures.smallest(currency),
     )
     table = Table(
         "Its own charges by workload",
@@ -118,7 +125,8 @@ def volumes(rows: list[Row], currency: str) -> Section:
     rows = sorted(rows, key=lambda row: (-(row["cost"] or ZERO), row["namespace"], row["item"]))
     shown, hidden = _split(rows, VOLUMES_SHOWN)
     cost, total = figures.column(
-        [row["cost"] for row in shown] + ([total_of(hidden, "cost")] if hidden else []), to=figures.CENT
+        [row["cost"] for row in shown] + ([total_of(hidden, "cost")] if hidden else []),
+        to=figures.smallest(currency),
     )
     hours = [row["storage_gib_hours"] for row in shown]
     table = Table(
@@ -160,15 +168,16 @@ def _compared(
     total_before: Decimal,
     *,
     known: bool,
+    to: Decimal,
 ) -> tuple[list[str], list[str], list[str], list[str]]:
-    """Columns of cost, cost before and change, in cents that add up, and the cells of their total row."""
-    cost, all_cost = figures.column(costs, total=total, to=figures.CENT)
+    """Columns of cost, cost before and change, rounded to `to`, that add up, and the cells of their total row."""
+    cost, all_cost = figures.column(costs, total=total, to=to)
     if not known:
         none = [figures.NONE] * len(costs)
         return cost, none, none, [all_cost, figures.NONE, figures.NONE]
-    was, all_was = figures.column(before, total=total_before, to=figures.CENT)
+    was, all_was = figures.column(before, total=total_before, to=to)
     changes = [(new or ZERO) - (old or ZERO) for new, old in zip(costs, before, strict=True)]
-    change, all_change = figures.column(changes, signed=True, total=total - total_before, to=figures.CENT)
+    change, all_change = figures.column(changes, signed=True, total=total - total_before, to=to)
     return cost, was, change, [all_cost, all_was, all_change]
 
 

@@ -47,7 +47,7 @@ class DayCost:
     @property
     def step(self) -> Decimal:
         """What the day's amounts are rounded to, so that they can be compared."""
-        return figures.step(max(abs(self.total or _NOTHING), abs(self.usual or _NOTHING)))
+        return figures.step(max(abs(self.total or _NOTHING), abs(self.usual or _NOTHING)), self.currency)
 
     @property
     def flat(self) -> bool:

@@ -17,6 +17,7 @@ from xlsxwriter.worksheet import Worksheet
 
 from costlab.domain.errors import ConfigError
 from costlab.render.envelope import plain, unique
+from costlab.render.figures import WHOLE, smallest
 
 MOST_ROWS, MOST_COLUMNS = 1_048_576, 16_384  # of a sheet, its head among them
 EXACT_DIGITS = 15  # that a spreadsheet keeps of a number
@@ -192,9 +193,9 @@ def _width(head: str, values: Sequence[Any], kind: pa.DataType) -> float:
 
 
 def _formats(book: Any, currency: str | None) -> _Formats:
-    money = "#,##0.00"
+    money = "#,##0" if smallest(currency or "") == WHOLE else "#,##0.00"
     if currency in _SIGNS:
-        money = f"{_SIGNS[currency]}{'#,##0' if currency == 'JPY' else money}"
+        money = f"{_SIGNS[currency]}{money}"
     elif currency and re.fullmatch("[A-Z]{3}", currency):
         money = f"{money}\N{NO-BREAK SPACE}[${currency}]"
 

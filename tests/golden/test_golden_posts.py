@@ -194,6 +194,18 @@ def test_a_team_is_told_its_own_alone(told: dict[str, Told]) -> None:
             assert not any(other in text for text in texts), (name, other)
 
 
+def test_yen_have_no_hundredths(told: dict[str, Told]) -> None:
+    of = told[TEAM]
+    assert of.cost
+    advice = [{**row, "currency": "JPY", "monthly_saving_gross": Decimal("42.4")} for row in of.advice]
+    cost = {**of.cost, "total_cost": Decimal("42.4"), "usual_cost": Decimal("31.6")}
+    found = message(replace(of, currency="JPY", cost=cost, advice=advice, alarms=()), LEAST)
+    assert found
+    assert "cost ¥42 on" in found.sentence
+    assert "¥10 more" in found.sentence  # as who subtracts what is printed gets it
+    assert not re.search(r"¥[\d,]*\.", " ".join(strings(webhook(found))))
+
+
 @pytest.mark.parametrize("which", ["told", "hostile"])
 def test_payloads_keep_the_rules_of_those_who_take_them(
     which: str, told: dict[str, Told], hostile: dict[str, Told]

@@ -477,6 +477,13 @@ def test_the_hash_follows_what_shapes_figures_and_nothing_else(tmp_path: Path) -
             "{channel: slack, url_env: A, mute: {until: 2026-12-01, reason: ' '}}",
             "notify[0].mute.reason: must say something",
         ),
+        *(
+            (
+                f"{{channel: slack, url_env: A, mute: {{until: {until}, reason: r}}}}",
+                "notify[0].mute.until: must be a date such as 2026-11-22",
+            )
+            for until in ("0", "'0'", "86400", "true")  # seconds since 1970 are no date
+        ),
         ("{channel: slack, url_env: A, report_url: 'ftp://x'}", "must look like"),
         (
             "{channel: slack, url_env: A}, {channel: slack, url_env: B}",

@@ -27,7 +27,7 @@ from costlab.jobs.due import Asked
 from costlab.jobs.indexing import Indexed, Indexer
 from costlab.jobs.nightly import nightly
 from costlab.publish.elasticsearch import Document, chunks
-from costlab.publish.posting import Patience
+from costlab.publish.posting import TRIES, Patience
 from costlab.store.lake import Lake
 from costlab.store.schema import arrow_schema
 from costlab.store.warehouse import Warehouse
@@ -138,6 +138,23 @@ def test_what_is_no_more_is_deleted_and_what_is_of_others_stays(elastic: Elastic
     assert len(elastic.documents("charges")) == 4
 
 
+@pytest.mark.parametrize("conflicts", [1, 4])
+def test_what_another_writer_changed_meanwhile_is_looked_at_again(
+    elastic: Elastic, lake: Lake, conflicts: int
+) -> None:
+    """With conflicts=proceed the server leaves such a document, and its answer is no failure."""
+    indexed(elastic, lake)
+    small_lake.replace_day(lake, {"charges": charges("0.1", "0.25")}, samples=2)
+    left = iter([(200, {"deleted": 0, "version_conflicts": 1, "failures": []})] * conflicts)
+    elastic.fault = lambda _, path: next(left, None) if path.endswith("_delete_by_query") else None
+    if conflicts == TRIES:
+        with pytest.raises(PostError, match="could not delete all that is no more"):
+            indexed(elastic, lake)
+    [done] = indexed(elastic, lake)
+    assert (done.sent, done.deleted) == (3, 1)
+    assert len(elastic.documents("charges")) == 2
+
+
 def test_a_day_that_was_broken_off_is_sent_again(elastic: Elastic, lake: Lake) -> None:
     elastic.fault = lambda _, path: (503, {}) if "delete" in path else None
     with pytest.raises(PostError, match=r"is not available \(503\)"):
@@ -185,6 +202,11 @@ def test_what_there_was_no_room_for_is_sent_again_and_nothing_else(elastic: Elas
     assert sizes[1] * 3 == pytest.approx(sizes[0], rel=0.01)
 
 
+ODD: tuple[dict[str, Any], ...] = (
+    {}, {"items": None}, {"items": [{}] * 3}, {"items": [{"index": {}}] * 3}, {"items": [1] * 3},
+)  # fmt: skip
+
+
 def refusing(status: int, **error: str) -> Answer:
     return status, {"error": error}
 
@@ -197,7 +219,11 @@ def refusing(status: int, **error: str) -> Answer:
         (refusing(400, type="illegal", reason="a\nb"), ConfigError, r"\(400\): illegal: a b"),
         ((413, {}), ConfigError, r"no request as large as 4 MB \(413\)"),
         ((302, {}), ConfigError, r"another address \(302\)"),
-        ((200, {}), ConfigError, "does not answer a bulk request as Elasticsearch does"),
+        *(
+            ((200, told), ConfigError, "does not answer a bulk request as Elasticsearch does")
+            for told in ODD
+        ),
+        ((200, {"items": [{"index": {"status": 400, "error": "no"}}] * 3}), ConfigError, "3 of 3 documents: no"),
         ((429, {}), PostError, r"not available \(429\)"),
     ],
 )  # fmt: skip

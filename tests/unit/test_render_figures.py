@@ -56,6 +56,8 @@ def test_money_is_whole_from_a_hundred_on(amount: str, text: str) -> None:
 def test_money_in_other_currencies() -> None:
     assert figures.money(Decimal(1204), "CHF") == "1,204 CHF"
     assert figures.money(Decimal("3.5"), "EUR", signed=True) == "+€3.50"
+    assert figures.money(Decimal("42.4"), "JPY") == "¥42"  # which has no hundredths
+    assert figures.money(Decimal("42.4"), "KRW") == "42 KRW"
 
 
 def test_an_amount_that_rounds_to_nothing_is_not_written_as_nothing() -> None:

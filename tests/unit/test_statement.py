@@ -19,6 +19,7 @@ from costlab.jobs.cost import cost_table
 from costlab.jobs.statement import Asked, statement_of, teams_of
 from costlab.publish import pdf
 from costlab.render.html import statement_html
+from costlab.render.statement_tables import volumes
 from costlab.render.text import statement_markdown
 from costlab.store.warehouse import Warehouse
 
@@ -91,6 +92,17 @@ def test_of_a_period_that_was_not_measured_no_amount_is_told(warehouse: Warehous
     assert "0.00" not in said
     assert said.count("Nothing is known of these days.") == 2
     assert "Nothing is known of these days." in statement_html(told.page).decode()
+
+
+def test_yen_have_no_hundredths() -> None:
+    rows = [
+        {"namespace": "a", "item": f"v{each}", "cost": Decimal("12.345678") * each, "storage_gib_hours": 1.0,
+         "storage_class": "fast", "unpriced_charges": 0}
+        for each in range(1, 5)
+    ]  # fmt: skip
+    table = volumes(rows, "JPY").table
+    assert [row[-1].text for row in table.rows] == ["49", "37", "25", "12"]
+    assert table.total[-1].text == "123"
 
 
 def test_a_team_that_nobody_is_in_has_no_statement(warehouse: Warehouse) -> None:

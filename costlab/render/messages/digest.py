@@ -116,7 +116,7 @@ def _sentence(week: Week) -> str:
     if week.cost is None:
         return f"{whose} has no cost that is known {when}."
     before = week.cost_before if (week.days, week.days_before) == (DAYS, DAYS) else None
-    to = figures.step(max(abs(week.cost), abs(before or Decimal(0))))
+    to = figures.step(max(abs(week.cost), abs(before or Decimal(0))), told.currency)
     opening = (
         f"{whose} cost {figures.money(week.cost, told.currency, to=to) if week.cost else 'nothing'} {when}"
     )

@@ -277,7 +277,7 @@ def _sentence(told: Told) -> str:
     if told.cost is None or cost is None:
         return f"{whose} has no cost that is known on {when}."
     usual = told.cost["usual_cost"]
-    to = figures.step(max(abs(cost), abs(usual or 0)))
+    to = figures.step(max(abs(cost), abs(usual or 0)), told.currency)
     amount = figures.money(cost, told.currency, to=to) if cost else "nothing"
     if usual is None:
         return f"{whose} cost {amount} on {when}; there is no {weekday} of the last four weeks to compare it with."

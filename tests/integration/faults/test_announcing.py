@@ -143,12 +143,17 @@ def test_only_what_is_surely_not_there_is_said_not_to_be(
     assert type(verdict(herald("a.example"), lines)) is kind
 
 
-def test_what_never_got_out_may_be_tried_again() -> None:
+@pytest.mark.parametrize("level", [logging.NOTSET, logging.DEBUG], ids=["as it runs", "verbose"])
+def test_what_never_got_out_may_be_tried_again(level: int, caplog: pytest.LogCaptureFixture) -> None:
+    """Apprise names the fault at its lowest level, which a program does not have by itself."""
+    caplog.set_level(logging.WARNING)
+    caplog.set_level(level, "apprise")
     with socket.create_server(("127.0.0.1", 0)) as free:
         host = f"127.0.0.1:{free.getsockname()[1]}"
     fault = failed(herald(host))
     assert type(fault) is PostError
     assert "is not reachable" in fault.message
+    assert logging.getLogger("apprise").level == level
 
 
 def test_only_a_certificate_that_is_trusted_is_posted_to(

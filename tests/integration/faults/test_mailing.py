@@ -2,10 +2,11 @@
 
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from ssl import SSLContext
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -18,6 +19,10 @@ from costlab.publish.mailing import send
 from costlab.publish.posting import TRIES
 
 MAIL = b"Subject: nlp\r\n\r\nfirst\r\n.\r\n..second\r\n"
+
+
+def sent_in(answer_s: float, office: Office) -> None:
+    send(office.mailbox(), MAIL, replace(Clock().patience, answer_s=answer_s))
 
 
 def sent(office: Office, clock: Clock | None = None, **other: Any) -> None:
@@ -195,6 +200,51 @@ def test_where_it_breaks_off_decides_whether_it_is_tried_again(
     assert type(caught.value) is fault
     assert len(heard) // len(lines) == tries
     assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "said", [b"220-wait\r\n", b"220 here\r\n250-more\r\n"], ids=["greeting", "an answer"]
+)
+def test_a_server_that_goes_on_and_on_is_cut_off(said: bytes) -> None:
+    """Each line comes in time, and the answer never ends: a night would hold the lake as long as the server likes."""
+    first, _, again = said.partition(b"\r\n")
+    over = Event()
+
+    def drip() -> None:
+        while not over.is_set():
+            with suppress(OSError):
+                connection, _ = listener.accept()
+                with connection:
+                    connection.sendall(first + b"\r\n")
+                    while not over.wait(0.02):
+                        connection.sendall(again or first + b"\r\n")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(0.2)
+        thread = Thread(target=drip, daemon=True)
+        thread.start()
+        try:
+            with pytest.raises(PostError, match=r"not reachable|broke off"):
+                sent_in(0.1, Office(port=listener.getsockname()[1]))
+        finally:
+            over.set()
+            thread.join(5)
+
+
+def test_many_recipients_do_not_make_a_night_wait_longer() -> None:
+    """Each answer takes a while, so that all of them would take longer than a mail may."""
+    clock = Clock()
+    with open_office() as office:
+        reply = office.reply
+
+        def late(step: str) -> str:
+            clock.now += 20.0
+            return reply(step)
+
+        office.reply = late  # type: ignore[method-assign]
+        with pytest.raises(PostError, match="too slow"):
+            sent(office, clock, recipients=tuple(f"r{number}@example.org" for number in range(9)))
+    assert office.came == []
 
 
 def test_tls_where_there_is_none_is_for_the_configuration_and_a_server_that_hangs_up_is_not() -> None:

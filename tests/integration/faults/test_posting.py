@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from email import message_from_bytes
 from email.policy import default
+from email.utils import formatdate
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -112,9 +113,13 @@ def test_what_may_pass_is_tried_again_each_time_later(status: int) -> None:
 def test_it_waits_as_long_as_it_is_asked_to() -> None:
     clock = Clock()
     until = {"Retry-After": "Sun, 22 Nov 2026 00:00:09 GMT", "Date": "Sun, 22 Nov 2026 00:00:02 GMT"}
-    with receiving((429, {"Retry-After": "30"}, b""), (503, until, b""), OK) as receiver:
+    undated = {
+        "Retry-After": formatdate(time.time() + 20, usegmt=True)
+    }  # the receiver tells no clock of its own
+    with receiving((429, {"Retry-After": "30"}, b""), (503, until, b""), (429, undated, b""), OK) as receiver:
         post(receiver.address, BODY, {}, clock.patience)
-    assert clock.slept == [30.0, 7.0]
+    assert clock.slept[:2] == [30.0, 7.0]
+    assert 15 < clock.slept[2] <= 20
 
 
 def test_it_does_not_wait_longer_than_a_night_may() -> None:
