@@ -23,7 +23,7 @@ from deltalake import (
     WriterProperties,
     write_deltalake,
 )
-from deltalake.exceptions import DeltaError
+from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.transaction import AddAction, RemoveAction
 
 from costlab.domain.errors import CostlabError, LakeError
@@ -198,7 +198,7 @@ class DeltaFolder:
             if self._options is None or not self._signed_since(before, mark):
                 raise
 
-    def overtaken(self, version: int) -> bool:
+    def _overtaken(self, version: int) -> bool:
         """Whether another run has written after a version, into a bucket whose lease this one has lost.
 
         Raises what reading raises.
@@ -259,12 +259,24 @@ class DeltaFolder:
             commit_properties=signed,
         )
 
-    def restore(self, version: int) -> Snapshot:
-        """The table as it was at an earlier version, which is now its newest. Raises LakeError."""
+    def restore(self, version: int) -> Snapshot | None:
+        """The table as it was at an earlier version, which is now its newest; None where another run has written since.
+
+        That is possible in a bucket whose lease this one has lost. Raises LakeError.
+        """
         with self._writing():
             table = self._open()
+            if self._overtaken(version):
+                return None
             with self._landing(table) as signed:
-                table.restore(version, post_commithook_properties=self._hooks, commit_properties=signed)
+                # It comes right after what was looked at, or not at all: the library would undo what lies between.
+                signed.max_commit_retries = 0
+                try:
+                    table.restore(version, post_commithook_properties=self._hooks, commit_properties=signed)
+                except CommitFailedError:
+                    if self._overtaken(version):
+                        return None
+                    raise
             table.update_incremental()
             return self._snapshot(table)
 
