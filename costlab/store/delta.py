@@ -38,6 +38,7 @@ from costlab.store.rows import Rows, StoredRows
 from costlab.store.schema import arrow_schema
 from costlab.store.space import check_space
 from costlab.store.statistics import statistics
+from costlab.store.torn import torn_entries
 
 Key = tuple[str, date]
 
@@ -394,6 +395,8 @@ class DeltaFolder:
                         f"{torn} is damaged",
                         "delete it: nothing in it is needed, the log's entries say the same",
                     ) from error
+                for each in torn_entries(self._lake, [self.table]):
+                    raise each.fault from error
                 raise
         self._refuse_newer(table)
         self._opened = table.version()
