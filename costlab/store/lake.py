@@ -15,10 +15,11 @@ from costlab.domain.tables import IMPORTED, TABLES
 from costlab.domain.time import Day
 from costlab.store import durable, locking, torn
 from costlab.store.columns import refuse_older
-from costlab.store.delta import DeltaFolder, Key, Snapshot
+from costlab.store.delta import DeltaFolder
 from costlab.store.faults import newer, translated
 from costlab.store.log import begun
 from costlab.store.mark import Mark
+from costlab.store.opened import Key, Snapshot
 from costlab.store.pending import Pending, Written, listed
 from costlab.store.place import Place, located, workshop
 from costlab.store.reading import read_files

@@ -4,8 +4,9 @@ from datetime import date
 from pathlib import Path
 
 from costlab.store import durable
-from costlab.store.delta import DeltaFolder, Snapshot
+from costlab.store.delta import DeltaFolder
 from costlab.store.faults import translated
+from costlab.store.opened import Snapshot
 from costlab.store.place import Place, remove_tree
 
 

@@ -15,9 +15,9 @@ from costlab.domain.units import GIB
 from costlab.jobs.doctor.check import Check, Status
 from costlab.publish.destined import destined
 from costlab.publish.elasticsearch import authorization
-from costlab.store.delta import Key
 from costlab.store.durable import refuse_unwritable
 from costlab.store.lake import DayState, Lake, refuse_headless
+from costlab.store.opened import Key
 from costlab.store.place import BucketPath, located, workshop
 from costlab.store.torn import Torn, torn_entries
 
