@@ -15,7 +15,6 @@ from costlab.jobs.facts import OBSERVED
 from costlab.jobs.measure import price
 from costlab.render import figures
 from costlab.store.content import content_hash
-from costlab.store.delta import Key
 from costlab.store.lake import Lake
 from costlab.store.migration import (
     WHOLE,
@@ -28,6 +27,7 @@ from costlab.store.migration import (
     widen,
     without_columns,
 )
+from costlab.store.opened import Key
 from costlab.store.rows import Rows
 from costlab.store.runs import Run
 from costlab.store.schema import empty

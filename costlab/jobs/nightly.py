@@ -36,6 +36,7 @@ from costlab.sources import Source
 from costlab.store.lake import READABLE, DayState, Lake
 from costlab.store.place import workshop
 from costlab.store.spool import sweep
+from costlab.store.torn import set_aside
 from costlab.store.warehouse import Warehouse
 
 # How the days of a night end, in the order in which its last line tells them, and how many of each it names.
@@ -93,7 +94,7 @@ def nightly(  # noqa: PLR0913 - every effect is passed in
     kind that says which are in the lake and which are not.
     """
     lake = Lake.create(settings.lake, settings.timezone)
-    with lake.locked():
+    with lake.locked(heed=partial(set_aside, say=say)):
         sweep(workshop(lake.path), milliseconds(now))
         today = day_of(now, settings.timezone).date
         voices = say, warn or say, fail or say, step

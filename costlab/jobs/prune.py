@@ -9,8 +9,8 @@ from costlab.config.settings import Settings
 from costlab.domain.tables import IMPORTED
 from costlab.domain.time import Day, milliseconds
 from costlab.render import figures
-from costlab.store.delta import Key
 from costlab.store.lake import Lake
+from costlab.store.opened import Key
 from costlab.store.pruning import delete, old_days, old_posts, prune_days, spent_files
 
 _SHAPE = pa.schema(

@@ -2,14 +2,11 @@
 
 Only the log's numbered entries are ever needed, and none is cleaned up. Each that is read takes 0.25 ms, on opening and on
 every commit again, so every ten of them there is a checkpoint: on a disk one that cannot be torn (`checkpoint.py`), in a
-bucket the library's own. On a disk a table stays open: what its log has grown by is read from the entries themselves (`log.py`),
-and it is opened anew when it is another's, or to be written when it has grown by ten. In a bucket it is opened anew each time:
-asking whether it grew costs a request as well.
+bucket the library's own. On a disk a table stays open (`opened.py`), and is opened anew to be written when it has grown by ten.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from threading import RLock
@@ -23,53 +20,27 @@ from deltalake import (
     WriterProperties,
     write_deltalake,
 )
-from deltalake.exceptions import DeltaError
+from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.transaction import AddAction, RemoveAction
 
-from costlab.domain.errors import CostlabError, LakeError
+from costlab.domain.errors import CostlabError
 from costlab.domain.tables import PARTITION, TABLES
 from costlab.store import checkpoint, durable
 from costlab.store.columns import FILLED, fields_lacking, lacking, refuse_older
 from costlab.store.encoding import ENCODING, LEVEL, without_statistics
-from costlab.store.faults import newer, translated, written_meanwhile
-from costlab.store.log import ENTRIES, LOG, Entry, begun, changes, recent_entries
+from costlab.store.faults import translated, written_meanwhile
+from costlab.store.log import ENTRIES, LOG, begun, recent_entries
+from costlab.store.opened import Key, Opened, Snapshot, StoredTable
 from costlab.store.place import Place, found, moved, remove_tree
 from costlab.store.rows import Rows, StoredRows
 from costlab.store.schema import arrow_schema
 from costlab.store.space import check_space
 from costlab.store.statistics import statistics
 
-Key = tuple[str, date]
-
-_READER, _WRITER = 1, 2  # later protocols may hide rows in ways that a list of files does not tell
 _SIGNED = "costlab.write"
 _CHECKPOINTS = {
     "delta.checkpointInterval": str(checkpoint.EVERY)
 }  # in a bucket, where the library writes them
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """A version of a table (-1: there is none yet) and the files of each (cluster, day), relative to its folder.
-
-    lacks: declared columns that some of the files may lack, as an older costlab wrote them.
-    """
-
-    version: int
-    files: dict[Key, tuple[str, ...]]
-    lacks: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class _Open:
-    """A table that was opened, what it holds, and the entry of its log up to which it was read; None where that is not known.
-
-    The library may not have read as far.
-    """
-
-    table: DeltaTable
-    snapshot: Snapshot
-    entry: Entry | None
 
 
 class DeltaFolder:
@@ -79,13 +50,13 @@ class DeltaFolder:
         self.table = table
         self.path = lake / table
         self._lake = lake
-        self._seen: _Open | None = None
-        self._opened = 0  # the version at which the table was opened
+        self._stored = StoredTable(lake, table)
+        self._seen: Opened | None = None
         self._unsynced = 0  # commits
         self._kept: set[Path] = set()  # folders that a power cut would leave where they are
         self._alone = RLock()
         self._own: list[bytes] = []  # signatures of the commits that were begun
-        self._options = None if isinstance(lake, Path) else lake.delta_options
+        self._options = self._stored.options
         self._hooks = PostCommitHookProperties(
             create_checkpoint=self._options is not None, cleanup_expired_logs=False
         )
@@ -98,7 +69,9 @@ class DeltaFolder:
             earlier, self._seen = self._seen, None
             if not begun(self.path):
                 return Snapshot(-1, {})
-            self._seen = (earlier and self._grown(earlier)) or self._afresh()
+            if earlier and not earlier.stands:
+                self._kept.clear()  # its folders may be others, too
+            self._seen = (earlier and self._stored.grown(earlier)) or self._stored.afresh()
             return self._seen.snapshot
 
     def replace(self, cluster: str, day: date, rows: Rows, *, synced: bool = True) -> Snapshot:
@@ -113,7 +86,7 @@ class DeltaFolder:
         check_space(self._lake, rows)
         with self._writing() as seen:
             # What `snapshot` has opened is still good: Delta refuses a commit on top of a version that is gone.
-            table = seen.table if seen else (self._open() if begun(self.path) else self._create())
+            table = seen.table if seen else (self._stored.open() if begun(self.path) else self._create())
             refuse_older(self.path, [field.name for field in fields_lacking(self.table, table)])
             with self._landing(table) as signed:
                 if isinstance(rows, StoredRows):
@@ -134,7 +107,7 @@ class DeltaFolder:
     def forget(self, days: Sequence[Key]) -> Snapshot:
         """The table without these days' rows; their files stay for who reads an earlier version. Raises as `replace` does."""
         with self._writing() as seen:
-            table = seen.table if seen else self._open()
+            table = seen.table if seen else self._stored.open()
             with self._landing(table) as signed:
                 table.delete(_of_days(days), post_commithook_properties=self._hooks, commit_properties=signed)
             return self._settled(table, days)
@@ -145,7 +118,7 @@ class DeltaFolder:
         Raises as `replace` does.
         """
         with self._writing():
-            table = self._open()
+            table = self._stored.open()
             if fields := fields_lacking(self.table, table):
                 with self._landing(table) as signed:
                     table.alter.add_columns(
@@ -156,7 +129,7 @@ class DeltaFolder:
     def settle(self) -> Snapshot:
         """The table whose files all have every column from now on. Raises as `replace` does."""
         with self._writing():
-            table = self._open()
+            table = self._stored.open()
             for column in sorted(lacking(self.path, self.table, table)):
                 with self._landing(table) as signed:
                     table.alter.set_column_metadata(
@@ -165,7 +138,7 @@ class DeltaFolder:
             return self._settled(table, ())
 
     @contextmanager
-    def _writing(self) -> Iterator[_Open | None]:
+    def _writing(self) -> Iterator[Opened | None]:
         """The table that is open, and what it holds, for a block that writes it: one in which anything fails is not trusted again."""
         with self._alone, translated(self.path):
             seen, self._seen = self._seen, None
@@ -174,9 +147,9 @@ class DeltaFolder:
                 # The log became another's before the commit: what is open is not what lies there.
                 self._seen = None
 
-    def _in_step(self, seen: _Open) -> _Open | None:
+    def _in_step(self, seen: Opened) -> Opened | None:
         """The table, read by the library up to what it is said to hold; None where it has to be opened anew for that."""
-        if seen.snapshot.version - self._opened >= checkpoint.EVERY:
+        if seen.snapshot.version - seen.since >= checkpoint.EVERY:
             return None  # there is a checkpoint by now, and opening takes less than what was written since, once more
         if seen.table.version() < seen.snapshot.version:
             seen.table.update_incremental()
@@ -198,7 +171,7 @@ class DeltaFolder:
             if self._options is None or not self._signed_since(before, mark):
                 raise
 
-    def overtaken(self, version: int) -> bool:
+    def _overtaken(self, version: int) -> bool:
         """Whether another run has written after a version, into a bucket whose lease this one has lost.
 
         Raises what reading raises.
@@ -212,19 +185,18 @@ class DeltaFolder:
 
     def _signed_since(self, before: int, mark: str) -> bool:
         try:
-            last = self._open().version()
+            last = self._stored.open().version()
             entries = [self.path / LOG / f"{version:020}.json" for version in range(before + 1, last + 1)]
             return any(mark.encode() in entry.read_bytes() for entry in entries)
         except (CostlabError, DeltaError, OSError):  # the first fault says more
             return False
 
     def _settled(
-        self, table: DeltaTable, days: Sequence[Key], before: _Open | None = None, *, synced: bool = True
+        self, table: DeltaTable, days: Sequence[Key], before: Opened | None = None, *, synced: bool = True
     ) -> Snapshot:
         table.update_incremental()
-        seen = (before and self._read_on(before)) or _Open(
-            table, self._snapshot(table), self._entry(table.version())
-        )
+        since = before.since if before else table.version()
+        seen = (before and self._stored.read_on(before)) or self._stored.told_by(table, since)
         if synced:
             self.sync(file for day in days for file in seen.snapshot.files.get(day, ()))
         self._seen = seen
@@ -259,14 +231,26 @@ class DeltaFolder:
             commit_properties=signed,
         )
 
-    def restore(self, version: int) -> Snapshot:
-        """The table as it was at an earlier version, which is now its newest. Raises LakeError."""
+    def restore(self, version: int) -> Snapshot | None:
+        """The table as it was at an earlier version, which is now its newest; None where another run has written since.
+
+        That is possible in a bucket whose lease this one has lost. Raises LakeError.
+        """
         with self._writing():
-            table = self._open()
+            table = self._stored.open()
+            if self._overtaken(version):
+                return None
             with self._landing(table) as signed:
-                table.restore(version, post_commithook_properties=self._hooks, commit_properties=signed)
+                # It comes right after what was looked at, or not at all: the library would undo what lies between.
+                signed.max_commit_retries = 0
+                try:
+                    table.restore(version, post_commithook_properties=self._hooks, commit_properties=signed)
+                except CommitFailedError:
+                    if self._overtaken(version):
+                        return None
+                    raise
             table.update_incremental()
-            return self._snapshot(table)
+            return self._stored.snapshot_of(table)
 
     def sync(self, files: Iterable[str]) -> None:
         """These files of the table, then its log, are on the disk with all their folders."""
@@ -298,7 +282,6 @@ class DeltaFolder:
 
     def _create(self) -> DeltaTable:
         self._kept.clear()
-        self._opened = 0
         if self.path.exists():
             remove_tree(self.path)  # without a log entry nothing in it was ever committed
         spec = TABLES[self.table]
@@ -316,95 +299,11 @@ class DeltaFolder:
         except (DeltaError, OSError):
             if self._options is None or not begun(self.path):
                 raise
-            table = self._open()
+            table = self._stored.open()
             # An empty one is the same, whoever made it; this has another run's rows.
-            if self._snapshot(table).files:
+            if self._stored.snapshot_of(table).files:
                 raise written_meanwhile(self.path) from None
             return table
-
-    def _afresh(self) -> _Open:
-        """The table as it is now; whether it is that which was listed before is asked once it is open."""
-        before = Entry.newest(self.path / LOG) if isinstance(self.path, Path) else None
-        table = self._open()
-        same = before is not None and before.version == table.version() and before.stands
-        return _Open(table, self._snapshot(table), before if same else None)
-
-    def _grown(self, seen: _Open) -> _Open | None:
-        """An open table with what was written since; None when its log is not the one that it was read from."""
-        if seen.entry is None or not seen.entry.stands:
-            self._kept.clear()
-            return None
-        if read := self._read_on(seen):
-            return read
-        try:
-            seen.table.update_incremental()
-        except DeltaError:
-            return None  # opening it anew tells what is wrong
-        self._refuse_newer(seen.table)
-        entry = self._entry(seen.table.version())
-        return _Open(seen.table, self._snapshot(seen.table), entry) if entry and seen.entry.stands else None
-
-    def _read_on(self, seen: _Open) -> _Open | None:
-        """The same table with what the entries since then add and remove: 0.03 ms an entry, where the library takes 2.7 ms.
-
-        None where one says more than that, or the log is another.
-        """
-        if not isinstance(self.path, Path) or seen.entry is None:
-            return None
-        held, version, last = dict(seen.snapshot.files), seen.snapshot.version, seen.entry
-        log = self.path / LOG
-        while (entry := Entry.at(log, version + 1)) is not None:
-            version += 1
-            if (said := changes(log, version)) is None:
-                return None
-            added, removed = said
-            for key in [key for key, files in held.items() if removed and not removed.isdisjoint(files)]:
-                held[key] = tuple(file for file in held[key] if file not in removed)
-            for path, values in added.items():
-                key = values["cluster"], date.fromisoformat(values["date"])
-                held[key] = tuple(sorted({*held.get(key, ()), path}))  # others may add one again
-            last = entry
-        if version == seen.snapshot.version or not seen.entry.stands:
-            return None
-        files = {key: of for key, of in held.items() if of}
-        return _Open(seen.table, Snapshot(version, files, seen.snapshot.lacks), last)
-
-    def _entry(self, version: int) -> Entry | None:
-        return Entry.at(self.path / LOG, version) if isinstance(self.path, Path) else None
-
-    def _open(self) -> DeltaTable:
-        with translated(self.path, "read"):
-            try:
-                table = DeltaTable(str(self.path), storage_options=self._options)
-            except DeltaError as error:
-                if isinstance(self.path, Path) and (torn := checkpoint.damaged(self.path / LOG)):
-                    raise LakeError(
-                        f"{torn} is damaged",
-                        "delete it: nothing in it is needed, the log's entries say the same",
-                    ) from error
-                raise
-        self._refuse_newer(table)
-        self._opened = table.version()
-        return table
-
-    def _refuse_newer(self, table: DeltaTable) -> None:
-        with translated(self.path, "read"):
-            protocol = table.protocol()
-            features = [*(protocol.reader_features or ()), *(protocol.writer_features or ())]
-        if protocol.min_reader_version > _READER or protocol.min_writer_version > _WRITER or features:
-            version = f"{protocol.min_reader_version}.{protocol.min_writer_version}"
-            raise newer(self.path, f"its Delta protocol is {version}, not {_READER}.{_WRITER}")
-
-    def _snapshot(self, table: DeltaTable) -> Snapshot:
-        with translated(self.path, "read"):
-            actions = table.get_add_actions(flatten=True)
-            paths, clusters, days = (
-                actions.column(name).to_pylist() for name in ("path", "partition.cluster", "partition.date")
-            )
-        files: dict[Key, tuple[str, ...]] = {}
-        for path, cluster, day in sorted(zip(paths, clusters, days, strict=True)):
-            files[cluster, day] = (*files.get((cluster, day), ()), path)
-        return Snapshot(table.version(), files, lacking(self.path, self.table, table))
 
 
 def _of_days(days: Sequence[Key]) -> str:

@@ -11,10 +11,11 @@ from costlab.domain.errors import LakeError
 from costlab.domain.tables import IMPORTED, TABLES
 from costlab.domain.time import Day
 from costlab.store import checkpoint
-from costlab.store.delta import DeltaFolder, Key, Snapshot
+from costlab.store.delta import DeltaFolder
 from costlab.store.lake import PRUNED, Lake
 from costlab.store.log import ENTRIES, LOG
 from costlab.store.migration import columns_hashed_without
+from costlab.store.opened import Key, Snapshot
 from costlab.store.place import Place, found
 from costlab.store.pruning import actions
 from costlab.store.runs import Run

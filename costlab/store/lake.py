@@ -13,12 +13,13 @@ import pyarrow as pa
 from costlab.domain.errors import ConfigError, CostlabError, LakeError
 from costlab.domain.tables import IMPORTED, TABLES
 from costlab.domain.time import Day
-from costlab.store import durable, locking
+from costlab.store import durable, locking, torn
 from costlab.store.columns import refuse_older
-from costlab.store.delta import DeltaFolder, Key, Snapshot
+from costlab.store.delta import DeltaFolder
 from costlab.store.faults import newer, translated
 from costlab.store.log import begun
 from costlab.store.mark import Mark
+from costlab.store.opened import Key, Snapshot
 from costlab.store.pending import Pending, Written, listed
 from costlab.store.place import Place, located, workshop
 from costlab.store.reading import read_files
@@ -115,16 +116,19 @@ class Lake:
         return cls(path, zone)
 
     @contextmanager
-    def locked(self, *, older: bool = False) -> Iterator[None]:
+    def locked(
+        self, *, older: bool = False, heed: Callable[[Sequence[torn.Torn]], None] = torn.refuse
+    ) -> Iterator[None]:
         """Keep every other run out of the lake for the block; raises Busy when one is in it.
 
-        Raises LakeError when an older costlab wrote the lake, unless `older` lets that be: what follows writes none of its
-        tables, or migrates it.
+        heed: what is done about entries that a power cut has torn. Raises LakeError where it does, and when an older costlab
+        wrote the lake, unless `older` lets that be: what follows writes none of its tables, or migrates it.
         """
         with locking.alone(self.path) as assure:
             self._assure = assure
             self._tables = {}  # another run may have removed folders that these know to be there
             try:
+                heed(torn.torn_entries(self.path))
                 if not older:
                     for table, lacks in self.older().items():
                         refuse_older(self.path / table, lacks)

@@ -4,8 +4,9 @@ from datetime import date
 from pathlib import Path
 
 from costlab.store import durable
-from costlab.store.delta import DeltaFolder, Snapshot
+from costlab.store.delta import DeltaFolder
 from costlab.store.faults import translated
+from costlab.store.opened import Snapshot
 from costlab.store.place import Place, remove_tree
 
 
@@ -26,16 +27,15 @@ class Mark:
 
         What another run has written since stays.
         """
-        if self._folder.overtaken(self._version):
-            return
-        if self._version < 0:
+        if self._version < 0 and isinstance(self._folder.path, Path):
             with translated(self._folder.path):
                 if self._folder.path.exists():
                     remove_tree(self._folder.path)
                     durable.sync_folder(self._folder.path.parent)
             return
-        if self._folder.snapshot().version > self._version:
-            restored = self._folder.restore(self._version)
+        # In a bucket another run may be about to write the table that this one has made: it stays, and is empty.
+        first = max(self._version, 0)
+        if self._folder.snapshot().version > first and (restored := self._folder.restore(first)):
             self._folder.sync(restored.files.get((self._cluster, self._day), ()))
 
     def sweep(self) -> None:

@@ -14,8 +14,9 @@ from costlab.domain.tables import PARTITION, TABLES
 from costlab.domain.time import Day
 from costlab.store.columns import refuse_unfillable
 from costlab.store.content import content_hash
-from costlab.store.delta import DeltaFolder, Key, Snapshot
+from costlab.store.delta import DeltaFolder
 from costlab.store.lake import PRUNED, READABLE, Lake
+from costlab.store.opened import Key, Snapshot
 from costlab.store.place import Place
 from costlab.store.reading import absent_from, readable
 from costlab.store.rows import OnDisk, Rows, StoredRows, batches

@@ -9,7 +9,8 @@ from typing import Any
 from costlab.domain.errors import ConfigError
 from costlab.domain.time import Day
 from costlab.store.content import content_hash
-from costlab.store.delta import DeltaFolder, Snapshot
+from costlab.store.delta import DeltaFolder
+from costlab.store.opened import Snapshot
 from costlab.store.rows import Rows
 
 _CLUSTER = re.compile(r"[a-z0-9-]{1,63}")

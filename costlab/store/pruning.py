@@ -10,10 +10,11 @@ import orjson
 from costlab.domain.errors import LakeError
 from costlab.domain.tables import TABLES
 from costlab.domain.time import HOUR_MS
-from costlab.store.delta import DeltaFolder, Key, Snapshot
+from costlab.store.delta import DeltaFolder
 from costlab.store.faults import translated
 from costlab.store.lake import PRUNED, Lake
 from costlab.store.log import ENTRIES, LOG
+from costlab.store.opened import Key, Snapshot
 from costlab.store.place import Place, found
 from costlab.store.posts import FOLDER as POSTS
 from costlab.store.runs import Run

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from costlab.domain.tables import PARTITION, TABLES, Type
-from costlab.store.delta import Key, Snapshot
+from costlab.store.opened import Key, Snapshot
 from costlab.store.place import Place
 from costlab.store.reading import read_files
 

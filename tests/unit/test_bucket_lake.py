@@ -1,5 +1,8 @@
 """A lake in a bucket: the same days as in a folder, and whole days whatever the store does meanwhile."""
 
+import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -293,6 +296,46 @@ def test_a_lost_race_says_so_and_the_day_of_the_other_run_stands(
     assert [row["rule"] for row in rows(lake)["findings"]] == ["c"]
     replace_day(lake, NEWER)
     assert len(rows(lake)["findings"]) == 2
+
+
+TAKES_BACK = """
+import sys
+from contextlib import suppress
+from deltalake import DeltaTable
+from small_lake import DAY, findings, replace_day, usage
+from costlab.store.delta import DeltaFolder
+from costlab.store.lake import Lake
+
+owner = {"folder": DeltaFolder, "table": DeltaTable}[sys.argv[2]]
+lake, other, restore = Lake.create(sys.argv[1]), Lake.open(sys.argv[1]), owner.restore
+if sys.argv[3] == "held":
+    replace_day(lake, {"findings": findings("a"), "gpu_usage": usage(1)})
+
+def overtaken(*args, **options):
+    owner.restore = restore
+    replace_day(other, {"findings": findings("c"), "gpu_usage": usage(3)})
+    return restore(*args, **options)
+
+owner.restore = overtaken
+with suppress(ZeroDivisionError), lake.replacing("prod", DAY, {"findings": findings("b"), "gpu_usage": usage(2)}):
+    raise ZeroDivisionError
+print(owner.restore is restore)
+"""
+
+
+@pytest.mark.parametrize(("moment", "before"), [("folder", "held"), ("table", "held"), ("folder", "new")])
+def test_what_is_taken_back_is_not_what_another_run_has_written_meanwhile(
+    own_store: Store, moment: str, before: str
+) -> None:
+    """It has taken the lease over. Delta Lake, where it takes back, lets no other thread of its process answer."""
+    command = [sys.executable, "-c", TAKES_BACK, own_store.address, moment, before]
+    there = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(command, env=there, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("True\n", "")
+    lake = Lake.open(own_store.address)
+    assert lake.states() == {("prod", DAY.date): DayState.COMPLETE}
+    assert [row["rule"] for row in rows(lake)["findings"]] == ["c"]
+    assert [row["power_watts"] for row in rows(lake)["gpu_usage"]] == [3]
 
 
 def test_one_run_at_a_time_and_the_lease_of_a_dead_one_ends(

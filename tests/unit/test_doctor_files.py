@@ -127,7 +127,10 @@ def test_rows_that_were_changed_are_found_by_their_hash_and_measured_again(
     ("harm", "said"),
     [
         (lambda log: (log / f"{0:020}.json").unlink(), "lacks entry 0"),
-        (lambda log: (log / f"{1:020}.json").write_text('{"add": {'), "is damaged"),
+        (
+            lambda log: (log / f"{1:020}.json").write_text('{"add": {'),
+            f"`runs` vouches for what it says of test {DAY}",
+        ),
     ],
 )
 def test_a_log_with_a_hole_or_a_torn_entry_is_named(

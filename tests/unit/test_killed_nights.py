@@ -5,6 +5,7 @@ COSTLAB_KILLS=50 kills that many; the suite kills a handful. The seed of a failu
 
 import os
 import random
+import shutil
 import subprocess
 import sys
 import threading
@@ -59,14 +60,21 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nights]:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(started: Nights, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], float]:
-    """What an undisturbed night leaves, and how many seconds it took."""
+def spent(started: Nights, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, float]:
+    """The folder of an undisturbed night, and how many seconds it took."""
     folder = tmp_path_factory.mktemp("undisturbed")
     code, lasted_s = started.spend(folder, None).split()
     assert code == "0"
+    return folder, float(lasted_s)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(spent: tuple[Path, float]) -> tuple[dict[str, Any], float]:
+    """What an undisturbed night leaves, and how many seconds it took."""
+    folder, lasted_s = spent
     left = told(folder)
     assert len(left["rows"]) == len(DAYS)
-    return left, float(lasted_s)
+    return left, lasted_s
 
 
 def held(lake: Lake) -> dict[str, dict[str, str]]:
@@ -131,6 +139,34 @@ def test_a_night_that_is_killed_at_any_moment_loses_nothing(
             last = lake_files(settings_in(folder))[-1]
             assert last.status is Status.OK, (seed, moment, last.text)
             number += 1
+
+
+@pytest.mark.parametrize("acknowledging", [False, True], ids=["its tables", "runs"])
+def test_after_a_power_cut_a_night_leaves_what_an_undisturbed_one_does(
+    started: Nights,
+    spent: tuple[Path, float],
+    undisturbed: tuple[dict[str, Any], float],
+    tmp_path: Path,
+    acknowledging: bool,
+) -> None:
+    """It tore each entry of the second day's tables, or that of `runs`; nothing after it was written."""
+    folder = tmp_path / "night"
+    shutil.copytree(spent[0], folder)
+    shutil.rmtree(folder / "reports" / CLUSTER / str(DAYS[1]))
+    written = sorted((folder / "lake").glob("*/_delta_log/*.json"), key=lambda path: path.stat().st_mtime_ns)
+    second = [entry for entry in written if f"date={DAYS[1]}" in entry.read_text()]
+    last = next(number for number, entry in enumerate(second) if entry.parts[-3] == "runs")
+    torn = second[last : last + 1] if acknowledging else second[:last]
+    for entry in second[second.index(torn[-1]) + 1 :]:
+        entry.unlink()
+    for entry in torn:
+        entry.write_bytes(entry.read_bytes()[:300])
+    assert started.spend(folder, None).startswith("0 ")
+    assert told(folder) == undisturbed[0]
+    assert lake_files(settings_in(folder))[-1].status is Status.OK
+    kept = {path.parent.name for path in (folder / "lake" / "_torn").glob("*/*.json")}
+    assert kept == {entry.parts[-3] for entry in torn}
+    assert acknowledging or kept >= {"charges", "pods"}
 
 
 def test_a_night_of_a_bucket_takes_back_a_day_that_it_cannot_end_is_killed_and_leaves_the_same_as_in_a_folder(

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from older_lake import older_costlab
 from small_lake import DAY, findings, replace_day, usage
 
-from costlab.store.delta import DeltaFolder, Snapshot
+from costlab.store.delta import DeltaFolder
 from costlab.store.lake import Lake
+from costlab.store.opened import Snapshot
 from costlab.store.warehouse import Warehouse, queries
 
 DEEDS = ("write", "write another day", "write here", "begin anew", "keep a copy", "put the copy back")

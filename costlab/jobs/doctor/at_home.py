@@ -1,7 +1,7 @@
 """What can be looked at without asking anybody: configuration, prices, destinations, lake."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from shutil import disk_usage
@@ -15,10 +15,11 @@ from costlab.domain.units import GIB
 from costlab.jobs.doctor.check import Check, Status
 from costlab.publish.destined import destined
 from costlab.publish.elasticsearch import authorization
-from costlab.store.delta import Key
 from costlab.store.durable import refuse_unwritable
 from costlab.store.lake import DayState, Lake, refuse_headless
+from costlab.store.opened import Key
 from costlab.store.place import BucketPath, located, workshop
+from costlab.store.torn import Torn, torn_entries
 
 
 def configuration(settings: Settings) -> Iterator[Check]:
@@ -110,6 +111,8 @@ def _folder(settings: Settings, place: Path) -> Check:
         refuse_headless(place)
         return Check(Status.OK, "lake", f"{place} is not there yet: the first night makes it")
     held = Lake.open(place, settings.timezone)
+    if torn := torn_entries(place):
+        return _torn(torn)
     states = held.states()
     if found := _older(held) or _broken(states):
         return found
@@ -135,6 +138,13 @@ def _bucket(settings: Settings, place: BucketPath) -> Check:
     states = held.states()
     text = f"{place}, days: {len(states)}; what is read of a day waits in {room}"
     return _older(held) or _broken(states) or Check(Status.OK, "lake", text)
+
+
+def _torn(torn: Sequence[Torn]) -> Check:
+    """Entries that a power cut has torn: the next night takes them away, but for those that something rests on."""
+    gravest = max(torn, key=lambda each: bool(each.needed))
+    text = "; ".join(each.fault.message for each in torn)
+    return Check(Status.FAIL if gravest.needed else Status.WARN, "lake", text, gravest.fault.hint)
 
 
 def _older(lake: Lake) -> Check | None:
