@@ -497,7 +497,12 @@ def test_the_dag_tries_again_only_where_that_can_help(
     assert dag["FINAL_CODES"] == FINAL
     ended: subprocess.CompletedProcess[str] = subprocess.CompletedProcess([], code)
     started: list[list[str]] = []
-    monkeypatch.setattr(subprocess, "run", lambda words, **_: started.append(words) or ended)
+
+    def run(words: list[str], **_: Any) -> subprocess.CompletedProcess[str]:
+        started.append(words)
+        return ended
+
+    monkeypatch.setattr(subprocess, "run", run)
     for task in dag["tasks"]:
         if not code:
             task()
