@@ -16,13 +16,16 @@ class DeployFile(StrEnum):
         made.what = what
         return made
 
-    CRONJOB = "cronjob", "Kubernetes: the configuration, the lake's disk and the nightly job"
+    CRONJOB = (
+        "cronjob",
+        "Kubernetes: the configuration, the lake's disk, the nightly job and the weekly prune",
+    )
     RBAC = "rbac", "Kubernetes: a ServiceAccount that may do nothing"
     NETWORKPOLICY = "networkpolicy", "Kubernetes: DNS and Prometheus, and nothing else"
     KUSTOMIZATION = "kustomization", "Kustomize: the base of these three"
     TERRAFORM = "terraform", "Terraform: the objects of these three, read from their files"
     DOCKERFILE = "dockerfile", "the image, built from the lock file"
-    AIRFLOW = "airflow", "a DAG for Airflow 3"
+    AIRFLOW = "airflow", "DAGs for Airflow 3: the night, and the weekly prune"
     CRON = "cron", "lines for /etc/cron.d"
     PROMETHEUS = "prometheus", "Prometheus: alert rules"
     SCRAPE = "scrape", "Prometheus: scrape configuration"

@@ -24,7 +24,12 @@ def backup(lake: Lake, place: str, now: datetime, keep: int | None) -> str:
 
 
 def vault_at(place: str, lake: Place) -> Vault:
-    """The backups of a place: a folder, or s3://bucket/folder. Raises ConfigError when it and the lake are in each other."""
+    """The backups of a place: a folder, or s3://bucket/folder.
+
+    Raises ConfigError where none is named, and when it and the lake are in each other.
+    """
+    if not place.strip():  # a variable that is not set: the folder in which one stands is none for backups
+        raise ConfigError("no place of backups is named", "name a folder, or s3://bucket/folder")
     if "://" in place:
         here, there = f"{lake}/", f"{place.partition('?')[0].rstrip('/')}/"
         if here.startswith(there) or there.startswith(here):

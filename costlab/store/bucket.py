@@ -31,10 +31,13 @@ class Bucket:
                 "leave it out, and set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile",
             )
         self._address = address
-        if address.startswith("s3://"):
-            # Without the delay the smallest object is an upload in parts, of three requests, and not every store answers
-            # the last of them again when its answer was lost.
-            address += f"{'&' if urlsplit(address).query else '?'}allow_delayed_open=true"
+        if (
+            urlsplit(address).scheme != "s3"
+        ):  # of another's store pyarrow would look for credentials, for minutes
+            raise no_address("backups", address)
+        # Without the delay the smallest object is an upload in parts, of three requests, and not every store answers the
+        # last of them again when its answer was lost.
+        address += f"{'&' if urlsplit(address).query else '?'}allow_delayed_open=true"
         try:
             self._store, self._root = pa.fs.FileSystem.from_uri(address)
         except (pa.ArrowException, OSError) as error:

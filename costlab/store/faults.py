@@ -25,7 +25,7 @@ _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 # Delta Lake makes of a status. What is said of a table's content has other words.
 _REFUSED = re.compile(
     r"AWS Error (NO_SUCH_BUCKET|ACCESS_DENIED|INVALID_\w+|SIGNATURE_\w+|INCOMPLETE_SIGNATURE|UNRECOGNIZED_CLIENT\w*|MISSING_\w+"
-    r"|REQUEST_EXPIRED|OPT_IN_REQUIRED|VALIDATION)|AWS Error UNKNOWN \(HTTP status 40[13]\)"
+    r"|REQUEST_EXPIRED|OPT_IN_REQUIRED|VALIDATION)|AWS Error UNKNOWN \(HTTP status (?:301|40[013])\)"
     r"|<Code>(NoSuchBucket|AccessDenied|Invalid\w+|SignatureDoesNotMatch|MissingSecurity\w+|ExpiredToken|RequestTimeTooSkewed)<"
     r"|Bucket '[^']*' not found|lacked the (?:necessary privileges|valid authentication)|status code: 40[13]\b"
     r"|[Cc]redentials?\b|getting (?:instance|security) |Unable to parse source url"

@@ -1,7 +1,8 @@
-"""costlab's night as an Airflow 3 DAG: put it into the folder of DAGs of workers that have costlab and its lake's disk.
+"""costlab's night and its weekly prune as DAGs of Airflow 3, for workers that have costlab and its lake's disk.
 
 A scheduled run measures the day before its logical date, so that a backfill measures its own days; a run that somebody
-triggers without one measures every day that is missing. Nothing of costlab is imported here.
+triggers without one measures every day that is missing. A prune goes by today whenever it runs. Nothing of costlab is
+imported here.
 """
 
 import subprocess
@@ -26,6 +27,15 @@ def command(logical_date: datetime | None) -> list[str]:
     return [*COSTLAB, "nightly", "--date", day.isoformat()]
 
 
+def run(words: list[str]) -> None:
+    """Run costlab; its exit code says whether to try again."""
+    code = subprocess.run(words, check=False).returncode  # noqa: S603 - a fixed command
+    if code in FINAL_CODES:
+        raise AirflowFailException(f"costlab ended with {code}; trying again would not help")
+    if code:
+        raise AirflowException(f"costlab ended with {code}")
+
+
 @dag(
     dag_id="costlab_nightly",
     # An hour and a half after midnight: later than prometheus.settle. The timetable is named, for with
@@ -41,14 +51,32 @@ def costlab_nightly() -> None:
 
     @task(retries=3, retry_delay=timedelta(minutes=20), execution_timeout=timedelta(hours=6))
     def nightly(logical_date: datetime | None = None) -> None:
-        """Run costlab; its exit code says whether to try again."""
-        code = subprocess.run(command(logical_date), check=False).returncode  # noqa: S603 - a fixed command
-        if code in FINAL_CODES:
-            raise AirflowFailException(f"costlab ended with {code}; trying again would not help")
-        if code:
-            raise AirflowException(f"costlab ended with {code}")
+        """Measure, advise, report and post."""
+        run(command(logical_date))
 
     nightly()
 
 
 costlab_nightly()
+
+
+@dag(
+    dag_id="costlab_prune",
+    schedule=CronTriggerTimetable("0 8 * * 0", timezone=TIMEZONE),  # when the longest night has ended
+    start_date=datetime(2026, 1, 1, tzinfo=ZoneInfo(TIMEZONE)),
+    catchup=False,
+    max_active_runs=1,
+    tags=["costlab"],
+)
+def costlab_prune() -> None:
+    """One task: what is older than `retention` goes."""
+
+    @task(retries=3, retry_delay=timedelta(minutes=20), execution_timeout=timedelta(hours=2))
+    def prune() -> None:
+        """Delete it."""
+        run([*COSTLAB, "prune"])
+
+    prune()
+
+
+costlab_prune()

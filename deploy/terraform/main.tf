@@ -1,4 +1,4 @@
-# costlab's night by Terraform or OpenTofu: the objects of deploy/kubernetes, read from those files, so that there is one
+# costlab's jobs by Terraform or OpenTofu: the objects of deploy/kubernetes, read from those files, so that there is one
 # truth of them. Variables change what differs from cluster to cluster; the rest stays as it ships.
 
 variable "manifests" {
@@ -45,16 +45,16 @@ variable "storage" {
 locals {
   folder = coalesce(var.manifests, "${path.module}/../kubernetes")
 
+  # By kind, and by name as well where it is not costlab: "CronJob", "CronJob costlab-prune".
   shipped = {
     for object in flatten([
       for file in ["rbac.yaml", "networkpolicy.yaml", "cronjob.yaml"] : [
         for document in split("\n---\n", file("${local.folder}/${file}")) : jsonencode(yamldecode("${document}\n"))
       ]
-    ]) : jsondecode(object).kind => jsondecode(object)
+    ]) : trimsuffix("${jsondecode(object).kind} ${jsondecode(object).metadata.name}", " costlab") => jsondecode(object)
   }
 
-  job = local.shipped.CronJob.spec
-  pod = local.job.jobTemplate.spec.template
+  jobs = { for name, object in local.shipped : name => object.spec if object.kind == "CronJob" }
 
   changed = {
     ServiceAccount = {}
@@ -73,15 +73,19 @@ locals {
         }
       })
     }
-    CronJob = {
-      spec = merge(local.job, {
-        schedule = coalesce(var.schedule, local.job.schedule)
-        jobTemplate = merge(local.job.jobTemplate, {
-          spec = merge(local.job.jobTemplate.spec, {
-            template = merge(local.pod, {
-              spec = merge(local.pod.spec, {
+  }
+
+  # The image is that of every job, the schedule that of the night.
+  changed_jobs = {
+    for name, job in local.jobs : name => {
+      spec = merge(job, {
+        schedule = name == "CronJob" ? coalesce(var.schedule, job.schedule) : job.schedule
+        jobTemplate = merge(job.jobTemplate, {
+          spec = merge(job.jobTemplate.spec, {
+            template = merge(job.jobTemplate.spec.template, {
+              spec = merge(job.jobTemplate.spec.template.spec, {
                 containers = [
-                  for container in local.pod.spec.containers :
+                  for container in job.jobTemplate.spec.template.spec.containers :
                   merge(container, { image = coalesce(var.image, container.image) })
                 ]
               })
@@ -93,7 +97,7 @@ locals {
   }
 
   objects = {
-    for kind, object in local.shipped : kind => merge(object, local.changed[kind], {
+    for name, object in local.shipped : name => merge(object, lookup(local.changed, name, {}), lookup(local.changed_jobs, name, {}), {
       metadata = merge(object.metadata, { namespace = var.namespace })
     })
   }

@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import tomllib
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,11 @@ def test_the_locks_hold_what_the_project_asks_for() -> None:
     groups = project["dependency-groups"]
     asked = {
         "requirements.lock": [*project["project"]["dependencies"], *groups["build"]],
+        "requirements-extras.lock": [
+            *project["project"]["dependencies"],
+            *groups["build"],
+            *chain(*project["project"]["optional-dependencies"].values()),
+        ],
         "requirements-dev.lock": [*project["project"]["dependencies"], *texts(groups["dev"])],
         "requirements-airflow.lock": groups["airflow"],
         "requirements-mkdocs.lock": groups["mkdocs"],
@@ -79,9 +85,11 @@ def test_the_locks_hold_what_the_project_asks_for() -> None:
             assert versions, f"{lock} has no {requirement.name}: scripts/lock renews it"
             assert all(requirement.specifier.contains(version) for version in versions), (lock, requirement)
     # What is tested is what is installed.
-    assert {name: pins("requirements-dev.lock")[name] for name in pins("requirements.lock")} == pins(
-        "requirements.lock"
-    )
+    for larger, lock in (
+        ("requirements-dev.lock", "requirements-extras.lock"),
+        ("requirements-extras.lock", "requirements.lock"),
+    ):
+        assert {name: pins(larger)[name] for name in pins(lock)} == pins(lock)
 
 
 def pins(lock: str) -> dict[str, set[str]]:

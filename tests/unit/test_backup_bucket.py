@@ -11,6 +11,7 @@ from costlab.domain.errors import Busy, ConfigError, LakeError
 from costlab.jobs.backup import backup
 from costlab.jobs.restore import restore
 from costlab.store.bucket import Bucket
+from costlab.store.faults import of_bucket
 from costlab.store.lake import Lake
 from costlab.store.manifest import stamps
 from costlab.store.place import BucketPath
@@ -118,3 +119,24 @@ def test_an_address_that_is_none_or_holds_a_password_is_refused(lake: Lake) -> N
         with pytest.raises(ConfigError) as caught:
             BucketPath.at(address)
         assert "hunter2" not in caught.value.message + caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "code"),
+    [
+        (
+            400,
+            "Unable to parse ExceptionName: InvalidBucketName Message: The specified bucket is not valid.",
+            2,
+        ),
+        (400, "No response body.", 2),  # a token that has expired, asked for what an object is
+        (301, "Unable to parse ExceptionName: PermanentRedirect Message: of another region", 2),
+        (500, "No response body.", 5),
+        (409, "Unable to parse ExceptionName: OperationAborted Message: try again", 5),
+    ],
+)
+def test_only_what_may_end_well_is_to_be_tried_again(status: int, said: str, code: int) -> None:
+    words = (
+        f"When uploading object: AWS Error UNKNOWN (HTTP status {status}) during PutObject operation: {said}"
+    )
+    assert of_bucket("s3://k/lake", OSError(words)).exit_code == code

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from datetime import UTC, datetime
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -61,9 +62,12 @@ def objects() -> Iterator[Row]:
             yield from yaml.safe_load_all(path.read_text())
 
 
-def the(kind: str) -> Row:
-    [found] = [each for each in objects() if each["kind"] == kind]
+def the(kind: str, name: str = "costlab") -> Row:
+    [found] = [each for each in objects() if (each["kind"], each["metadata"]["name"]) == (kind, name)]
     return found
+
+
+JOBS = ("costlab", "costlab-prune")
 
 
 def pod_of(cronjob: Row) -> Row:
@@ -92,8 +96,10 @@ def test_a_namespace_an_image_and_a_schedule_of_ones_own() -> None:
     )  # fmt: skip
     documents = list(yaml.safe_load_all(mine))
     assert {each["metadata"]["namespace"] for each in documents} == {"finops"}
-    assert documents[-1]["spec"]["schedule"] == "0 3 * * *"
-    assert pod_of(documents[-1])["containers"][0]["image"] == "r.example.com:5000/x/costlab@sha256:ab"
+    night, prune = documents[-2:]
+    assert (night["spec"]["schedule"], prune["spec"]["schedule"]) == ("0 3 * * *", "0 8 * * 0")
+    for job in (night, prune):
+        assert pod_of(job)["containers"][0]["image"] == "r.example.com:5000/x/costlab@sha256:ab"
     for file in ("rbac", "networkpolicy"):
         assert yaml.safe_load(printed(file, "--namespace", "finops"))["metadata"]["namespace"] == "finops"
     assert 'CronTriggerTimetable("0 3 * * *", ' in printed("airflow", "--schedule", "0 3 * * *")
@@ -211,7 +217,10 @@ def terraformed(folder: Path, *variables: str) -> dict[str, Row]:
 
 
 def as_terraform_has_them() -> dict[str, Row]:
-    found = {each["kind"]: deepcopy(each) for each in objects()}
+    found = {
+        f"{each['kind']} {each['metadata']['name']}".removesuffix(" costlab"): deepcopy(each)
+        for each in objects()
+    }
     assert found["NetworkPolicy"]["spec"].pop("ingress") == []
     return found
 
@@ -230,7 +239,8 @@ def test_terraform_s_variables_change_one_place_each(tmp_path: Path) -> None:
     expected = as_terraform_has_them()
     for each in expected.values():
         each["metadata"]["namespace"] = "finops"
-    pod_of(expected["CronJob"])["containers"][0]["image"] = "r.example.com/costlab:2"
+    for name in ("CronJob", "CronJob costlab-prune"):
+        pod_of(expected[name])["containers"][0]["image"] = "r.example.com/costlab:2"
     expected["CronJob"]["spec"]["schedule"] = "0 3 * * *"
     expected["PersistentVolumeClaim"]["spec"]["resources"]["requests"]["storage"] = "100Gi"
     expected["ConfigMap"]["data"]["costlab.yaml"] = "timezone: UTC\n"
@@ -256,6 +266,7 @@ def test_every_object_is_valid_by_the_strict_schema(version: str) -> None:
         kinds.append(each["kind"])
     assert sorted(kinds) == [
         "ConfigMap",
+        "CronJob",
         "CronJob",
         "NetworkPolicy",
         "PersistentVolumeClaim",
@@ -296,9 +307,9 @@ def privileges(pod: Row) -> set[str]:
     return {name for name, has in held.items() if has}
 
 
-def test_the_pod_has_no_privilege_and_the_policy_would_see_each() -> None:
+def test_the_pods_have_no_privilege_and_the_policy_would_see_each() -> None:
     pod = pod_of(the("CronJob"))
-    assert privileges(pod) == set()
+    assert [privileges(pod_of(the("CronJob", name))) for name in JOBS] == [set(), set()]
     bare = {"containers": [{"name": "x"}], "volumes": [{"name": "h", "hostPath": {}}, {"emptyDir": {}}]}
     assert len(privileges(bare)) == 11
     worse = deepcopy(pod) | {"hostPID": True}
@@ -310,8 +321,9 @@ def test_the_pod_has_no_privilege_and_the_policy_would_see_each() -> None:
     assert account["metadata"]["name"] == pod["serviceAccountName"]
 
 
-def test_the_job_is_tried_again_only_where_that_can_help() -> None:
-    cronjob = the("CronJob")["spec"]
+@pytest.mark.parametrize("name", JOBS)
+def test_a_job_is_tried_again_only_where_that_can_help(name: str) -> None:
+    cronjob = the("CronJob", name)["spec"]
     job = cronjob["jobTemplate"]["spec"]
     assert cronjob["concurrencyPolicy"] == "Forbid"
     assert job["template"]["spec"]["restartPolicy"] == "Never"
@@ -321,6 +333,25 @@ def test_the_job_is_tried_again_only_where_that_can_help() -> None:
     assert fails["onExitCodes"]["values"] == sorted(FINAL)
     assert ignores["onPodConditions"] == [{"type": "DisruptionTarget", "status": "True"}]
     assert {ExitCode.SOURCE_FAILED, ExitCode.BUSY} & FINAL == set()
+
+
+def test_the_prune_is_the_night_s_pod_with_another_word_and_begins_when_no_night_can_hold_the_lake() -> None:
+    night, prune = (deepcopy(the("CronJob", name)) for name in JOBS)
+    for each, word in ((night, "nightly"), (prune, "prune")):
+        container = pod_of(each)["containers"][0]
+        assert container["args"].pop() == word
+        understood(["costlab", *container["args"], word])
+    assert (
+        night["spec"]["jobTemplate"]["spec"]["template"] == prune["spec"]["jobTemplate"]["spec"]["template"]
+    )
+    assert night["spec"]["timeZone"] == prune["spec"]["timeZone"]
+    [begin_s, prune_s] = [
+        (int(hour) * 60 + int(minute)) * 60
+        for minute, hour, *_ in (each["spec"]["schedule"].split() for each in (night, prune))
+    ]
+    assert begin_s + night["spec"]["jobTemplate"]["spec"]["activeDeadlineSeconds"] <= prune_s
+    [when] = [line for line in printed("cron").splitlines() if line.endswith(" prune")]
+    assert when.startswith(prune["spec"]["schedule"] + " ")
 
 
 def environment_of(pod: Row) -> dict[str, str]:
@@ -348,7 +379,7 @@ def test_the_configuration_is_taken_and_writes_only_to_volumes(
     token = settings.clusters[0].prometheus.bearer_token_file
     secret = next(mount["mountPath"] for mount in mounts if mount["name"] == "secrets")
     keys = re.findall(r"# - \{name: AWS_SHARED_CREDENTIALS_FILE, value: (.+)\}", printed("cronjob"))
-    assert [Path(key).is_relative_to(secret) for key in keys] == [True]
+    assert [Path(key).is_relative_to(secret) for key in keys] == [True] * len(JOBS)
     assert token is not None
     assert token.is_relative_to(secret)
     assert settings.metrics.pushgateway
@@ -377,6 +408,26 @@ def test_pods_speak_to_dns_and_to_the_prometheus_of_the_configuration_alone() ->
     }
 
 
+def test_what_the_policy_has_as_a_comment_opens_named_peers_and_ports_alone() -> None:
+    text, count = re.subn(r"^    # (?=- | )", "    ", printed("networkpolicy"), flags=re.MULTILINE)
+    assert count
+    policy = yaml.safe_load(text)
+    kubernetes_validate.validate(deepcopy(policy), "1.33", strict=True)
+    rules = policy["spec"]["egress"]
+    assert len(rules) == 2 + 5  # a Prometheus outside, Pushgateway, Elasticsearch, dask, everything else
+    for rule in rules:
+        assert rule["ports"]
+        for peer in rule["to"]:
+            assert any(place.get("matchLabels") or place.get("cidr") for place in peer.values())
+    everywhere = [
+        peer["ipBlock"] for rule in rules for peer in rule["to"] if peer.get("ipBlock", {}).get("except")
+    ]
+    closed = [ip_network(each) for each in everywhere[0]["except"]]
+    # Nodes, pods, Services, and the metadata that gives away a node's rights.
+    for address in ("10.96.0.1", "172.20.0.1", "192.168.1.1", "100.64.0.1", "169.254.169.254"):
+        assert any(ip_address(address) in each for each in closed)
+
+
 def understood(words: list[str]) -> None:
     """The command line takes them, up to where a job would begin."""
     assert Path(words.pop(0)).name == "costlab"
@@ -398,13 +449,13 @@ def test_the_lines_of_crontab_are_understood() -> None:
 
 @pytest.fixture
 def dag(monkeypatch: pytest.MonkeyPatch) -> Row:
-    """The DAG's module, run with as much of Airflow as it names; `tasks` has its task, `settings` what it was given."""
-    made: Row = {"tasks": [], "settings": []}
+    """The DAGs' module, run with as much of Airflow as it names; `tasks` has their tasks, `settings` what each was given."""
+    made: Row = {"tasks": [], "settings": {}}
 
     def decorator(**settings: Any) -> Callable[[Any], Any]:
         def mark(function: Any) -> Any:
-            made["settings"].append((function.__name__, settings))
-            if function.__name__ == "nightly":
+            made["settings"][function.__name__] = settings
+            if not function.__name__.startswith("costlab_"):
                 made["tasks"].append(function)
                 return lambda: None
             return function
@@ -428,11 +479,15 @@ def test_the_dag_measures_the_day_before_its_logical_date(dag: Row) -> None:
     assert dag["command"](None)[-1] == "nightly"
     dag["command"].__globals__["TIMEZONE"] = "Europe/Berlin"
     assert dag["command"](late)[-1] == "2026-11-22"  # half past midnight of the 23rd there
-    [(_, task), (_, whole)] = sorted(dag["settings"], key=lambda each: each[0], reverse=True)
-    assert task["retries"] == 3
-    assert (whole["max_active_runs"], whole["catchup"]) == (1, False)
-    # A bare text would get the dates of intervals wherever Airflow is set so, which are a night earlier.
-    assert whole["schedule"] == (("30 1 * * *",), {"timezone": "UTC"})
+    for name, schedule in (
+        ("nightly", "30 1 * * *"),
+        ("prune", the("CronJob", "costlab-prune")["spec"]["schedule"]),
+    ):
+        task, whole = dag["settings"][name], dag["settings"][f"costlab_{name}"]
+        assert task["retries"] == 3
+        assert (whole["max_active_runs"], whole["catchup"]) == (1, False)
+        # A bare text would get the dates of intervals wherever Airflow is set so, which are a night earlier.
+        assert whole["schedule"] == ((schedule,), {"timezone": "UTC"})
 
 
 @pytest.mark.parametrize("code", ExitCode)
@@ -440,19 +495,27 @@ def test_the_dag_tries_again_only_where_that_can_help(
     dag: Row, code: ExitCode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert dag["FINAL_CODES"] == FINAL
-    [task] = dag["tasks"]
     ended: subprocess.CompletedProcess[str] = subprocess.CompletedProcess([], code)
-    monkeypatch.setattr(subprocess, "run", lambda *_, **__: ended)
-    if not code:
-        task(None)
-        return
-    with pytest.raises(Exception, match=f"costlab ended with {code}\\b") as fault:
-        task(None)
-    assert type(fault.value).__name__ == ("AirflowFailException" if code in FINAL else "AirflowException")
+    started: list[list[str]] = []
+
+    def run(words: list[str], **_: Any) -> subprocess.CompletedProcess[str]:
+        started.append(words)
+        return ended
+
+    monkeypatch.setattr(subprocess, "run", run)
+    for task in dag["tasks"]:
+        if not code:
+            task()
+            continue
+        with pytest.raises(Exception, match=f"costlab ended with {code}\\b") as fault:
+            task()
+        assert type(fault.value).__name__ == ("AirflowFailException" if code in FINAL else "AirflowException")
+    assert [words[-1] for words in started] == ["nightly", "prune"]
+    understood(started[-1])
 
 
 def test_the_image_is_pinned_and_runs_as_nobody_in_particular() -> None:
-    text = (DEPLOY / "Dockerfile").read_text()
+    text = (DEPLOY / "Dockerfile").read_text().replace("${LOCK}", "requirements.lock")
     assert f"costlab:{__version__} " in text
     assert pod_of(the("CronJob"))["containers"][0]["image"] == f"costlab:{__version__}"
     steps = [line.split(maxsplit=1) for line in re.sub(r"\\\n", " ", text).splitlines() if line[:1].isupper()]
@@ -461,6 +524,7 @@ def test_the_image_is_pinned_and_runs_as_nobody_in_particular() -> None:
     assert {step for step, _ in steps} <= {
         "FROM",
         "WORKDIR",
+        "ARG",
         "COPY",
         "RUN",
         "ENV",
@@ -485,7 +549,10 @@ def test_the_image_is_pinned_and_runs_as_nobody_in_particular() -> None:
     }  # fmt: skip
     assert all((ROOT / source).exists() for source in copied)
     ignored = (DEPLOY / "Dockerfile.dockerignore").read_text().splitlines()
-    assert {line[1:] for line in ignored if line.startswith("!")} == copied
+    extras = "requirements-extras.lock"  # which a build argument names in the place of the other
+    assert dict(steps)["ARG"] == "LOCK=requirements.lock"
+    assert f"--build-arg LOCK={extras}" in text
+    assert {line[1:] for line in ignored if line.startswith("!")} == copied | {extras}
     included = re.findall(r'^"([\w/]+)" = "costlab/', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
     assert {*included} <= copied  # else the wheel could not be built there
 
