@@ -5,11 +5,12 @@ every commit again, so every ten of them there is a checkpoint: on a disk one th
 bucket the library's own. On a disk a table stays open (`opened.py`), and is opened anew to be written when it has grown by ten.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import date
 from pathlib import Path
 from threading import RLock
+from types import MappingProxyType
 from uuid import uuid4
 
 from deltalake import (
@@ -36,6 +37,7 @@ from costlab.store.rows import Rows, StoredRows
 from costlab.store.schema import arrow_schema
 from costlab.store.space import check_space
 from costlab.store.statistics import statistics
+from costlab.store.vouching import told_of
 
 _SIGNED = "costlab.write"
 _CHECKPOINTS = {
@@ -88,7 +90,7 @@ class DeltaFolder:
             # What `snapshot` has opened is still good: Delta refuses a commit on top of a version that is gone.
             table = seen.table if seen else (self._stored.open() if begun(self.path) else self._create())
             refuse_older(self.path, [field.name for field in fields_lacking(self.table, table)])
-            with self._landing(table) as signed:
+            with self._landing(table, told_of(self.table, days, rows)) as signed:
                 if isinstance(rows, StoredRows):
                     nothing = seen and not any(day in seen.snapshot.files for day in days)
                     self._take_over(rows, table, signed, beside=bool(nothing))
@@ -156,8 +158,10 @@ class DeltaFolder:
         return seen if seen.table.version() == seen.snapshot.version else None
 
     @contextmanager
-    def _landing(self, table: DeltaTable) -> Iterator[CommitProperties]:
-        """Sign a commit for the block; one that is in the log was made, whatever the store answered last.
+    def _landing(
+        self, table: DeltaTable, more: Mapping[str, str] = MappingProxyType({})
+    ) -> Iterator[CommitProperties]:
+        """Sign a commit for the block, and tell `more` of it; one that is in the log was made, whatever the store answered last.
 
         A bucket's answer may be lost after the entry was written: the library asks again, and takes its own entry for
         another's.
@@ -166,7 +170,7 @@ class DeltaFolder:
         self._own.append(mark.encode())
         self._unsynced += 1
         try:
-            yield CommitProperties(custom_metadata={_SIGNED: mark})
+            yield CommitProperties(custom_metadata={_SIGNED: mark, **more})
         except (DeltaError, OSError):
             if self._options is None or not self._signed_since(before, mark):
                 raise

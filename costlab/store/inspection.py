@@ -19,6 +19,7 @@ from costlab.store.opened import Key, Snapshot
 from costlab.store.place import Place, found
 from costlab.store.pruning import actions
 from costlab.store.runs import Run
+from costlab.store.vouching import hashes_in
 
 
 class Kind(StrEnum):
@@ -41,6 +42,14 @@ class Damage:
 
 
 @dataclass(frozen=True, slots=True)
+class Written:
+    """What the log tells of a file: its size when it was written, and the hash of its rows; empty where it tells none."""
+
+    size_bytes: int
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
 class Inspection:
     """What was found, and how much was looked at; loose: files that no table lists."""
 
@@ -58,7 +67,7 @@ def inspect(lake: Lake) -> Inspection:
     """
     damages: list[Damage] = []
     snapshots: dict[str, Snapshot] = {}
-    sizes: dict[Place, int] = {}
+    written: dict[Place, Written] = {}
     for table in TABLES:
         folder = DeltaFolder(lake.path, table)
         try:
@@ -70,7 +79,7 @@ def inspect(lake: Lake) -> Inspection:
         except LakeError as fault:
             damages.append(Damage(Kind.TABLE, table, None, fault.message))
             continue
-        sizes |= {folder.path / file: size_bytes for file, size_bytes in listed.items()}
+        written |= {folder.path / file: told for file, told in listed.items()}
     runs: Mapping[Key, Run] | None = None
     if "runs" in snapshots:
         try:
@@ -79,34 +88,38 @@ def inspect(lake: Lake) -> Inspection:
             damages.append(Damage(Kind.TABLE, "runs", None, fault.message))
     for table, snapshot in snapshots.items():
         for where in sorted(snapshot.files.keys() | (runs or {}).keys()):
-            damages += _day_faults(lake, table, where, snapshot, runs, sizes)
+            damages += _day_faults(lake, table, where, snapshot, runs, written)
     loose = tuple(
         path
         for table in snapshots
         for path in found(lake.path / table, "cluster=*/date=*/*")
-        if path not in sizes
+        if path not in written
     )
-    return Inspection(tuple(damages), len(runs or ()), len(sizes), sum(sizes.values()), loose)
+    size_bytes = sum(told.size_bytes for told in written.values())
+    return Inspection(tuple(damages), len(runs or ()), len(written), size_bytes, loose)
 
 
-def _listed(log: Place) -> dict[str, int]:
-    """The files that the entries of a log come to, and how large each was when it was written.
+def _listed(log: Place) -> dict[str, Written]:
+    """The files that the entries of a log come to, and what they tell of each.
 
     Raises LakeError, also for a log that Delta Lake would read up to its hole.
     """
-    listed: dict[str, int] = {}
+    listed: dict[str, Written] = {}
+    hashes: dict[str, str] = {}  # an entry that brings a file back tells none
     for number, entry in enumerate(found(log, ENTRIES)):
         if int(entry.stem) != number:
             raise LakeError(f"{log} lacks entry {number}")
-        for action in actions(entry):
+        said = actions(entry)
+        hashes |= hashes_in(said)
+        for action in said:
             if removed := action.get("remove"):
                 listed.pop(removed["path"], None)
             if added := action.get("add"):
-                listed[added["path"]] = int(added["size"])
+                listed[added["path"]] = Written(int(added["size"]), hashes.get(added["path"], ""))
     return listed
 
 
-def _torn(folder: DeltaFolder, listed: Mapping[str, int]) -> Path | None:
+def _torn(folder: DeltaFolder, listed: Mapping[str, Written]) -> Path | None:
     """The newest checkpoint of a table's log, if it cannot be read, or if with it the table has other files than listed."""
     if not isinstance(folder.path, Path):  # what a bucket has taken is whole
         return None
@@ -118,16 +131,19 @@ def _torn(folder: DeltaFolder, listed: Mapping[str, int]) -> Path | None:
 
 
 def _day_faults(
-    lake: Lake, table: str, where: Key, snapshot: Snapshot, runs: Mapping[Key, Run] | None, sizes: Mapping[Place, int]
+    lake: Lake, table: str, where: Key, snapshot: Snapshot, runs: Mapping[Key, Run] | None,
+    written: Mapping[Place, Written],
 ) -> Iterator[Damage]:  # fmt: skip
     """What is wrong with one day of one table: the first fault of it."""
     files = [lake.path / table / file for file in snapshot.files.get(where, ())]
-    fault = next((fault for file in files if (fault := _file_fault(file, sizes[file]))), "")
+    fault = next((fault for file in files if (fault := _file_fault(file, written[file].size_bytes))), "")
     if fault:
         yield Damage(Kind.DAY, table, where, fault)
         return
     if table == "runs" or table in IMPORTED or runs is None:
-        if fault := _unreadable(lake, table, where):
+        told = written[files[0]].content if len(files) == 1 else ""
+        unlike = _changed(lake, table, where, files, snapshot.lacks, told) if told else ""
+        if fault := _unreadable(lake, table, where) or unlike:
             yield Damage(Kind.DAY, table, where, fault)
         return
     run = runs.get(where)

@@ -97,9 +97,21 @@ def read_files(table: str, files: Sequence[Place], lacks: frozenset[str] = froze
     if not files:
         return empty(table)
 
-    def rows() -> pa.Table:
-        with readable(table), interruptible(), _drawing_nothing(_shared().cursor()) as connection:
+    def read() -> pa.Table:
+        with interruptible(), _drawing_nothing(_shared().cursor()) as connection:
             return connection.sql(select_files(connection, table, files, lacks)).to_arrow_table()
+
+    def rows() -> pa.Table:
+        with readable(table):
+            try:
+                return read()
+            except (duckdb.FatalException, duckdb.InternalException):
+                # Of a damaged file, perhaps another than these: after that a DuckDB refuses whatever it is asked.
+                _shared.cache_clear()
+                try:
+                    return read()
+                finally:
+                    _shared.cache_clear()
 
     return ordered(table, asked_again(rows, though_asked=False).cast(arrow_schema(table)))
 

@@ -6,7 +6,7 @@ A line in: a lake's folder, and at which moment to kill: even before a commit, o
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from deltalake import CommitProperties, DeltaTable
@@ -30,8 +30,10 @@ def killing_at(moment: int) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
     @contextmanager
-    def landing(folder: DeltaFolder, table: DeltaTable) -> Iterator[CommitProperties]:
-        with _landing(folder, table) as signed:
+    def landing(
+        folder: DeltaFolder, table: DeltaTable, *more: Mapping[str, str]
+    ) -> Iterator[CommitProperties]:
+        with _landing(folder, table, *more) as signed:
             pass_by()
             yield signed
             pass_by()

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from small_lake import DAY as LATER
 from small_world import DAY, World
@@ -141,6 +142,29 @@ def test_a_log_with_a_hole_or_a_torn_entry_is_named(
     assert (table.status, table.subject, last.status) == (Status.FAIL, "charges", Status.FAIL)
     assert said in table.text
     assert "costlab restore" in table.mend
+
+
+def test_a_byte_of_runs_that_is_another_is_named_though_it_can_be_read(settings: Settings) -> None:
+    """No other row vouches for what `runs` says: its log does."""
+    file, lake = the_file(Path(settings.lake), "runs"), Lake.open(settings.lake)
+    content, written = file.read_bytes(), lake.read("runs", "test", DAY)
+
+    def read_with(place: int) -> pa.Table | None:
+        file.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
+        try:
+            return lake.read("runs", "test", DAY)
+        except LakeError:
+            return None
+
+    reads = ((place, read_with(place)) for place in range(4, len(content), 31))
+    unlike = [place for place, rows in reads if rows is not None and not rows.equals(written)]
+    assert len(unlike) > 1
+    for place in unlike[:: len(unlike) - 1]:
+        read_with(place)
+        told = [(check.status, check.subject, check.text) for check in examined(settings)]
+        assert (Status.FAIL, f"test {DAY}", "runs has other rows than were written") in told, place
+    file.write_bytes(content)
+    assert [check.status for check in examined(settings)] == [Status.OK]
 
 
 def test_what_a_copying_program_leaves_in_a_log_is_no_entry_of_it(settings: Settings) -> None:
