@@ -201,8 +201,9 @@ def test_every_command_says_and_leaves_in_a_bucket_what_it_does_in_a_folder(
         back = replace(costlab, folder=tmp_path / str(number), lake=where).configured()
         done = back.run("restore", place)
         assert done.exit_code == 0, done.output
-        assert back.run("report", "--all").exit_code == 0
-        assert {name: said for name, said in back.left().items() if name in left} == left, place
+        assert back.left().items() <= left.items(), place
+    assert back.run("report", "--all").exit_code == 0
+    assert {name: said for name, said in back.left().items() if name in left} == left
 
     told = []
     for one in (costlab, in_a_folder.copied(tmp_path / "pruned")):
@@ -242,7 +243,7 @@ def test_of_two_nights_at_once_the_second_ends_and_names_the_first_until_that_lo
         _, said = first.communicate(timeout=120)
     assert first.returncode == 5, said
     assert "Traceback" not in said
-    assert costlab.left() | other.left() == left
+    assert other.left() == left
     assert costlab.is_sound()
     refuse_what_is_half_there(s3)
 
@@ -372,7 +373,9 @@ def test_who_may_only_read_is_answered_through_a_line_that_breaks_and_who_is_unk
     in_a_folder: Costlab,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert costlab.night().exit_code == 0
+    lake = Path(in_a_folder.lake)
+    written = {path: path.read_bytes() for path in lake.rglob("*") if path.is_file() and path.name[0] != "."}
+    s3.hold({f"lake/{path.relative_to(lake)}": content for path, content in written.items()})
     for name, value in READER.items():
         monkeypatch.setenv(name, value)
     for command in QUESTIONS:
