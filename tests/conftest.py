@@ -6,6 +6,7 @@ import shutil
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ import hypothesis
 import prometheus_server as prometheus
 import pytest
 import s3_server
+import typer.main
 import victoria_server as victoria
 from filelock import FileLock
 from loopback import NotThere
@@ -52,6 +54,14 @@ def pytest_unconfigure() -> None:
     gc.callbacks[:] = [
         each for each in gc.callbacks if not str(each.__module__).startswith(("hypothesis.", "distributed."))
     ]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def commands_made_once() -> Iterator[None]:
+    """Typer's runner makes all commands anew for each one that it runs, which takes ten times as long as to parse it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("typer.testing._get_command", cache(typer.main.get_command))
+        yield
 
 
 @pytest.fixture(scope="session")

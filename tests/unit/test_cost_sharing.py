@@ -354,7 +354,7 @@ SHARES = st.builds(
 BOTH = Dates(DAY, DAY + timedelta(days=2))
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(CHARGES, RESTS, SHARES, st.sampled_from(ShareIdle), st.sampled_from(["team", "namespace", "cluster"]))
 def test_sharing_moves_money_and_makes_none(
     owned: list[Row], rests: list[Row], share: Share, idle: ShareIdle, by: str
