@@ -196,14 +196,16 @@ def test_every_command_says_and_leaves_in_a_bucket_what_it_does_in_a_folder(
         assert costlab.run("backup", place).exit_code == 0
         assert "new: 0 files" in costlab.run("backup", place, at=NOW + timedelta(hours=1)).output
     refuse_what_is_half_there(s3)
-    ways = ((beside, str(tmp_path / "back")), (aside, s3.address.replace("lake?", "back?")))
-    for number, (place, where) in enumerate(ways):
-        back = replace(costlab, folder=tmp_path / str(number), lake=where).configured()
-        done = back.run("restore", place)
+    back = [
+        replace(costlab, folder=tmp_path / str(number), lake=where).configured()
+        for number, where in enumerate((str(tmp_path / "back"), s3.address.replace("lake?", "back?")))
+    ]
+    for one, place in zip(back, (beside, aside), strict=True):
+        done = one.run("restore", place)
         assert done.exit_code == 0, done.output
-        assert back.left().items() <= left.items(), place
-    assert back.run("report", "--all").exit_code == 0
-    assert {name: said for name, said in back.left().items() if name in left} == left
+        assert one.left().items() <= left.items(), place
+    assert back[1].run("report", "--all").exit_code == 0
+    assert {name: said for name, said in back[1].left().items() if name in left} == left
 
     told = []
     for one in (costlab, in_a_folder.copied(tmp_path / "pruned")):
