@@ -6,16 +6,19 @@ import shutil
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import hypothesis
 import prometheus_server as prometheus
 import pytest
 import s3_server
+import typer.main
 import victoria_server as victoria
 from filelock import FileLock
 from loopback import NotThere
-from object_store import object_store
+from object_store import Store, object_store
 from real_store import real_store
 from store_faults import CREDENTIALS, FailingStore
 
@@ -23,6 +26,9 @@ from costlab.domain.time import HOUR_MS
 from costlab.lab.demo import demo_lake
 from costlab.sources.synthetic import SyntheticCluster
 from costlab.sources.synthetic.openmetrics import write_openmetrics
+
+if TYPE_CHECKING:
+    from distributed import LocalCluster
 
 # Times of single examples say nothing on a shared machine, and the first one compiles kernels.
 hypothesis.settings.register_profile("costlab", deadline=None)
@@ -48,6 +54,14 @@ def pytest_unconfigure() -> None:
     gc.callbacks[:] = [
         each for each in gc.callbacks if not str(each.__module__).startswith(("hypothesis.", "distributed."))
     ]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def commands_made_once() -> Iterator[None]:
+    """Typer's runner makes all commands anew for each one that it runs, which takes ten times as long as to parse it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("typer.testing._get_command", cache(typer.main.get_command))
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -167,16 +181,38 @@ def s3_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield host
 
 
+@pytest.fixture
+def own_store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Store]:
+    """The tests' own, empty: for what costlab does, whichever store it is, and for what takes long."""
+    let_in(monkeypatch, tmp_path)
+    with object_store() as running:
+        yield running
+
+
 @pytest.fixture(params=["own", pytest.param("SeaweedFS", marks=pytest.mark.s3)])
 def store(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Iterator[FailingStore]:
-    """An empty object store, once the tests' own and once a real one; this process may do everything in it."""
+    """An empty object store, once the tests' own and once a real one: for what hangs on a store's own answers."""
+    let_in(monkeypatch, tmp_path)
     opened = object_store() if request.param == "own" else real_store(request.getfixturevalue("s3_host"))
     with opened as running:
-        for name, value in {**CREDENTIALS, "XDG_STATE_HOME": str(tmp_path / "state")}.items():
-            monkeypatch.setenv(name, value)
         yield running
+
+
+def let_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """This process may do everything in either of them."""
+    for name, value in {**CREDENTIALS, "XDG_STATE_HOME": str(tmp_path / "state")}.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture(scope="module")
+def dask_cluster() -> Iterator["LocalCluster"]:
+    """Two workers of dask; it ends with its module, or its threads and processes would be beside all that follows."""
+    from dask_workers import two_workers
+
+    with two_workers() as made:
+        yield made
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 
@@ -16,12 +17,20 @@ from costlab.config.load import load
 from costlab.domain.errors import ConfigError
 from costlab.domain.tables import TABLES, Column, TableSpec, Type
 
-MODULES = {path: ast.parse((ROOT / path).read_text()) for path in files("costlab") if path.suffix == ".py"}
+MODULES = [path for path in files("costlab") if path.suffix == ".py"]
+
+
+@cache
+def parsed(path: Path) -> ast.Module:
+    """Only when a test asks: every process of a session collects this file, and one of them runs it."""
+    return ast.parse((ROOT / path).read_text())
+
+
 KERNELS = [
     (path.stem, node.name)
-    for path, tree in MODULES.items()
+    for path in MODULES
     if path.parent == Path("costlab/core/kernels")
-    for node in tree.body
+    for node in parsed(path).body
     if isinstance(node, ast.FunctionDef) and node.decorator_list and node.name[0] != "_"  # part of another
 ]
 REMARK = re.compile(r'\s*(?:#|--|""")\s*\S')
@@ -35,7 +44,7 @@ def test_imports_go_down_only() -> None:
 
 
 def test_numba_is_imported_in_one_file() -> None:
-    importers = {path.name for path, tree in MODULES.items() if "numba" in imported(tree)}
+    importers = {path.name for path in MODULES if "numba" in imported(parsed(path))}
     assert importers == {"_jit.py"}
 
 
@@ -83,8 +92,8 @@ def test_a_kernel_is_held_against_its_twin_and_explained(module: str, name: str)
 def test_what_is_public_says_what_it_is() -> None:
     silent = [
         f"{path}:{node.lineno} {node.name}"
-        for path, tree in MODULES.items()
-        for node in public(tree)
+        for path in MODULES
+        for node in public(parsed(path))
         if not ast.get_docstring(node)
     ]
     assert silent == []

@@ -13,7 +13,6 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from dask_workers import two_workers
 from dask_world import CLUSTER, DAYS, night, settings_in, source
 from distributed import LocalCluster
 from loopback import free_port
@@ -33,15 +32,9 @@ from costlab.store.reading import connect
 from costlab.store.rows import StoredRows
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[LocalCluster]:
-    with two_workers() as made:
-        yield made
-
-
 @pytest.fixture
-def crew(cluster: LocalCluster) -> Iterator[DaskCrew]:
-    with crew_of(cluster) as made:
+def crew(dask_cluster: LocalCluster) -> Iterator[DaskCrew]:
+    with crew_of(dask_cluster) as made:
         yield made
 
 
@@ -197,7 +190,7 @@ def test_a_server_that_lets_nobody_in_is_not_waited_for_by_other_workers(
 
 
 def test_an_interrupted_night_leaves_whole_days_and_no_task(
-    cluster: LocalCluster, local: dict[str, Any], tmp_path: Path
+    dask_cluster: LocalCluster, local: dict[str, Any], tmp_path: Path
 ) -> None:
     stalls = tmp_path / f"stalls {DAYS[1]}"
     stalls.touch()
@@ -207,12 +200,12 @@ def test_an_interrupted_night_leaves_whole_days_and_no_task(
         stalled(tmp_path)
         os.kill(os.getpid(), signal.SIGINT)
 
-    with pytest.raises(KeyboardInterrupt), meanwhile(interrupt), crew_of(cluster) as crew:
+    with pytest.raises(KeyboardInterrupt), meanwhile(interrupt), crew_of(dask_cluster) as crew:
         night(settings, crew=crew)
     stalls.unlink()
-    with crew_of(cluster) as crew:
-        assert cluster.scheduler is not None
-        assert not [key for key in cluster.scheduler.tasks if f"{DAYS[-1]}" in str(key)]
+    with crew_of(dask_cluster) as crew:
+        assert dask_cluster.scheduler is not None
+        assert not [key for key in dask_cluster.scheduler.tasks if f"{DAYS[-1]}" in str(key)]
         assert set(days_in(tmp_path)) <= {str(DAYS[0])}
         night(settings, crew=crew)
     assert left_in(tmp_path) == local
@@ -243,12 +236,12 @@ def test_days_are_charged_again_by_workers(crew: DaskCrew, local_night: Path, tm
 
 
 def test_workers_that_do_not_see_the_lake_only_measure(
-    cluster: LocalCluster, local_night: Path, tmp_path: Path
+    dask_cluster: LocalCluster, local_night: Path, tmp_path: Path
 ) -> None:
     """The worker looks where another lake lies: it says so, and the driver answers."""
     night(settings_in(tmp_path), date=DAYS[-1])
     elsewhere, lake, said = settings_in(tmp_path), Lake.open(settings_in(local_night).lake), list[str]()
-    with crew_of(cluster, say=said.append) as crew:
+    with crew_of(dask_cluster, say=said.append) as crew:
         for _ in range(2):
             answer = crew.ask(quotas_beside, lake, elsewhere, CLUSTER, DAYS[-1]).result()
             assert answer.run == lake.run(CLUSTER, DAYS[-1])

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dask_workers import two_workers
 from distributed import LocalCluster
 from loopback import free_port
 from real_world import CLUSTER, settings_in
@@ -37,15 +36,9 @@ def day(synthetic_cluster: SyntheticCluster) -> Day:
     return synthetic_cluster.days[-1]
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[LocalCluster]:
-    with two_workers() as made:
-        yield made
-
-
 @pytest.fixture
-def crew(cluster: LocalCluster) -> Iterator[DaskCrew]:
-    with dask_crew(cluster.scheduler_address.replace("tcp", "dask")) as made:
+def crew(dask_cluster: LocalCluster) -> Iterator[DaskCrew]:
+    with dask_crew(dask_cluster.scheduler_address.replace("tcp", "dask")) as made:
         yield made
 
 
@@ -92,7 +85,7 @@ def fetchers(crew: DaskCrew) -> dict[str, set[str]]:
 
 @pytest.mark.prometheus
 def test_a_day_that_all_workers_fetch_is_the_same_to_the_byte(
-    cluster: LocalCluster,
+    dask_cluster: LocalCluster,
     crew: DaskCrew,
     synthetic_prometheus: str,
     day: Day,
@@ -105,13 +98,13 @@ def test_a_day_that_all_workers_fetch_is_the_same_to_the_byte(
     assert len(by_worker) == 2
     assert set[str]().union(*by_worker.values()) == set(shards_of(settings_in(tmp_path)))
     assert not crew.asked
-    sent = [task for task in cluster.scheduler.tasks if str(task).startswith("costlab ")]  # type: ignore[union-attr]
+    sent = [task for task in dask_cluster.scheduler.tasks if str(task).startswith("costlab ")]  # type: ignore[union-attr]
     assert not sent, "nothing of it is kept"
 
 
 @pytest.mark.prometheus
 def test_a_worker_that_is_killed_while_it_fetches_costs_nothing(
-    cluster: LocalCluster,
+    dask_cluster: LocalCluster,
     crew: DaskCrew,
     synthetic_prometheus: str,
     day: Day,
@@ -123,7 +116,7 @@ def test_a_worker_that_is_killed_while_it_fetches_costs_nothing(
     def kill() -> str:
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
-            for key, task in list(cluster.scheduler.tasks.items()):  # type: ignore[union-attr]
+            for key, task in list(dask_cluster.scheduler.tasks.items()):  # type: ignore[union-attr]
                 worker = task.processing_on
                 if str(key).startswith("costlab fetch ") and worker and worker.address in processes:
                     os.kill(processes[worker.address], signal.SIGKILL)

@@ -98,17 +98,11 @@ def prometheus(cluster: Cluster, _: Day) -> Source:
 
 @pytest.mark.prometheus
 def test_prometheus_and_the_direct_way_give_identical_lakes(
-    synthetic_cluster: SyntheticCluster, synthetic_prometheus: str, day: Day, tmp_path: Path
+    synthetic_prometheus: str, day: Day, measured: Lake, tmp_path: Path
 ) -> None:
     settings = settings_in(tmp_path, synthetic_prometheus)
-    lakes = [Lake.create(tmp_path / name) for name in ("direct", "prometheus")]
-    sources: tuple[Source, ...] = (
-        SyntheticSource(synthetic_cluster),
-        PrometheusSource(settings.clusters[0].prometheus),
-    )
-    for lake, source in zip(lakes, sources, strict=True):
-        measure_day(source, lake, settings, CLUSTER, day)
-    direct, through = lakes
+    direct, through = measured, Lake.create(tmp_path / "prometheus")
+    measure_day(PrometheusSource(settings.clusters[0].prometheus), through, settings, CLUSTER, day)
     for table in MEASURED:
         assert rows(direct, table, day) == rows(through, table, day), table
     ran, read = direct.run(CLUSTER, day), through.run(CLUSTER, day)
@@ -201,7 +195,7 @@ def test_a_day_is_never_replaced_by_a_worse_one(
 
 
 def test_samples_that_came_late_make_the_day_anew(
-    synthetic_cluster: SyntheticCluster, day: Day, tmp_path: Path
+    synthetic_cluster: SyntheticCluster, day: Day, measured: Lake, tmp_path: Path
 ) -> None:
     class Early(SyntheticSource):
         """It was asked when a quarter of the day had not arrived."""
@@ -211,15 +205,14 @@ def test_samples_that_came_late_make_the_day_anew(
             usage = signal in (Signal.CPU_SECONDS, Signal.MEMORY_BYTES)
             return super().fetch(signal, arrived if usage else window)
 
-    settings, lake = settings_in(tmp_path), Lake.create(tmp_path / "lake")
+    settings, lake = settings_in(tmp_path), Lake.create(tmp_path / "early")
     assert (
         measure_day(Early(synthetic_cluster), lake, settings, CLUSTER, day).exit_code is ExitCode.INCOMPLETE
     )
     early = lake.run(CLUSTER, day)
     measure_day(SyntheticSource(synthetic_cluster), lake, settings, CLUSTER, day)
     late = lake.run(CLUSTER, day)
-    measure_day(SyntheticSource(synthetic_cluster), Lake.create(tmp_path / "other"), settings, CLUSTER, day)
-    whole = Lake.open(tmp_path / "other").run(CLUSTER, day)
+    whole = measured.run(CLUSTER, day)
     assert early is not None
     assert late is not None
     assert whole is not None

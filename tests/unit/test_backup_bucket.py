@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from object_store import Store
 from small_lake import DAY, findings, replace_day, usage
 from store_faults import FailingStore
 
@@ -68,18 +69,18 @@ def test_a_write_whose_answer_is_lost_is_written_twice_and_once_there(
 
 
 def test_a_store_that_is_busy_is_asked_again_and_one_that_stays_so_is_said(
-    store: FailingStore, lake: Lake, tmp_path: Path
+    own_store: Store, lake: Lake, tmp_path: Path
 ) -> None:
-    store.refuse = 2
-    backup(lake, store.address, NOON, None)
-    restore(store.address, tmp_path / "back", None, dry_run=False)
+    own_store.refuse = 2
+    backup(lake, own_store.address, NOON, None)
+    restore(own_store.address, tmp_path / "back", None, dry_run=False)
     assert same(lake, tmp_path / "back")
-    store.refuse = 10**6
+    own_store.refuse = 10**6
     with pytest.raises(Busy) as caught:
-        backup(lake, store.address, NOON + timedelta(hours=1), None)
-    assert store.address.partition("?")[0] in caught.value.message
-    store.refuse = 0
-    assert stamps(Bucket(store.address)) == ["2026-11-26T12-00-00Z"]
+        backup(lake, own_store.address, NOON + timedelta(hours=1), None)
+    assert own_store.address.partition("?")[0] in caught.value.message
+    own_store.refuse = 0
+    assert stamps(Bucket(own_store.address)) == ["2026-11-26T12-00-00Z"]
 
 
 def test_what_is_missing_or_damaged_in_a_store_is_named(

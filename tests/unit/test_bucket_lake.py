@@ -15,9 +15,9 @@ from typing import Any
 import deltalake
 import pytest
 from killed_nights import NOW
-from object_store import Store, object_store
+from object_store import Store
 from small_lake import DAY, findings, replace_day, run_row, usage
-from store_faults import CREDENTIALS, FailingStore
+from store_faults import FailingStore
 
 from costlab.config.load import load
 from costlab.config.settings import Settings
@@ -37,15 +37,6 @@ TABLES = {"findings": findings("a"), "gpu_usage": usage(1)}
 NEWER = {"findings": findings("a", "b"), "gpu_usage": usage(1, 2)}
 
 
-@pytest.fixture
-def own_store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Store]:
-    """The tests' own, where what is held costlab to is not the store's."""
-    for name, value in {**CREDENTIALS, "XDG_STATE_HOME": str(tmp_path / "state")}.items():
-        monkeypatch.setenv(name, value)
-    with object_store() as running:
-        yield running
-
-
 def rows(lake: Lake) -> dict[str, list[dict[str, Any]]]:
     """What a reader finds, who opens the lake now."""
     warehouse = Warehouse.over(Lake.open(lake.path))
@@ -56,26 +47,28 @@ def rows(lake: Lake) -> dict[str, list[dict[str, Any]]]:
 
 
 @pytest.mark.parametrize("landed", [0, 1, 3, 6])
-def test_a_write_whose_answer_is_lost_is_known_as_our_own(store: FailingStore, landed: int) -> None:
+def test_a_write_whose_answer_is_lost_is_known_as_our_own(own_store: Store, landed: int) -> None:
     """The entry of a log, a row's file, a lease: whichever answer is lost, the day stands once."""
-    lake = Lake.create(store.address)
+    lake = Lake.create(own_store.address)
     replace_day(lake, TABLES)
-    store.drop_after = landed
+    own_store.drop_after = landed
     with lake.locked():
         replace_day(lake, NEWER)
-    assert store.drop_after == -1, "it was lost"
+    assert own_store.drop_after == -1, "it was lost"
     assert {table: len(of) for table, of in rows(lake).items()} == {"findings": 2, "gpu_usage": 2}
     assert lake.states() == {("prod", DAY.date): DayState.COMPLETE}
 
 
-def test_a_long_log_is_read_from_its_last_checkpoint(store: FailingStore) -> None:
-    lake = Lake.create(store.address)
+def test_a_long_log_is_read_from_its_last_checkpoint(own_store: Store) -> None:
+    lake = Lake.create(own_store.address)
     for watts in range(12):
         replace_day(lake, {"findings": findings("a"), "gpu_usage": usage(watts)})
-    assert any(key.startswith("lake/gpu_usage/_delta_log/") and "checkpoint." in key for key in store.objects)
-    store.asked.clear()
+    assert any(
+        key.startswith("lake/gpu_usage/_delta_log/") and "checkpoint." in key for key in own_store.objects
+    )
+    own_store.asked.clear()
     assert [row["power_watts"] for row in rows(lake)["gpu_usage"]] == [11]
-    assert not any(f"gpu_usage/_delta_log/{5:020}.json" in asked for asked in store.asked)
+    assert not any(f"gpu_usage/_delta_log/{5:020}.json" in asked for asked in own_store.asked)
 
 
 class BreaksOff(BytesIO):
@@ -190,18 +183,18 @@ def test_a_refusal_that_is_longer_than_what_was_asked_for_is_asked_again(own_sto
     assert next(refused, None) is None
 
 
-def test_a_store_that_is_busy_is_asked_again(store: FailingStore) -> None:
-    lake = Lake.create(store.address)
+def test_a_store_that_is_busy_is_asked_again(own_store: Store) -> None:
+    lake = Lake.create(own_store.address)
     turns = iter(range(10**6))
-    store.before = lambda *_: 503 * (next(turns) % 5 == 0)
+    own_store.before = lambda *_: 503 * (next(turns) % 5 == 0)
     with lake.locked():
         replace_day(lake, TABLES)
     assert len(rows(lake)["findings"]) == 1
 
 
-def test_each_piece_of_a_file_is_asked_for_again(store: FailingStore) -> None:
+def test_each_piece_of_a_file_is_asked_for_again(own_store: Store) -> None:
     """A refusal is longer than many a piece, which pyarrow then does not ask for again itself; so is half an answer."""
-    lake = Lake.create(store.address)
+    lake = Lake.create(own_store.address)
     replace_day(lake, TABLES)
     asked = dict[str, int]()
 
@@ -209,11 +202,11 @@ def test_each_piece_of_a_file_is_asked_for_again(store: FailingStore) -> None:
         asked[key] = asked.get(key, 0) + key.endswith(".parquet")
         return asked[key] in {1, 3, 4, 9}
 
-    store.before = lambda method, key: 503 * (method == "GET" and now_and_then(key))
+    own_store.before = lambda method, key: 503 * (method == "GET" and now_and_then(key))
     assert [row["power_watts"] for row in rows(lake)["gpu_usage"]] == [1]
     assert lake.read("gpu_usage", "prod", DAY).num_rows == lake.filed("gpu_usage", "prod", DAY).num_rows == 1
     asked.clear()
-    store.before, store.cut = lambda *_: 0, now_and_then
+    own_store.before, own_store.cut = lambda *_: 0, now_and_then
     assert [row["power_watts"] for row in rows(lake)["gpu_usage"]] == [1]
     assert lake.read("gpu_usage", "prod", DAY).num_rows == lake.filed("gpu_usage", "prod", DAY).num_rows == 1
     assert max(asked.values()) > 4
@@ -236,16 +229,16 @@ def test_a_store_that_gives_no_file_is_busy_and_the_lake_not_damaged(
 
 
 def test_wherever_the_store_is_lost_a_day_is_old_or_new_and_the_next_run_mends_it(
-    store: FailingStore,
+    own_store: Store,
 ) -> None:
     """As if the run had been killed at each of its writes in turn: from then on it can do nothing more."""
-    lake = Lake.create(store.address)
+    lake = Lake.create(own_store.address)
     replace_day(lake, TABLES)
-    old, sound = rows(lake), dict(store.objects)
+    old, sound = rows(lake), dict(own_store.objects)
     replace_day(lake, NEWER)
     new, seen, gone = rows(lake), set(), threading.Event()
     for last in range(30):
-        store.hold(sound)
+        own_store.hold(sound)
         puts = iter(range(10**6))
         gone = threading.Event()
 
@@ -256,10 +249,10 @@ def test_wherever_the_store_is_lost_a_day_is_old_or_new_and_the_next_run_mends_i
                 gone.set()
             return 403 if gone.is_set() else 0
 
-        store.before = lost
+        own_store.before = lost
         with suppress(CostlabError):
             replace_day(lake, NEWER)
-        store.before = lambda *_: 0
+        own_store.before = lambda *_: 0
         if not gone.is_set():
             break
         found = rows(lake)
@@ -421,20 +414,18 @@ def test_credentials_may_be_a_profile_s(
     assert own_store.signers == {"ours"}
 
 
-def test_a_backup_of_a_bucket_comes_back_into_one_and_old_days_go(
-    store: FailingStore, tmp_path: Path
-) -> None:
-    lake = Lake.create(store.address)
+def test_a_backup_of_a_bucket_comes_back_into_one_and_old_days_go(own_store: Store, tmp_path: Path) -> None:
+    lake = Lake.create(own_store.address)
     with lake.locked():
         replace_day(lake, TABLES)
         replace_day(lake, NEWER)
     post = lake.path / "_posts" / str(DAY.date) / "a.json"
     post.write_bytes(b"{}")
     backup(lake, str(tmp_path / "backup"), NOW, None)
-    back = store.address.replace("lake?", "back?")
+    back = own_store.address.replace("lake?", "back?")
     restore(str(tmp_path / "backup"), back, None, dry_run=False)
     assert rows(Lake.open(back)) == rows(lake)
-    assert f"back/_posts/{DAY.date}/a.json" in store.objects, "a restored lake does not post twice"
+    assert f"back/_posts/{DAY.date}/a.json" in own_store.objects, "a restored lake does not post twice"
     with pytest.raises(ConfigError, match="there is a lake"):
         restore(str(tmp_path / "backup"), back, None, dry_run=False)
     settings = Settings.model_validate({"retention": {"charges": "1d"}})
@@ -442,10 +433,12 @@ def test_a_backup_of_a_bucket_comes_back_into_one_and_old_days_go(
     assert told.endswith("of 1 post")
     assert rows(lake) == {"findings": [], "gpu_usage": []}
     assert "_posts" not in "".join(
-        key for key in store.objects if key.startswith("lake/") and key.endswith(".json")
+        key for key in own_store.objects if key.startswith("lake/") and key.endswith(".json")
     )
     _, told = prune(lake, settings, NOW + timedelta(days=60), dry_run=False)
-    assert not [key for key in store.objects if key.startswith("lake/findings/") and key.endswith(".parquet")]
+    assert not [
+        key for key in own_store.objects if key.startswith("lake/findings/") and key.endswith(".parquet")
+    ]
 
 
 def test_what_was_posted_is_remembered_in_a_bucket_and_crossed_out_there(store: FailingStore) -> None:

@@ -16,7 +16,8 @@ from typing import Any
 
 import pytest
 from killed_nights import CLUSTER, DAYS, settings_in
-from store_faults import CREDENTIALS, FailingStore
+from object_store import Store
+from store_faults import CREDENTIALS
 
 from costlab.jobs.commit import MADE_BESIDE
 from costlab.jobs.doctor import Status, lake_files
@@ -170,12 +171,12 @@ def test_after_a_power_cut_a_night_leaves_what_an_undisturbed_one_does(
 
 
 def test_a_night_of_a_bucket_takes_back_a_day_that_it_cannot_end_is_killed_and_leaves_the_same_as_in_a_folder(
-    started: Nights, undisturbed: tuple[dict[str, Any], float], tmp_path: Path, store: FailingStore
+    started: Nights, undisturbed: tuple[dict[str, Any], float], tmp_path: Path, own_store: Store
 ) -> None:
     """The nights are in a process of their own: Delta Lake, where it takes back, lets no other thread of its process answer."""
     left, lasted_s = undisturbed
     first, second = map(str, DAYS)
-    lake_at = settings_in(tmp_path, store.address)
+    lake_at = settings_in(tmp_path, own_store.address)
     begun = threading.Event()
 
     def full(method: str, key: str) -> int:
@@ -183,24 +184,24 @@ def test_a_night_of_a_bucket_takes_back_a_day_that_it_cannot_end_is_killed_and_l
             begun.set()
         return 403 * (begun.is_set() and method == "PUT" and key.startswith("lake/runs/_delta_log/"))
 
-    store.before = full
-    assert started.spend(tmp_path, None, store.address).startswith("1 ")
-    store.before = lambda *_: 0
-    lake = Lake.open(store.address)
+    own_store.before = full
+    assert started.spend(tmp_path, None, own_store.address).startswith("1 ")
+    own_store.before = lambda *_: 0
+    lake = Lake.open(own_store.address)
     seen = held(lake)
     assert without_advice(seen) == without_advice({first: left["rows"][first]})
     assert lake.run(CLUSTER, DAYS[1]) is None
-    restored = [key for key, body in store.objects.items() if "_delta_log/" in key and b"RESTORE" in body]
+    restored = [key for key, body in own_store.objects.items() if "_delta_log/" in key and b"RESTORE" in body]
     assert {key.split("/")[1] for key in restored} >= {"charges", "pods"}
     for table in left["rows"][second]:
         assert not lake.read(table, CLUSTER, DAYS[1]).num_rows, (table, "is as before")
-    ended = started.spend(tmp_path, random.Random(0).uniform(0, lasted_s), store.address)
+    ended = started.spend(tmp_path, random.Random(0).uniform(0, lasted_s), own_store.address)
     seen = without_advice(held(lake))
     whole = without_advice(left["rows"])
     assert seen == {day: whole[day] for day in seen}, (ended, "a day is half there")
-    assert started.spend(tmp_path, None, store.address).startswith("0 ")
-    assert told(tmp_path, store.address) == left
+    assert started.spend(tmp_path, None, own_store.address).startswith("0 ")
+    assert told(tmp_path, own_store.address) == left
     assert [check.status for check in lake_files(lake_at)][-1] is Status.OK
     assert lake_check(lake_at).status is Status.OK
-    assert not [key for key in store.objects if "/_leases/" in key and key.endswith(".json")]
-    assert store.uploads() == []
+    assert not [key for key in own_store.objects if "/_leases/" in key and key.endswith(".json")]
+    assert own_store.uploads() == []

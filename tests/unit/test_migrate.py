@@ -16,11 +16,11 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from killed_nights import CLUSTER, DAYS, NOW, settings_in
 from killed_nights import world as two_days
+from object_store import Store
 from older_lake import aged, contents, older_costlab, tree
 from small_lake import DAY as SMALL_DAY
 from small_lake import findings, replace_day, usage
 from small_world import World
-from store_faults import FailingStore
 from typer.testing import CliRunner
 
 from costlab.cli.app import app
@@ -330,15 +330,17 @@ def test_killed_at_any_moment_each_day_is_whole_and_the_next_run_goes_on(
         assert (unrecorded(lake), totals(lake)) == (unrecorded(whole), told)
 
 
-def test_an_older_lake_in_a_bucket_is_read_and_migrated(sound: Lake, store: FailingStore) -> None:
+def test_an_older_lake_in_a_bucket_is_read_and_migrated(sound: Lake, own_store: Store) -> None:
     lacks = {"charges": ["coverage"], "container_usage": ["memory_bytes"]}
-    lake = aged(sound, store.address, lacks, days=1)
+    lake = aged(sound, own_store.address, lacks, days=1)
     assert totals(lake) == totals(sound)[:1]
     with pytest.raises(CostlabError, match="an older costlab wrote"), lake.locked():
         raise AssertionError("it was let in")
-    store.drop_after = 4  # an answer is lost
+    own_store.drop_after = 4  # an answer is lost
     assert set(migrated(lake).values()) == {(0, 1)}
     assert lake.older() == {}
     assert totals(lake) == totals(sound)[:1]
-    assert [check.status for check in lake_files(settings_of(lake, lake=store.address))] == [Status.OK] * 2
+    assert [check.status for check in lake_files(settings_of(lake, lake=own_store.address))] == [
+        Status.OK
+    ] * 2
     assert migrated(lake) == {}

@@ -196,13 +196,16 @@ def test_every_command_says_and_leaves_in_a_bucket_what_it_does_in_a_folder(
         assert costlab.run("backup", place).exit_code == 0
         assert "new: 0 files" in costlab.run("backup", place, at=NOW + timedelta(hours=1)).output
     refuse_what_is_half_there(s3)
-    ways = ((beside, str(tmp_path / "back")), (aside, s3.address.replace("lake?", "back?")))
-    for number, (place, where) in enumerate(ways):
-        back = replace(costlab, folder=tmp_path / str(number), lake=where).configured()
-        done = back.run("restore", place)
+    back = [
+        replace(costlab, folder=tmp_path / str(number), lake=where).configured()
+        for number, where in enumerate((str(tmp_path / "back"), s3.address.replace("lake?", "back?")))
+    ]
+    for one, place in zip(back, (beside, aside), strict=True):
+        done = one.run("restore", place)
         assert done.exit_code == 0, done.output
-        assert back.run("report", "--all").exit_code == 0
-        assert {name: said for name, said in back.left().items() if name in left} == left, place
+        assert one.left().items() <= left.items(), place
+    assert back[1].run("report", "--all").exit_code == 0
+    assert {name: said for name, said in back[1].left().items() if name in left} == left
 
     told = []
     for one in (costlab, in_a_folder.copied(tmp_path / "pruned")):
@@ -242,7 +245,7 @@ def test_of_two_nights_at_once_the_second_ends_and_names_the_first_until_that_lo
         _, said = first.communicate(timeout=120)
     assert first.returncode == 5, said
     assert "Traceback" not in said
-    assert costlab.left() | other.left() == left
+    assert other.left() == left
     assert costlab.is_sound()
     refuse_what_is_half_there(s3)
 
@@ -372,7 +375,9 @@ def test_who_may_only_read_is_answered_through_a_line_that_breaks_and_who_is_unk
     in_a_folder: Costlab,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert costlab.night().exit_code == 0
+    lake = Path(in_a_folder.lake)
+    written = {path: path.read_bytes() for path in lake.rglob("*") if path.is_file() and path.name[0] != "."}
+    s3.hold({f"lake/{path.relative_to(lake)}": content for path, content in written.items()})
     for name, value in READER.items():
         monkeypatch.setenv(name, value)
     for command in QUESTIONS:
