@@ -191,10 +191,11 @@ class _Night:
             beside = made.result()
             commit_beside(lake, cluster.id, day, table, beside.rows, beside.run)
             turn.stage = stage
-        told = self.crew.ask(told_of, lake, settings, cluster.id, day)
-        yield Pause(told, Stage.REPORTED)
-        put_report(told.result().files, cluster.id, day, out)
-        for alarm in told.result().alarms:
+        coming = self.crew.ask(told_of, lake, settings, cluster.id, day)
+        yield Pause(coming, Stage.REPORTED)
+        told = coming.result()
+        put_report(told.files, cluster.id, day, out)
+        for alarm in told.alarms:
             self.say(f"{turn.name}: {alarm}")
         turn.stage = Stage.REPORTED
         self.fresh[cluster.id].append(day.date)
