@@ -7,9 +7,7 @@ from datetime import date, datetime
 from functools import partial
 
 from costlab.config.settings import Cluster, Settings
-from costlab.domain.dates import Dates, month_of, week_of
 from costlab.domain.errors import (
-    ConfigError,
     CostlabError,
     CrewUnavailable,
     ExitCode,
@@ -19,29 +17,26 @@ from costlab.domain.errors import (
 )
 from costlab.domain.time import Day, day_of, milliseconds
 from costlab.jobs.commit import clear_beside, commit_beside
-from costlab.jobs.crew import Coming, Crew, Here, Lazy, Order, Urgency
+from costlab.jobs.crew import Crew, Here, Lazy, Order, Urgency
 from costlab.jobs.due import CATCH_UP_DAYS, Asked, Task, back, tasks_of
-from costlab.jobs.editions import AskedEdition, clear_editions, due_editions, put_edition
 from costlab.jobs.indexing import Indexed, days_in
 from costlab.jobs.measure import put_day
-from costlab.jobs.outcome import Outcome
+from costlab.jobs.night_pages import NightPages
+from costlab.jobs.outcome import Outcome, listed
 from costlab.jobs.posts import Post, State
 from costlab.jobs.quotas.suggest import quotas_beside
-from costlab.jobs.report import FILES, clear_reports, put_report, reported, told_of
+from costlab.jobs.report import FILES, put_report, reported, told_of
 from costlab.jobs.rightsizing.recommend import advice_beside
-from costlab.jobs.site import write_site
 from costlab.jobs.turns import Pause, Stage, Steps, Turn, Turns
 from costlab.publish.files import make_room, take_away
 from costlab.sources import Source
-from costlab.store.lake import READABLE, DayState, Lake
+from costlab.store.lake import READABLE, Lake
 from costlab.store.place import workshop
 from costlab.store.spool import sweep
 from costlab.store.torn import set_aside
-from costlab.store.warehouse import Warehouse
 
-# How the days of a night end, in the order in which its last line tells them, and how many of each it names.
+# How the days of a night end, in the order in which its last line tells them.
 _ENDS = ("not measured", "in the lake without a report", "not tried", "not written", "in the lake")
-_NAMED = 7
 
 # What is made of a measured day and put beside it, one after the other: quotas rest on the advice.
 _BESIDE = (
@@ -98,12 +93,14 @@ def nightly(  # noqa: PLR0913 - every effect is passed in
         sweep(workshop(lake.path), milliseconds(now))
         today = day_of(now, settings.timezone).date
         voices = say, warn or say, fail or say, step
-        night = _Night(settings, asked, lake, milliseconds(now), crew or Here(source_of, step), *voices)
+        workers = crew or Here(source_of, step)
+        pages = NightPages(settings, lake, workers, say, warn or say, step)
+        night = _Night(settings, asked, lake, milliseconds(now), workers, pages, *voices)
         clusters = settings.chosen()
         tasks = {cluster.id: tasks_of(lake, settings, cluster.id, asked, now) for cluster in clusters}
         night.count = sum(not task.follows for some in tasks.values() for task in some)
         for cluster in clusters:
-            night.clear(cluster, settings.report.kept_since(today))
+            night.pages.clear(cluster.id, today)
         night.spend(tasks, ended)
         night.lead(today)
         since = back(day_of(now, settings.timezone), CATCH_UP_DAYS).date
@@ -124,6 +121,7 @@ class _Night:
     lake: Lake
     now_ms: int
     crew: Crew
+    pages: NightPages
     say: Callable[[str], None]
     warn: Callable[[str], None]
     fail: Callable[[str], None]
@@ -140,7 +138,6 @@ class _Night:
     faults: list[CostlabError] = field(default_factory=list)
     days: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     posting: ExitCode = ExitCode.DONE
-    editions: dict[tuple[str, Dates], Coming[dict[str, bytes]]] = field(default_factory=dict)
 
     def spend(self, tasks: Mapping[str, Sequence[Task]], ended: Callable[[ClusterEnd], None]) -> None:
         """Do the days of all clusters; what is not the fault of a day alone ends its cluster's."""
@@ -199,9 +196,7 @@ class _Night:
             self.say(f"{turn.name}: {alarm}")
         turn.stage = Stage.REPORTED
         self.fresh[cluster.id].append(day.date)
-        for window in (week_of(day.date), month_of(day.date)):
-            if window.end == day.next.date:  # all its days are done, so that a crew makes it while others are
-                self._edition(cluster.id, window, day)
+        self.pages.ask(cluster.id, day)
         return outcome
 
     def _measure(self, cluster: Cluster, task: Task, turn: Turn) -> Generator[Pause, None, Outcome | None]:
@@ -280,6 +275,14 @@ class _Night:
         committed = turn.stage >= Stage.MEASURED
         self.days["in the lake without a report" if committed else otherwise].append(turn.name)
 
+    def lead(self, today: date) -> None:
+        """Write what is beside the reports of days; that it cannot be is a fault of the night."""
+        try:
+            self.pages.write(today, self.fresh)
+        except CostlabError as fault:
+            self.faults.append(fault)
+            self.days["not written"].append("the pages that lead to the reports")
+
     def tell(self, cluster: Cluster, posts: Posting, since: date) -> None:
         """Post the cluster's last day; of those that a night catches up only that one is news, and none that is long gone."""
         days = [
@@ -317,65 +320,6 @@ class _Night:
             self.fail(f"elasticsearch: {fault.message}")
             self.posting = max(self.posting, fault.exit_code)
 
-    def clear(self, cluster: Cluster, before: date) -> None:
-        """Remove old reports first, so that those of old days which this night makes are there until the next."""
-        try:
-            gone = clear_reports(self.settings.report.out, cluster.id, before)
-            gone += clear_editions(self.settings.report.out, cluster.id, before)
-        except ConfigError as fault:  # what is too much there is no reason to measure nothing
-            self.warn(f"{cluster.id}: {fault.message}")
-            return
-        if gone:
-            self.say(f"{cluster.id}: removed the reports of {_listed(gone)}, as report.keep says")
-
-    def lead(self, today: date) -> None:
-        """Write editions and what leads to all reports, also when no day was due: a night may have been killed before."""
-        try:
-            warehouse = Warehouse.over(self.lake)
-            for cluster in self.settings.chosen():
-                self.sum_up(warehouse, cluster.id, today)
-            write_site(self.lake, self.settings, self.settings.report.out, warehouse)
-        except CostlabError as fault:
-            self.faults.append(fault)
-            self.days["not written"].append("the pages that lead to the reports")
-
-    def sum_up(self, warehouse: Warehouse, cluster: str, today: date) -> None:
-        """Write the weeks and months that are over, or rest on days that are others now. Raises what `put_edition` does."""
-        report, days = self.settings.report, self.lake.days(cluster)
-        windows = due_editions(
-            warehouse,
-            days,
-            cluster,
-            report.out,
-            today=today,
-            kept_since=report.kept_since(today),
-            fresh=self.fresh[cluster],
-        )
-        asked = [(window, self._edition(cluster, window, self._last(window, days))) for window in windows]
-        for window, coming in asked:
-            self.step("sum up")
-            try:
-                if not coming.done():
-                    self.crew.wait([coming])
-                content = coming.result()
-            except ConfigError as fault:  # two currencies do not add up, this night or the next
-                self.warn(f"{cluster}: {fault.message}")
-                continue
-            put_edition(content, cluster, window, report.out)
-            self.say(f"{cluster}: wrote the edition of {window.name}")
-
-    def _edition(self, cluster: str, window: Dates, last: Day) -> Coming[dict[str, bytes]]:
-        """What is made of the window's last day that is held and those before it: asked for once."""
-        if (cluster, window) not in self.editions:
-            self.editions[cluster, window] = self.crew.ask(
-                AskedEdition(window), self.lake, self.settings, cluster, last, urgency=Urgency.NOTHING
-            )
-        return self.editions[cluster, window]
-
-    def _last(self, window: Dates, days: Mapping[date, DayState]) -> Day:
-        held = [day for day, state in days.items() if state in READABLE and window.start <= day < window.end]
-        return Day(max(held), self.settings.timezone)
-
     def outcome(self) -> Outcome:
         """The gravest outcome. Raises what `nightly` does."""
         if not self.faults:
@@ -388,14 +332,9 @@ class _Night:
             if not name or len(self.settings.chosen()) == 1:
                 raise first
             raise type(first)(f"{name}: {first.message}", first.hint) from first
-        told = [f"{what}: {_listed(self.days[what])}" for what in _ENDS if self.days[what]]
+        told = [f"{what}: {listed(self.days[what])}" for what in _ENDS if self.days[what]]
         raise type(first)("; ".join(told), first.hint) from first
 
 
 def _of_every_day(fault: CostlabError) -> bool:
     return isinstance(fault, SourceError) and fault.every_day
-
-
-def _listed(names: list[str]) -> str:
-    more = len(names) - _NAMED
-    return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
