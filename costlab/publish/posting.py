@@ -171,9 +171,8 @@ def content_of(response: requests.Response, most_bytes: int, limit_s: float) -> 
 
 def never_connected(fault: Exception) -> bool:
     """Whether the connection was not even made, so that nothing can have arrived."""
-    unnamed = (
-        requests.exceptions.InvalidURL | urllib3.exceptions.LocationValueError
-    )  # no host has such a name
+    # No host has such a name.
+    unnamed = requests.exceptions.InvalidURL | urllib3.exceptions.LocationValueError
     if isinstance(fault, requests.ConnectTimeout | unnamed):
         return True
     reason = getattr(fault.args[0] if fault.args else None, "reason", None)

@@ -15,7 +15,7 @@ from costlab.store.log import LOG
 from costlab.store.manifest import Item, Manifest, read_manifest, stamp, stamps
 from costlab.store.place import Place
 from costlab.store.posts import FOLDER as POSTS
-from costlab.store.pruning import actions
+from costlab.store.pruning import actions_of
 from costlab.store.vault import Vault, pieces_of
 
 _NAMED = 5
@@ -161,7 +161,7 @@ def _is_entry(path: str) -> bool:
 def _written_by(lake: Lake, entry: str) -> dict[str, int]:
     """The size of each file that an entry has added to its table, by its path in the lake. Raises LakeError."""
     table = entry.partition("/")[0]
-    added = (action.get("add") for action in actions(lake.path / entry))
+    added = (action.get("add") for action in actions_of(lake.path / entry))
     return {f"{table}/{each['path']}": int(each["size"]) for each in added if each}
 
 

@@ -31,9 +31,8 @@ class Bucket:
                 "leave it out, and set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile",
             )
         self._address = address
-        if (
-            urlsplit(address).scheme != "s3"
-        ):  # of another's store pyarrow would look for credentials, for minutes
+        # Of another's store pyarrow would look for credentials, for minutes.
+        if urlsplit(address).scheme != "s3":
             raise no_address("backups", address)
         # Without the delay the smallest object is an upload in parts, of three requests, and not every store answers the
         # last of them again when its answer was lost.

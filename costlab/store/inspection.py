@@ -17,7 +17,7 @@ from costlab.store.log import ENTRIES, LOG
 from costlab.store.migration import columns_hashed_without
 from costlab.store.opened import Key, Snapshot
 from costlab.store.place import Place, found
-from costlab.store.pruning import actions
+from costlab.store.pruning import actions_of
 from costlab.store.runs import Run
 from costlab.store.vouching import hashes_in
 
@@ -109,7 +109,7 @@ def _listed(log: Place) -> dict[str, Written]:
     for number, entry in enumerate(found(log, ENTRIES)):
         if int(entry.stem) != number:
             raise LakeError(f"{log} lacks entry {number}")
-        said = actions(entry)
+        said = actions_of(entry)
         hashes |= hashes_in(said)
         for action in said:
             if removed := action.get("remove"):

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import orjson
 
@@ -50,6 +51,11 @@ class Entry:
         return self.stands and not (self.log / f"{self.version + 1:020}.json").exists()
 
 
+def actions(entry: Place) -> list[dict[str, Any]]:
+    """What an entry says, line by line. Raises OSError, and JSONDecodeError where a line is none."""
+    return [orjson.loads(line) for line in entry.read_bytes().splitlines() if line.strip()]
+
+
 def changes(log: Path, version: int) -> tuple[dict[str, dict[str, str]], frozenset[str]] | None:
     """What an entry has added, each file with the values of its partition, and what it has removed.
 
@@ -58,8 +64,8 @@ def changes(log: Path, version: int) -> tuple[dict[str, dict[str, str]], frozens
     added: dict[str, dict[str, str]] = {}
     removed: set[str] = set()
     try:
-        for line in (log / f"{version:020}.json").read_bytes().splitlines():
-            [(kind, said)] = orjson.loads(line).items()
+        for action in actions(log / f"{version:020}.json"):
+            [(kind, said)] = action.items()
             if kind == "add":
                 added[said["path"]] = dict(said["partitionValues"])
             elif kind == "remove":

@@ -13,7 +13,7 @@ from costlab.domain.time import HOUR_MS
 from costlab.store.delta import DeltaFolder
 from costlab.store.faults import translated
 from costlab.store.lake import PRUNED, Lake
-from costlab.store.log import ENTRIES, LOG
+from costlab.store.log import ENTRIES, LOG, actions
 from costlab.store.opened import Key, Snapshot
 from costlab.store.place import Place, found
 from costlab.store.posts import FOLDER as POSTS
@@ -120,17 +120,17 @@ def _gone_ms(folder: Place) -> Mapping[str, int]:
     """When each file was last taken out of the table, as its log tells."""
     gone: dict[str, int] = {}
     for entry in found(folder / LOG, ENTRIES):
-        for action in actions(entry):
+        for action in actions_of(entry):
             if removed := action.get("remove"):
                 gone[removed["path"]] = int(removed["deletionTimestamp"])
     return gone
 
 
-def actions(entry: Place) -> list[dict[str, Any]]:
+def actions_of(entry: Place) -> list[dict[str, Any]]:
     """What one entry of a table's log says. Raises LakeError when it cannot be read."""
     try:
         with translated(entry, "read"):
-            return [orjson.loads(line) for line in entry.read_bytes().splitlines() if line.strip()]
+            return actions(entry)
     except orjson.JSONDecodeError as error:
         raise LakeError(f"{entry} is damaged", "restore the lake from a backup: costlab restore") from error
 

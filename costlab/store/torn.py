@@ -17,7 +17,7 @@ from costlab.domain.errors import LakeError
 from costlab.domain.tables import TABLES
 from costlab.store import durable
 from costlab.store.faults import translated
-from costlab.store.log import ENTRIES, LOG
+from costlab.store.log import ENTRIES, LOG, actions
 from costlab.store.place import Place, found
 from costlab.store.reading import readable
 
@@ -95,7 +95,7 @@ def _tail(log: Path) -> list[Path]:
 def _actions(entry: Path) -> list[dict[str, Any]] | None:
     """What an entry says; None when it does not say all that it was to say. Raises OSError."""
     try:
-        said = [orjson.loads(line) for line in entry.read_bytes().splitlines() if line.strip()]
+        said = actions(entry)
     except orjson.JSONDecodeError:
         return None
     if not said or not all(isinstance(action, dict) for action in said):
